@@ -1,0 +1,38 @@
+"""The registry of datasets: a module per corpus, each with `Config`, `modality(config)` and `load(config, rate)`."""
+
+import re
+
+from pipelines.datasets import digits, folder, manifest, spoken_digit, spoken_digits_tts, tfds
+from pipelines.errors import unknown
+
+DATASETS = {
+    "digits": digits,
+    "folder": folder,
+    "manifest": manifest,
+    "spoken_digit": spoken_digit,
+    "spoken_digits_tts": spoken_digits_tts,
+    "mnist": tfds,
+    "cifar10": tfds,
+    "imagenet2012": tfds,
+    "speech_commands": tfds,
+}
+
+
+def find(name):
+    """The module of a dataset; any other name that TensorFlow Datasets knows is `tfds`.
+
+    Raises UserError with the nearest names for the rest.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    import tensorflow_datasets  # slow to import
+
+    known = tensorflow_datasets.list_builders()
+    if re.split("[/:]", name)[0] not in known:
+        raise unknown("dataset", name, sorted({*DATASETS, *known}))
+    return tfds
+
+
+def load(config, sample_rate_hz=None):
+    """The Corpus that `config.name` names; waveforms come at `sample_rate_hz` (None = the corpus's own rate)."""
+    return find(config.name).load(config, sample_rate_hz)

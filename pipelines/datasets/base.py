@@ -1,0 +1,76 @@
+"""What a dataset hands over, and how a corpus is cut into splits."""
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class DataConfig:
+    """A corpus and how it is split; a corpus's own splits go before the fractions."""
+
+    name: str = ""  # dataset, see `python -m tfrec.list`
+    validation_fraction: float = 0.1  # of the training part, where the corpus names no validation split
+    test_fraction: float = 0.2  # of everything, where the corpus names no test split
+    split_seed: int = 0  # which examples the fractions take
+
+    def __post_init__(self):
+        for field in ("validation_fraction", "test_fraction"):
+            value = getattr(self, field)
+            if not 0 < value < 1:
+                raise ValueError(f"data.{field} must be above 0 and below 1. Received: {value}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """One part of a corpus: raw examples in a fixed order.
+
+    `examples` yields dicts with "label" (int64, scalar) and either "image" (uint8, height x width x
+    channels) or "audio" (float32 in [-1, 1], samples). `size` counts them. `labels` and `sources`
+    (a file's path or a clip's name) run in the same order and are None where they would take a pass over the data.
+    """
+
+    examples: tf.data.Dataset
+    size: int
+    labels: np.ndarray | None = None
+    sources: Sequence[str] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Corpus:
+    """Everything the rest of the program knows about a dataset.
+
+    `modality` is "image" or "audio"; `splits` has the keys "train", "validation" and "test";
+    `sample_rate_hz` is the rate of every waveform (None for images).
+    """
+
+    name: str
+    modality: str
+    class_names: tuple[str, ...]
+    splits: Mapping[str, Split]
+    sample_rate_hz: int | None = None
+
+
+def split_indices(labels, fraction, seed, groups=None):
+    """Cuts 0..n-1 in two: (kept, taken), `fraction` of them taken, every class in proportion.
+
+    Sorted, and the same for the same arguments. With `groups` (one per example, such as speakers) no group stands on
+    both sides. Raises UserError when a side would be empty or a class has fewer than two examples.
+    """
+    from sklearn.model_selection import GroupShuffleSplit, train_test_split  # 1 s to import
+
+    labels = np.asarray(labels)
+    indices = np.arange(len(labels))
+    try:
+        if groups is None:
+            kept, taken = train_test_split(indices, test_size=fraction, random_state=seed, stratify=labels)
+        else:
+            cut = GroupShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
+            kept, taken = next(cut.split(indices, labels, groups))
+    except ValueError as error:
+        raise UserError(f"Cannot take {fraction:.0%} of {len(labels)} examples as a split: {error}") from error
+    return np.sort(kept), np.sort(taken)

@@ -1,0 +1,189 @@
+"""A table of files, their classes and their splits, as a Corpus: what `folder` and `manifest` share."""
+
+import collections
+import dataclasses
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines import audio, images
+from pipelines.datasets.base import Corpus, Split, split_indices
+from pipelines.errors import UserError
+
+SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One example: a file, or a piece of an audio file."""
+
+    path: str
+    label: str
+    split: str = ""  # train, validation or test; empty = not named
+    group: str = ""  # what must not stand on both sides of a split
+    start_s: float = 0.0  # audio only
+    end_s: float | None = None  # audio only; None = the file's end
+    where: str = ""  # what an error calls the row; empty = its path
+
+
+def modality_of(paths):
+    """Says "image" or "audio", by the names' suffixes; UserError for other files and for both at once."""
+    found = {}
+    for path in paths:
+        suffix = os.path.splitext(path)[1].lower()
+        kind = "image" if suffix in images.SUFFIXES else "audio" if suffix in audio.SUFFIXES else None
+        if kind is None:
+            known = " ".join(images.SUFFIXES + audio.SUFFIXES)
+            raise UserError(f"{path} is neither a picture nor audio that is read: files must end in one of {known}.")
+        found.setdefault(kind, path)
+    if len(found) > 1:
+        raise UserError(f"Pictures and audio cannot be mixed: {found['image']} beside {found['audio']}.")
+    return next(iter(found))
+
+
+def split_rows(rows, labels, config, grouped=False):
+    """Split name -> sorted indices: the rows' own splits, and fractions where they name no validation or no test."""
+    left = np.array([i for i, row in enumerate(rows) if row.split in ("", "train")], np.int64)
+    groups = np.array([row.group for row in rows]) if grouped else None
+    parts = {}
+    for name, fraction in (("test", config.test_fraction), ("validation", config.validation_fraction)):
+        parts[name] = np.array([i for i, row in enumerate(rows) if row.split == name], np.int64)
+        if len(parts[name]) == 0:
+            among = groups[left] if grouped else None
+            kept, taken = split_indices(labels[left], fraction, config.split_seed, among)
+            left, parts[name] = left[kept], left[taken]
+    trained = set(labels[left].tolist())
+    for name, indices in parts.items():
+        for i in indices:
+            if labels[i] not in trained:
+                row = rows[i]
+                raise UserError(f"Class {row.label!r} of {row.where or row.path} is in {name} but not in train.")
+    return {"train": left, **parts}
+
+
+def corpus(config, rows, class_names, parts, channels, verify, sample_rate_hz):
+    """The Corpus of rows, whose labels must all be among `class_names`, cut into `parts` (as `split_rows` does).
+
+    Pictures come with `channels` channels in their own sizes; audio at `sample_rate_hz`, or at the rate that most of
+    the files have. With `verify` every file is decoded once. Raises UserError that counts and names unreadable files.
+    """
+    kind = modality_of(row.path for row in rows)
+    labels = np.array([class_names.index(row.label) for row in rows], np.int64)
+    if kind == "image":
+        table, decode, rate = {"path": [row.path for row in rows]}, _image_decoder(channels), None
+        if verify:
+            _probe(images.probe, rows)
+    else:
+        table, decode, rate = _audio(rows, sample_rate_hz)
+    if verify:
+        _verify(rows, table, decode, kind)
+    table = {key: np.array(values) for key, values in table.items()}
+    sources = [row.where or row.path for row in rows]
+
+    def split(indices):
+        columns = {key: values[indices] for key, values in table.items()} | {"label": labels[indices]}
+        examples = tf.data.Dataset.from_tensor_slices(columns).map(
+            lambda row: {kind: decode(row), "label": row["label"]},
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=True,
+        )
+        return Split(examples, len(indices), labels[indices], [sources[i] for i in indices])
+
+    splits = {name: split(indices) for name, indices in parts.items()}
+    return Corpus(config.name, kind, tuple(class_names), splits, rate)
+
+
+def _image_decoder(channels):
+    if channels not in (1, 3):
+        raise UserError(f"data.channels must be 1 (grey) or 3 (colour). Received: {channels}.")
+    return lambda row: images.decode(tf.io.read_file(row["path"]), channels)
+
+
+def _audio(rows, sample_rate_hz):
+    """(columns, decoder, rate); the columns hold what the headers say, so that a graph need not look."""
+    infos = _probe(audio.probe, rows)
+    counts = collections.Counter(info.sample_rate_hz for info in infos)
+    rate = sample_rate_hz or max(counts, key=lambda hz: (counts[hz], hz))
+    starts, stops = [], []
+    for row, info in zip(rows, infos, strict=True):
+        length = info.samples / info.sample_rate_hz
+        if row.end_s is not None and row.end_s > length + 0.5 / info.sample_rate_hz:
+            raise UserError(f"{row.where}: end {row.end_s} is past the end of {row.path}, which lasts {length:.3f} s.")
+        start = round(row.start_s * info.sample_rate_hz)
+        stop = info.samples if row.end_s is None else round(row.end_s * info.sample_rate_hz)
+        if stop <= start:
+            raise UserError(f"{row.where}: no samples lie between start {row.start_s} and the end ({length:.3f} s).")
+        starts.append(start)
+        stops.append(np.iinfo(np.int64).max if row.end_s is None else stop)
+    codes, rates = np.array([info.code for info in infos], np.int32), [info.sample_rate_hz for info in infos]
+    # One branch instead of a switch, where all files are alike.
+    code, from_hz = (int(codes[0]) if np.ptp(codes) == 0 else None), (rates[0] if len(counts) == 1 else None)
+    whole = not any(row.start_s or row.end_s for row in rows)
+    table = {
+        "path": [info.path for info in infos],
+        "code": codes,
+        "rate": np.array(rates, np.int32),
+        "start": np.array(starts, np.int64),
+        "stop": np.array(stops, np.int64),
+    }
+
+    def decode(row):
+        waveform = audio.decode(row["path"], row["code"] if code is None else code)
+        if not whole:
+            waveform = waveform[row["start"] : tf.minimum(row["stop"], tf.size(waveform, tf.int64))]
+        return audio.resample(waveform, row["rate"] if from_hz is None else from_hz, rate)
+
+    return table, decode, rate
+
+
+def _probe(probe, rows):
+    """What `probe` says of every row's file; all complaints are collected before one is raised."""
+
+    def attempt(path):
+        try:
+            return probe(path)
+        except UserError as error:
+            return error
+
+    paths = list(dict.fromkeys(row.path for row in rows))
+    with ThreadPoolExecutor() as pool:
+        found = dict(zip(paths, pool.map(attempt, paths), strict=True))
+    _complain([error for error in found.values() if isinstance(error, UserError)], len(paths))
+    return [found[row.path] for row in rows]
+
+
+def _verify(rows, table, decode, kind):
+    """Decodes every file once, in parallel, and raises UserError where any cannot be."""
+    first = np.array(sorted({path: i for i, path in reversed(list(enumerate(table["path"])))}.values()))
+    columns = {key: np.array(values)[first] for key, values in table.items()}
+    # An element that fails goes missing, and the missing numbers are the broken files.
+    sound = (
+        tf.data.Dataset.from_tensor_slices({"number": first, **columns})
+        .map(
+            lambda row: (row["number"], tf.size(decode(row))),
+            num_parallel_calls=tf.data.AUTOTUNE,
+            deterministic=False,
+        )
+        .ignore_errors()
+    )
+    missing = sorted(set(first.tolist()) - {int(number) for number, _ in sound.as_numpy_iterator()})
+    _complain([_why(rows[i].path, kind) for i in missing], len(first))
+
+
+def _why(path, kind):
+    try:
+        if kind == "audio":
+            audio.read(path)
+        else:
+            images.read(path, 3)
+    except UserError as error:
+        return error
+    return UserError(f"{path} could not be decoded.")
+
+
+def _complain(errors, total):
+    if errors:
+        count = f"{len(errors)} of {total} files cannot be used: mend or remove them. The first: " if total > 1 else ""
+        raise UserError(f"{count}{errors[0]}")

@@ -1,0 +1,91 @@
+"""Pictures of any size to one size, as networks are evaluated: keep the aspect ratio, crop the centre."""
+
+import keras
+from keras import ops
+
+from pipelines.layers.base import Float32Layer
+from pipelines.layers.image_arguments import choice, float_images, image_shape, number
+
+
+def _triangle(distance):
+    return ops.maximum(1.0 - ops.abs(distance), 0.0)
+
+
+def _keys_cubic(distance):
+    """The cubic convolution kernel with a = -1/2 (Keys 1981, IEEE Transactions on ASSP 29(6), equation 15)."""
+    d = ops.abs(distance)
+    near = (1.5 * d - 2.5) * d * d + 1.0
+    far = ((-0.5 * d + 2.5) * d - 4.0) * d + 2.0
+    return ops.where(d <= 1.0, near, ops.where(d < 2.0, far, 0.0))
+
+
+KERNELS = {"bilinear": _triangle, "bicubic": _keys_cubic}
+
+
+@keras.saving.register_keras_serializable("pipelines")
+class ImageResize(Float32Layer):
+    """Pictures of any size to (height, width): scaled with their aspect ratio kept, then cropped about the centre.
+
+    Input: images (batch, any height, any width, channels), any dtype, values in [0, 255].
+    Output: (batch, height, width, channels), float32, values in [0, 255], not rounded.
+
+    The picture is scaled, up or down, by the one factor that makes it just cover (height / crop_fraction,
+    width / crop_fraction); of that the central (height, width) is returned. So with `crop_fraction` 1 a picture of the
+    target's aspect ratio is seen whole, and another loses equal strips at the two ends of its longer side; with 0.875,
+    which is 224 of 256, the frame around the centre goes as well. The crop need not start at a whole pixel: scaling and
+    cropping are one resampling, with no rounding of sizes between them.
+
+    When the picture shrinks, the kernel widens with it (antialiasing, as in Pillow). A picture that has the target size
+    already comes out exactly as it is when `crop_fraction` is 1. `interpolation` is `bilinear` or `bicubic`; the
+    latter's overshoot is clipped to [0, 255].
+
+    Raises ValueError for sizes below 1, a crop_fraction outside (0, 1], an unknown interpolation.
+    """
+
+    def __init__(self, height, width, crop_fraction=1.0, interpolation="bilinear", **kwargs):
+        super().__init__(**kwargs)
+        for name, value in (("height", height), ("width", width)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"{name} must be a whole number of pixels, at least 1. Received: {value!r}")
+        self.height, self.width = height, width
+        self.crop_fraction = number("crop_fraction", crop_fraction, 1e-3, 1.0)
+        self.interpolation = choice("interpolation", interpolation, KERNELS)
+
+    def call(self, images):
+        """Images of the one size."""
+        x = float_images(self, images)
+        if self.crop_fraction == 1.0 and tuple(x.shape[1:3]) == (self.height, self.width):
+            return x
+        rows, columns, channels = ops.shape(x)[1:]
+        # In float64, since a position near 1000 in float32 would be wrong by 1e-4 pixels.
+        rows_64, columns_64 = ops.cast(rows, "float64"), ops.cast(columns, "float64")
+        step = self.crop_fraction * ops.minimum(rows_64 / self.height, columns_64 / self.width)
+        # Two matrix products: the resize operations of the backends do not all compile under XLA.
+        x = ops.matmul(self._weights(rows, rows_64, self.height, step), ops.reshape(x, (-1, rows, columns * channels)))
+        x = ops.reshape(x, (-1, self.height, columns, channels))
+        x = ops.einsum("vw,bhwc->bhvc", self._weights(columns, columns_64, self.width, step), x)
+        return ops.clip(x, 0.0, 255.0) if self.interpolation == "bicubic" else x
+
+    def _weights(self, size, size_64, target, step):
+        """What each of `size` pixels gives to each of `target` pixels that lie `step` apart: (target, size)."""
+        centre = (ops.arange(target, dtype="float64") - (target - 1) / 2) * step + (size_64 - 1) / 2
+        below = ops.floor(centre)
+        fraction = ops.cast(centre - below, "float32")
+        distance = ops.arange(size, dtype="float32") - ops.cast(below, "float32")[:, None] - fraction[:, None]
+        weights = KERNELS[self.interpolation](distance / ops.cast(ops.maximum(step, 1.0), "float32"))
+        return weights / ops.sum(weights, axis=1, keepdims=True)
+
+    def compute_output_shape(self, input_shape):
+        """(batch, height, width, channels)."""
+        batch, _, _, channels = image_shape(self, input_shape)
+        return batch, self.height, self.width, channels
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {
+            **super().get_config(),
+            "height": self.height,
+            "width": self.width,
+            "crop_fraction": self.crop_fraction,
+            "interpolation": self.interpolation,
+        }

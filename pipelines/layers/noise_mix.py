@@ -1,0 +1,95 @@
+"""Noise added at a given signal-to-noise ratio."""
+
+import keras
+import numpy as np
+from keras import ops
+
+from pipelines.layers.base import RandomLayer
+from pipelines.layers.sequences import draw_integers, true_lengths, true_only
+
+
+@keras.saving.register_keras_serializable("pipelines")
+class NoiseMix(RandomLayer):
+    """Adds to each clip a random piece of a random noise at a random signal-to-noise ratio; only with `training=True`.
+
+    Input: waveform (batch, samples); `lengths` (batch,), true samples, None for all.
+    Output: the same shape, float32; 0 past a clip's samples. Nothing is clipped or renormalised: samples may leave
+    [-1, 1]. A clip is mixed with `probability`.
+    The ratio of mean powers over the clip's true samples is the one drawn evenly, in decibels, from `snr_db` =
+    (low, high); low == high fixes it. A noise shorter than its clip is repeated from a random start. Where the clip
+    or the piece of noise has no power nothing changes.
+    `num_noises` noises of at most `noise_samples` samples live in a non-trainable weight, on the model's device and
+    in its weights file; until `fill` they are silent.
+    Raises ValueError for sizes below 1 or a bank of 2^31 samples or more, a range the wrong way round, a probability
+    outside 0 to 1.
+    """
+
+    def __init__(self, num_noises, noise_samples, snr_db=(5.0, 20.0), probability=1.0, seed=None, **kwargs):
+        super().__init__(seed=seed, **kwargs)
+        if num_noises < 1 or noise_samples < 1 or num_noises * noise_samples >= 2**31:
+            raise ValueError(
+                "num_noises and noise_samples must be at least 1, their product below 2^31. "
+                f"Received: {num_noises=}, {noise_samples=}"
+            )
+        if len(snr_db) != 2 or not snr_db[0] <= snr_db[1]:
+            raise ValueError(f"snr_db must be (low, high), low not above high. Received: {snr_db}")
+        if not 0 <= probability <= 1:
+            raise ValueError(f"probability must be from 0 to 1. Received: {probability}")
+        self.num_noises, self.noise_samples = num_noises, noise_samples
+        self.snr_db, self.probability = tuple(snr_db), probability
+        self.noises = self.add_weight((num_noises, noise_samples), "zeros", trainable=False, name="noises")
+        self.noise_lengths = self.add_weight((num_noises,), "ones", "int32", trainable=False, name="noise_lengths")
+
+    def fill(self, noises):
+        """Puts `num_noises` waveforms (samples,) of 1 to `noise_samples` samples into the bank.
+
+        Raises ValueError for another number of noises, and for one that is empty, too long, not flat or not finite.
+        """
+        if len(noises) != self.num_noises:
+            raise ValueError(f"The bank takes {self.num_noises} noises. Received: {len(noises)}")
+        bank = np.zeros((self.num_noises, self.noise_samples), "float32")
+        for i, noise in enumerate(noises):
+            if np.ndim(noise) != 1 or not 1 <= len(noise) <= self.noise_samples or not np.isfinite(noise).all():
+                raise ValueError(
+                    f"A noise must be finite, (samples,), with 1 to {self.noise_samples} samples. "
+                    f"Received: shape {np.shape(noise)} at index {i}"
+                )
+            bank[i, : len(noise)] = noise
+        self.noises.assign(bank)
+        self.noise_lengths.assign(np.array([len(noise) for noise in noises], "int32"))
+
+    def call(self, waveform, lengths=None, training=None):
+        """(batch, samples) and true samples (batch,) -> (batch, samples)."""
+        if not training:
+            return waveform
+        shape, seed = (ops.shape(waveform)[0], 1), self.seed_generator
+        true_samples = true_lengths(waveform, lengths)[:, None]
+        waveform = true_only(waveform, lengths)
+        noise = true_only(self._piece(waveform, true_samples, shape), lengths)
+        count = ops.cast(ops.maximum(true_samples, 1), "float32")
+        signal_rms = ops.sqrt(ops.sum(waveform * waveform, axis=1, keepdims=True) / count)
+        noise_rms = ops.sqrt(ops.sum(noise * noise, axis=1, keepdims=True) / count)
+        snr_db = keras.random.uniform(shape, *self.snr_db, seed=seed)
+        chosen = keras.random.uniform(shape, seed=seed) < self.probability
+        audible = ops.logical_and(chosen, noise_rms > 0)
+        scale = signal_rms / ops.where(audible, noise_rms, 1.0) * 10.0 ** (-snr_db / 20.0)
+        return waveform + ops.where(audible, scale, 0.0) * noise
+
+    def _piece(self, waveform, true_samples, shape):
+        """A random noise's samples (batch, samples) from a random start, beginning again after its end."""
+        which = draw_integers(shape, self.num_noises, self.seed_generator)
+        length = ops.take(self.noise_lengths, which)
+        # a longer noise is never cut at its end, which would put a jump into the clip
+        starts = ops.where(length >= true_samples, length - true_samples + 1, length)
+        start = draw_integers(shape, starts, self.seed_generator)
+        position = (start + ops.arange(ops.shape(waveform)[1], dtype="int32")[None, :]) % length
+        return ops.take(ops.reshape(self.noises, (-1,)), which * self.noise_samples + position)
+
+    def compute_output_shape(self, waveform_shape):
+        """The input's shape."""
+        return tuple(waveform_shape)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        own = ("num_noises", "noise_samples", "snr_db", "probability")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+
+from pipelines.layers.clip_norm import ClipNorm
+from tests.pipelines.layers import checks, speech
+
+
+@pytest.mark.parametrize("variance", [True, False])
+def test_golden(variance):
+    features, lengths = speech.feature_batch()
+    values = checks.call(ClipNorm(variance=variance), (features, lengths))
+    for value, clip, length in zip(values, features.astype("float64"), lengths, strict=True):
+        clip = clip[:length]
+        expected = clip - clip.mean(axis=0)
+        if variance:
+            expected /= np.sqrt(clip.var(axis=0) + 1e-5)
+        np.testing.assert_allclose(value[:length], expected, atol=1e-5)
+
+
+def test_constant_bins_become_zero():
+    np.testing.assert_allclose(checks.call(ClipNorm(), (np.full((1, 9, 2), -23.0, "float32"),)), 0, atol=1e-3)
+
+
+def test_same_everywhere():
+    checks.same_everywhere(ClipNorm, speech.feature_batch())
+    checks.same_everywhere(ClipNorm, speech.feature_batch()[:1])
+
+
+@pytest.mark.parametrize("variance", [True, False])
+def test_neighbours_and_padding_do_not_matter(variance):
+    clips = [clip.reshape(-1, 5) for clip in speech.clips(5, 10, 25, 2000)]
+    checks.neighbours_and_padding_do_not_matter(ClipNorm(variance=variance), clips)
+
+
+def test_declared_shape_is_real():
+    checks.declared_shape_is_real(ClipNorm(), [(2, n, 7) for n in (1, 2, 50)])
+
+
+def test_config_round_trips():
+    checks.config_round_trips(ClipNorm(variance=False, epsilon=0.1), speech.feature_batch())
+
+
+def test_stays_float32():
+    checks.stays_float32(ClipNorm, speech.feature_batch())
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="Received: 0"):
+        ClipNorm(epsilon=0)

@@ -1,0 +1,203 @@
+import keras
+import numpy as np
+import pytest
+import scipy.ndimage
+
+from pipelines.layers.image_affine import ImageAffine, sample_affine
+from tests.pipelines.layers import checks
+from tests.pipelines.layers.pictures import OPEN, pictures
+
+SCIPY_MODES = {"constant": "grid-constant", "edge": "nearest", "reflect": "reflect"}
+
+
+def everything(seed=5, **options):
+    geometry = {
+        "horizontal_flip": True,
+        "vertical_flip": True,
+        "rotation_degrees": 30.0,
+        "scale": (0.7, 1.4),
+        "shift_fraction": 0.2,
+        "shear_degrees": 15.0,
+        "min_area": 0.5,
+        "fill": "reflect",
+    }
+    return ImageAffine(**{**geometry, **options}, seed=seed)
+
+
+def sample(images, matrix, shift=(0, 0), **options):
+    """`sample_affine` with the same parameters for every image."""
+    n = len(images)
+    matrix, shift = np.tile(np.float32(matrix), (n, 1, 1)), np.tile(np.float32(shift), (n, 1))
+    return np.asarray(sample_affine(images.astype("float32"), matrix, shift, **options))
+
+
+@pytest.mark.parametrize("fill", ["constant", "edge", "reflect"])
+@pytest.mark.parametrize("size", [(17, 24), (1, 5), (8, 1)])
+@pytest.mark.parametrize(
+    ("matrix", "shift"),
+    [
+        ([[1, 0], [0, 1]], [0.25, -0.5]),
+        ([[0.8, -0.6], [0.6, 0.8]], [1.3, -2.1]),
+        ([[-1.7, 0.4], [0.3, 2.2]], [3, 4.4]),
+        ([[0.3, 0.1], [-0.2, 0.4]], [-30, 55]),
+    ],
+)
+def test_golden_against_scipy(fill, size, matrix, shift):
+    images = pictures(*size, batch=2)
+    centre = (np.array(size) - 1) / 2
+    offset = centre - np.array(matrix) @ centre + shift
+    expected = np.empty(images.shape)
+    for i in np.ndindex(2, 3):
+        plane = images[i[0], ..., i[1]].astype("float64")
+        expected[i[0], ..., i[1]] = scipy.ndimage.affine_transform(
+            plane, np.array(matrix), offset, order=1, mode=SCIPY_MODES[fill], cval=42.0
+        )
+    np.testing.assert_allclose(sample(images, matrix, shift, fill=fill, fill_value=42.0), expected, rtol=0, atol=0.02)
+
+
+def test_flips_and_whole_shifts_are_exact():
+    images = pictures(dtype="float32") / np.float32(3)
+    np.testing.assert_array_equal(sample(images, [[1, 0], [0, 1]]), images)
+    np.testing.assert_array_equal(sample(images, [[-1, 0], [0, 1]]), images[:, ::-1])
+    np.testing.assert_array_equal(sample(images, [[1, 0], [0, -1]]), images[:, :, ::-1])
+    shifted = sample(images, [[1, 0], [0, 1]], [3, -2], fill_value=9.0)
+    np.testing.assert_array_equal(shifted[:, :-3, 2:], images[:, 3:, :-2])
+    assert (shifted[:, -3:] == 9).all()
+    assert (shifted[:, :, :2] == 9).all()
+
+
+@pytest.mark.parametrize("home", ["eager", "tf.data", "graph", "jit"])
+def test_random_flips_are_exact_everywhere(home):
+    images = np.repeat(pictures(batch=1, dtype="float32"), 32, axis=0)
+    make = lambda: ImageAffine(horizontal_flip=True, vertical_flip=True, seed=3)  # noqa: E731
+    result = checks.homes(make, (images,), training=True, shapes=OPEN)[home]
+    ways = [images[0, ::v, ::h] for v in (1, -1) for h in (1, -1)]
+    seen = [next(i for i, way in enumerate(ways) if np.array_equal(x, way)) for x in result]
+    assert set(seen) == {0, 1, 2, 3}
+
+
+def parameters(layer, height=40, width=60, n=4000):
+    matrix, shift = layer.draw(n, height, width)
+    return np.asarray(matrix, "float64"), np.asarray(shift, "float64")
+
+
+def test_rotation_keeps_shapes_and_the_centre():
+    matrix, shift = parameters(ImageAffine(rotation_degrees=30.0, seed=1))
+    np.testing.assert_allclose(matrix @ matrix.swapaxes(1, 2), np.tile(np.eye(2), (4000, 1, 1)), atol=1e-6)
+    np.testing.assert_array_equal(shift, 0)
+    angle = np.degrees(np.arctan2(matrix[:, 0, 1], matrix[:, 0, 0]))
+    assert -30 <= angle.min() < -29.5
+    assert 29.5 < angle.max() <= 30
+
+
+def test_scale_and_shear_and_shift_within_their_range():
+    matrix, _ = parameters(ImageAffine(scale=(0.5, 2.0), rotation_degrees=10, seed=1))
+    scale = 1 / np.sqrt(np.linalg.det(matrix))
+    assert 0.5 <= scale.min() * (1 + 1e-5)
+    assert scale.max() <= 2 * (1 + 1e-5)
+    assert abs(np.median(scale) - 1) < 0.05  # as often smaller as larger
+    matrix, _ = parameters(ImageAffine(shear_degrees=20.0, seed=1))
+    np.testing.assert_array_equal(matrix[:, 0], [[1, 0]] * 4000)
+    shear = np.degrees(np.arctan(matrix[:, 1, 0]))
+    assert -20.001 <= shear.min() < -19
+    assert 19 < shear.max() <= 20.001
+    matrix, shift = parameters(ImageAffine(shift_fraction=0.1, seed=1))
+    assert 3.9 < np.abs(shift[:, 0]).max() <= 4.0001
+    assert 5.9 < np.abs(shift[:, 1]).max() <= 6.0001
+
+
+def test_content_grows_with_scale_and_moves_by_the_shift():
+    picture = np.zeros((1, 41, 41, 1), "float32")
+    picture[:, 16:25, 16:25] = 1
+    assert checks.call(ImageAffine(scale=(2.0, 2.0)), (picture,), training=True).sum() == pytest.approx(
+        4 * 81, rel=0.05
+    )
+    assert checks.call(ImageAffine(scale=(0.5, 0.5)), (picture,), training=True).sum() == pytest.approx(81 / 4, rel=0.1)
+    # a crop of everything but the frame, on a turned picture, is the middle of the turned picture
+    matrix, shift = parameters(ImageAffine(rotation_degrees=90, shift_fraction=0.3, min_area=0.3, seed=2), 41, 41)
+    assert np.abs(shift).max() > 41 * 0.3
+
+
+def test_crop_is_a_window_inside_the_image():
+    matrix, shift = parameters(ImageAffine(min_area=0.3, crop_aspect=(0.25, 4.0), seed=1))
+    np.testing.assert_array_equal(matrix[:, [0, 1], [1, 0]], 0)
+    high, wide = matrix[:, 0, 0], matrix[:, 1, 1]
+    area, aspect = high * wide, wide / high
+    assert 0.3 - 1e-5 <= area.min() < 0.31
+    assert 0.99 < area.max() <= 1 + 1e-5
+    assert aspect.min() < 0.4
+    assert aspect.max() > 2.5
+    for window, size, move in ((high, 40, shift[:, 0]), (wide, 60, shift[:, 1])):
+        first, last = move - size * window / 2, move + size * window / 2
+        assert first.min() >= -size / 2 - 1e-3
+        assert last.max() <= size / 2 + 1e-3
+        assert np.abs(first + size / 2).min() < 0.2
+        assert np.abs(last - size / 2).min() < 0.2
+
+
+@pytest.mark.parametrize("fill", ["constant", "edge", "reflect"])
+def test_same_everywhere(fill):
+    make = lambda: everything(fill=fill, fill_value=100.0)  # noqa: E731
+    for dtype in ("uint8", "float32"):
+        checks.same_everywhere(make, (pictures(dtype=dtype),), training=True, shapes=OPEN, atol=0.02)
+    checks.same_everywhere(make, (pictures(),), shapes=OPEN)
+
+
+def test_an_image_depends_on_itself_alone():
+    images = pictures()
+    matrix, shift = everything().draw(4, 13, 18)
+    together = sample_affine(images.astype("float32"), matrix, shift)
+    for i in range(4):
+        alone = sample_affine(images[i : i + 1].astype("float32"), matrix[i : i + 1], shift[i : i + 1])
+        np.testing.assert_allclose(alone[0], together[i], rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("channels", [1, 3, 5])
+def test_declared_shape(channels):
+    checks.declared_shape_is_real(everything(), [(2, 5, 7, channels), (1, 1, 1, channels)])
+    images = pictures(channels=channels)
+    assert checks.call(everything(), (images,), training=True).shape == images.shape
+
+
+def test_randomness_config_dtype():
+    checks.identity_without_training(everything, (pictures(),))
+    checks.random_per_example(everything, pictures()[0])
+    checks.seed_reproduces(everything, (pictures(),))
+    checks.config_round_trips(everything(), (pictures(),))
+    checks.stays_float32(everything, (pictures(),), training=True)
+
+
+def test_gradient_reaches_the_pixels():
+    import tensorflow as tf
+
+    images = tf.Variable(pictures(dtype="float32"))
+    with tf.GradientTape() as tape:
+        total = keras.ops.sum(everything(fill="edge", min_area=1.0)(images, training=True))
+    assert np.abs(tape.gradient(total, images).numpy()).sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("options", "received"),
+    [
+        ({"horizontal_flip": 0.5}, "0.5"),
+        ({"rotation_degrees": -1}, "-1"),
+        ({"rotation_degrees": "10"}, "'10'"),
+        ({"scale": 1.2}, "1.2"),
+        ({"scale": (1.2, 0.8)}, r"\(1.2, 0.8\)"),
+        ({"scale": (0.0, 1.0)}, "0.0"),
+        ({"shift_fraction": 2.0}, "2.0"),
+        ({"shear_degrees": 90.0}, "90.0"),
+        ({"min_area": 0.0}, "0.0"),
+        ({"crop_aspect": (0.5,)}, r"\(0.5,\)"),
+        ({"fill": "wrap"}, "wrap"),
+        ({"fill_value": None}, "None"),
+    ],
+)
+def test_bad_arguments(options, received):
+    with pytest.raises(ValueError, match=f"Received: .*{received}"):
+        ImageAffine(**options)
+
+
+def test_bad_rank():
+    with pytest.raises(ValueError, match=r"Received: shape=\(13, 18, 3\)"):
+        ImageAffine()(pictures()[0])

@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.layers.image_normalise import ImageNormalise
+from tests.pipelines.layers import checks
+from tests.pipelines.layers.pictures import OPEN, pictures
+
+OPTIONS = [
+    {"mode": "unit"},
+    {"mode": "symmetric"},
+    {"mode": "imagenet"},
+    {"mode": "per_image"},
+    {"mode": "given", "mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)},
+]
+
+
+def test_golden():
+    images = pictures()
+    x = images.astype("float64")
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    expected = [
+        x / 255,
+        x / 127.5 - 1,
+        (x / 255 - mean) / std,
+        tf.image.per_image_standardization(images).numpy(),
+        (x / 255 - [0.1, 0.2, 0.3]) / [0.4, 0.5, 0.6],
+    ]
+    for options, want in zip(OPTIONS, expected, strict=True):
+        np.testing.assert_allclose(checks.call(ImageNormalise(**options), (images,)), want, rtol=0, atol=2e-6)
+
+
+def test_range():
+    ends = np.array([0, 255], "uint8").reshape(1, 1, 2, 1)
+    np.testing.assert_array_equal(checks.call(ImageNormalise("unit"), (ends,)).ravel(), [0, 1])
+    np.testing.assert_array_equal(checks.call(ImageNormalise("symmetric"), (ends,)).ravel(), [-1, 1])
+
+
+def test_flat_image_becomes_zeros():
+    images = np.concatenate([np.full((1, 13, 18, 3), 77, "uint8"), pictures(batch=1)])
+    result = checks.call(ImageNormalise("per_image"), (images,))
+    np.testing.assert_allclose(result[0], 0, atol=1e-3)
+    np.testing.assert_allclose([result[1].mean(), result[1].std()], [0, 1], atol=1e-5)
+    nearly = np.zeros((1, 10, 10, 1), "float32")
+    nearly[0, 0, 0] = 0.01  # its deviation 0.001 is below 1 / sqrt(100)
+    expected = tf.image.per_image_standardization(nearly).numpy()
+    np.testing.assert_allclose(checks.call(ImageNormalise("per_image"), (nearly,)), expected, atol=1e-6)
+
+
+def test_one_value_for_every_channel():
+    result = checks.call(ImageNormalise("given", mean=[0.5], std=[0.25]), (pictures(channels=5),))
+    np.testing.assert_allclose(result, (pictures(channels=5) / 255.0 - 0.5) / 0.25, atol=2e-6)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_same_everywhere(options):
+    expected = checks.same_everywhere(lambda: ImageNormalise(**options), (pictures(),), shapes=OPEN)
+    np.testing.assert_allclose(checks.call(ImageNormalise(**options), (pictures()[:1],)), expected[:1], atol=1e-6)
+
+
+@pytest.mark.parametrize("options", OPTIONS)
+def test_shape_config_dtype(options):
+    checks.declared_shape_is_real(ImageNormalise(**options), [(2, 5, 7, 3), (1, 1, 1, 3)])
+    checks.config_round_trips(ImageNormalise(**options), (pictures(),))
+    checks.stays_float32(lambda: ImageNormalise(**options), (pictures(),))
+
+
+@pytest.mark.parametrize(
+    ("options", "received"),
+    [
+        ({"mode": "zscore"}, "zscore"),
+        ({"mode": "given"}, "given"),
+        ({"mode": "given", "mean": (0.5,)}, "given"),
+        ({"mode": "unit", "mean": (0.5,), "std": (0.5,)}, "unit"),
+        ({"mode": "given", "mean": (0.5, 0.5), "std": (0.5,)}, r"\(0.5, 0.5\)"),
+        ({"mode": "given", "mean": (0.5,), "std": (0.0,)}, "0.0"),
+    ],
+)
+def test_bad_arguments(options, received):
+    with pytest.raises(ValueError, match=f"Received: .*{received}"):
+        ImageNormalise(**options)
+
+
+def test_bad_channels():
+    with pytest.raises(ValueError, match=r"3 channels. Received: shape=\(4, 13, 18, 1\)"):
+        ImageNormalise("imagenet")(pictures(channels=1))

@@ -1,0 +1,107 @@
+"""What happens between the steps and the epochs of a training."""
+
+import csv
+import io
+import math
+
+import keras
+
+from pipelines.errors import UserError
+
+
+class EpochSeeds(keras.callbacks.Callback):
+    """Sets every source of randomness in the model from the seed and the epoch's number.
+
+    Keras neither saves nor restores these states; set this way, a resumed run draws what an uninterrupted one would.
+    """
+
+    def __init__(self, seed):
+        super().__init__()
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Gives each generator a state of its own."""
+        states = [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
+        for i, state in enumerate(states):
+            state.assign([self.seed * 100_003 + i, epoch << 20])
+
+
+class StopOnNaN(keras.callbacks.Callback):
+    """Ends the run at the first step whose loss is not a finite number, naming the step."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Remembers the epoch for the message."""
+        self.epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        """The loss is a running mean, which one bad step spoils for good: the first bad mean is the bad step."""
+        if not math.isfinite(logs["loss"]):
+            raise UserError(
+                f"The loss became {logs['loss']} at batch {batch + 1} of epoch {self.epoch + 1}: lower fit.learning_rate, set"
+                " fit.clip_norm, or look for examples that are not numbers; the epochs before are kept in the run."
+            )
+
+
+class Keeper(keras.callbacks.Callback):
+    """After every epoch: history, best weights, plateaus, early stopping, and all that resuming needs.
+
+    One callback and not Keras's four (CSVLogger, ModelCheckpoint, EarlyStopping, ReduceLROnPlateau), because those forget
+    what they know when the process ends.
+    """
+
+    def __init__(self, run, net, config, schedule, steps_per_epoch, direction):
+        super().__init__()
+        self.run, self.net, self.config = run, net, config
+        self.schedule, self.steps_per_epoch = schedule, steps_per_epoch
+        self.sign = 1 if direction == "max" else -1
+        self.state = {"history": [], "best": None, "best_epoch": None, "stopped": False}
+        self.state |= {"stale": 0, "plateau": 0, "scale": 1.0}  # epochs without a better one; factor of the learning rate
+
+    @property
+    def history(self):
+        """One dict for each finished epoch, counted from 1."""
+        return self.state["history"]
+
+    @property
+    def done(self):
+        """Whether early stopping has ended this training."""
+        return self.state["stopped"]
+
+    def restore(self, model):
+        """Weights, optimizer and state as they were after the last finished epoch; returns the next epoch's number."""
+        state = self.run.read_state()
+        if state is None:
+            return 0
+        self.state = state
+        model.load_weights(self.run.state_weights(len(self.history)))
+        self.schedule.scale.assign(self.state["scale"])
+        return len(self.history)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Judges the epoch and writes everything down."""
+        state = self.state
+        rate = float(self.schedule((epoch + 1) * self.steps_per_epoch - 1))
+        values = {name: float(value) for name, value in logs.items()}
+        state["history"].append({"epoch": epoch + 1, **values, "learning_rate": rate})
+        score = logs[f"val_{self.config.monitor}"]
+        if state["best"] is None or self.sign * (score - state["best"]) > 0:
+            state.update(best=float(score), best_epoch=epoch + 1, stale=0, plateau=0)
+            self.run.write_weights(self.net, self.run.best_weights)
+        else:
+            state["stale"] += 1
+            state["plateau"] += 1
+        if self.config.schedule == "plateau" and state["plateau"] >= self.config.plateau_patience:
+            state.update(scale=state["scale"] * self.config.step_factor, plateau=0)
+            self.schedule.scale.assign(state["scale"])
+        if self.config.patience and state["stale"] >= self.config.patience:
+            state["stopped"] = self.model.stop_training = True
+        self.run.write_state(state, self.model)
+        self.run.write_text("history.csv", _csv(state["history"]))
+
+
+def _csv(rows):
+    text = io.StringIO()
+    writer = csv.DictWriter(text, rows[0])
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,41 @@
+"""The configuration of a run: everything that decides its outcome, as frozen dataclasses and as JSON."""
+
+import dataclasses
+from typing import Generic, TypeVar
+
+from tfrec.training import FitConfig
+
+Data = TypeVar("Data")
+Frontend = TypeVar("Frontend")
+Model = TypeVar("Model")
+Task = TypeVar("Task")
+
+
+@dataclasses.dataclass(frozen=True)
+class ExportConfig:
+    """Where the SavedModel goes."""
+
+    after_fit: bool = True  # publish the model when training ends
+    folder: str = "saved_models"  # holds NAME/VERSION/
+    name: str | None = None  # the model's name; None is the run folder's
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(Generic[Data, Frontend, Model, Task]):
+    """Everything that decides the outcome of a run."""
+
+    data: Data
+    frontend: Frontend
+    model: Model
+    task: Task
+    fit: FitConfig = FitConfig()
+    export: ExportConfig = ExportConfig()
+    seed: int = 0  # of weights, order and augmentation
+
+
+def as_json(config):
+    """The configuration as plain dicts, lists, numbers and strings."""
+    parts = {field.name: getattr(config, field.name) for field in dataclasses.fields(Config)}
+    return {
+        name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for name, part in parts.items()
+    }

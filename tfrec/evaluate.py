@@ -1,0 +1,46 @@
+"""Measure a run on a split, with plots: `python -m tfrec.evaluate RUN`."""
+
+import dataclasses
+import json
+from typing import Literal
+
+import tyro
+
+from pipelines import datasets
+from tfrec import cli, evaluation
+from tfrec import flags
+from tfrec.recogniser import Recogniser
+from tfrec.runs import Run
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Scores, confusion matrix and learning curves of a trained run."""
+
+    run: tyro.conf.Positional[str]  # run folder
+    split: Literal["test", "validation", "train"] = "test"  # examples to measure on
+    batch_size: int = 64  # examples at once; does not change the scores
+    json: bool = False  # print the scores as JSON
+
+
+def main(argv):
+    """Scores a run on a split, writes them and the plots into the run, and prints them."""
+    arguments = flags.parse(Arguments, argv, prog="python -m tfrec.evaluate")
+    run = Run.open(arguments.run)
+    recogniser = Recogniser.load(run)
+    corpus = datasets.load(recogniser.config.data, getattr(recogniser.config.frontend, "sample_rate_hz", None))
+    evaluation.require_same_classes(recogniser, corpus, run)
+    scores = {arguments.split: evaluation.measure(recogniser, corpus, arguments.split, arguments.batch_size)}
+    history = run.read_json("state/state.json")["history"]
+    evaluation.record(run, recogniser, scores, history)
+    if arguments.json:
+        print(json.dumps(scores, indent=2, ensure_ascii=False))
+    else:
+        evaluation.show(recogniser, scores[arguments.split], arguments.split)
+        written = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
+        cli.console.print(f"In {run.path}: metrics.json, {written}.")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

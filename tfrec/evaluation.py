@@ -1,0 +1,56 @@
+"""Scores, tables and plots of a trained recogniser."""
+
+import numpy as np
+
+from pipelines.errors import UserError
+from tfrec.cli import console
+from tfrec.reports import plots
+
+EXAMPLES = 8  # kept in the run for the export's replay
+
+
+def measure(recogniser, corpus, split, batch_size):
+    """The task's scores on one split, as `metrics.json` holds them."""
+    logits, targets = recogniser.logits(corpus.splits[split], batch_size)
+    return recogniser.task.score(logits, targets)
+
+
+def record(run, recogniser, scores, history):
+    """Merges the scores of some splits into `metrics.json` and draws the plots."""
+    before = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
+    run.write_json("metrics.json", {**before, **scores})
+    if "test" in scores:
+        recogniser.task.plots(scores["test"], run.path)
+    if history:
+        plots.learning_curves(history, run.path / "learning_curves.png")
+
+
+def show(recogniser, scores, split):
+    """Prints a split's table."""
+    console.print(recogniser.task.report(scores, title=f"{split} split"))
+
+
+def keep_examples(run, recogniser, corpus):
+    """Keeps a few raw test examples and the recogniser's answers, which an export must repeat."""
+    arrays = {}
+    examples = corpus.splits["test"].examples.take(8 * EXAMPLES).shard(8, 0)
+    for i, example in enumerate(examples.as_numpy_iterator()):
+        if corpus.modality == "image":
+            raw = example["image"]
+            answer = recogniser.answer(raw[None])
+        else:
+            # On the grid of 16-bit audio, so that the example can also be sent as a WAV file.
+            raw = np.clip(np.round(example["audio"] * 32768), -32768, 32767).astype("float32") / 32768
+            answer = recogniser.answer({"audio": raw[None], "length": np.array([len(raw)], "int32")})
+        arrays[f"raw{i}"] = raw
+        arrays[f"answer{i}"] = answer["probabilities"][0]
+    np.savez_compressed(run.path / "examples.npz", **arrays)
+
+
+def require_same_classes(recogniser, corpus, run):
+    """UserError when the corpus no longer has the classes that the run was trained on."""
+    if tuple(corpus.class_names) != recogniser.task.class_names:
+        raise UserError(
+            f"{run.path} was trained on the classes {', '.join(recogniser.task.class_names)}, but {corpus.name} now has"
+            f" {', '.join(corpus.class_names)}: give it the data it was trained on."
+        )

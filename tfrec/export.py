@@ -1,0 +1,39 @@
+"""Publish a run as the next version for TensorFlow Serving: `python -m tfrec.export RUN`."""
+
+import dataclasses
+
+import tyro
+
+from tfrec import cli
+from tfrec import flags
+from tfrec.recogniser import Recogniser
+from tfrec.runs import Run
+from tfrec.serving.publish import publish
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Replay the run's examples through its SavedModel and publish it if they agree."""
+
+    run: tyro.conf.Positional[str]  # run folder
+    folder: str | None = None  # holds NAME/VERSION/; none is the run's export.folder
+    name: str | None = None  # the model's name; none is the run's export.name, or else the run folder's
+
+
+def main(argv):
+    """Publishes one version and says where."""
+    arguments = flags.parse(Arguments, argv, prog="python -m tfrec.export")
+    run = Run.open(arguments.run)
+    recogniser = Recogniser.load(run)
+    changes = {key: value for key in ("folder", "name") if (value := getattr(arguments, key))}
+    export = dataclasses.replace(recogniser.config.export, **changes)
+    recogniser.config = dataclasses.replace(recogniser.config, export=export)
+    saved = publish(run, recogniser)
+    cli.console.print(f"Published {saved}. Next:")
+    cli.console.print(f"    python -m tfrec.predict {saved} FILE...")
+    cli.console.print(f"    tensorflow_model_server --model_name={saved.parent.name} --model_base_path={saved.parent.resolve()}")
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)

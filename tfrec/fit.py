@@ -1,0 +1,90 @@
+"""Train a recogniser, measure it on the test split, and export it: `python -m tfrec.fit [EXPERIMENT] [FLAGS]`."""
+
+import dataclasses
+import sys
+import time
+
+from pipelines import datasets, frontends
+from pipelines.errors import UserError
+from tfrec import cli, evaluation, flags, training
+from tfrec.config import as_json
+from tfrec.recogniser import Recogniser, strategy_scope
+from tfrec.runs import Run, environment
+from tfrec.serving.publish import publish
+
+
+def main(argv):
+    """From the command line's words to a trained, measured and exported recogniser."""
+    experiment, arguments = flags.parse_fit(argv)
+    config = flags.plain(arguments)
+    if arguments.resume:
+        run = Run.open(arguments.run, trained=False)
+    else:
+        run = Run(arguments.run or Run.free(experiment or config.data.name))
+        run.require_empty()
+
+    corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
+    config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
+    if arguments.resume:
+        _require_same(as_json(config), run)
+    counts = None
+    if config.task.class_weights == "balanced":
+        counts = training.class_counts(corpus.splits["train"], len(corpus.class_names))
+    with strategy_scope(config):
+        recogniser = Recogniser(config, corpus.class_names, counts)
+        _announce(recogniser, corpus, run)
+        if not arguments.resume:
+            run.create()
+        run.write_json("config.json", as_json(config))
+        run.write_json("labels.json", list(corpus.class_names))
+        run.write_json("environment.json", environment())
+        started = time.perf_counter()
+        history = training.train(recogniser, corpus, run, arguments.resume, verbose=1 if sys.stdout.isatty() else 2)
+        seconds = time.perf_counter() - started
+
+    scores = {split: evaluation.measure(recogniser, corpus, split, config.fit.batch_size) for split in ("validation", "test")}
+    evaluation.record(run, recogniser, {**scores, "fit_seconds": round(seconds, 1)}, history)
+    evaluation.keep_examples(run, recogniser, corpus)
+    evaluation.show(recogniser, scores["test"], "test")
+    cli.console.print(f"Trained in {seconds:.0f} s; the run is in {run.path}.")
+    saved = publish(run, recogniser) if config.export.after_fit else None
+    _tell_next(run, saved)
+    return 0
+
+
+def _announce(recogniser, corpus, run):
+    sizes = ", ".join(f"{split.size:,} {name}" for name, split in corpus.splits.items())
+    cli.console.print(
+        f"{corpus.name}: {len(corpus.class_names)} classes, {sizes} examples; "
+        f"{recogniser.config.model.name} with {recogniser.net.count_params():,} parameters; run {run.path}"
+    )
+
+
+def _tell_next(run, saved):
+    lines = [f"python -m tfrec.evaluate {run.path}", f"python -m tfrec.predict {run.path} FILE..."]
+    if saved:
+        cli.console.print(f"The SavedModel is in {saved}.")
+        lines.append(f"tensorflow_model_server --model_name={saved.parent.name} --model_base_path={saved.parent.resolve()}")
+    else:
+        lines.append(f"python -m tfrec.export {run.path}")
+    cli.console.print("Next:")
+    for line in lines:
+        cli.console.print(f"    {line}")
+
+
+def _require_same(resumed, run):
+    """A resumed run may train longer; anything else would make its record untrue."""
+    stored = run.read_json("config.json")
+    for part, value in resumed.items():
+        names = value if isinstance(value, dict) else {None: value}
+        for name in names:
+            before = stored[part][name] if name else stored[part]
+            now = value[name] if name else value
+            free = (part, name) == ("fit", "epochs") or part == "export"
+            if not free and before != (list(now) if isinstance(now, tuple) else now):
+                flag = f"{part}.{name}" if name else part
+                raise UserError(f"{run.path} was started with {flag} {before}: --resume cannot change it to {now}.")
+
+
+if __name__ == "__main__":
+    cli.run(main)

@@ -1,0 +1,1 @@
+"""Scores that can be trusted: with intervals, over the whole split."""

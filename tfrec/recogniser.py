@@ -1,0 +1,84 @@
+"""Frontend, network and task of a configuration, put together."""
+
+import contextlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines import assemble, frontends
+from pipelines.errors import UserError
+from tfrec import architectures, tasks
+from tfrec import flags
+
+
+class Recogniser:
+    """Raw examples in, logits out, and a task that says what they mean.
+
+    `frontend` takes raw input of any size, without augmentation; `net` goes from features to logits.
+    """
+
+    def __init__(self, config, class_names, counts=None):
+        self.config = config
+        # Not 0: with that global seed TensorFlow refuses the seeded shuffles of `assemble`.
+        keras.utils.set_random_seed(config.seed + 1)
+        self.frontend = frontends.build(config.frontend)
+        self.task = tasks.build(config.task, class_names, counts)
+        with _precision(config.fit.precision):
+            shape = self.frontend.feature_shape
+            self.net = architectures.build(shape, self.task.outputs, config.model, self.frontend.takes)
+
+    @classmethod
+    def load(cls, run):
+        """The trained recogniser of a run; UserError when its files do not fit together."""
+        config = flags.from_json(run.read_json("config.json"))
+        recogniser = cls(config, run.read_json("labels.json"))
+        try:
+            recogniser.net.load_weights(run.best_weights)
+        except (ValueError, OSError, KeyError) as error:
+            raise UserError(f"{run.best_weights} does not fit {run.path / 'config.json'}: {_first(error)}") from error
+        return recogniser
+
+    def model_for(self, split, augment=False):
+        """(model, frontend) for batches of a split; the model shares its weights with `net`."""
+        frontend = frontends.build(self.config.frontend, augment, self.config.seed, split)
+        if self.config.frontend.placement == "host":
+            return self.net, frontend
+        inputs = frontend.inputs()
+        return keras.Model(inputs, self.net(frontend(inputs)), name="recogniser"), frontend
+
+    def logits(self, split, batch_size):
+        """Logits (examples, outputs) and targets of a split, in its order."""
+        model, frontend = self.model_for(split)
+        answers, targets = [], []
+        for inputs, target in assemble.evaluation_batches(split, frontend, batch_size):
+            answers.append(model.predict_on_batch(inputs))
+            targets.append(target.numpy())
+        return np.concatenate(answers), np.concatenate(targets)
+
+    def answer(self, inputs):
+        """The task's answer to a batch of raw inputs, as numpy arrays."""
+        outputs = self.task.answer(self.net(self.frontend(inputs, training=False), training=False))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+
+def strategy_scope(config):
+    """Where a training's variables live: one device, or a copy on each device of this machine."""
+    if config.fit.strategy == "default":
+        return contextlib.nullcontext()
+    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    return tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
+
+
+@contextlib.contextmanager
+def _precision(policy):
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _first(error):
+    return str(error).strip().splitlines()[0]

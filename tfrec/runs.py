@@ -1,0 +1,146 @@
+"""The folder of one training.
+
+    config.json           every setting, resolved
+    labels.json           the classes, in the order of the network's outputs
+    environment.json      package versions, machine, git commit, command
+    best.weights.h5       the network after its best epoch
+    history.csv           one row an epoch
+    metrics.json          scores of the splits
+    *.png                 plots
+    examples.npz          a few test examples with the network's answers, replayed before an export is published
+    state/                what --resume needs
+"""
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+
+from pipelines.errors import UserError
+
+PACKAGES = ("tfrec", "tensorflow", "keras", "tensorflow-io", "tensorflow-datasets", "numpy", "scikit-learn", "soundfile")
+
+
+class Run:
+    """Paths, and files that are written whole or not at all."""
+
+    def __init__(self, path):
+        self.path = pathlib.Path(path)
+        self.best_weights = self.path / "best.weights.h5"
+
+    def require_empty(self):
+        """UserError where the folder already holds something."""
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(
+                f"{self.path} already holds something: give another --run, or go on with that run by --run {self.path} --resume."
+            )
+
+    def create(self):
+        """Makes the folder; UserError where it already holds something."""
+        self.require_empty()
+        (self.path / "state").mkdir(parents=True, exist_ok=True)
+
+    @classmethod
+    def open(cls, path, trained=True):
+        """An existing run; UserError where there is none, or, with `trained`, none that has finished an epoch."""
+        run = cls(path)
+        if not (run.path / "config.json").is_file():
+            raise UserError(f"{path} is no run: it has no config.json; `python -m tfrec.fit --run {path}` makes one.")
+        if trained and not run.best_weights.is_file():
+            raise UserError(f"{path} has no weights yet: finish it with `python -m tfrec.fit --run {path} --resume`.")
+        return run
+
+    @classmethod
+    def free(cls, name, root="runs"):
+        """The first path runs/NAME, runs/NAME-2, ... that does not exist."""
+        number = 1
+        while (path := pathlib.Path(root) / (name if number == 1 else f"{name}-{number}")).exists():
+            number += 1
+        return path
+
+    @property
+    def name(self):
+        """The folder's own name."""
+        return self.path.resolve().name
+
+    def read_json(self, name):
+        """A JSON file of the run; UserError when it cannot be read."""
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise UserError(f"Cannot read {self.path / name}: {error}.") from None
+
+    def write_json(self, name, value):
+        """Writes a JSON file of the run."""
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def write_text(self, name, text):
+        """Writes a text file of the run."""
+        with replacing(self.path / name) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+
+    def write_weights(self, model, path):
+        """Writes the weights of a model, and of its optimizer if it has one."""
+        with replacing(path) as temporary:
+            model.save_weights(temporary)
+
+    def state_weights(self, epoch):
+        """Where the weights and optimizer after an epoch are kept for resuming."""
+        return self.path / "state" / f"{epoch}.weights.h5"
+
+    def read_state(self):
+        """What `write_state` wrote last, or None."""
+        return self.read_json("state/state.json") if (self.path / "state" / "state.json").is_file() else None
+
+    def write_state(self, state, model):
+        """Keeps a training's state and weights; the state before is deleted only when this one is whole."""
+        epoch = len(state["history"])
+        self.write_weights(model, self.state_weights(epoch))
+        self.write_json("state/state.json", state)
+        for old in (self.path / "state").glob("*.weights.h5"):
+            if old != self.state_weights(epoch):
+                old.unlink()
+
+
+@contextlib.contextmanager
+def replacing(path):
+    """A temporary path beside `path` that takes its place when the block ends well, and is deleted when it does not."""
+    path = pathlib.Path(path)
+    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def environment():
+    """What a reader needs to repeat the run: versions, machine, commit, command."""
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return {
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "command": sys.argv,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "cpus": os.cpu_count(),
+        "packages": versions,
+        "git_commit": _git_commit(),
+    }
+
+
+def _git_commit():
+    """The commit of the source that runs, or None outside a checkout."""
+    folder = pathlib.Path(__file__).parent
+    try:
+        answer = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return answer.stdout.strip() if answer.returncode == 0 else None

@@ -1,0 +1,60 @@
+"""Bytes of a request -> pixels or samples, inside the exported graph, with TensorFlow's own ops and bounds on every size."""
+
+import tensorflow as tf
+
+from pipelines import images
+
+MAX_PIXELS = 64_000_000
+MAX_ENCODED_BYTES = 64_000_000
+
+
+def image(contents, channels):
+    """JPEG, PNG, BMP or GIF -> uint8 (height, width, channels).
+
+    The size is read from the header first: a few bytes can claim a picture that no memory holds.
+    """
+    size = _image_size(contents)
+    with tf.control_dependencies(
+        [
+            tf.debugging.assert_less_equal(tf.strings.length(contents), MAX_ENCODED_BYTES, "The image has too many bytes"),
+            tf.debugging.assert_less_equal(tf.reduce_prod(size), tf.constant(MAX_PIXELS, tf.int64), "The image has too many pixels"),
+        ]
+    ):
+        contents = tf.identity(contents)
+    return images.decode(contents, channels)
+
+
+def wav(contents, sample_rate_hz):
+    """16-bit WAV -> float32 (samples,), channels averaged; any other sample rate is an error."""
+    with tf.control_dependencies(
+        [tf.debugging.assert_less_equal(tf.strings.length(contents), MAX_ENCODED_BYTES, "The clip has too many bytes")]
+    ):
+        samples, rate = tf.audio.decode_wav(tf.identity(contents))
+    wrong = f"The clip must have {sample_rate_hz} samples a second"
+    with tf.control_dependencies([tf.debugging.assert_equal(rate, sample_rate_hz, wrong)]):
+        return tf.reduce_mean(samples, axis=1)
+
+
+def _image_size(contents):
+    """(height, width), int64, as the header has it."""
+
+    def number(start, length, little):
+        # tf.strings.substr fails when it starts past the end.
+        text = tf.strings.substr(tf.strings.join([contents, "\0" * 32]), start, length)
+        digits = tf.cast(tf.io.decode_raw(text, tf.uint8), tf.int64)
+        powers = tf.constant([256**i for i in (range(length) if little else range(length - 1, -1, -1))], tf.int64)
+        return tf.reduce_sum(digits * powers)
+
+    def starts(text):
+        return tf.strings.substr(tf.strings.join([contents, "\0" * 32]), 0, len(text)) == text
+
+    return tf.case(
+        [
+            (starts(b"\xff\xd8\xff"), lambda: tf.cast(tf.image.extract_jpeg_shape(contents)[:2], tf.int64)),
+            (starts(b"\x89PNG"), lambda: tf.stack([number(20, 4, False), number(16, 4, False)])),
+            (starts(b"GIF8"), lambda: tf.stack([number(8, 2, True), number(6, 2, True)])),
+            # A negative height means top-down rows; its value as unsigned is refused.
+            (starts(b"BM"), lambda: tf.stack([number(22, 4, True), number(18, 4, True)])),
+        ],
+        default=lambda: tf.zeros([2], tf.int64),  # the decoder itself refuses what is no picture
+    )

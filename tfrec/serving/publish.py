@@ -1,0 +1,133 @@
+"""From a trained run to `saved_models/NAME/VERSION/`, checked before anyone can see it."""
+
+import base64
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.errors import UserError
+from tfrec.cli import console
+from tfrec.serving import replay, savedmodel
+
+TOLERANCE = 1e-4  # of a probability
+
+
+def publish(run, recogniser):
+    """Writes the next version of the model, replays the run's examples through it, and renames it into place.
+
+    Returns the version's folder. Raises UserError, and leaves nothing behind, when an answer of the SavedModel is not the
+    trained model's.
+    """
+    export = recogniser.config.export
+    base = pathlib.Path(export.folder) / (export.name or run.name)
+    base.mkdir(parents=True, exist_ok=True)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
+    try:
+        savedmodel.write(recogniser, temporary)
+        difference, count = _replay(temporary, run, recogniser)
+        console.print(f"Replayed {count} requests in a fresh process: largest difference of a probability {difference:.1e}.")
+        if not difference <= TOLERANCE:
+            raise UserError(
+                f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more than"
+                f" {TOLERANCE:.0e}; the run {run.path} is untouched."
+            )
+        temporary.chmod(0o755)  # mkdtemp's folders are closed to other users, a server's among them
+        return _rename(temporary, base)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _rename(temporary, base):
+    """One rename, because the server looks once a second and would load half a copy."""
+    while True:
+        versions = [int(path.name) for path in base.iterdir() if path.name.isdecimal()]
+        target = base / str(max(versions, default=0) + 1)
+        try:
+            os.rename(temporary, target)
+        except OSError:
+            if not target.exists():
+                raise
+            continue  # somebody else published in between
+        return target
+
+
+def _replay(saved_model, run, recogniser):
+    """(largest difference of a probability, number of requests): each example alone and all in one batch, by each signature."""
+    try:
+        stored = np.load(run.path / "examples.npz", allow_pickle=False)
+        count = len(stored.files) // 2
+        raw = [stored[f"raw{i}"] for i in range(count)]
+        expected = np.stack([stored[f"answer{i}"] for i in range(count)])
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"Cannot read {run.path / 'examples.npz'}, the examples that an export must repeat: {error}.") from None
+    groups = [[i] for i in range(count)] + [list(range(count))]
+    requests, order = {}, []
+    for signature, make in REQUESTS[recogniser.config.frontend.name].items():
+        for group in groups:
+            for part in make([raw[i] for i in group], recogniser.config.frontend):
+                rows, inputs = part
+                for name, value in inputs.items():
+                    requests[f"{len(order)}/{signature}/{name}"] = value
+                order.append([group[row] for row in rows])
+    answers = _fresh_process(saved_model, requests)
+    names = np.array(recogniser.task.class_names)
+    difference = 0.0
+    for number, rows in enumerate(order):
+        probabilities = answers[f"{number}/probabilities"]
+        difference = max(difference, float(np.abs(probabilities - expected[rows]).max()))
+        if not np.array_equal(answers[f"{number}/label"], names[probabilities.argmax(axis=-1)]):
+            raise UserError(f"Not published: the labels of the SavedModel of {run.path} do not follow from its probabilities.")
+    return difference if np.isfinite(difference) else float("inf"), len(order)
+
+
+def _fresh_process(saved_model, requests):
+    with tempfile.TemporaryDirectory() as folder:
+        asked, answered = os.path.join(folder, "requests.npz"), os.path.join(folder, "answers.npz")
+        np.savez(asked, **requests)
+        command = [sys.executable, "-I", replay.__file__, str(saved_model), asked, answered]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        if done.returncode:
+            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+            raise UserError(f"Not published: TensorFlow cannot run the SavedModel in a fresh process: {last}")
+        with np.load(answered, allow_pickle=False) as answers:
+            return dict(answers)
+
+
+def _raw_images(images, config):
+    """Pictures of one size go into one request; yields (rows, inputs)."""
+    shapes = sorted({image.shape for image in images})
+    for shape in shapes:
+        rows = [i for i, image in enumerate(images) if image.shape == shape]
+        yield rows, {"image": np.stack([images[i] for i in rows])}
+
+
+def _encoded_images(images, config):
+    yield list(range(len(images))), {"encoded": _base64(tf.io.encode_png(image).numpy() for image in images)}
+
+
+def _raw_clips(clips, config):
+    """Padded as TensorFlow Serving pads when it merges requests: with a clip's first sample, not with 0."""
+    lengths = [len(clip) for clip in clips]
+    audio = [np.pad(clip, (0, max(lengths) - len(clip)), constant_values=clip[0] if len(clip) else 0) for clip in clips]
+    yield list(range(len(clips))), {"audio": np.stack(audio), "length": np.array(lengths, "int32")}
+
+
+def _encoded_clips(clips, config):
+    wavs = (tf.audio.encode_wav(clip[:, None], config.sample_rate_hz).numpy() for clip in clips)
+    yield list(range(len(clips))), {"encoded": _base64(wavs)}
+
+
+def _base64(contents):
+    return np.array([base64.b64encode(content) for content in contents])
+
+
+REQUESTS = {
+    "image": {"serving_default": _raw_images, "encoded": _encoded_images},
+    "speech": {"serving_default": _raw_clips, "encoded": _encoded_clips},
+}

@@ -1,0 +1,40 @@
+"""Answers of a SavedModel to stored requests, got the way a server gets them: `python replay.py SAVED_MODEL REQUESTS ANSWERS`.
+
+Runs in a process of its own that knows TensorFlow and nothing of this project or of Keras, through the session loader that
+TensorFlow Serving uses. REQUESTS is an .npz of arrays NUMBER/SIGNATURE/INPUT (byte strings in base 64, since numpy cuts their
+zeros off), ANSWERS one of NUMBER/OUTPUT.
+"""
+
+import base64
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+
+def main(saved_model, requests, answers):
+    """Runs every request and writes every output."""
+    stored = np.load(requests, allow_pickle=False)
+    by_number = {}
+    for key in stored.files:
+        number, signature, name = key.split("/")
+        by_number.setdefault((number, signature), {})[name] = stored[key]
+    results = {}
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], saved_model)
+        for (number, signature), inputs in by_number.items():
+            definition = loaded.signature_def[signature]
+            feed = {definition.inputs[name].name: _decoded(value) for name, value in inputs.items()}
+            fetch = {name: tensor.name for name, tensor in definition.outputs.items()}
+            for name, value in session.run(fetch, feed).items():
+                text = value.dtype == object
+                results[f"{number}/{name}"] = np.array([row.decode() for row in value]) if text else value
+    np.savez(answers, **results)
+
+
+def _decoded(value):
+    return np.array([base64.b64decode(row) for row in value], dtype=object) if value.dtype.kind == "S" else value
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

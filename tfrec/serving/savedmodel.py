@@ -1,0 +1,113 @@
+"""A trained recogniser as a SavedModel: raw tensors or encoded bytes in, labels and probabilities out.
+
+Every signature begins with `tf.ensure_shape`, because a request of the wrong rank can abort the whole server inside a kernel.
+"""
+
+import json
+import pathlib
+
+import keras
+import tensorflow as tf
+
+from tfrec.serving import decoding
+
+DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
+
+
+def write(recogniser, folder):
+    """Writes the SavedModel with the signatures `serving_default` (raw tensors) and `encoded` (bytes of files).
+
+    Images: "image" uint8 (batch, height, width, channels) of any size, or "encoded" string (batch,) of JPEG, PNG, BMP
+    or GIF. Speech: "audio" float32 (batch, samples) at the recogniser's sample rate with "length" int32 (batch,), or "encoded"
+    string (batch,) of 16-bit WAV. Outputs: those of the task.
+    """
+    net = without_cudnn(recogniser.net)
+    archive = keras.export.ExportArchive()
+    archive.track(recogniser.frontend)
+    archive.track(net)
+
+    def answer(inputs):
+        return recogniser.task.answer(net(recogniser.frontend(inputs, training=False), training=False))
+
+    for name, (function, signature) in SIGNATURES[recogniser.config.frontend.name](recogniser.config.frontend, answer).items():
+        archive.add_endpoint(name, function, input_signature=signature)
+    archive.write_out(str(folder), verbose=False)
+    description = pathlib.Path(folder) / DESCRIPTION
+    description.parent.mkdir(exist_ok=True)
+    description.write_text(json.dumps(describe(recogniser), indent=2) + "\n", encoding="utf-8")
+
+
+def describe(recogniser):
+    """What a client must know to talk to the export."""
+    config = recogniser.config.frontend
+    known = {"modality": "image", "channels": config.channels} if config.name == "image" else {}
+    known = known or {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
+    return {**known, "labels": list(recogniser.task.class_names)}
+
+
+def without_cudnn(net):
+    """The same network without CuDNN's recurrent kernels, which a server without a GPU cannot run (keras #18504)."""
+
+    def plain(layer):
+        config = layer.get_config()
+        if "use_cudnn" in config:
+            config["use_cudnn"] = False
+        return type(layer).from_config(config)
+
+    copy = keras.models.clone_model(net, clone_function=plain)
+    copy.set_weights(net.get_weights())
+    return copy
+
+
+def _image_signatures(config, answer):
+    channels = config.channels
+
+    def serving_default(image):
+        return answer(tf.ensure_shape(image, [None, None, None, channels]))
+
+    def encoded(encoded):
+        def pixels(contents):
+            image = decoding.image(contents, channels)
+            return tf.ensure_shape(resize(image), [config.height, config.width, channels])
+
+        return answer(tf.map_fn(pixels, tf.ensure_shape(encoded, [None]), fn_output_signature=tf.float32))
+
+    from pipelines.layers import ImageResize
+
+    layer = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
+
+    def resize(image):
+        return layer(image[None])[0]
+
+    return {
+        "serving_default": (serving_default, [tf.TensorSpec([None, None, None, channels], tf.uint8, name="image")]),
+        "encoded": (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
+    }
+
+
+def _speech_signatures(config, answer):
+    def serving_default(audio, length):
+        audio, length = tf.ensure_shape(audio, [None, None]), tf.ensure_shape(length, [None])
+        # A server that merges requests pads with what it likes, and a client may send anything: what lies past the length is
+        # silenced by the frontend, a length past the end is cut, and what is no number is silence.
+        audio = tf.where(tf.math.is_finite(audio), audio, 0.0)
+        return answer({"audio": audio, "length": tf.clip_by_value(length, 0, tf.shape(audio)[1])})
+
+    def encoded(encoded):
+        clips = tf.map_fn(
+            lambda contents: decoding.wav(contents, config.sample_rate_hz),
+            tf.ensure_shape(encoded, [None]),
+            fn_output_signature=tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0),
+        )
+        return serving_default(clips.to_tensor(), tf.cast(clips.row_lengths(), tf.int32))
+
+    return {
+        "serving_default": (
+            serving_default,
+            [tf.TensorSpec([None, None], tf.float32, name="audio"), tf.TensorSpec([None], tf.int32, name="length")],
+        ),
+        "encoded": (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
+    }
+
+
+SIGNATURES = {"image": _image_signatures, "speech": _speech_signatures}

@@ -1,0 +1,31 @@
+"""The registry of tasks: what an answer means.
+
+A task module offers `Config` and a class `Task` with:
+
+- `Task(config, class_names, counts)`: what it knows of the answers before training;
+- `outputs`, the size of the architecture's last layer;
+- `loss()` and `metrics()` for Keras, each over (batch, outputs) float32 logits and the targets of the dataset;
+- `answer(logits)`: TensorFlow code from logits to the named outputs of the export, which is also what `predict` shows;
+- `score(logits, targets)`: everything that `metrics.json` holds about a split;
+- `report(scores)` and `plots(scores, folder)`: the same for people.
+
+`transcribe` and `retrieve` come as further modules: targets may be of any shape that `assemble` batches, and
+an architecture may return several outputs, since only the task looks at them.
+"""
+
+from pipelines.errors import unknown
+from tfrec.tasks import classify
+
+TASKS = {"classify": classify}
+
+
+def default_config(name):
+    """The defaults of a task; UserError for an unknown name."""
+    if name not in TASKS:
+        raise unknown("task", name, TASKS)
+    return TASKS[name].Config()
+
+
+def build(config, class_names, counts=None):
+    """The task of a config; `counts` holds the number of training examples of each class."""
+    return TASKS[config.name].Task(config, class_names, counts)
