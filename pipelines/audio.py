@@ -4,12 +4,14 @@ Which decoder reads a file is settled once, by `probe`, from the file's content 
 16-bit WAV, FLAC and SPHERE come out equal to the last bit: the integer samples over 32768.
 """
 
+import contextlib
 import dataclasses
 import functools
 import importlib.util
 import math
 import os
 import re
+import threading
 import warnings
 
 import numpy as np
@@ -46,7 +48,7 @@ class AudioInfo:
     coding: str  # one of CODINGS
     sample_rate_hz: int
     channels: int
-    samples: int  # per channel
+    samples: int  # per channel; a guess for the rare MP3 that does not say its length
 
     @property
     def code(self):
@@ -162,14 +164,31 @@ def _probe_soundfile(path):
     except soundfile.LibsndfileError as error:
         raise UserError(f"{path} is not a readable audio file: {error.error_string}") from error
     coding = _CODING_OF.get((info.format.removesuffix("EX"), info.subtype), "soundfile")
-    if info.format in ("WAV", "WAVEX"):
-        plain = _check_wav(path)
-        coding = coding if plain else "soundfile"
-    return AudioInfo(path, coding, info.samplerate, info.channels, info.frames)
+    plain = _check_complete(path, info.format)
+    return AudioInfo(path, coding if plain else "soundfile", info.samplerate, info.channels, info.frames)
+
+
+def _check_complete(path, kind):
+    """Raises UserError where the end is missing, which soundfile would not mind; False where only soundfile copes."""
+    if kind in ("WAV", "WAVEX"):
+        return _check_wav(path)
+    if kind == "OGG":
+        _check_ogg(path)
+    return True
+
+
+def _check_ogg(path):
+    """The last page says that it is the last (RFC 3533), and is all there."""
+    with open(path, "rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - 65536))  # a page has at most 65,307 bytes
+        tail = file.read()
+    page = tail[tail.rfind(b"OggS") :]
+    if len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
+        raise UserError(f"{path} is truncated: its last Ogg page is missing.")
 
 
 def _check_wav(path):
-    """Raises UserError where samples are missing, which soundfile would not mind; False where only soundfile copes."""
+    """True for one plain `data` chunk that is all there."""
     with open(path, "rb") as file:
         total = os.fstat(file.fileno()).st_size
         if file.read(4) != b"RIFF":
@@ -234,13 +253,43 @@ def _soundfile_frames(path):
     path = _text(path)
     try:
         with soundfile.SoundFile(path) as file:
-            frames = file.read(dtype="float32", always_2d=True)
-            announced = file.frames
+            _check_complete(path, file.format)
+            announced, is_mp3 = file.frames, file.format == "MP3"
+            frames = file.read(dtype="float32", always_2d=True) if not is_mp3 else None
+        if is_mp3:
+            frames, announced = _mp3_frames(path)
     except soundfile.LibsndfileError as error:
         raise UserError(f"{path} cannot be decoded: {error.error_string}") from error
     if len(frames) < announced:
         raise UserError(f"{path} is truncated: {announced} samples announced, {len(frames)} there.")
     return frames
+
+
+def _mp3_frames(path):
+    """(frames, how many the header announces, 0 where it does not) of an MP3.
+
+    libsndfile guesses the length where the header does not say it and stops there, unless it reads from a pipe.
+    """
+    import soundfile
+
+    entrance, exit_ = os.pipe()
+
+    def pour():
+        # A reader that found the data broken has left: that is its error to tell.
+        with open(path, "rb") as source, contextlib.suppress(BrokenPipeError), os.fdopen(exit_, "wb") as sink:
+            sink.write(source.read())
+
+    pouring = threading.Thread(target=pour)
+    pouring.start()
+    try:
+        with soundfile.SoundFile(entrance) as file:
+            announced = file.frames if file.frames < 2**62 else 0
+            blocks = [file.read(65536, dtype="float32", always_2d=True)]
+            while len(blocks[-1]):
+                blocks.append(file.read(65536, dtype="float32", always_2d=True))
+    finally:
+        pouring.join()
+    return np.concatenate(blocks), announced
 
 
 def _text(path):

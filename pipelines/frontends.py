@@ -296,11 +296,15 @@ def _wave_augmentations(config, seed):
         layers.append(TimeShift(config.shift_ms, config.sample_rate_hz, seed=_next(seed, 4)))
     if config.noise_path:
         bank = noises.load(config.noise_path, config.sample_rate_hz)
-        layers.append(
-            NoiseMix.from_noises(
-                bank, snr_db=config.snr_db, probability=config.noise_probability, seed=_next(seed, 5)
-            )
+        mix = NoiseMix(
+            len(bank),
+            max(map(len, bank)),
+            snr_db=config.snr_db,
+            probability=config.noise_probability,
+            seed=_next(seed, 5),
         )
+        mix.fill(bank)
+        layers.append(mix)
     if config.gain_db:
         layers.append(Gain(-config.gain_db, config.gain_db, seed=_next(seed, 6)))
     return layers

@@ -55,7 +55,11 @@ class Keeper(keras.callbacks.Callback):
         self.schedule, self.steps_per_epoch = schedule, steps_per_epoch
         self.sign = 1 if direction == "max" else -1
         self.state = {"history": [], "best": None, "best_epoch": None, "stopped": False}
-        self.state |= {"stale": 0, "plateau": 0, "scale": 1.0}  # epochs without a better one; factor of the learning rate
+        self.state |= {
+            "stale": 0,
+            "plateau": 0,
+            "scale": 1.0,
+        }  # epochs without a better one; factor of the learning rate
 
     @property
     def history(self):

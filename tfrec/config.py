@@ -36,6 +36,4 @@ class Config(Generic[Data, Frontend, Model, Task]):
 def as_json(config):
     """The configuration as plain dicts, lists, numbers and strings."""
     parts = {field.name: getattr(config, field.name) for field in dataclasses.fields(Config)}
-    return {
-        name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for name, part in parts.items()
-    }
+    return {name: dataclasses.asdict(part) if dataclasses.is_dataclass(part) else part for name, part in parts.items()}

@@ -31,7 +31,9 @@ def main(argv):
     saved = publish(run, recogniser)
     cli.console.print(f"Published {saved}. Next:")
     cli.console.print(f"    python -m tfrec.predict {saved} FILE...")
-    cli.console.print(f"    tensorflow_model_server --model_name={saved.parent.name} --model_base_path={saved.parent.resolve()}")
+    cli.console.print(
+        f"    tensorflow_model_server --model_name={saved.parent.name} --model_base_path={saved.parent.resolve()}"
+    )
     return 0
 
 

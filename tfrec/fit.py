@@ -42,7 +42,9 @@ def main(argv):
         history = training.train(recogniser, corpus, run, arguments.resume, verbose=1 if sys.stdout.isatty() else 2)
         seconds = time.perf_counter() - started
 
-    scores = {split: evaluation.measure(recogniser, corpus, split, config.fit.batch_size) for split in ("validation", "test")}
+    scores = {
+        split: evaluation.measure(recogniser, corpus, split, config.fit.batch_size) for split in ("validation", "test")
+    }
     evaluation.record(run, recogniser, {**scores, "fit_seconds": round(seconds, 1)}, history)
     evaluation.keep_examples(run, recogniser, corpus)
     evaluation.show(recogniser, scores["test"], "test")
@@ -64,7 +66,9 @@ def _tell_next(run, saved):
     lines = [f"python -m tfrec.evaluate {run.path}", f"python -m tfrec.predict {run.path} FILE..."]
     if saved:
         cli.console.print(f"The SavedModel is in {saved}.")
-        lines.append(f"tensorflow_model_server --model_name={saved.parent.name} --model_base_path={saved.parent.resolve()}")
+        lines.append(
+            f"tensorflow_model_server --model_name={saved.parent.name} --model_base_path={saved.parent.resolve()}"
+        )
     else:
         lines.append(f"python -m tfrec.export {run.path}")
     cli.console.print("Next:")

@@ -40,7 +40,11 @@ def main(argv):
             print(f"error: {error}", file=sys.stderr)
             failed = True
     if arguments.json:
-        print(json.dumps([_as_json(file, predictor.labels, answer) for file, answer in answers], indent=2, ensure_ascii=False))
+        print(
+            json.dumps(
+                [_as_json(file, predictor.labels, answer) for file, answer in answers], indent=2, ensure_ascii=False
+            )
+        )
     elif answers:
         cli.console.print(_table(predictor.labels, answers))
     return 1 if failed else 0

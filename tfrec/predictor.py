@@ -45,7 +45,9 @@ class Predictor:
         def answer(inputs):
             named = inputs if isinstance(inputs, dict) else {"image": inputs}
             # The signatures belong to `model`, which must live as long as they are called.
-            return {name: value.numpy() for name, value in model.signatures["serving_default"](**_tensors(named)).items()}
+            return {
+                name: value.numpy() for name, value in model.signatures["serving_default"](**_tensors(named)).items()
+            }
 
         return cls(description, answer)
 

@@ -22,6 +22,8 @@ class Recogniser:
         self.config = config
         # Not 0: with that global seed TensorFlow refuses the seeded shuffles of `assemble`.
         keras.utils.set_random_seed(config.seed + 1)
+        # The features of a GPU are to be those of the CPU that may serve them.
+        tf.config.experimental.enable_tensor_float_32_execution(config.fit.tf32)
         self.frontend = frontends.build(config.frontend)
         self.task = tasks.build(config.task, class_names, counts)
         with _precision(config.fit.precision):

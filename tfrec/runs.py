@@ -1,14 +1,14 @@
 """The folder of one training.
 
-    config.json           every setting, resolved
-    labels.json           the classes, in the order of the network's outputs
-    environment.json      package versions, machine, git commit, command
-    best.weights.h5       the network after its best epoch
-    history.csv           one row an epoch
-    metrics.json          scores of the splits
-    *.png                 plots
-    examples.npz          a few test examples with the network's answers, replayed before an export is published
-    state/                what --resume needs
+config.json           every setting, resolved
+labels.json           the classes, in the order of the network's outputs
+environment.json      package versions, machine, git commit, command
+best.weights.h5       the network after its best epoch
+history.csv           one row an epoch
+metrics.json          scores of the splits
+*.png                 plots
+examples.npz          a few test examples with the network's answers, replayed before an export is published
+state/                what --resume needs
 """
 
 import contextlib
@@ -23,7 +23,16 @@ import sys
 
 from pipelines.errors import UserError
 
-PACKAGES = ("tfrec", "tensorflow", "keras", "tensorflow-io", "tensorflow-datasets", "numpy", "scikit-learn", "soundfile")
+PACKAGES = (
+    "tfrec",
+    "tensorflow",
+    "keras",
+    "tensorflow-io",
+    "tensorflow-datasets",
+    "numpy",
+    "scikit-learn",
+    "soundfile",
+)
 
 
 class Run:

@@ -30,9 +30,14 @@ class FitConfig:
     clip_norm: float | None = None  # largest norm of the whole gradient
     monitor: Literal["loss", "accuracy"] = "loss"  # on validation: decides the best weights, stopping and plateaus
     patience: int | None = None  # epochs without a better validation before training stops
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # of the network; features stay float32
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = (
+        "float32"  # of the network; features stay float32
+    )
+    tf32: bool = False  # let GPUs round float32 products to TensorFloat-32: faster, features off by up to 1e-3
     jit_compile: bool = False  # compile the step with XLA; pays on GPUs
-    strategy: Literal["default", "mirrored"] = "default"  # mirrored: every GPU of this machine takes a part of each batch
+    strategy: Literal["default", "mirrored"] = (
+        "default"  # mirrored: every GPU of this machine takes a part of each batch
+    )
     tensorboard: bool = False  # write event files for TensorBoard into the run
 
     def __post_init__(self):

@@ -44,15 +44,21 @@ def modality_of(paths):
 
 
 def split_rows(rows, labels, config, grouped=False):
-    """Split name -> sorted indices: the rows' own splits, and fractions where they name no validation or no test."""
+    """Split name -> sorted indices: the rows' own splits, and fractions where they name no validation or no test.
+
+    A fraction takes at least one example of every class, or with `grouped` whole groups, whatever their classes.
+    """
     left = np.array([i for i, row in enumerate(rows) if row.split in ("", "train")], np.int64)
     groups = np.array([row.group for row in rows]) if grouped else None
     parts = {}
     for name, fraction in (("test", config.test_fraction), ("validation", config.validation_fraction)):
         parts[name] = np.array([i for i, row in enumerate(rows) if row.split == name], np.int64)
         if len(parts[name]) == 0:
-            among = groups[left] if grouped else None
-            kept, taken = split_indices(labels[left], fraction, config.split_seed, among)
+            if grouped:
+                kept, taken = split_indices(labels[left], fraction, config.split_seed, groups[left])
+            else:
+                least = len(np.unique(labels[left])) / max(1, len(left))
+                kept, taken = split_indices(labels[left], max(fraction, least), config.split_seed)
             left, parts[name] = left[kept], left[taken]
     trained = set(labels[left].tolist())
     for name, indices in parts.items():

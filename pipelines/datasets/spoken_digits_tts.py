@@ -110,7 +110,7 @@ def _engine():
 
     engine_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(home), _DONT_EXIT)
     if engine_hz <= 0:
-        raise UserError(f"espeak-ng cannot start from its data in {home}: reinstall it (pip install 'tfrec[tts]').")
+        raise UserError(f"espeak-ng cannot start from {home}: its data must lie there, at a path below 160 characters.")
 
     def speak(text, voice, words_per_minute, pitch):
         chunks.clear()

@@ -194,7 +194,7 @@ def _decoder(builder, kind, feature, label, from_hz, to_hz):
     classes = builder.info.features[label].num_classes
 
     def decode(example):
-        rule = f"labels of {builder.name!r} must be 0 to {classes - 1}. Received:"
+        rule = f"labels of {builder.name} must be 0 to {classes - 1}. Received:"
         with tf.control_dependencies(
             [tf.debugging.Assert((example[label] >= 0) & (example[label] < classes), [rule, example[label]])]
         ):

@@ -66,13 +66,13 @@ class NoiseMix(RandomLayer):
         true_samples = true_lengths(waveform, lengths)[:, None]
         waveform = true_only(waveform, lengths)
         noise = true_only(self._piece(waveform, true_samples, shape), lengths)
-        count = ops.cast(ops.maximum(true_samples, 1), "float32")
-        signal_rms = ops.sqrt(ops.sum(waveform * waveform, axis=1, keepdims=True) / count)
-        noise_rms = ops.sqrt(ops.sum(noise * noise, axis=1, keepdims=True) / count)
+        # roots of energies: both stand for the same samples, so their number cancels
+        signal_level = ops.sqrt(ops.sum(waveform * waveform, axis=1, keepdims=True))
+        noise_level = ops.sqrt(ops.sum(noise * noise, axis=1, keepdims=True))
         snr_db = keras.random.uniform(shape, *self.snr_db, seed=seed)
         chosen = keras.random.uniform(shape, seed=seed) < self.probability
-        audible = ops.logical_and(chosen, noise_rms > 0)
-        scale = signal_rms / ops.where(audible, noise_rms, 1.0) * 10.0 ** (-snr_db / 20.0)
+        audible = ops.logical_and(chosen, noise_level > 0)
+        scale = signal_level / ops.where(audible, noise_level, 1.0) * 10.0 ** (-snr_db / 20.0)
         return waveform + ops.where(audible, scale, 0.0) * noise
 
     def _piece(self, waveform, true_samples, shape):

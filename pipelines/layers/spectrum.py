@@ -83,7 +83,8 @@ class LogFilters(Float32Layer):
         self.sample_rate_hz, self.window_ms, self.hop_ms = sample_rate_hz, window_ms, hop_ms
         self.fft_length, self.low_hz, self.high_hz, self.floor = fft_length, low_hz, high_hz, floor
         phase = 2.0 * np.pi * np.arange(self.window) / self.window
-        self._hann = (0.5 - 0.5 * np.cos(phase)).astype("float32")
+        hann = 0.5 - 0.5 * np.cos(phase)
+        self._hann = np.pad(hann, (0, fft_length - self.window)).astype("float32")
 
     def num_frames(self, samples):
         """Frames of a clip of `samples` samples: max(1, 1 + (samples - window) // hop); an int or an int tensor."""
@@ -95,14 +96,14 @@ class LogFilters(Float32Layer):
         """(batch, samples) and true samples (batch,) -> (batch, frames, filters), 0 past a clip's own frames."""
         frames, count = self._frames(waveform, lengths)
         real, imaginary = ops.rfft(frames * self._hann, fft_length=self.fft_length)
-        power = real * real + imaginary * imaginary
+        power = ops.square(real) + ops.square(imaginary)
         # two axes make one large product of it, which is faster on the CPU than one per clip
         energies = ops.matmul(ops.reshape(power, (-1, self.fft_length // 2 + 1)), self._matrix)
         logs = ops.reshape(ops.log(ops.maximum(energies, self.floor)), (-1, count, self._matrix.shape[1]))
         return true_only(logs, None if lengths is None else self.num_frames(ops.cast(lengths, "int32")))
 
     def _frames(self, waveform, lengths):
-        """Overlapping frames (batch, frames, window) and their number.
+        """Overlapping frames (batch, frames, fft_length), zeros after the window, and their number.
 
         Joins shifted slices of the signal cut into hops: several times faster than gathering by index.
         """
@@ -110,12 +111,15 @@ class LogFilters(Float32Layer):
         count = self.num_frames(samples)
         parts = -(-self.window // self.hop)
         blocks = count + parts  # at least one hop more than there are samples
-        # a true frame ends inside its clip, unless the clip is shorter than one window
-        head = true_only(waveform[:, : self.window], lengths)
+        signal = [waveform]
+        if lengths is not None:  # a true frame ends inside its clip, unless the clip is shorter than one window
+            signal = [true_only(waveform[:, : self.window], lengths), waveform[:, self.window :]]
         silence = ops.zeros((batch, blocks * self.hop - samples), dtype=waveform.dtype)
-        hops = ops.reshape(ops.concatenate([head, waveform[:, self.window :], silence], axis=1), (-1, blocks, self.hop))
+        hops = ops.reshape(ops.concatenate([*signal, silence], axis=1), (-1, blocks, self.hop))
         slices = [hops[:, i : i + count] for i in range(parts)]
         slices[-1] = slices[-1][:, :, : self.window - (parts - 1) * self.hop]
+        if self.fft_length > self.window:  # joined here at no cost; the FFT would copy everything to do it
+            slices.append(ops.zeros((batch, count, self.fft_length - self.window), dtype=waveform.dtype))
         return ops.concatenate(slices, axis=2), count
 
     def compute_output_shape(self, waveform_shape):

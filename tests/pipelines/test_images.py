@@ -35,7 +35,11 @@ def test_an_animation_gives_its_first_frame(tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "data", "said"),
-    [("empty.png", b"", "is empty"), ("text.jpg", b"hello, no picture", "not a JPEG"), ("head.png", b"\x89PNG\r\n\x1a\n", "")],
+    [
+        ("empty.png", b"", "is empty"),
+        ("text.jpg", b"hello, no picture", "not a JPEG"),
+        ("head.png", b"\x89PNG\r\n\x1a\n", "cannot be read|not a JPEG"),
+    ],
 )
 def test_not_a_picture(tmp_path, name, data, said):
     (tmp_path / name).write_bytes(data)
@@ -54,14 +58,14 @@ def test_truncated(tmp_path, suffix):
 
 
 def test_missing(tmp_path):
-    with pytest.raises(UserError, match="nothing.png cannot be read"):
+    with pytest.raises(UserError, match=r"nothing\.png cannot be read"):
         images.read(tmp_path / "nothing.png", 3)
 
 
 def test_too_large_is_refused_before_decoding(tmp_path):
     path = tmp_path / "bomb.png"
     Image.new("1", (9000, 9000)).save(path)
-    with pytest.raises(UserError, match="bomb.png announces 9000 x 9000 pixels"):
+    with pytest.raises(UserError, match=r"bomb\.png announces 9000 x 9000 pixels"):
         images.read(path, 3)
 
 

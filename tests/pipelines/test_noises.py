@@ -22,7 +22,7 @@ def test_sorted_and_resampled(tmp_path):
 def test_real_noises(data_dir):
     found = noises.load(data_dir / "noise" / "wind", 16000)
     assert len(found) == 9
-    assert all(2 * 16000 < len(noise) < 21 * 16000 and np.abs(noise).max() <= 1 for noise in found)
+    assert all(16000 < len(noise) < 21 * 16000 and np.abs(noise).max() <= 1 for noise in found)
 
 
 def test_mistakes(tmp_path):
@@ -32,5 +32,5 @@ def test_mistakes(tmp_path):
     with pytest.raises(UserError, match="holds no audio"):
         noises.load(tmp_path, 16000)
     (tmp_path / "bad.wav").write_bytes(b"RIFF")
-    with pytest.raises(UserError, match="bad.wav"):
+    with pytest.raises(UserError, match=r"bad\.wav"):
         noises.load(tmp_path, 16000)

@@ -19,8 +19,20 @@ def check(condition, rule, received):
         raise ValueError(f"{rule}. Received: {received}")
 
 
+class _MaskLayer(layers.Layer):
+    """A layer that is given its mask as an input of its own; Keras's implicit masks end here."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def compute_mask(self, inputs, previous_mask):
+        """None: nothing downstream reads implicit masks."""
+        return None
+
+
 @keras.saving.register_keras_serializable("tfrec")
-class FrameMask(layers.Layer):
+class FrameMask(_MaskLayer):
     """Features (batch, frames, bins) and frame counts (batch,) -> bool (batch, frames), true inside the clip."""
 
     def call(self, features, frames):
@@ -29,29 +41,29 @@ class FrameMask(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tfrec")
-class MaskFrames(layers.Layer):
-    """Sets what lies past a clip's end to 0: (batch, frames, ...) and mask (batch, frames) -> same shape.
+class MaskFrames(_MaskLayer):
+    """Sets what lies past a clip's end to 0: (batch, frames, ...) and (batch, frames) -> same shape as the first.
 
     A convolution then sees past the end just what it sees past the edge of an unpadded clip.
     """
 
-    def call(self, x, mask):
+    def call(self, x, keep):
         """Zeroes the padded frames."""
-        shape = (*ops.shape(mask), *([1] * (len(x.shape) - 2)))
-        return x * ops.cast(ops.reshape(mask, shape), x.dtype)
+        shape = (*ops.shape(keep), *([1] * (len(x.shape) - 2)))
+        return x * ops.cast(ops.reshape(keep, shape), x.dtype)
 
 
 @keras.saving.register_keras_serializable("tfrec")
-class StrideMask(layers.Layer):
-    """The mask after a "same" convolution or pooling over time: (batch, frames) -> (batch, ceil(frames / stride))."""
+class StrideMask(_MaskLayer):
+    """The mask after a pooling of that stride over time: (batch, frames) -> (batch, ceil(frames / stride))."""
 
     def __init__(self, stride, **kwargs):
         super().__init__(**kwargs)
         self.stride = stride
 
-    def call(self, mask):
+    def call(self, keep):
         """Keeps every `stride`-th frame."""
-        return mask[:, :: self.stride]
+        return keep[:, :: self.stride]
 
     def get_config(self):
         """The constructor's arguments."""
@@ -59,11 +71,11 @@ class StrideMask(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("tfrec")
-class MaskedMean(layers.Layer):
-    """Mean over the frames that a clip really has: (batch, frames, units) and mask -> (batch, units)."""
+class MaskedMean(_MaskLayer):
+    """Mean over the frames that a clip really has: (batch, frames, units) and (batch, frames) -> (batch, units)."""
 
-    def call(self, x, mask):
+    def call(self, x, keep):
         """Sum over true frames divided by their number."""
-        weights = ops.cast(mask, "float32")[:, :, None]
+        weights = ops.cast(keep, "float32")[:, :, None]
         total = ops.sum(ops.cast(x, "float32") * weights, axis=1)
         return ops.cast(total / ops.maximum(ops.sum(weights, axis=1), 1.0), x.dtype)

@@ -16,8 +16,12 @@ def image(contents, channels):
     size = _image_size(contents)
     with tf.control_dependencies(
         [
-            tf.debugging.assert_less_equal(tf.strings.length(contents), MAX_ENCODED_BYTES, "The image has too many bytes"),
-            tf.debugging.assert_less_equal(tf.reduce_prod(size), tf.constant(MAX_PIXELS, tf.int64), "The image has too many pixels"),
+            tf.debugging.assert_less_equal(
+                tf.strings.length(contents), MAX_ENCODED_BYTES, "The image has too many bytes"
+            ),
+            tf.debugging.assert_less_equal(
+                tf.reduce_prod(size), tf.constant(MAX_PIXELS, tf.int64), "The image has too many pixels"
+            ),
         ]
     ):
         contents = tf.identity(contents)

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from tfrec.cli import console
-from tfrec.serving import replay, savedmodel
+from tfrec.serving import savedmodel
 
 TOLERANCE = 1e-4  # of a probability
+REPLAY = pathlib.Path(__file__).with_name("replay.py")
 
 
 def publish(run, recogniser):
@@ -31,7 +32,9 @@ def publish(run, recogniser):
     try:
         savedmodel.write(recogniser, temporary)
         difference, count = _replay(temporary, run, recogniser)
-        console.print(f"Replayed {count} requests in a fresh process: largest difference of a probability {difference:.1e}.")
+        console.print(
+            f"Replayed {count} requests in a fresh process: largest difference of a probability {difference:.1e}."
+        )
         if not difference <= TOLERANCE:
             raise UserError(
                 f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more than"
@@ -65,7 +68,9 @@ def _replay(saved_model, run, recogniser):
         raw = [stored[f"raw{i}"] for i in range(count)]
         expected = np.stack([stored[f"answer{i}"] for i in range(count)])
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"Cannot read {run.path / 'examples.npz'}, the examples that an export must repeat: {error}.") from None
+        raise UserError(
+            f"Cannot read {run.path / 'examples.npz'}, the examples that an export must repeat: {error}."
+        ) from None
     groups = [[i] for i in range(count)] + [list(range(count))]
     requests, order = {}, []
     for signature, make in REQUESTS[recogniser.config.frontend.name].items():
@@ -82,7 +87,9 @@ def _replay(saved_model, run, recogniser):
         probabilities = answers[f"{number}/probabilities"]
         difference = max(difference, float(np.abs(probabilities - expected[rows]).max()))
         if not np.array_equal(answers[f"{number}/label"], names[probabilities.argmax(axis=-1)]):
-            raise UserError(f"Not published: the labels of the SavedModel of {run.path} do not follow from its probabilities.")
+            raise UserError(
+                f"Not published: the labels of the SavedModel of {run.path} do not follow from its probabilities."
+            )
     return difference if np.isfinite(difference) else float("inf"), len(order)
 
 
@@ -90,7 +97,7 @@ def _fresh_process(saved_model, requests):
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = os.path.join(folder, "requests.npz"), os.path.join(folder, "answers.npz")
         np.savez(asked, **requests)
-        command = [sys.executable, "-I", replay.__file__, str(saved_model), asked, answered]
+        command = [sys.executable, "-I", str(REPLAY), str(saved_model), asked, answered]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]

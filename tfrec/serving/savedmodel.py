@@ -9,6 +9,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
+from pipelines.layers import ImageResize
 from tfrec.serving import decoding
 
 DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
@@ -29,7 +30,9 @@ def write(recogniser, folder):
     def answer(inputs):
         return recogniser.task.answer(net(recogniser.frontend(inputs, training=False), training=False))
 
-    for name, (function, signature) in SIGNATURES[recogniser.config.frontend.name](recogniser.config.frontend, answer).items():
+    for name, (function, signature) in SIGNATURES[recogniser.config.frontend.name](
+        recogniser.config.frontend, answer
+    ).items():
         archive.add_endpoint(name, function, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
     description = pathlib.Path(folder) / DESCRIPTION
@@ -60,27 +63,26 @@ def without_cudnn(net):
 
 
 def _image_signatures(config, answer):
-    channels = config.channels
+    resize = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
 
     def serving_default(image):
-        return answer(tf.ensure_shape(image, [None, None, None, channels]))
+        image = tf.ensure_shape(image, [None, None, None, config.channels])
+        size = tf.reduce_min(tf.shape(image)[1:3])
+        with tf.control_dependencies([tf.debugging.assert_positive(size, "An image must have at least one pixel")]):
+            return _never_empty(answer, tf.identity(image))
 
     def encoded(encoded):
         def pixels(contents):
-            image = decoding.image(contents, channels)
-            return tf.ensure_shape(resize(image), [config.height, config.width, channels])
+            image = resize(decoding.image(contents, config.channels)[None])[0]
+            return tf.ensure_shape(image, [config.height, config.width, config.channels])
 
-        return answer(tf.map_fn(pixels, tf.ensure_shape(encoded, [None]), fn_output_signature=tf.float32))
-
-    from pipelines.layers import ImageResize
-
-    layer = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
-
-    def resize(image):
-        return layer(image[None])[0]
+        return _never_empty(answer, tf.map_fn(pixels, tf.ensure_shape(encoded, [None]), fn_output_signature=tf.float32))
 
     return {
-        "serving_default": (serving_default, [tf.TensorSpec([None, None, None, channels], tf.uint8, name="image")]),
+        "serving_default": (
+            serving_default,
+            [tf.TensorSpec([None, None, None, config.channels], tf.uint8, name="image")],
+        ),
         "encoded": (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
     }
 
@@ -88,10 +90,13 @@ def _image_signatures(config, answer):
 def _speech_signatures(config, answer):
     def serving_default(audio, length):
         audio, length = tf.ensure_shape(audio, [None, None]), tf.ensure_shape(length, [None])
-        # A server that merges requests pads with what it likes, and a client may send anything: what lies past the length is
-        # silenced by the frontend, a length past the end is cut, and what is no number is silence.
-        audio = tf.where(tf.math.is_finite(audio), audio, 0.0)
-        return answer({"audio": audio, "length": tf.clip_by_value(length, 0, tf.shape(audio)[1])})
+        same = tf.debugging.assert_equal(tf.shape(audio)[0], tf.size(length), "Each clip needs one length")
+        # A client may send anything: a length past the end is cut, what is no number is silence, and no sample is so loud
+        # that its square overflows. What lies past a clip's length the frontend silences.
+        with tf.control_dependencies([same]):
+            audio = tf.clip_by_value(tf.where(tf.math.is_finite(audio), audio, 0.0), -LOUDEST, LOUDEST)
+        length = tf.clip_by_value(length, 0, tf.shape(audio)[1])
+        return _never_empty(lambda inputs: answer(dict(zip(("audio", "length"), inputs, strict=True))), (audio, length))
 
     def encoded(encoded):
         clips = tf.map_fn(
@@ -110,4 +115,13 @@ def _speech_signatures(config, answer):
     }
 
 
+def _never_empty(answer, inputs):
+    """`answer` for batches that may be empty, which some kernels are not made for: an empty one gets a row that is dropped."""
+    size = tf.shape(tf.nest.flatten(inputs)[0])[0]
+    missing = tf.maximum(1 - size, 0)
+    padded = tf.nest.map_structure(lambda x: tf.pad(x, [[0, missing], *[[0, 0]] * (len(x.shape) - 1)]), inputs)
+    return {name: output[:size] for name, output in answer(padded).items()}
+
+
+LOUDEST = 1e3  # the full range is 1
 SIGNATURES = {"image": _image_signatures, "speech": _speech_signatures}

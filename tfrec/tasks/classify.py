@@ -75,7 +75,9 @@ class Task:
         for column in ("precision", "recall", "F1", "examples"):
             table.add_column(column, justify="right")
         for row in scores["classes"]:
-            table.add_row(row["label"], *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["examples"]))
+            table.add_row(
+                row["label"], *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["examples"])
+            )
         table.add_section()
         macro = [f"{scores[f'macro_{key}']:.3f}" for key in ("precision", "recall", "f1")]
         table.add_row("macro average", *macro, str(scores["examples"]))
@@ -89,6 +91,8 @@ class Task:
 def _caption(scores):
     low, high = scores["accuracy_interval"]
     f1_low, f1_high = scores["macro_f1_interval"]
-    text = f"accuracy {scores['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), macro F1 {scores['macro_f1']:.4f}"
+    text = (
+        f"accuracy {scores['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), macro F1 {scores['macro_f1']:.4f}"
+    )
     text += f" ({f1_low:.4f} to {f1_high:.4f})"
     return text + (f", top-5 {scores['top5_accuracy']:.2%}" if "top5_accuracy" in scores else "")

@@ -4,6 +4,7 @@
 (waveform,) or (waveform, lengths) or (images,). Pass `training=True` to see a random layer at work.
 """
 
+import inspect
 import json
 import pathlib
 import tempfile
@@ -122,8 +123,11 @@ def declared_shape_is_real(layer, shapes):
 
 
 def config_round_trips(layer, inputs):
-    """The config is JSON and builds the same layer; so does Keras's own serialisation."""
+    """The config is JSON, has every constructor argument, and builds the same layer; so does Keras's serialisation."""
     config = layer.get_config()
+    ours = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("pipelines.")]
+    arguments = {name for kind in ours for name in inspect.signature(kind.__init__).parameters}
+    assert arguments - {"self", "args", "kwargs"} <= set(config)
     copy = type(layer).from_config(json.loads(json.dumps(config)))
     assert copy.get_config() == config
     again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.layers.image_colour import ImageColour, adjust_colour
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, pictures
+from tests.pipelines.layers.pictures import OPEN, config_is_complete, pictures
 
 
 def everything(seed=5):
@@ -114,6 +114,7 @@ def test_randomness_config_dtype_shape():
     checks.random_per_example(everything, pictures()[0])
     checks.seed_reproduces(everything, (pictures(),))
     checks.config_round_trips(everything(), (pictures(),))
+    config_is_complete(everything())
     checks.stays_float32(everything, (pictures(),), training=True)
     checks.declared_shape_is_real(everything(), [(2, 5, 7, 3), (1, 1, 1, 1)])
 

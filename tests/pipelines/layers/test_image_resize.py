@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.layers.image_resize import ImageResize
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, pictures
+from tests.pipelines.layers.pictures import OPEN, config_is_complete, pictures
 
 RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resampling.BICUBIC}
 
@@ -42,9 +42,8 @@ def test_crop_fraction():
 @pytest.mark.parametrize("shapes", [OPEN, [(None, 20, 30, 3)]])
 def test_a_picture_of_the_target_size_stays_exactly(interpolation, shapes):
     images = pictures(20, 30, dtype="float32") / np.float32(1.7)
-    for home, result in checks.homes(
-        lambda: ImageResize(20, 30, interpolation=interpolation), (images,), None, shapes
-    ).items():
+    make = lambda: ImageResize(20, 30, interpolation=interpolation)  # noqa: E731
+    for home, result in checks.homes(make, (images,), None, shapes).items():
         np.testing.assert_array_equal(result, images, err_msg=home)
 
 
@@ -72,6 +71,7 @@ def test_declared_shape(channels):
 def test_config_and_dtype():
     make = lambda: ImageResize(8, 5, crop_fraction=0.9, interpolation="bicubic")  # noqa: E731
     checks.config_round_trips(make(), (pictures(),))
+    config_is_complete(make())
     checks.stays_float32(make, (pictures(),))
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from pipelines.layers.random_erase import RandomErase
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, pictures
+from tests.pipelines.layers.pictures import OPEN, config_is_complete, pictures
 
 
 def always(seed=5, **options):
@@ -88,6 +88,7 @@ def test_randomness_config_dtype():
     checks.random_per_example(lambda: always(fill="constant", seed=1), pictures(40, 60)[0])
     checks.seed_reproduces(always, (pictures(),))
     checks.config_round_trips(always(), (pictures(),))
+    config_is_complete(always())
     checks.stays_float32(always, (pictures(),), training=True)
 
 

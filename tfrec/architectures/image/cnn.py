@@ -40,7 +40,8 @@ def build(input_shape, num_classes, config):
         frames = keras.Input((), dtype="int32", name="frames")
         inputs = {"features": features, "frames": frames}
         mask = FrameMask(name="mask")(features, frames)
-        x = layers.Reshape((-1, input_shape[1], 1), name="image")(features)
+        x = MaskFrames(name="clip")(features, mask)
+        x = layers.Reshape((-1, input_shape[1], 1), name="image")(x)
         x, mask = _blocks(x, mask, config)
         # Time is averaged away; which frequency a channel fired at is kept.
         x = layers.Reshape((-1, x.shape[2] * x.shape[3]), name="bands")(x)

@@ -1,0 +1,107 @@
+"""What random geometry and colour cost: images per second of our layers beside Keras's, in one run.
+
+    python -m benchmarks.augmentation
+
+Two cores busy with other work too, TensorFlow 2.17.1, so read the ratios (to the first line of each group):
+
+    |                   | 32 px, batch 128 | ratio | 224 px, batch 32 | ratio |
+    | ----------------- | ---------------- | ----- | ---------------- | ----- |
+    | four Keras layers |            6,785 |  1.00 |              115 |  1.00 |
+    | ImageAffine       |           15,346 |  2.26 |              324 |  2.82 |
+    | ImageAffine, XLA  |           34,844 |  5.14 |              326 |  2.84 |
+    | one affine op     |           33,145 |  4.89 |              322 |  2.80 |
+    | RandomColorJitter |            9,332 |  1.00 |              185 |  1.00 |
+    | ImageColour       |           32,977 |  3.53 |              872 |  4.71 |
+    | ImageColour, XLA  |           57,867 |  6.20 |              925 |  5.00 |
+"""
+
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import statistics
+import time
+
+import keras
+import numpy as np
+import rich.console
+import rich.table
+import tensorflow as tf
+
+from pipelines.layers.image_affine import ImageAffine
+from pipelines.layers.image_colour import ImageColour
+
+SIZES = ((32, 128), (224, 32))  # pixels of a side, images of a batch
+ROUNDS = 15
+
+
+def one_affine_op(images):
+    """The backend's fused operation, parameters ready-made: the least that geometry costs. It has no XLA kernel."""
+    turned = tf.constant([[0.95, -0.3, 4.0, 0.3, 0.95, -3.0, 0.0, 0.0]])
+    return keras.ops.image.affine_transform(images, tf.repeat(turned, len(images), axis=0))
+
+
+def candidates():
+    """(group, name, function, whether XLA compiles it); the first of a group is what the others are compared with."""
+    affine = ImageAffine(horizontal_flip=True, rotation_degrees=18.0, scale=(0.8, 1.25), shift_fraction=0.1)
+    colour = ImageColour(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1)
+    four = [
+        keras.layers.RandomFlip("horizontal"),
+        keras.layers.RandomRotation(0.05),
+        keras.layers.RandomZoom(0.2),
+        keras.layers.RandomTranslation(0.1, 0.1),
+    ]
+    jitter = keras.layers.RandomColorJitter((0, 255), 0.2, 0.2, 0.2, 0.1)
+
+    def keras_layers(images):
+        for layer in four:
+            images = layer(images, training=True)
+        return images
+
+    return [
+        ("geometry", "four Keras layers", keras_layers, False),
+        ("geometry", "ImageAffine", lambda images: affine(images, training=True), False),
+        ("geometry", "ImageAffine, XLA", lambda images: affine(images, training=True), True),
+        ("geometry", "one affine op", one_affine_op, False),
+        ("colour", "RandomColorJitter", lambda images: jitter(images, training=True), False),
+        ("colour", "ImageColour", lambda images: colour(images, training=True), False),
+        ("colour", "ImageColour, XLA", lambda images: colour(images, training=True), True),
+    ]
+
+
+def images_per_second(functions, images):
+    """The median rate of each function; they take turns, so that a slow moment of the machine meets all alike."""
+    for function in functions:
+        function(images)
+    seconds = [[] for _ in functions]
+    for _ in range(ROUNDS):
+        for function, times in zip(functions, seconds, strict=True):
+            start = time.perf_counter()
+            function(images).numpy()
+            times.append(time.perf_counter() - start)
+    return [len(images) / statistics.median(times) for times in seconds]
+
+
+def main():
+    """Measures and prints one table."""
+    rows = candidates()
+    columns = []
+    for side, batch in SIZES:
+        pixels = np.random.default_rng(0).integers(0, 256, (batch, side, side, 3))
+        functions = [tf.function(function, jit_compile=xla) for _, _, function, xla in rows]
+        columns.append(images_per_second(functions, tf.constant(pixels, "float32")))
+    table = rich.table.Table(title=f"images per second, float32, {os.cpu_count()} cores, TensorFlow {tf.__version__}")
+    table.add_column("")
+    for side, batch in SIZES:
+        table.add_column(f"{side} px, batch {batch}", justify="right")
+        table.add_column("ratio", justify="right")
+    first = {}
+    for i, (group, name, _, _) in enumerate(rows):
+        start = first.setdefault(group, i)
+        cells = [cell for rate in columns for cell in (f"{rate[i]:,.0f}", f"{rate[i] / rate[start]:.2f}")]
+        table.add_row(name, *cells, end_section=name.startswith("one affine op"))
+    rich.console.Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

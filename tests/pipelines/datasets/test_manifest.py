@@ -1,0 +1,203 @@
+"""Manifests: CSV and JSON lines."""
+
+import json
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from pipelines.datasets import manifest
+from pipelines.errors import UserError
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """12 clips of one second: clip i has speaker i % 4, label "ab"[i // 4 % 2], and ramps from 0 to 0.5."""
+    rows = []
+    for i in range(12):
+        soundfile.write(tmp_path / f"{i}.wav", np.linspace(0, 0.5, 8000), 8000, subtype="PCM_16")
+        rows.append({"path": f"{i}.wav", "label": "ab"[i // 4 % 2], "speaker": f"s{i % 4}"})
+    return tmp_path, rows
+
+
+def write(folder, rows, suffix):
+    path = folder / f"list{suffix}"
+    if suffix == ".jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    else:
+        head = list(rows[0])
+        lines = [",".join(head)] + [",".join(str(row.get(key, "")) for key in head) for row in rows]
+        path.write_text("\n".join(lines) + "\n")
+    return str(path)
+
+
+def load(path, sample_rate_hz=None, **fields):
+    return manifest.load(manifest.Config(path=path, **fields), sample_rate_hz)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_labels_and_sources(clips, suffix):
+    folder, rows = clips
+    path = write(folder, rows, suffix)
+    corpus = load(path)
+    assert (corpus.modality, corpus.class_names, corpus.sample_rate_hz) == ("audio", ("a", "b"), 8000)
+    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 7, "validation": 2, "test": 3}
+    seen = []
+    for split in corpus.splits.values():
+        for example, label, source in zip(split.examples.as_numpy_iterator(), split.labels, split.sources, strict=True):
+            row = rows[int(source.rsplit(":", 1)[1]) - (2 if suffix == ".csv" else 1)]
+            assert "ab"[example["label"]] == "ab"[label] == row["label"]
+            assert example["audio"].shape == (8000,)
+            seen.append(source)
+    assert len(set(seen)) == 12
+    assert manifest.modality(manifest.Config(path=path)) == "audio"
+
+
+def test_classes_in_a_given_order(clips):
+    folder, rows = clips
+    corpus = load(write(folder, rows, ".csv"), classes=("b", "never", "a"))
+    assert corpus.class_names == ("b", "never", "a")
+    assert set(corpus.splits["train"].labels) == {0, 2}
+
+
+@pytest.mark.parametrize("rate", [8000, 16000])
+def test_segments(clips, rate):
+    folder, rows = clips
+    rows = [{"path": row["path"], "label": row["label"], "start": 0.25, "end": 0.75} for row in rows]
+    rows += [
+        {"path": "0.wav", "label": "a", "start": 0.5, "end": ""},
+        {"path": "1.wav", "label": "b", "start": "", "end": 1},
+    ]
+    corpus = load(write(folder, rows, ".csv"), rate)
+    for split in corpus.splits.values():
+        for example, source in zip(split.examples.as_numpy_iterator(), split.sources, strict=True):
+            row = rows[int(source.rsplit(":", 1)[1]) - 2]
+            start, end = float(row["start"] or 0), float(row["end"] or 1)
+            assert len(example["audio"]) == (end - start) * rate
+            middle = example["audio"][len(example["audio"]) // 2]
+            np.testing.assert_allclose(middle, 0.5 * (start + end) / 2, atol=2e-3)
+
+
+@pytest.mark.parametrize("column", ["speaker", "group"])
+def test_by_speaker_and_by_group(clips, column):
+    folder, rows = clips
+    rows = [{"path": row["path"], "label": row["label"], column: row["speaker"]} for row in rows]
+    corpus = load(write(folder, rows, ".csv"), split_by=column)
+    who = {
+        name: {rows[int(source.rsplit(":", 1)[1]) - 2][column] for source in split.sources}
+        for name, split in corpus.splits.items()
+    }
+    assert sum(map(len, who.values())) == len(set.union(*who.values())) == 4
+    assert all(who.values())
+
+
+def test_named_splits(clips):
+    folder, rows = clips
+    names = ["train", "val", "test", "train"] * 3
+    rows = [row | {"split": name} for row, name in zip(rows, names, strict=True)]
+    corpus = load(write(folder, rows, ".csv"))
+    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 6, "validation": 3, "test": 3}
+    assert [source.rsplit("/", 1)[1] for source in corpus.splits["test"].sources] == [
+        f"list.csv:{i}" for i in (4, 8, 12)
+    ]
+
+
+def test_pictures_quotes_blanks_and_bom(tmp_path):
+    (tmp_path / "sub").mkdir()
+    for i in range(10):
+        Image.new("L", (4, 4)).save(tmp_path / "sub" / f"a, {i}.png")
+    lines = [f'"sub/a, {i}.png", {"x" if i % 2 else "y"} \r\n' for i in range(10)]
+    (tmp_path / "list.csv").write_text("\ufeffpath,label\r\n\r\n" + "".join(lines), encoding="utf-8", newline="")
+    corpus = load(str(tmp_path / "list.csv"), channels=1)
+    assert corpus.class_names == ("x", "y")
+    assert next(iter(corpus.splits["train"].examples))["image"].shape == (4, 4, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", r"list\.csv:1: the column 'path' is missing"),
+        ("label\na\n", r"list\.csv:1: the column 'path' is missing"),
+        ("path,text\n0.wav,hello\n", r"list\.csv:1: the column 'label' is missing: it has 'text'.*classification"),
+        ("path\n0.wav\n", r"list\.csv:1: the column 'label' is missing: classification"),
+        ("path,lable\n0.wav,a\n", r"list\.csv:1: Unknown column 'lable': did you mean 'label'"),
+        ("path,label,label\n0.wav,a,b\n", r"list\.csv:1: the column 'label' is there twice"),
+        ("path,label\n", r"list\.csv lists no files"),
+        ("path,label\n0.wav,a,b\n", r"list\.csv:2: 3 cells, but the header names 2 columns"),
+        ("path,label\n0.wav,a\n1.wav,\n", r"list\.csv:3: label is empty"),
+        ("path,label\n,a\n", r"list\.csv:2: path is empty"),
+        ("path,label\nnone.wav,a\n", r"list\.csv:2: there is no file .*none\.wav"),
+        ("path,label,start,end\n0.wav,a,0.5,0.25\n", r"list\.csv:2: start must be before end"),
+        ("path,label,start,end\n0.wav,a,soon,1\n", r"list\.csv:2: start must be seconds.*'soon'"),
+        ("path,label,start,end\n0.wav,a,-1,1\n", r"list\.csv:2: start must be seconds"),
+        ("path,label,start,end\n0.wav,a,0,nan\n", r"list\.csv:2: end must be seconds"),
+        ("path,label,split\n0.wav,a,trian\n", r"list\.csv:2: Unknown split 'trian': did you mean 'train'"),
+        ("path,label,split\n0.wav,a,train\n1.wav,b,\n", r"list\.csv:3: split is empty"),
+        ("path,label,split\n0.wav,a,test\n1.wav,b,test\n", "no line has the split 'train'"),
+        ("path,label\n0.wav,a\n1.wav,a\n", "only the label 'a'"),
+        ('path,label\n"0.wav,a\n', r"list\.csv:\d: not CSV"),
+    ],
+)
+def test_mistakes_name_file_and_line(clips, text, said):
+    path = clips[0] / "list.csv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said):
+        load(str(path))
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("{broken", r"list\.jsonl:1: not JSON"),
+        ('["0.wav", "a"]', r"list\.jsonl:1: every line must be a JSON object"),
+        ("[]", r"list\.jsonl:1: every line must be a JSON object"),
+        ('"text"', r"list\.jsonl:1: every line must be a JSON object"),
+        ('{"path": "0.wav", "path": "1.wav", "label": "a"}', r"list\.jsonl:1: the column 'path' is there twice"),
+        ('{"path": "0.wav", "label": null}', r"list\.jsonl:1: label is empty"),
+        ('{"path": "0.wav", "label": ["a"]}', r"list\.jsonl:1: label must be text or a number"),
+        ('{"path": "0.wav", "lbl": "a"}', r"list\.jsonl:1: Unknown column 'lbl': did you mean 'label'"),
+        ('{"path": "0.wav", "text": "a"}', r"list\.jsonl:1: the column 'label' is missing: it has 'text'"),
+    ],
+)
+def test_mistakes_in_json_lines(clips, line, said):
+    path = clips[0] / "list.jsonl"
+    path.write_text(line + "\n")
+    with pytest.raises(UserError, match=said):
+        load(str(path))
+
+
+def test_more_mistakes(clips):
+    folder, rows = clips
+    path = write(folder, rows, ".csv")
+    with pytest.raises(UserError, match=r"list\.csv:6: Unknown label 'b'"):
+        load(path, classes=("a", "c"))
+    with pytest.raises(UserError, match="names a class twice"):
+        load(path, classes=("a", "a"))
+    with pytest.raises(UserError, match=r"list\.csv:2: group is empty, but data\.split_by is 'group'"):
+        load(path, split_by="group")
+    with pytest.raises(UserError, match=r"list\.txt is not a manifest that is read"):
+        load(str(folder / "list.txt"))
+    with pytest.raises(UserError, match=r"nothing\.csv cannot be read"):
+        load(str(folder / "nothing.csv"))
+    with pytest.raises(UserError, match=r"data\.path is needed"):
+        load("")
+    (folder / "latin.csv").write_bytes("path,label\n0.wav,\xe9\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"latin\.csv is not UTF-8 text"):
+        load(str(folder / "latin.csv"))
+    for end, said in (
+        (1.5, r"list\.csv:2: end 1\.5 is past the end of .*0\.wav, which lasts 1\.000 s"),
+        ("", "no samples"),
+    ):
+        rows = [
+            row | {"start": 1.0, "end": end} if i == 0 else row | {"start": "", "end": ""} for i, row in enumerate(rows)
+        ]
+        with pytest.raises(UserError, match=said):
+            load(write(folder, rows, ".csv"))
+    Image.new("L", (4, 4)).save(folder / "a.png")
+    (folder / "list.csv").write_text("path,label,start\na.png,a,1\n")
+    with pytest.raises(UserError, match="start and end are for audio"):
+        load(str(folder / "list.csv"))
+    (folder / "0.wav").write_bytes(b"RIFF")
+    with pytest.raises(UserError, match=r"1 of 12 files cannot be used.*0\.wav"):
+        load(write(folder, clips[1], ".csv"))

@@ -1,0 +1,62 @@
+"""The registry of datasets."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from pipelines import datasets
+from pipelines.datasets.base import DataConfig
+from pipelines.errors import UserError
+
+
+@pytest.mark.parametrize("name", datasets.DATASETS)
+def test_every_module_has_the_three_parts(name):
+    module = datasets.find(name)
+    assert issubclass(module.Config, DataConfig)
+    assert dataclasses.fields(module.Config)
+    assert callable(module.modality)
+    assert callable(module.load)
+
+
+def test_any_other_tfds_name_is_found():
+    assert datasets.find("kmnist") is datasets.tfds
+    assert datasets.find("cmaterdb/bangla:1.0.0") is datasets.tfds
+
+
+def test_unknown_names():
+    with pytest.raises(UserError, match="Unknown dataset 'mnits': did you mean 'mnist'"):
+        datasets.find("mnits")
+    with pytest.raises(UserError, match="did you mean 'digits'"):
+        datasets.load(DataConfig(name="digitz"))
+
+
+def test_digits():
+    corpus = datasets.load(datasets.digits.Config())
+    assert (corpus.name, corpus.modality, corpus.sample_rate_hz) == ("digits", "image", None)
+    assert corpus.class_names == tuple("0123456789")
+    assert {name: split.size for name, split in corpus.splits.items()} == {
+        "train": 1293,
+        "validation": 144,
+        "test": 360,
+    }
+    sources = []
+    for split in corpus.splits.values():
+        examples = list(split.examples.as_numpy_iterator())
+        assert len(examples) == split.size == len(split.sources)
+        assert [example["label"] for example in examples] == split.labels.tolist()
+        images = np.stack([example["image"] for example in examples])
+        assert (images.dtype, images.shape[1:]) == (np.uint8, (8, 8, 1))
+        assert (images.min(), images.max()) == (0, 255)
+        # Every class in proportion: 174 to 183 of each among 1,797.
+        assert np.ptp(np.bincount(split.labels, minlength=10)) <= 0.08 * split.size / 10 + 2
+        sources += split.sources
+    assert len(set(sources)) == 1797
+
+
+def test_digits_split_is_seeded():
+    first, again, other = (
+        datasets.digits.load(datasets.digits.Config(split_seed=seed)).splits["test"].sources for seed in (0, 0, 1)
+    )
+    assert first == again
+    assert first != other

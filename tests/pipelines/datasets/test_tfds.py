@@ -1,0 +1,267 @@
+"""Sets of TensorFlow Datasets: real ones where they are, one made here, and what a user can get wrong."""
+
+import socket
+import time
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines.datasets import spoken_digit, tfds
+from pipelines.errors import UserError
+
+
+@pytest.fixture
+def prepared(data_dir):
+    return str(data_dir / "tfds")
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def refuse(*_, **__):
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def made(folder, splits, classes=2, feature="image", rate=None):
+    """A set prepared under `folder`, as TFDS writes it: split name -> labels; example i shows the number i."""
+    import tensorflow_datasets as datasets
+
+    kind = datasets.features.Image(shape=(2, 2, 1)) if feature == "image" else datasets.features.Audio(sample_rate=rate)
+    features = datasets.features.FeaturesDict(
+        {feature: kind, "label": datasets.features.ClassLabel(num_classes=classes)}
+        if classes
+        else {feature: kind, "label": np.int64}
+    )
+    examples = {
+        name: [
+            {
+                feature: np.full((2, 2, 1), i, np.uint8) if feature == "image" else np.full(100 + i, 16384, np.int64),
+                "label": label,
+            }
+            for i, label in enumerate(labels)
+        ]
+        for name, labels in splits.items()
+    }
+    with tfds._quiet():
+        datasets.dataset_builders.store_as_tfds_dataset(
+            name="made",
+            version="1.0.0",
+            features=features,
+            split_datasets={
+                name: tf.data.Dataset.from_generator(
+                    lambda rows=rows: iter(rows),
+                    output_signature={
+                        feature: tf.TensorSpec(
+                            [2, 2, 1] if feature == "image" else [None], tf.uint8 if feature == "image" else tf.int64
+                        ),
+                        "label": tf.TensorSpec([], tf.int64),
+                    },
+                )
+                for name, rows in examples.items()
+            },
+            data_dir=str(folder),
+            disable_shuffling=True,
+        )
+    return tfds.Config(name="made", data_dir=str(folder))
+
+
+def shown(split):
+    return [int(example["image"][0, 0, 0]) for example in split.examples.as_numpy_iterator()]
+
+
+def test_mnist(prepared):
+    corpus = tfds.load(tfds.Config(name="mnist", data_dir=prepared))
+    assert (corpus.modality, corpus.class_names, corpus.sample_rate_hz) == ("image", tuple("0123456789"), None)
+    assert {name: split.size for name, split in corpus.splits.items()} == {
+        "train": 54000,
+        "validation": 6000,
+        "test": 10000,
+    }
+    split = corpus.splits["validation"]
+    assert sum(1 for _ in split.examples.batch(1000)) == 6
+    example = next(iter(split.examples))
+    assert (example["image"].dtype, example["image"].shape) == (tf.uint8, (28, 28, 1))
+    assert example["label"].dtype == tf.int64
+
+
+def test_data_dir_from_the_environment(prepared, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", prepared)
+    assert tfds.load(tfds.Config(name="cifar10")).splits["test"].size == 10000
+
+
+def test_splits_of_train_are_apart_exact_and_seeded(tmp_path):
+    config = made(tmp_path, {"train": [0, 1] * 50})
+    corpus = tfds.load(config)
+    parts = {name: shown(split) for name, split in corpus.splits.items()}
+    assert {name: len(part) for name, part in parts.items()} == {"test": 20, "validation": 8, "train": 72}
+    assert all(len(parts[name]) == corpus.splits[name].size for name in parts)
+    assert sorted(number for part in parts.values() for number in part) == list(range(100))
+    assert {name: shown(split) for name, split in tfds.load(config).splits.items()} == parts
+    other = tfds.load(tfds.Config(name="made", data_dir=str(tmp_path), split_seed=1))
+    assert shown(other.splits["test"]) != parts["test"]
+
+
+@pytest.mark.parametrize(
+    ("splits", "sizes"),
+    [
+        ({"train": 40, "test": 10}, {"train": 36, "validation": 4, "test": 10}),
+        ({"train": 40, "validation": 10}, {"train": 36, "validation": 4, "test": 10}),
+        ({"train": 40, "validation": 7, "test": 10}, {"train": 40, "validation": 7, "test": 10}),
+    ],
+)
+def test_the_set_s_own_splits_go_first(tmp_path, splits, sizes):
+    corpus = tfds.load(
+        made(tmp_path, {name: [0, 1] * (count // 2) + [0] * (count % 2) for name, count in splits.items()})
+    )
+    assert {name: split.size for name, split in corpus.splits.items()} == sizes
+    assert {name: len(shown(split)) for name, split in corpus.splits.items()} == sizes
+
+
+def test_a_test_split_without_labels_is_no_test_split(tmp_path):
+    corpus = tfds.load(made(tmp_path, {"train": [0, 1] * 20, "validation": [0, 1] * 5, "test": [-1] * 8}))
+    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 36, "validation": 4, "test": 10}
+
+
+def test_named_splits(tmp_path):
+    made(tmp_path, {"train": [0, 1] * 20, "extra": [0, 1] * 5})
+    corpus = tfds.load(tfds.Config(name="made", data_dir=str(tmp_path), train_split="train[:50%]", test_split="extra"))
+    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 18, "validation": 2, "test": 10}
+    for wrong in ({"train_split": "trian"}, {"test_split": "extras"}):
+        with pytest.raises(UserError, match="did you mean"):
+            tfds.load(tfds.Config(name="made", data_dir=str(tmp_path), **wrong))
+    with pytest.raises(UserError, match="must differ"):
+        tfds.load(tfds.Config(name="made", data_dir=str(tmp_path), test_split="train"))
+
+
+def test_a_label_out_of_range_is_an_error(tmp_path):
+    corpus = tfds.load(made(tmp_path, {"train": [0, 1] * 10 + [-1], "test": [0, 1]}))
+    both = corpus.splits["train"].examples.concatenate(corpus.splits["validation"].examples)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="labels of made must be 0 to 1"):
+        list(both)
+
+
+@pytest.mark.parametrize(("to_hz", "samples"), [(None, 100), (8000, 100), (16000, 200)])
+def test_audio_is_scaled_and_resampled(tmp_path, to_hz, samples):
+    corpus = tfds.load(made(tmp_path, {"train": [0, 1] * 10, "test": [1]}, feature="audio", rate=8000), to_hz)
+    assert corpus.sample_rate_hz == (to_hz or 8000)
+    clip = next(iter(corpus.splits["test"].examples))["audio"].numpy()
+    assert (clip.dtype, clip.shape) == (np.float32, (samples,))
+    np.testing.assert_allclose(clip[samples // 2], 0.5, atol=0.01)
+
+
+def test_an_unknown_sample_rate_is_one_question(tmp_path):
+    made(tmp_path, {"train": [0, 1] * 10}, feature="audio")
+    with pytest.raises(UserError, match=r"give data\.sample_rate_hz"):
+        tfds.load(tfds.Config(name="made", data_dir=str(tmp_path)))
+    corpus = tfds.load(tfds.Config(name="made", data_dir=str(tmp_path), sample_rate_hz=11025))
+    assert corpus.sample_rate_hz == 11025
+
+
+def test_not_a_classification(tmp_path):
+    with pytest.raises(UserError, match="not a classification of images or audio"):
+        tfds.modality(made(tmp_path, {"train": [0, 1]}, classes=None))
+    with pytest.raises(UserError, match="not a classification"):
+        tfds.modality(tfds.Config(name="glue", data_dir=str(tmp_path)))
+
+
+@pytest.mark.usefixtures("no_network")
+@pytest.mark.parametrize("name", ["fashion_mnist", "speech_commands", "spoken_digit"])
+def test_no_network_is_one_quick_sentence(tmp_path, name):
+    start = time.monotonic()
+    with pytest.raises(UserError, match=r"cannot be reached.*data\.data_dir or TFDS_DATA_DIR") as raised:
+        tfds.load(tfds.Config(name=name, data_dir=str(tmp_path)))
+    assert "\n" not in str(raised.value)
+    assert time.monotonic() - start < 10
+
+
+def test_a_failing_download_is_one_sentence(tmp_path, monkeypatch):
+    builder = tfds.find_builder("fashion_mnist", str(tmp_path))
+    monkeypatch.setattr(tfds, "_unreachable_host", lambda _: None)
+
+    def fail(*_, **__):
+        raise ConnectionError("refused\nsecond line")
+
+    monkeypatch.setattr(builder, "download_and_prepare", fail)
+    with pytest.raises(UserError, match=r"TFDS cannot prepare it: refused$"):
+        tfds.prepare(builder)
+
+
+def test_manual_downloads_say_what_goes_where(tmp_path):
+    with pytest.raises(UserError, match=r"downloads/manual.*ILSVRC2012_img_train\.tar"):
+        tfds.load(tfds.Config(name="imagenet2012", data_dir=str(tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("mnits", "did you mean 'mnist'"), ("mnist:9.9.9", "only: 3.0.1"), ("mnist/nosuch", "nosuch")],
+)
+def test_wrong_names(tmp_path, name, said):
+    with pytest.raises(UserError, match=said) as raised:
+        tfds.load(tfds.Config(name=name, data_dir=str(tmp_path)))
+    assert "\n" not in str(raised.value)
+
+
+def test_spoken_digit_by_index(prepared):
+    corpus = spoken_digit.load(spoken_digit.Config(data_dir=prepared))
+    assert (corpus.modality, corpus.sample_rate_hz, len(corpus.class_names)) == ("audio", 8000, 10)
+    assert {name: split.size for name, split in corpus.splits.items()} == {
+        "train": 2025,
+        "validation": 225,
+        "test": 250,
+    }
+    test = corpus.splits["test"]
+    assert {int(name.removesuffix(".wav").split("_")[2]) for name in test.sources} == {0, 1, 2, 3, 4}
+    assert len({name for split in corpus.splits.values() for name in split.sources}) == 2500
+    for split in corpus.splits.values():
+        assert [int(name[0]) for name in split.sources] == split.labels.tolist()
+    assert np.ptp(np.bincount(corpus.splits["validation"].labels)) <= 1
+    examples = list(test.examples.as_numpy_iterator())
+    assert [example["label"] for example in examples] == test.labels.tolist()
+    assert all(example["audio"].dtype == np.float32 and np.abs(example["audio"]).max() <= 1 for example in examples)
+    assert len({len(example["audio"]) for example in examples}) > 100
+
+
+def test_spoken_digit_agrees_with_tfds_and_resamples(prepared):
+    builder = tfds.find_builder("spoken_digit", prepared)
+    clips = {
+        example["audio/filename"].decode(): example["audio"]
+        for example in tfds.read(builder, "train", ("audio", "audio/filename")).take(300).as_numpy_iterator()
+    }
+    test = spoken_digit.load(spoken_digit.Config(data_dir=prepared)).splits["test"]
+    seen = 0
+    for source, example in zip(test.sources, test.examples.as_numpy_iterator(), strict=True):
+        if source in clips:
+            np.testing.assert_array_equal(example["audio"] * 32768, clips[source])
+            seen += 1
+    assert seen > 10
+    faster = spoken_digit.load(spoken_digit.Config(data_dir=prepared), 16000)
+    assert faster.sample_rate_hz == 16000
+    once, twice = (next(iter(corpus.examples))["audio"].shape[0] for corpus in (test, faster.splits["test"]))
+    assert twice == 2 * once
+
+
+def test_spoken_digit_by_speaker(prepared):
+    config = spoken_digit.Config(data_dir=prepared, split="speaker", test_speakers=("jackson",))
+    splits = spoken_digit.load(config).splits
+    assert {name: split.size for name, split in splits.items()} == {"train": 1800, "validation": 200, "test": 500}
+    assert {source.split("_")[1] for source in splits["test"].sources} == {"jackson"}
+    assert "jackson" not in {
+        source.split("_")[1] for name in ("train", "validation") for source in splits[name].sources
+    }
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"split": "speaker", "test_speakers": ("jakson",)}, "'jackson'.*received 'jakson'"),
+        ({"split": "speaker"}, "received none"),
+        ({"test_speakers": ("jackson",)}, "needs data.split to be 'speaker'"),
+    ],
+)
+def test_spoken_digit_mistakes(prepared, fields, said):
+    with pytest.raises(UserError, match=said):
+        spoken_digit.load(spoken_digit.Config(data_dir=prepared, **fields))

@@ -1,0 +1,148 @@
+"""The promise: the same raw input gives the same features in the training graph, in tf.data, and in a SavedModel."""
+
+import keras
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+
+from pipelines import assemble, frontends
+from pipelines.datasets.base import Corpus, Split
+from pipelines.errors import UserError
+
+SPEECH = {
+    "log_mel": frontends.SpeechConfig(sample_rate_hz=8000),
+    "mfcc": frontends.SpeechConfig(sample_rate_hz=8000, features="mfcc", deltas=True),
+    "filter_bank": frontends.SpeechConfig(sample_rate_hz=8000, features="filter_bank", normalise="mean"),
+    "raw_log_mel": frontends.SpeechConfig(sample_rate_hz=8000, normalise="none", mel_scale="slaney"),
+}
+
+
+def clips(*lengths):
+    random = np.random.default_rng(0)
+    return [random.normal(scale=0.1, size=length).astype("float32") for length in lengths]
+
+
+def as_batch(waves, padding=0):
+    longest = max(map(len, waves)) + padding
+    audio = np.stack([np.pad(wave, (0, longest - len(wave))) for wave in waves])
+    return {"audio": audio, "length": np.array([len(wave) for wave in waves], "int32")}
+
+
+def in_saved_model(frontend, tmp_path, signature, inputs):
+    archive = keras.export.ExportArchive()
+    archive.track(frontend)
+    archive.add_endpoint(
+        "serve", lambda *values: _named(frontend(_structured(frontend, values))), input_signature=signature
+    )
+    archive.write_out(str(tmp_path / "saved"), verbose=False)
+    return tf.saved_model.load(str(tmp_path / "saved")).serve(*inputs)
+
+
+def _structured(frontend, values):
+    return values[0] if frontend.takes == "image" else dict(zip(("audio", "length"), values, strict=True))
+
+
+def _named(features):
+    return features if isinstance(features, dict) else {"features": features}
+
+
+@pytest.mark.parametrize("name", SPEECH)
+def test_speech_is_the_same_everywhere(name, tmp_path):
+    frontend = frontends.build(SPEECH[name])
+    waves = clips(3000, 8000, 150, 6001)
+    batch = as_batch(waves)
+    device = tf.function(frontend)(batch)
+    host = next(iter(tf.data.Dataset.from_tensors(batch).map(frontend)))
+    signature = [tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)]
+    exported = in_saved_model(frontend, tmp_path, signature, (batch["audio"], batch["length"]))
+    compiled = tf.function(frontend, jit_compile=True)(batch)
+    padded = frontend(as_batch(waves, padding=777))
+    for other in (host, exported, compiled):
+        np.testing.assert_allclose(other["features"], device["features"], atol=1e-5)
+        np.testing.assert_array_equal(other["frames"], device["frames"])
+    for i, wave in enumerate(waves):
+        alone = frontend(as_batch([wave]))
+        count = int(alone["frames"][0])
+        assert count == alone["features"].shape[1]
+        for together in (device, padded):
+            assert together["frames"][i] == count
+            np.testing.assert_allclose(together["features"][i, :count], alone["features"][0], atol=1e-5)
+            assert not np.any(together["features"][i, count:])
+
+
+@pytest.mark.parametrize("normalise", ["unit", "symmetric", "imagenet", "per_image"])
+def test_images_are_the_same_everywhere(normalise, tmp_path):
+    frontend = frontends.build(
+        frontends.ImageConfig(height=24, width=20, channels=3, crop_fraction=0.9, normalise=normalise)
+    )
+    image = np.random.default_rng(0).integers(0, 256, (3, 50, 37, 3)).astype("uint8")
+    device = tf.function(frontend)(image)
+    host = next(iter(tf.data.Dataset.from_tensors(image).map(frontend)))
+    exported = in_saved_model(frontend, tmp_path, [tf.TensorSpec([None, None, None, 3], tf.uint8)], (image,))[
+        "features"
+    ]
+    compiled = tf.function(frontend, jit_compile=True)(image)
+    assert device.shape == (3, 24, 20, 3)
+    for other in (host, exported, compiled):
+        np.testing.assert_allclose(other, device, atol=1e-5)
+    for i in range(3):
+        np.testing.assert_allclose(frontend(image[i : i + 1])[0], device[i], atol=1e-5)
+
+
+def test_images_of_many_sizes_meet_the_same_features():
+    """Resized one by one before they are batched, they are what the export computes from the raw image."""
+    random = np.random.default_rng(1)
+    images = [random.integers(0, 256, (height, 31, 3)).astype("uint8") for height in (20, 40, 33)]
+    examples = tf.data.Dataset.from_generator(
+        lambda: ({"image": image, "label": i} for i, image in enumerate(images)),
+        output_signature={"image": tf.TensorSpec([None, None, 3], tf.uint8), "label": tf.TensorSpec([], tf.int64)},
+    )
+    split = Split(examples, 3)
+    config = frontends.ImageConfig(height=16, width=16, channels=3, crop_fraction=0.8)
+    frontend = frontends.build(config, split=split)
+    batch, _ = next(iter(assemble.evaluation_batches(split, frontend, batch_size=3)))
+    raw = frontends.build(config)
+    for i, image in enumerate(images):
+        np.testing.assert_allclose(frontend(batch)[i], raw(image[None])[0], atol=1e-5)
+
+
+def test_augmentation_only_in_training():
+    config = frontends.ImageConfig(
+        height=12, width=12, channels=3, rotation_degrees=20.0, brightness=0.3, erase_probability=1.0
+    )
+    frontend = frontends.build(config, augment=True, seed=3)
+    image = np.random.default_rng(0).integers(0, 256, (2, 12, 12, 3)).astype("uint8")
+    np.testing.assert_array_equal(frontend(image, training=False), frontends.build(config)(image))
+    assert np.abs(frontend(image, training=True) - frontend(image, training=False)).max() > 0.1
+
+
+def test_every_speech_augmentation_changes_the_features(tmp_path):
+    soundfile.write(tmp_path / "noise.wav", np.random.default_rng(2).normal(scale=0.1, size=4000), 8000)
+    batch = as_batch(clips(4000, 4000))
+    changes = (
+        {"gain_db": 6.0, "normalise": "none"},
+        {"shift_ms": 40.0},
+        {"noise_path": str(tmp_path), "noise_probability": 1.0},
+        {"frequency_masks": 2},
+        {"time_masks": 2},
+    )
+    for change in changes:
+        frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000, **change), augment=True, seed=1)
+        plain, augmented = (frontend(batch, training=training)["features"] for training in (False, True))
+        assert np.abs(plain - augmented).max() > 0.1, change
+        assert np.abs(augmented[0] - augmented[1]).max() > 0, change
+
+
+def test_settings_that_do_not_go_together_are_a_users_mistake():
+    config = frontends.SpeechConfig(sample_rate_hz=8000, high_hz=6000.0)
+    with pytest.raises(UserError, match="6000"):
+        frontends.build(config)
+    split = Split(tf.data.Dataset.from_tensors({"image": np.zeros((4, 4, 1), "uint8"), "label": 0}), 1)
+    corpus = Corpus("dots", "image", ("a",), {"train": split})
+    with pytest.raises(UserError, match="choose 'image'"):
+        frontends.resolve(frontends.SpeechConfig(), corpus)
+    with pytest.raises(UserError, match="channels"):
+        frontends.resolve(frontends.ImageConfig(channels=3), corpus)
+    resolved = frontends.resolve(frontends.ImageConfig(), corpus)
+    assert (resolved.height, resolved.width, resolved.channels) == (4, 4, 1)

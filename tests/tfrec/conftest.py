@@ -1,0 +1,62 @@
+"""Small trained runs that several tests look at."""
+
+import dataclasses
+import functools
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipelines import datasets, frontends
+from tfrec import evaluation, flags, training
+from tfrec.config import as_json
+from tfrec.recogniser import Recogniser
+from tfrec.runs import Run, environment
+
+
+def train(config, path):
+    """A run as `tfrec.fit` leaves it, in this process."""
+    corpus = datasets.load(config.data)
+    config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
+    run = Run(path)
+    run.create()
+    run.write_json("config.json", as_json(config))
+    run.write_json("labels.json", list(corpus.class_names))
+    run.write_json("environment.json", environment())
+    recogniser = Recogniser(config, corpus.class_names)
+    history = training.train(recogniser, corpus, run, verbose=0)
+    evaluation.record(run, recogniser, {"test": evaluation.measure(recogniser, corpus, "test", 64)}, history)
+    evaluation.keep_examples(run, recogniser, corpus)
+    return run, recogniser
+
+
+@pytest.fixture(scope="session")
+def tones(tmp_path_factory):
+    """A folder of audio: a low and a high tone in noise, WAV and FLAC, of different lengths."""
+    folder = tmp_path_factory.mktemp("tones")
+    random = np.random.default_rng(0)
+    for label, hz in (("high", 1500), ("low", 300)):
+        (folder / label).mkdir()
+        for i in range(16):
+            samples = random.integers(2000, 6000)
+            wave = 0.3 * np.sin(2 * np.pi * hz * random.uniform(0.9, 1.1) * np.arange(samples) / 8000)
+            wave += random.normal(scale=0.02, size=samples)
+            soundfile.write(folder / label / f"{i}.{'wav' if i % 2 else 'flac'}", wave, 8000)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def trained(tones, tmp_path_factory):
+    """A function from a name to (run, recogniser): "digits" for images, "cnn" and "lstm" for the tones."""
+
+    @functools.cache
+    def run_of(name):
+        words = ["--data.name", "folder", "--data.path", str(tones), "--model.name", name, "--fit.epochs", "3"]
+        words = {
+            "digits": ["--fit.epochs", "4", "--model.width", "8"],
+            "cnn": [*words, "--model.width", "4"],
+            "lstm": [*words, "--model.units", "16"],
+        }[name]
+        return train(flags.plain(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / name)
+
+    return run_of

@@ -1,0 +1,219 @@
+"""Schedules, weight decay, plateaus, stopping, resuming, NaN, several devices."""
+
+import dataclasses
+import math
+import pathlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipelines import datasets, frontends
+from pipelines.errors import UserError
+from tfrec import architectures, experiments, training
+from tfrec.recogniser import Recogniser, strategy_scope
+from tfrec.runs import Run
+from tfrec.training import FitConfig, Schedule
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return datasets.load(experiments.digits().data)
+
+
+def small(corpus, **fit):
+    """A configuration that trains in a second, with every source of randomness on: order, dropout, augmentation."""
+    config = experiments.digits()
+    model = dataclasses.replace(config.model, width=4, depth=1)
+    config = dataclasses.replace(config, model=model, fit=FitConfig(**{"epochs": 2, "batch_size": 256, **fit}))
+    return dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
+
+
+def fit(config, corpus, path, resume=False):
+    run = Run(path)
+    if not resume:
+        run.create()
+    with strategy_scope(config):
+        recogniser = Recogniser(config, corpus.class_names)
+        history = training.train(recogniser, corpus, run, resume=resume, verbose=0)
+    return recogniser, history
+
+
+def weights(recogniser):
+    return [np.array(weight) for weight in recogniser.net.weights]
+
+
+def test_schedules():
+    def rates(kind, **options):
+        schedule = Schedule(2.0, kind, total_steps=10, **options)
+        return [float(schedule(step)) for step in range(10)]
+
+    assert rates("constant") == [2.0] * 10
+    assert rates("constant", warmup_steps=4)[:5] == [0.5, 1.0, 1.5, 2.0, 2.0]
+    cosine = [1 + math.cos(math.pi * (step - 2) / 8) for step in range(2, 10)]
+    np.testing.assert_allclose(rates("cosine", warmup_steps=2), [1.0, 2.0, *cosine], rtol=1e-5)
+    np.testing.assert_allclose(
+        rates("step", boundaries=[3, 6], factor=0.1), [2] * 3 + [0.2] * 3 + [0.02] * 4, rtol=1e-5
+    )
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
+def test_weight_decay_spares_biases_and_normalisation(name):
+    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization()])
+    config = FitConfig(optimizer=name, weight_decay=0.5, learning_rate=0.1, schedule="constant")
+    rule = training.optimizer(config, Schedule.of(config, 1), net.trainable_variables)
+    for weight in net.trainable_variables:
+        weight.assign(np.ones(weight.shape))
+    rule.apply([np.zeros(weight.shape, "float32") for weight in net.trainable_variables], net.trainable_variables)
+    for weight in net.trainable_variables:
+        expected = 0.95 if len(weight.shape) == 2 else 1.0  # 1 - learning rate x weight decay
+        np.testing.assert_allclose(weight, expected, rtol=1e-6, err_msg=weight.path)
+
+
+def test_clipping_bounds_the_whole_gradient():
+    config = FitConfig(optimizer="sgd", momentum=0.0, clip_norm=1.0, learning_rate=1.0, schedule="constant")
+    one, two = keras.Variable([0.0, 0.0]), keras.Variable([0.0])
+    training.optimizer(config, Schedule.of(config, 1), [one, two]).apply(
+        [np.float32([30.0, 0.0]), np.float32([40.0])], [one, two]
+    )
+    np.testing.assert_allclose([*one.numpy(), *two.numpy()], [-0.6, 0.0, -0.8], rtol=1e-5)
+
+
+@pytest.mark.parametrize("placement", ["device", "host"])
+def test_a_resumed_run_ends_where_an_uninterrupted_one_does(corpus, tmp_path, placement):
+    config = small(corpus, epochs=4, optimizer="adam", warmup_epochs=1)
+    config = dataclasses.replace(config, frontend=dataclasses.replace(config.frontend, placement=placement))
+    whole, history = fit(config, corpus, tmp_path / "whole")
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    def interrupted(self, *args, **kwargs):
+        kwargs["callbacks"].append(Interrupt())
+        return original(self, *args, **kwargs)
+
+    original = keras.Model.fit
+    keras.Model.fit = interrupted
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            fit(config, corpus, tmp_path / "parts")
+    finally:
+        keras.Model.fit = original
+    assert (tmp_path / "parts" / "history.csv").read_text().count("\n") == 3
+    parts, history_of_parts = fit(config, corpus, tmp_path / "parts", resume=True)
+    for one, other in zip(weights(whole), weights(parts), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+    for one, other in zip(history, history_of_parts, strict=True):
+        assert one == pytest.approx(other, abs=1e-4)
+    assert [path.name for path in (tmp_path / "parts" / "state").glob("*.h5")] == ["4.weights.h5"]
+    again, _ = fit(config, corpus, tmp_path / "parts", resume=True)  # nothing is left to do
+    np.testing.assert_array_equal(weights(again)[0], weights(parts)[0])
+
+
+def test_the_same_seed_gives_the_same_weights_and_another_does_not(corpus, tmp_path):
+    config = small(corpus, epochs=1)
+    one, two = (weights(fit(config, corpus, tmp_path / name)[0]) for name in "ab")
+    other = weights(fit(dataclasses.replace(config, seed=1), corpus, tmp_path / "c")[0])
+    np.testing.assert_allclose(one[0], two[0], atol=1e-6)
+    assert np.abs(one[0] - other[0]).max() > 1e-3
+
+
+def test_the_best_epoch_is_kept_and_a_stale_run_stops(corpus, tmp_path):
+    # A rate this high only harms, so the first epoch stays the best or nearly so.
+    config = small(
+        corpus, epochs=40, learning_rate=3.0, optimizer="sgd", schedule="constant", patience=2, clip_norm=1.0
+    )
+    recogniser, history = fit(config, corpus, tmp_path / "run")
+    losses = [row["val_loss"] for row in history]
+    best = int(np.argmin(losses))
+    assert len(history) == best + 3 < 40
+    logits, targets = recogniser.logits(corpus.splits["validation"], 64)
+    assert recogniser.task.score(logits, targets)["loss"] == pytest.approx(losses[best], rel=1e-3)
+    assert len(fit(config, corpus, tmp_path / "run", resume=True)[1]) == len(history)
+
+
+def test_a_plateau_lowers_the_learning_rate(corpus, tmp_path):
+    config = small(
+        corpus,
+        epochs=6,
+        learning_rate=3.0,
+        optimizer="sgd",
+        schedule="plateau",
+        plateau_patience=1,
+        step_factor=0.5,
+        clip_norm=1.0,
+    )
+    _, history = fit(config, corpus, tmp_path / "run")
+    best, rate = math.inf, 3.0
+    for row in history:
+        assert row["learning_rate"] == pytest.approx(rate, rel=1e-5)
+        if row["val_loss"] >= best:
+            rate *= 0.5
+        best = min(best, row["val_loss"])
+    assert rate < 3.0
+
+
+def test_a_loss_that_is_no_number_names_the_batch(corpus, tmp_path):
+    config = small(corpus, learning_rate=1e30, optimizer="sgd", schedule="constant", epochs=3)
+    with pytest.raises(UserError, match=r"batch \d+ of epoch \d.*fit.learning_rate"):
+        fit(config, corpus, tmp_path / "run")
+
+
+@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+def test_mixed_precision_learns_and_resumes(corpus, tmp_path, precision):
+    config = small(corpus, precision=precision, epochs=2, learning_rate=3e-3)
+    recogniser, history = fit(config, corpus, tmp_path / "run")
+    assert recogniser.net.get_layer("block0_0_conv").compute_dtype == precision.removeprefix("mixed_")
+    assert history[-1]["loss"] < history[0]["loss"]
+    longer = dataclasses.replace(config, fit=dataclasses.replace(config.fit, epochs=3))
+    assert len(fit(longer, corpus, tmp_path / "run", resume=True)[1]) == 3
+
+
+def test_tensorboard_and_xla(corpus, tmp_path):
+    config = small(corpus, epochs=1, tensorboard=True, jit_compile=True)
+    fit(config, corpus, tmp_path / "run")
+    assert list((tmp_path / "run" / "tensorboard").rglob("events*"))
+
+
+def test_class_weights_and_counts(corpus):
+    counts = training.class_counts(corpus.splits["train"], 10)
+    assert counts.sum() == corpus.splits["train"].size
+    unlabelled = dataclasses.replace(corpus.splits["train"], labels=None)
+    np.testing.assert_array_equal(training.class_counts(unlabelled, 10), counts)
+
+
+MIRRORED = """
+import sys
+import tensorflow as tf
+tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests.tfrec import test_training
+test_training.compare_with_two_devices(sys.argv[1])
+"""
+
+
+def compare_with_two_devices(folder):
+    """The network has nothing that looks at its batch-mates, so that two half batches must train just like a whole one."""
+    corpus = datasets.load(experiments.digits().data)
+    plain = frontends.resolve(frontends.ImageConfig(), corpus)
+    mlp = dataclasses.replace(architectures.default_config("mlp"), width=32, dropout=0.0)
+    trained = {}
+    for strategy in ("default", "mirrored"):
+        config = small(corpus, strategy=strategy, batch_size=100, learning_rate=3e-3)
+        config = dataclasses.replace(config, frontend=plain, model=mlp)
+        trained[strategy] = weights(fit(config, corpus, pathlib.Path(folder) / strategy)[0])
+    assert len(tf.config.list_logical_devices("CPU")) == 2
+    for one, other in zip(*trained.values(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_two_devices_train_as_one(tmp_path):
+    """In a process of its own: the number of devices can be set only before TensorFlow starts."""
+    command = [sys.executable, "-c", MIRRORED, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=pathlib.Path(__file__).parents[2], timeout=300)
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert (tmp_path / "mirrored" / "best.weights.h5").exists()
