@@ -84,7 +84,7 @@ def _batched(examples, frontend, batch_size):
 
 
 def _on_host(numbered, frontend, place):
-    """The frontend inside tf.data; `place(step)` is what the batch's randomness follows from, None is no augmentation."""
+    """The frontend inside tf.data; `place(step)` is what a batch's randomness follows from, None is no augmentation."""
     states = [variable for variable in frontend.variables if variable.path.endswith("seed_generator_state")]
 
     def features(step, batch):

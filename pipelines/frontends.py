@@ -1,7 +1,8 @@
 """From raw examples to features: which layers, in which order.
 
 A frontend is one layer with three homes: inside the training graph (`placement="device"`), inside `tf.data.map`
-(`placement="host"`), and inside the export, there without augmentation. The same raw input gives the same features in all three.
+(`placement="host"`), and inside the export, there without augmentation. The same raw input gives the same features in
+all three.
 """
 
 import dataclasses
@@ -102,8 +103,8 @@ class SpeechConfig:
 class ImageFrontend(keras.layers.Layer):
     """Images (batch, height, width, channels) in 0..255 -> normalised images of the configured size, float32.
 
-    `raw_shape` is the shape of the images that come, None for any. Images that differ in size cannot stand in one batch, so
-    there `resized_before` is true and whoever makes the batch applies `resize` to each.
+    `raw_shape` is the shape of the images that come, None for any. Images that differ in size cannot stand in one
+    batch, so there `resized_before` is true and whoever makes the batch applies `resize` to each.
     """
 
     takes = "image"
@@ -203,8 +204,8 @@ def default_config(name):
 def build(config, augment=False, seed=None, split=None):
     """The frontend of a resolved config for the examples of a split, or, without one, for raw input of any size.
 
-    Without `augment` it holds no random layer and no noise. Raises UserError for settings that do not go together and for a
-    noise folder that cannot be read.
+    Without `augment` it holds no random layer and no noise. Raises UserError for settings that do not go together and
+    for a noise folder that cannot be read.
     """
     raw_shape = split and tuple(split.examples.element_spec.get("image", tf.TensorSpec(())).shape)
     try:

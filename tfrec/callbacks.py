@@ -37,16 +37,16 @@ class StopOnNaN(keras.callbacks.Callback):
         """The loss is a running mean, which one bad step spoils for good: the first bad mean is the bad step."""
         if not math.isfinite(logs["loss"]):
             raise UserError(
-                f"The loss became {logs['loss']} at batch {batch + 1} of epoch {self.epoch + 1}: lower fit.learning_rate, set"
-                " fit.clip_norm, or look for examples that are not numbers; the epochs before are kept in the run."
+                f"The loss became {logs['loss']} at batch {batch + 1} of epoch {self.epoch + 1}: lower fit.learning_rate,"
+                " set fit.clip_norm, or look for examples that are not numbers; the epochs before are kept in the run."
             )
 
 
 class Keeper(keras.callbacks.Callback):
     """After every epoch: history, best weights, plateaus, early stopping, and all that resuming needs.
 
-    One callback and not Keras's four (CSVLogger, ModelCheckpoint, EarlyStopping, ReduceLROnPlateau), because those forget
-    what they know when the process ends.
+    One callback and not Keras's four (CSVLogger, ModelCheckpoint, EarlyStopping, ReduceLROnPlateau), because those
+    forget what they know when the process ends.
     """
 
     def __init__(self, run, net, config, schedule, steps_per_epoch, direction):

@@ -7,8 +7,7 @@ from typing import Literal
 import tyro
 
 from pipelines import datasets
-from tfrec import cli, evaluation
-from tfrec import flags
+from tfrec import cli, evaluation, flags
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
 

@@ -4,8 +4,7 @@ import dataclasses
 
 import tyro
 
-from tfrec import cli
-from tfrec import flags
+from tfrec import cli, flags
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
 from tfrec.serving.publish import publish

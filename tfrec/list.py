@@ -10,8 +10,7 @@ from rich.table import Table
 
 from pipelines.datasets import DATASETS
 from pipelines.layers import LAYERS
-from tfrec import cli
-from tfrec import flags
+from tfrec import cli, flags
 from tfrec.architectures import ARCHITECTURES
 from tfrec.experiments import EXPERIMENTS
 

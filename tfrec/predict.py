@@ -10,8 +10,7 @@ import tyro
 from rich.table import Table
 
 from pipelines.errors import UserError
-from tfrec import cli
-from tfrec import flags
+from tfrec import cli, flags
 from tfrec.predictor import Predictor
 
 SHOWN = 3  # classes in the table

@@ -8,8 +8,7 @@ import tensorflow as tf
 
 from pipelines import assemble, frontends
 from pipelines.errors import UserError
-from tfrec import architectures, tasks
-from tfrec import flags
+from tfrec import architectures, flags, tasks
 
 
 class Recogniser:

@@ -46,7 +46,8 @@ class Run:
         """UserError where the folder already holds something."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UserError(
-                f"{self.path} already holds something: give another --run, or go on with that run by --run {self.path} --resume."
+                f"{self.path} already holds something: give another --run, or go on with that run by"
+                f" --run {self.path} --resume."
             )
 
     def create(self):

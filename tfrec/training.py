@@ -115,8 +115,8 @@ def optimizer(config, schedule, variables):
 def train(recogniser, corpus, run, resume=False, verbose="auto"):
     """Fits the recogniser on the corpus's training split; leaves it with the best weights of the validation split.
 
-    `run` keeps state after every epoch; with `resume` training goes on from there. Returns the history, one dict an epoch.
-    Raises UserError when the loss is not a number.
+    `run` keeps state after every epoch; with `resume` training goes on from there. Returns the history, one dict an
+    epoch. Raises UserError when the loss is not a number.
     """
     fit, seed = recogniser.config.fit, recogniser.config.seed
     training, validation = corpus.splits["train"], corpus.splits["validation"]

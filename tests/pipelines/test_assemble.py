@@ -1,5 +1,7 @@
 """Batches: complete, padded, in an order that the seed and the epoch decide alone."""
 
+import itertools
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -18,6 +20,10 @@ def image_frontend(split, **options):
     return frontends.build(config, augment=True, seed=1, split=split)
 
 
+def flat(lists):
+    return list(itertools.chain.from_iterable(lists))
+
+
 def labels(batches):
     return [batch.numpy().tolist() for _, batch in batches]
 
@@ -26,7 +32,7 @@ def test_every_epoch_holds_every_example_once_in_an_order_of_its_own():
     split = images()
     got = labels(assemble.training_batches(split, image_frontend(split), 5, seed=3, epochs=2))
     assert assemble.steps_per_epoch(split, 5) == 5
-    first, second = sum(got[:5], []), sum(got[5:], [])
+    first, second = flat(got[:5]), flat(got[5:])
     assert len(got) == 10
     assert sorted(first) == sorted(second) == list(range(23))
     assert first != second
@@ -43,7 +49,7 @@ def test_an_epoch_depends_on_its_number_and_the_seed_alone():
 
 def test_evaluation_keeps_the_order():
     split = images()
-    assert sum(labels(assemble.evaluation_batches(split, image_frontend(split), 4)), []) == list(range(23))
+    assert flat(labels(assemble.evaluation_batches(split, image_frontend(split), 4))) == list(range(23))
 
 
 def test_augmentation_on_the_host_follows_from_seed_and_epoch():

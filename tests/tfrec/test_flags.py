@@ -42,7 +42,7 @@ def test_another_architecture_brings_its_own_flags():
     changed = config("digits", "--model.name", "mlp", "--model.width", "32")
     assert (changed.model.name, changed.model.width) == ("mlp", 32)
     assert changed.fit == experiments.digits().fit
-    with pytest.raises(UserError, match="model.convolutions"):
+    with pytest.raises(UserError, match=r"model\.convolutions"):
         config("digits", "--model.name", "mlp", "--model.convolutions", "2")
 
 
@@ -83,7 +83,7 @@ def test_unknown_key_in_a_file_is_an_error(tmp_path):
     stored = as_json(config())
     stored["fit"]["epoch"] = 3
     (tmp_path / "c.json").write_text(json.dumps(stored))
-    with pytest.raises(UserError, match="did you mean '--fit.epochs'"):
+    with pytest.raises(UserError, match=r"did you mean '--fit\.epochs'"):
         config("--config", str(tmp_path / "c.json"))
 
 

@@ -190,14 +190,15 @@ def test_class_weights_and_counts(corpus):
 MIRRORED = """
 import sys
 import tensorflow as tf
-tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2)
+cpu = tf.config.list_physical_devices("CPU")[0]
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
 from tests.tfrec import test_training
 test_training.compare_with_two_devices(sys.argv[1])
 """
 
 
 def compare_with_two_devices(folder):
-    """The network has nothing that looks at its batch-mates, so that two half batches must train just like a whole one."""
+    """The network has nothing that looks at its batch-mates, so two half batches train just like a whole one."""
     corpus = datasets.load(experiments.digits().data)
     plain = frontends.resolve(frontends.ImageConfig(), corpus)
     mlp = dataclasses.replace(architectures.default_config("mlp"), width=32, dropout=0.0)

@@ -1,7 +1,7 @@
 """The registry of architectures: a name, the module that builds it, and the config that makes it what it is called.
 
-A module offers `Config`, `build(input_shape, num_classes, config)` and `TAKES`, the kinds of features it accepts: "image"
-(height, width, channels) or "sequence" (frames, bins).
+A module offers `Config`, `build(input_shape, num_classes, config)` and `TAKES`, the kinds of features it accepts:
+"image" (height, width, channels) or "sequence" (frames, bins).
 """
 
 import dataclasses
@@ -33,8 +33,8 @@ def build(input_shape, num_classes, config, takes):
     if takes not in module.TAKES:
         fit = [name for name, (other, _) in ARCHITECTURES.items() if takes in other.TAKES]
         raise UserError(
-            f"model.name {config.name!r} takes {' or '.join(module.TAKES)} features, but the data gives {takes} features:"
-            f" choose {' or '.join(map(repr, fit))}."
+            f"model.name {config.name!r} takes {' or '.join(module.TAKES)} features, but the data gives {takes}"
+            f" features: choose {' or '.join(map(repr, fit))}."
         )
     try:
         return module.build(input_shape, num_classes, config)

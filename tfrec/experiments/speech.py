@@ -22,7 +22,7 @@ def spoken_digit():
 
 
 def spoken_digits_tts():
-    """The same on digits that espeak-ng speaks, so that it needs no download; voices of the test are never heard before.
+    """The same on digits that espeak-ng speaks, so that it needs no download; the test has voices of its own.
 
     `pip install ".[tts]" && python -m tfrec.fit spoken_digits_tts`
     """

@@ -1,4 +1,4 @@
-"""Bytes of a request -> pixels or samples, inside the exported graph, with TensorFlow's own ops and bounds on every size."""
+"""Bytes of a request -> pixels or samples, inside the exported graph, with bounds on every size."""
 
 import tensorflow as tf
 

@@ -22,8 +22,8 @@ REPLAY = pathlib.Path(__file__).with_name("replay.py")
 def publish(run, recogniser):
     """Writes the next version of the model, replays the run's examples through it, and renames it into place.
 
-    Returns the version's folder. Raises UserError, and leaves nothing behind, when an answer of the SavedModel is not the
-    trained model's.
+    Returns the version's folder. Raises UserError, and leaves nothing behind, when an answer of the SavedModel is not
+    the trained model's.
     """
     export = recogniser.config.export
     base = pathlib.Path(export.folder) / (export.name or run.name)
@@ -37,8 +37,8 @@ def publish(run, recogniser):
         )
         if not difference <= TOLERANCE:
             raise UserError(
-                f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more than"
-                f" {TOLERANCE:.0e}; the run {run.path} is untouched."
+                f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more"
+                f" than {TOLERANCE:.0e}; the run {run.path} is untouched."
             )
         temporary.chmod(0o755)  # mkdtemp's folders are closed to other users, a server's among them
         return _rename(temporary, base)
@@ -61,7 +61,7 @@ def _rename(temporary, base):
 
 
 def _replay(saved_model, run, recogniser):
-    """(largest difference of a probability, number of requests): each example alone and all in one batch, by each signature."""
+    """(largest difference of a probability, requests): each example alone and all in one batch, by each signature."""
     try:
         stored = np.load(run.path / "examples.npz", allow_pickle=False)
         count = len(stored.files) // 2

@@ -1,8 +1,10 @@
-"""Answers of a SavedModel to stored requests, got the way a server gets them: `python replay.py SAVED_MODEL REQUESTS ANSWERS`.
+"""Answers of a SavedModel to stored requests, got the way a server gets them.
 
-Runs in a process of its own that knows TensorFlow and nothing of this project or of Keras, through the session loader that
-TensorFlow Serving uses. REQUESTS is an .npz of arrays NUMBER/SIGNATURE/INPUT (byte strings in base 64, since numpy cuts their
-zeros off), ANSWERS one of NUMBER/OUTPUT.
+`python replay.py SAVED_MODEL REQUESTS ANSWERS`
+
+Runs in a process of its own that knows TensorFlow and nothing of this project or of Keras, through the session loader
+that TensorFlow Serving uses. REQUESTS is an .npz of arrays NUMBER/SIGNATURE/INPUT (byte strings in base 64, since
+numpy cuts their zeros off), ANSWERS one of NUMBER/OUTPUT.
 """
 
 import base64

@@ -1,6 +1,7 @@
 """A trained recogniser as a SavedModel: raw tensors or encoded bytes in, labels and probabilities out.
 
-Every signature begins with `tf.ensure_shape`, because a request of the wrong rank can abort the whole server inside a kernel.
+Every signature begins with `tf.ensure_shape`, because a request of the wrong rank can abort the whole server inside a
+kernel.
 """
 
 import json
@@ -19,8 +20,8 @@ def write(recogniser, folder):
     """Writes the SavedModel with the signatures `serving_default` (raw tensors) and `encoded` (bytes of files).
 
     Images: "image" uint8 (batch, height, width, channels) of any size, or "encoded" string (batch,) of JPEG, PNG, BMP
-    or GIF. Speech: "audio" float32 (batch, samples) at the recogniser's sample rate with "length" int32 (batch,), or "encoded"
-    string (batch,) of 16-bit WAV. Outputs: those of the task.
+    or GIF. Speech: "audio" float32 (batch, samples) at the recogniser's sample rate with "length" int32 (batch,), or
+    "encoded" string (batch,) of 16-bit WAV. Outputs: those of the task.
     """
     net = without_cudnn(recogniser.net)
     archive = keras.export.ExportArchive()
@@ -91,8 +92,8 @@ def _speech_signatures(config, answer):
     def serving_default(audio, length):
         audio, length = tf.ensure_shape(audio, [None, None]), tf.ensure_shape(length, [None])
         same = tf.debugging.assert_equal(tf.shape(audio)[0], tf.size(length), "Each clip needs one length")
-        # A client may send anything: a length past the end is cut, what is no number is silence, and no sample is so loud
-        # that its square overflows. What lies past a clip's length the frontend silences.
+        # A client may send anything: a length past the end is cut, what is no number is silence, and no sample is so
+        # loud that its square overflows. What lies past a clip's length the frontend silences.
         with tf.control_dependencies([same]):
             audio = tf.clip_by_value(tf.where(tf.math.is_finite(audio), audio, 0.0), -LOUDEST, LOUDEST)
         length = tf.clip_by_value(length, 0, tf.shape(audio)[1])
@@ -116,7 +117,7 @@ def _speech_signatures(config, answer):
 
 
 def _never_empty(answer, inputs):
-    """`answer` for batches that may be empty, which some kernels are not made for: an empty one gets a row that is dropped."""
+    """`answer` for batches that may be empty, for which some kernels fail: an empty one gets a row that is dropped."""
     size = tf.shape(tf.nest.flatten(inputs)[0])[0]
     missing = tf.maximum(1 - size, 0)
     padded = tf.nest.map_structure(lambda x: tf.pad(x, [[0, missing], *[[0, 0]] * (len(x.shape) - 1)]), inputs)

@@ -1,7 +1,7 @@
 """One label for each example."""
 
 import dataclasses
-from typing import Literal
+from typing import ClassVar, Literal
 
 import keras
 import numpy as np
@@ -29,7 +29,7 @@ class Config:
 class Task:
     """Classification with softmax; targets are class indices (batch,)."""
 
-    monitor = {"loss": "min", "accuracy": "max"}  # what training can watch on the validation split
+    monitor: ClassVar = {"loss": "min", "accuracy": "max"}  # what training can watch on the validation split
 
     def __init__(self, config, class_names, counts=None):
         self.config = config

@@ -27,7 +27,8 @@ def build(input_shape, num_classes, config):
     """Images (batch, height, width, channels) or log-mel (batch, frames, mels) -> logits (batch, num_classes).
 
     `input_shape` leaves out the batch; `frames` may be None. Features over time come as a dict with "features" and
-    "frames" (batch,), the true number of frames; what lies past it never changes the logits. Raises ValueError for another rank.
+    "frames" (batch,), the true number of frames; what lies past it never changes the logits. Raises ValueError for
+    another rank.
     """
     check(len(input_shape) in (2, 3), "cnn takes (height, width, channels) or (frames, mels)", input_shape)
     check(config.width > 0 and config.depth > 0 and config.convolutions > 0, "cnn's sizes must be positive", config)

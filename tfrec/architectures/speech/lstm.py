@@ -22,8 +22,8 @@ class Config(ModelConfig):
 def build(input_shape, num_classes, config):
     """Log-mel (batch, frames, mels) -> logits (batch, num_classes).
 
-    `input_shape` is `(frames, mels)`; `frames` may be None. The input is a dict with "features" and "frames" (batch,), the
-    true number of frames; what lies past it never changes the logits. Raises ValueError for another rank.
+    `input_shape` is `(frames, mels)`; `frames` may be None. The input is a dict with "features" and "frames"
+    (batch,), the true number of frames; what lies past it never changes the logits. Raises ValueError for another rank.
     """
     check(len(input_shape) == 2, "lstm takes (frames, mels)", input_shape)
     check(config.units > 0 and config.depth > 0, "lstm's sizes must be positive", config)
