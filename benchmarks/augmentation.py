@@ -19,15 +19,13 @@ import os
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-import statistics
-import time
-
 import keras
 import numpy as np
 import rich.console
 import rich.table
 import tensorflow as tf
 
+from benchmarks.timing import medians
 from pipelines.layers.image_affine import ImageAffine
 from pipelines.layers.image_colour import ImageColour
 
@@ -70,16 +68,9 @@ def candidates():
 
 
 def images_per_second(functions, images):
-    """The median rate of each function; they take turns, so that a slow moment of the machine meets all alike."""
-    for function in functions:
-        function(images)
-    seconds = [[] for _ in functions]
-    for _ in range(ROUNDS):
-        for function, times in zip(functions, seconds, strict=True):
-            start = time.perf_counter()
-            function(images).numpy()
-            times.append(time.perf_counter() - start)
-    return [len(images) / statistics.median(times) for times in seconds]
+    """The median rate of each function."""
+    calls = {i: lambda function=function: function(images).numpy() for i, function in enumerate(functions)}
+    return [len(images) / seconds for seconds in medians(calls, ROUNDS).values()]
 
 
 def main():

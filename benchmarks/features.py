@@ -18,16 +18,13 @@ favourable of four such runs for log-mel. Python 3.11, TensorFlow 2.17.1, Keras 
 | MFCC | librosa | 171.1 | 1.71 | 1.00 |
 """
 
-import random
-import statistics
-import time
-
 import keras
 import numpy as np
 import tensorflow as tf
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.timing import medians
 from pipelines.layers.log_mel import LogMel
 from pipelines.layers.mfcc import MFCC
 
@@ -66,22 +63,6 @@ def librosa_functions():
     return {"log-mel": log_mel, "MFCC": mfcc}
 
 
-def medians_ms(calls):
-    """Median milliseconds of each call, taken in turn, so that a busy machine slows all alike.
-
-    The order is drawn anew each time: what runs after a large peer finds cold caches and freed memory.
-    """
-    times = {name: [] for name in calls}
-    order = random.Random(0)
-    for repetition in range(REPETITIONS + 2):
-        for name in order.sample(list(calls), len(calls)):
-            start = time.perf_counter()
-            calls[name]()
-            if repetition >= 2:  # the first calls trace and compile
-                times[name].append(1000 * (time.perf_counter() - start))
-    return {name: statistics.median(values) for name, values in times.items()}
-
-
 def main():
     """Measures and prints the table."""
     waveform = np.random.default_rng(0).standard_normal((CLIPS, SECONDS * RATE_HZ)).astype("float32") * 0.1
@@ -101,12 +82,12 @@ def main():
         calls[kind, "tf.signal, graph"] = lambda peer=peer: peer(tensor).numpy()
         if librosa:
             calls[kind, "librosa"] = lambda kind=kind: librosa[kind](waveform)
-    times = medians_ms(calls)
+    times = medians(calls, REPETITIONS, warm_ups=2)
     table = Table("features", "implementation", "ms", "beside tf.signal", "beside librosa")
-    for (kind, name), milliseconds in times.items():
+    for (kind, name), seconds in times.items():
         beside = [times.get((kind, peer)) for peer in ("tf.signal, graph", "librosa")]
-        ratios = [f"{milliseconds / other:.2f}" if other else "not installed" for other in beside]
-        table.add_row(kind, name, f"{milliseconds:.1f}", *ratios)
+        ratios = [f"{seconds / other:.2f}" if other else "not installed" for other in beside]
+        table.add_row(kind, name, f"{1000 * seconds:.1f}", *ratios)
     console = Console()
     console.print(table)
     console.print(f"TensorFlow {tf.__version__}, Keras {keras.__version__}")

@@ -27,10 +27,7 @@ def training_batches(split, frontend, batch_size, seed, epochs, first_epoch=0):
 
     def epoch_batches(epoch):
         order = examples.shuffle(min(split.size, buffer), seed=seed * 100_003 + epoch, reshuffle_each_iteration=False)
-        batches = _batched(order, frontend, batch_size)
-        if frontend.config.placement == "host":
-            batches = _on_host(batches.enumerate(), frontend, lambda step: (seed, epoch, step))
-        return batches
+        return _batches(order, frontend, batch_size, lambda number: (seed, epoch, number))
 
     options = tf.data.Options()
     options.deterministic = True
@@ -40,10 +37,7 @@ def training_batches(split, frontend, batch_size, seed, epochs, first_epoch=0):
 
 def evaluation_batches(split, frontend, batch_size):
     """Batches of (inputs, label) in the split's own order, without augmentation."""
-    batches = _batched(_cached(_ready(split, frontend), split), frontend, batch_size)
-    if frontend.config.placement == "host":
-        batches = _on_host(batches.enumerate(), frontend, None)
-    return batches.prefetch(tf.data.AUTOTUNE)
+    return _batches(_cached(_ready(split, frontend), split), frontend, batch_size, None).prefetch(tf.data.AUTOTUNE)
 
 
 def _ready(split, frontend):
@@ -64,6 +58,30 @@ def _cached(examples, split):
 def _example_bytes(split):
     """Bytes of the first example, taken for the size of all."""
     return sum(tensor.numpy().nbytes for example in split.examples.take(1) for tensor in example.values())
+
+
+def _batches(examples, frontend, batch_size, place):
+    """(inputs, label) in batches; on the host with features, whose randomness follows from `place(number)`."""
+    if frontend.config.placement == "device":
+        return _batched(examples, frontend, batch_size)
+    if frontend.takes == "image":
+        return _on_host(_batched(examples, frontend, batch_size).enumerate(), frontend, place)
+
+    # Clip by clip, since the features of a batch would be those of its padding too.
+    def alone(example):
+        return {"audio": example["audio"][None]}, example["label"]
+
+    def only(inputs, label):
+        return {name: value[0] for name, value in inputs.items()}, label
+
+    block = max(1, round(1000 * PADDING_SECONDS / frontend.config.hop_ms))
+
+    def padded(inputs, label):
+        frames = tf.shape(inputs["features"])[1]
+        return {**inputs, "features": tf.pad(inputs["features"], [[0, 0], [0, -frames % block], [0, 0]])}, label
+
+    clips = _on_host(examples.map(alone).enumerate(), frontend, place).map(only)
+    return clips.padded_batch(batch_size).map(padded)
 
 
 def _batched(examples, frontend, batch_size):

@@ -82,7 +82,7 @@ class SpeechConfig:
     coefficients: int = 13  # of the MFCC
     lifter: float = 22.0  # of the MFCC; 0 is none
     deltas: bool = False  # append first and second derivatives
-    normalise: Literal["none", "mean", "mean_variance"] = "mean_variance"  # over each clip, per bin
+    normalise: Literal["none", "clip", "mean", "mean_variance"] = "clip"  # clip: loudness; mean, mean_variance: per bin
     gain_db: float = 0.0  # augmentation: louder or softer by at most
     shift_ms: float = 0.0  # augmentation: earlier or later by at most
     noise_path: str | None = None  # augmentation: folder of noises to mix in
@@ -149,7 +149,9 @@ class SpeechFrontend(keras.layers.Layer):
         self.config = config
         self.features = _speech_features(config)
         self.deltas = Deltas() if config.deltas else None
-        self.norm = None if config.normalise == "none" else ClipNorm(variance=config.normalise == "mean_variance")
+        self.norm = None
+        if config.normalise != "none":
+            self.norm = ClipNorm(variance=config.normalise != "mean", per_bin=config.normalise != "clip")
         self.wave_augmentations = _wave_augmentations(config, seed) if augment else []
         self.spec_augment = None
         if augment and (config.frequency_masks or config.time_masks):
@@ -176,17 +178,19 @@ class SpeechFrontend(keras.layers.Layer):
 
     def call(self, inputs, training=None):
         """Augmentation of the waveform, features, augmentation of the spectrogram."""
-        waveform, lengths = inputs["audio"], inputs["length"]
+        waveform, lengths = inputs["audio"], inputs.get("length")
         for layer in self.wave_augmentations:
             waveform = layer(waveform, lengths, training=training)
         x = self.features(waveform, lengths)
-        frames = self.features.num_frames(lengths)
+        frames = None if lengths is None else self.features.num_frames(lengths)
         if self.deltas is not None:
             x = self.deltas(x, frames)
         if self.norm is not None:
             x = self.norm(x, frames)
         if self.spec_augment is not None:
             x = self.spec_augment(x, frames, training=training)
+        if frames is None:
+            frames = ops.full(ops.shape(x)[:1], ops.shape(x)[1])
         return {"features": x, "frames": ops.cast(frames, "int32")}
 
 

@@ -57,7 +57,7 @@ def read(path, channels):
     """The picture in a file: uint8 (height, width, channels). Raises UserError for anything unreadable."""
     probe(path)
     try:
-        return decode(tf.io.read_file(os.fspath(path)), channels).numpy()
+        return decode(tf.io.read_file(os.fsencode(path)), channels).numpy()
     except tf.errors.OpError as error:
         raise UserError(reason(os.fspath(path))) from error
 

@@ -38,7 +38,7 @@ class StopOnNaN(keras.callbacks.Callback):
         if not math.isfinite(logs["loss"]):
             raise UserError(
                 f"The loss became {logs['loss']} at batch {batch + 1} of epoch {self.epoch + 1}: lower"
-                " fit.learning_rate, set fit.clip_norm, or look for examples that are not numbers; the epochs before are"
+                " fit.learning_rate, set fit.clip_norm, or look for examples that are not numbers; epochs before are"
                 " kept in the run."
             )
 

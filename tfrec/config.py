@@ -32,6 +32,10 @@ class Config(Generic[Data, Frontend, Model, Task]):
     export: ExportConfig = ExportConfig()
     seed: int = 0  # of weights, order and augmentation
 
+    def __post_init__(self):
+        if not 0 <= self.seed < 2**31:
+            raise ValueError(f"seed must be 0 or more and below 2,147,483,648. Received: {self.seed}")
+
 
 def as_json(config):
     """The configuration as plain dicts, lists, numbers and strings."""

@@ -21,6 +21,10 @@ class Arguments:
     batch_size: int = 64  # examples at once; does not change the scores
     json: bool = False  # print the scores as JSON
 
+    def __post_init__(self):
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be 1 or more. Received: {self.batch_size}")
+
 
 def main(argv):
     """Scores a run on a split, writes them and the plots into the run, and prints them."""
@@ -30,8 +34,7 @@ def main(argv):
     corpus = datasets.load(recogniser.config.data, getattr(recogniser.config.frontend, "sample_rate_hz", None))
     evaluation.require_same_classes(recogniser, corpus, run)
     scores = {arguments.split: evaluation.measure(recogniser, corpus, arguments.split, arguments.batch_size)}
-    history = run.read_json("state/state.json")["history"]
-    evaluation.record(run, recogniser, scores, history)
+    evaluation.record(run, recogniser, scores, run.read_history())
     if arguments.json:
         print(json.dumps(scores, indent=2, ensure_ascii=False))
     else:

@@ -1,5 +1,6 @@
 """Train a recogniser, measure it on the test split, and export it: `python -m tfrec.fit [EXPERIMENT] [FLAGS]`."""
 
+import contextlib
 import dataclasses
 import sys
 import time
@@ -10,7 +11,7 @@ from tfrec import cli, evaluation, flags, training
 from tfrec.config import as_json
 from tfrec.recogniser import Recogniser, strategy_scope
 from tfrec.runs import Run, environment
-from tfrec.serving.publish import publish
+from tfrec.serving.publish import destination, publish
 
 
 def main(argv):
@@ -19,9 +20,12 @@ def main(argv):
     config = flags.plain(arguments)
     if arguments.resume:
         run = Run.open(arguments.run, trained=False)
+        run.read_state()
     else:
         run = Run(arguments.run or Run.free(experiment or config.data.name))
         run.require_empty()
+    if config.export.after_fit:
+        destination(config.export, run)  # a mistake there should not show after the training
 
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
@@ -35,12 +39,13 @@ def main(argv):
         _announce(recogniser, corpus, run)
         if not arguments.resume:
             run.create()
-        run.write_json("config.json", as_json(config))
-        run.write_json("labels.json", list(corpus.class_names))
-        run.write_json("environment.json", environment())
-        started = time.perf_counter()
-        history = training.train(recogniser, corpus, run, arguments.resume, verbose=1 if sys.stdout.isatty() else 2)
-        seconds = time.perf_counter() - started
+        with contextlib.nullcontext() if arguments.resume else run.kept_from_first_epoch():
+            run.write_json("config.json", as_json(config))
+            run.write_json("labels.json", list(corpus.class_names))
+            run.write_json("environment.json", environment())
+            started = time.perf_counter()
+            history = training.train(recogniser, corpus, run, arguments.resume, 1 if sys.stdout.isatty() else 2)
+            seconds = time.perf_counter() - started
 
     scores = {
         split: evaluation.measure(recogniser, corpus, split, config.fit.batch_size) for split in ("validation", "test")
@@ -55,7 +60,7 @@ def main(argv):
 
 
 def _announce(recogniser, corpus, run):
-    sizes = ", ".join(f"{split.size:,} {name}" for name, split in corpus.splits.items())
+    sizes = ", ".join(f"{corpus.splits[name].size:,} {name}" for name in ("train", "validation", "test"))
     cli.console.print(
         f"{corpus.name}: {len(corpus.class_names)} classes, {sizes} examples; "
         f"{recogniser.config.model.name} with {recogniser.net.count_params():,} parameters; run {run.path}"
@@ -82,8 +87,9 @@ def _require_same(resumed, run):
     for part, value in resumed.items():
         names = value if isinstance(value, dict) else {None: value}
         for name in names:
-            before = stored[part][name] if name else stored[part]
             now = value[name] if name else value
+            # What an older version did not store stands at its default.
+            before = stored.get(part, {}).get(name, now) if name else stored.get(part, now)
             free = (part, name) == ("fit", "epochs") or part == "export"
             if not free and before != (list(now) if isinstance(now, tuple) else now):
                 flag = f"{part}.{name}" if name else part

@@ -18,6 +18,7 @@ from pipelines import datasets, frontends
 from pipelines.errors import UserError, unknown
 from tfrec import architectures, experiments, tasks
 from tfrec.config import Config, Data, Frontend, Model, Task
+from tfrec.runs import Run
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,18 +40,35 @@ def parse_fit(argv):
     chosen = _names(words)
     if chosen.resume and not chosen.run:
         raise UserError("--resume needs --run FOLDER, the run to go on with.")
+    if chosen.resume:
+        Run.open(chosen.run, trained=False)
     source = pathlib.Path(chosen.run) / "config.json" if chosen.resume else chosen.config
     if source and experiment:
         raise UserError(f"{source} holds a whole configuration: leave out the experiment {experiment!r}.")
     if source:
-        words = _as_words(read_json(source)) + words
+        stored = read_json(source)
+        for part in ("data", "frontend", "model", "task"):
+            name = getattr(chosen, f"{part}.name")
+            if name and isinstance(stored.get(part), dict) and stored[part].get("name") != name:
+                del stored[part]  # another one brings settings of its own
+        from_json(stored, source)
+        words = _as_words(stored) + words
     return experiment, _parse_over(_base(experiment, _names(words)), words)
 
 
-def from_json(stored):
-    """A stored configuration -> Config; UserError for what does not belong in one."""
+def from_json(stored, source="the configuration"):
+    """A stored configuration -> Config; UserError, naming its source, for what does not belong in one."""
     words = _as_words(stored)
-    return plain(_parse_over(_base(None, _names(words)), words))
+    try:
+        base = _base(None, _names(words))
+        known = _flags(base)
+        for word in words:
+            flag = re.sub(r"(^--|\.)no_", r"\1", word.split("=")[0])
+            if word.startswith("--") and flag not in known:
+                raise unknown("flag", flag, known)
+        return plain(_parse_over(base, words))
+    except UserError as error:
+        raise UserError(f"{source}: {error}") from error
 
 
 def plain(arguments):
@@ -88,8 +106,19 @@ def parse(kind, argv, prog, default=None):
         if word.startswith("--"):
             raise unknown("flag", word.split("=")[0], _flags(result))
     if left:
-        raise UserError(f"Do not know what to do with {left[0]!r}: flags look like --fit.epochs 5; see --help.")
+        where = _behind(left[0], argv)
+        raise UserError(f"Do not know what to do with {left[0]!r}{where}: flags look like --fit.epochs 5; see --help.")
     return result
+
+
+def _behind(word, argv):
+    """Where a word that nobody takes stands."""
+    flag = None
+    for other in argv:
+        flag = other.split("=")[0] if other.startswith("--") else flag
+        if flag and other in (word, f"{flag}={word}"):
+            return f" behind {flag}"
+    return ""
 
 
 def _names(words):
@@ -107,7 +136,7 @@ def _names(words):
 def _base(experiment, names):
     """The configuration before any other flag: an experiment's, or the defaults for the data and model named."""
     data_name, data_path, model_name = (getattr(names, name) for name in ("data.name", "data.path", "model.name"))
-    base = None
+    task_name, base = getattr(names, "task.name"), None
     if experiment:
         base = experiments.find(experiment)()
     elif not data_name:
@@ -125,7 +154,9 @@ def _base(experiment, names):
         data=data,
         frontend=base.frontend if same_frontend else frontends.default_config(frontend_name),
         model=base.model if same_model else architectures.default_config(model_name or "cnn"),
-        task=base.task if base else tasks.default_config(getattr(names, "task.name") or "classify"),
+        task=base.task
+        if base and task_name in (None, base.task.name)
+        else tasks.default_config(task_name or "classify"),
         **({"fit": base.fit, "export": base.export, "seed": base.seed} if base else {}),
     )
 
@@ -163,11 +194,17 @@ def _flags(config, prefix="--"):
 
 
 def _sentence(box):
-    """The sentence inside the box that tyro draws around an error."""
+    """The sentence inside the box that tyro draws around an error, of lines or, for plain terminals, of hyphens."""
     lines = []
     for line in box.splitlines()[1:]:
-        text = line.strip("│╭╮╰╯─ ")
-        if not text:
-            break
+        text = line.strip("│ ")
+        if set(text) <= set("─-╰╯"):  # a rule stands under the sentence, and in plain boxes above it too
+            if lines:
+                break
+            continue
         lines.append(text)
-    return re.sub(r"^Error parsing ", "", " ".join(lines)).rstrip(".") + ". See --help."
+    text = re.sub(r"^Error parsing (\w+: )?", "", " ".join(lines))
+    text = re.sub(r": invalid literal for int\(\) with base 10: (.*)", r" must be a whole number. Received: \1", text)
+    text = re.sub(r": could not convert string to float: (.*)", r" must be a number. Received: \1", text)
+    text = re.sub(r"(Missing) from .*: [A-Z]+ (.*) \(required\)", r"\1: \2", text)
+    return text.rstrip(".") + ". See --help."

@@ -58,7 +58,7 @@ def _as_json(file, labels, probabilities):
 def _table(labels, answers):
     table = Table()
     for column in ("file", "label", "probability", "next best"):
-        table.add_column(column, justify="right" if column == "probability" else "left")
+        table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
     for file, probabilities in answers:
         order = np.argsort(probabilities)[::-1]
         others = ", ".join(f"{labels[i]} {probabilities[i]:.3f}" for i in order[1:SHOWN])

@@ -37,10 +37,16 @@ class Predictor:
             raise UserError(f"{path} is neither a run (no config.json) nor an export (no saved_model.pb).")
         try:
             description = json.loads((path / savedmodel.DESCRIPTION).read_text(encoding="utf-8"))
+            description["labels"], description["channels" if description["modality"] == "image" else "sample_rate_hz"]
+        except FileNotFoundError:
+            raise UserError(f"{path} was not exported by tfrec: it has no {savedmodel.DESCRIPTION}.") from None
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(f"{path / savedmodel.DESCRIPTION} is damaged: export the run anew.") from None
+        try:
             model = tf.saved_model.load(str(path))
             model.signatures["serving_default"]
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
-            raise UserError(f"{path} is not an export of tfrec that can be loaded: {error}.") from None
+            raise UserError(f"The export {path} is damaged or not whole: export the run anew.") from error
 
         def answer(inputs):
             named = inputs if isinstance(inputs, dict) else {"image": inputs}

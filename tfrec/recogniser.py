@@ -32,12 +32,19 @@ class Recogniser:
     @classmethod
     def load(cls, run):
         """The trained recogniser of a run; UserError when its files do not fit together."""
-        config = flags.from_json(run.read_json("config.json"))
-        recogniser = cls(config, run.read_json("labels.json"))
+        stored, labels = run.read_json("config.json"), run.read_json("labels.json")
+        if not isinstance(stored, dict):
+            raise UserError(f"{run.path / 'config.json'} is damaged: it must hold a JSON object.")
+        if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+            raise UserError(f"{run.path / 'labels.json'} is damaged: it must hold a JSON list of at least two strings.")
+        recogniser = cls(flags.from_json(stored, run.path / "config.json"), labels)
         try:
             recogniser.net.load_weights(run.best_weights)
-        except (ValueError, OSError, KeyError) as error:
-            raise UserError(f"{run.best_weights} does not fit {run.path / 'config.json'}: {_first(error)}") from error
+        except (ValueError, OSError, KeyError, RuntimeError) as error:
+            raise UserError(
+                f"{run.best_weights} is damaged or does not fit config.json and labels.json beside it: restore what was"
+                " changed, or train anew."
+            ) from error
         return recogniser
 
     def model_for(self, split, augment=False):
@@ -51,9 +58,12 @@ class Recogniser:
     def logits(self, split, batch_size):
         """Logits (examples, outputs) and targets of a split, in its order."""
         model, frontend = self.model_for(split)
+        batches = assemble.evaluation_batches(split, frontend, batch_size)
+        # Clips come in many lengths; Keras's own predict would be traced anew for each.
+        forward = tf.function(lambda inputs: model(inputs, training=False), input_signature=[batches.element_spec[0]])
         answers, targets = [], []
-        for inputs, target in assemble.evaluation_batches(split, frontend, batch_size):
-            answers.append(model.predict_on_batch(inputs))
+        for inputs, target in batches:
+            answers.append(forward(inputs).numpy())
             targets.append(target.numpy())
         return np.concatenate(answers), np.concatenate(targets)
 
@@ -79,7 +89,3 @@ def _precision(policy):
         yield
     finally:
         keras.config.set_dtype_policy(before)
-
-
-def _first(error):
-    return str(error).strip().splitlines()[0]

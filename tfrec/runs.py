@@ -13,13 +13,18 @@ state/                what --resume needs
 
 import contextlib
 import datetime
+import errno
 import importlib.metadata
 import json
+import math
 import os
 import pathlib
 import platform
+import shutil
 import subprocess
 import sys
+
+import h5py
 
 from pipelines.errors import UserError
 
@@ -41,6 +46,7 @@ class Run:
     def __init__(self, path):
         self.path = pathlib.Path(path)
         self.best_weights = self.path / "best.weights.h5"
+        self._made = []  # folders around it that `create` has made
 
     def require_empty(self):
         """UserError where the folder already holds something."""
@@ -53,7 +59,24 @@ class Run:
     def create(self):
         """Makes the folder; UserError where it already holds something."""
         self.require_empty()
-        (self.path / "state").mkdir(parents=True, exist_ok=True)
+        self._made = [parent for parent in self.path.parents if not parent.exists()]
+        try:
+            (self.path / "state").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(f"Cannot make the run folder {self.path}: {error.strerror}; give another --run.") from error
+
+    @contextlib.contextmanager
+    def kept_from_first_epoch(self):
+        """Takes `create` back when the block fails before an epoch has finished: nothing there is worth keeping."""
+        try:
+            yield
+        except BaseException:
+            if not (self.path / "state" / "state.json").is_file():
+                shutil.rmtree(self.path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    for parent in self._made:
+                        parent.rmdir()
+            raise
 
     @classmethod
     def open(cls, path, trained=True):
@@ -82,8 +105,10 @@ class Run:
         """A JSON file of the run; UserError when it cannot be read."""
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise UserError(f"Cannot read {self.path / name}: {error}.") from None
+        except OSError as error:
+            raise UserError(f"Cannot read {self.path / name}: {error.strerror}.") from error
+        except ValueError as error:
+            raise UserError(f"{self.path / name} is damaged: {error}.") from error
 
     def write_json(self, name, value):
         """Writes a JSON file of the run."""
@@ -92,10 +117,12 @@ class Run:
     def write_text(self, name, text):
         """Writes a text file of the run."""
         with replacing(self.path / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+            # Paths need not be UTF-8; JSON reads the replacement as what it stands for.
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     def write_weights(self, model, path):
         """Writes the weights of a model, and of its optimizer if it has one."""
+        _require_space(model, path)
         with replacing(path) as temporary:
             model.save_weights(temporary)
 
@@ -104,8 +131,21 @@ class Run:
         return self.path / "state" / f"{epoch}.weights.h5"
 
     def read_state(self):
-        """What `write_state` wrote last, or None."""
-        return self.read_json("state/state.json") if (self.path / "state" / "state.json").is_file() else None
+        """What `write_state` wrote last, or None; UserError when it is damaged."""
+        if not (self.path / "state" / "state.json").is_file():
+            return None
+        state = self.read_json("state/state.json")
+        try:
+            with h5py.File(self.state_weights(len(state["history"]))):
+                return state
+        except (OSError, KeyError, TypeError) as error:
+            raise UserError(
+                f"{self.path / 'state'} is damaged, so that nothing can resume from it: start another --run."
+            ) from error
+
+    def read_history(self):
+        """The finished epochs; none where somebody has deleted the state to save space."""
+        return self.read_json("state/state.json")["history"] if (self.path / "state" / "state.json").is_file() else []
 
     def write_state(self, state, model):
         """Keeps a training's state and weights; the state before is deleted only when this one is whole."""
@@ -115,6 +155,14 @@ class Run:
         for old in (self.path / "state").glob("*.weights.h5"):
             if old != self.state_weights(epoch):
                 old.unlink()
+
+
+def _require_space(model, path):
+    """OSError where the weights will not fit, because the HDF5 library crashes the process when a disk fills up."""
+    variables = [*model.variables, *(model.optimizer.variables if getattr(model, "optimizer", None) else [])]
+    size = sum(math.prod(variable.shape) * 4 + 4096 for variable in variables) + 65536  # HDF5's own tables
+    if shutil.disk_usage(pathlib.Path(path).parent).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """What a dataset hands over, and how a corpus is cut into splits."""
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -65,6 +66,7 @@ def split_indices(labels, fraction, seed, groups=None):
 
     labels = np.asarray(labels)
     indices = np.arange(len(labels))
+    _require_enough(labels, fraction, groups)
     try:
         if groups is None:
             kept, taken = train_test_split(indices, test_size=fraction, random_state=seed, stratify=labels)
@@ -72,5 +74,26 @@ def split_indices(labels, fraction, seed, groups=None):
             cut = GroupShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
             kept, taken = next(cut.split(indices, labels, groups))
     except ValueError as error:
-        raise UserError(f"Cannot take {fraction:.0%} of {len(labels)} examples as a split: {error}") from error
+        raise UserError(f"Cannot take {fraction:.3g} of {len(labels)} examples as a split: {error}") from error
     return np.sort(kept), np.sort(taken)
+
+
+def _require_enough(labels, fraction, groups):
+    """UserError, in our words and not scikit-learn's, where a side of the cut would lack something."""
+    start = f"Cannot take {fraction:.3g} of {len(labels)} examples as a split"
+    change = "change data.test_fraction or data.validation_fraction, or add examples."
+    if groups is not None:
+        count = len(np.unique(groups))
+        taken = math.ceil(fraction * count)
+        if not 0 < taken < count:
+            raise UserError(f"{start}: that would be {taken} of {count} groups; {change}")
+        return
+    classes, counts = np.unique(labels, return_counts=True)
+    taken = math.ceil(fraction * len(labels))
+    if len(counts) == 0 or counts.min() < 2:
+        raise UserError(f"{start}: the rarest class has {counts.min(initial=1)}, and both sides need one; {change}")
+    if min(taken, len(labels) - taken) < len(classes):
+        raise UserError(
+            f"{start}: that makes sides of {len(labels) - taken} and {taken} examples, too few for {len(classes)}"
+            f" classes; {change}"
+        )

@@ -50,6 +50,14 @@ def split_rows(rows, labels, config, grouped=False):
     """
     left = np.array([i for i, row in enumerate(rows) if row.split in ("", "train")], np.int64)
     groups = np.array([row.group for row in rows]) if grouped else None
+    if not grouped:
+        missing = [name for name in ("test", "validation") if all(row.split != name for row in rows)]
+        for label, count in zip(*np.unique(labels[left], return_counts=True), strict=True):
+            if count <= len(missing):
+                row = next(row for i, row in enumerate(rows) if labels[i] == label)
+                raise UserError(
+                    f"Class {row.label!r} has too few examples, {count}: train, {' and '.join(missing)} need one each."
+                )
     parts = {}
     for name, fraction in (("test", config.test_fraction), ("validation", config.validation_fraction)):
         parts[name] = np.array([i for i, row in enumerate(rows) if row.split == name], np.int64)
@@ -78,7 +86,7 @@ def corpus(config, rows, class_names, parts, channels, verify, sample_rate_hz):
     kind = modality_of(row.path for row in rows)
     labels = np.array([class_names.index(row.label) for row in rows], np.int64)
     if kind == "image":
-        table, decode, rate = {"path": [row.path for row in rows]}, _image_decoder(channels), None
+        table, decode, rate = {"path": [os.fsencode(row.path) for row in rows]}, _image_decoder(channels), None
         if verify:
             _probe(images.probe, rows)
     else:
@@ -128,7 +136,7 @@ def _audio(rows, sample_rate_hz):
     code, from_hz = (int(codes[0]) if np.ptp(codes) == 0 else None), (rates[0] if len(counts) == 1 else None)
     whole = not any(row.start_s or row.end_s for row in rows)
     table = {
-        "path": [info.path for info in infos],
+        "path": [os.fsencode(info.path) for info in infos],
         "code": codes,
         "rate": np.array(rates, np.int32),
         "start": np.array(starts, np.int64),

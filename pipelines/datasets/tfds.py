@@ -154,6 +154,12 @@ def _parts(config, builder, label):
     for wanted in (config.train_split, config.test_split):
         if wanted is not None and re.split(r"[\[+]", wanted)[0] not in named:
             raise unknown(f"split of {builder.name!r}", wanted, named)
+        try:
+            empty = wanted is not None and named[wanted].num_examples == 0
+        except Exception as error:  # brackets that make no sense to TFDS
+            raise UserError(f"The split {wanted!r} of {builder.name!r} cannot be read: {_sentence(error)}") from error
+        if empty:
+            raise UserError(f"The split {wanted!r} of {builder.name!r} holds no examples.")
     train, test, size = config.train_split, config.test_split, named[config.train_split].num_examples
     if train == test:
         raise UserError(f"data.train_split and data.test_split must differ; both are {train!r}.")

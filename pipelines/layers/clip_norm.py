@@ -9,32 +9,36 @@ from pipelines.layers.sequences import true_only
 
 @keras.saving.register_keras_serializable("pipelines")
 class ClipNorm(Float32Layer):
-    """Takes each bin's mean over the clip away and, with `variance`, divides by its standard deviation.
+    """Takes the mean over the clip away and, with `variance`, divides by the standard deviation.
 
     Input: features (batch, frames, bins); `lengths` (batch,), true frames, None for all.
     Output: the same shape, float32; statistics are of the clip's true frames alone; 0 past them.
-    The divisor is sqrt(variance + `epsilon`), so a bin that never changes comes out as 0.
+    With `per_bin` every bin has statistics of its own, which takes the channel away and, from short clips, the average
+    spectrum that tells vowels apart; without it all bins share one mean and one variance, which takes the loudness away.
+    The divisor is sqrt(variance + `epsilon`), so what never changes comes out as 0.
     Raises ValueError for an epsilon of 0 or below.
     """
 
-    def __init__(self, variance=True, epsilon=1e-5, **kwargs):
+    def __init__(self, variance=True, per_bin=True, epsilon=1e-5, **kwargs):
         super().__init__(**kwargs)
         if epsilon <= 0:
             raise ValueError(f"epsilon must be above 0. Received: {epsilon}")
-        self.variance, self.epsilon = variance, epsilon
+        self.variance, self.per_bin, self.epsilon = variance, per_bin, epsilon
 
     def call(self, features, lengths=None):
         """(batch, frames, bins) and true frames (batch,) -> (batch, frames, bins)."""
-        if lengths is None:
-            count = ops.cast(ops.shape(features)[1], "float32")
-        else:
+        frames, bins = ops.shape(features)[1:]
+        count = ops.cast(frames, "float32")
+        if lengths is not None:
             count = ops.cast(ops.maximum(lengths, 1), "float32")[:, None, None]
+        axes = 1 if self.per_bin else (1, 2)
+        count = count if self.per_bin else count * bins
         features = true_only(features, lengths)
-        mean = ops.sum(features, axis=1, keepdims=True) / count
+        mean = ops.sum(features, axis=axes, keepdims=True) / count
         centred = true_only(features - mean, lengths)
         if not self.variance:
             return centred
-        variance = ops.sum(centred * centred, axis=1, keepdims=True) / count
+        variance = ops.sum(centred * centred, axis=axes, keepdims=True) / count
         return centred * ops.rsqrt(variance + self.epsilon)
 
     def compute_output_shape(self, features_shape):
@@ -43,4 +47,4 @@ class ClipNorm(Float32Layer):
 
     def get_config(self):
         """The constructor's arguments."""
-        return {**super().get_config(), "variance": self.variance, "epsilon": self.epsilon}
+        return {**super().get_config(), "variance": self.variance, "per_bin": self.per_bin, "epsilon": self.epsilon}

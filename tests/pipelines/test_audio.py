@@ -22,9 +22,9 @@ FORMATS = [
     ("wav", "FLOAT", "wav_float", 1e-6),
     ("wav", "DOUBLE", "soundfile", 1e-6),
     ("wav", "ULAW", "soundfile", 0.03),
-    ("flac", "PCM_S8", "flac8", 1 / 64),
+    ("flac", "PCM_S8", "soundfile", 1 / 64),
     ("flac", "PCM_16", "flac16", 1e-4),
-    ("flac", "PCM_24", "flac24", 1e-6),
+    ("flac", "PCM_24", "soundfile", 1e-6),
     ("ogg", "VORBIS", "vorbis", 0.1),
     ("mp3", "MPEG_LAYER_III", "mp3", 0.1),
 ]
@@ -84,6 +84,13 @@ def test_16_bits_are_exact(tmp_path, suffix):
     samples = np.array([-32768, -32767, -1, 0, 1, 12345, 32767] * 200, np.int16)
     path = write(tmp_path, suffix, "PCM_16", samples=samples)
     np.testing.assert_array_equal(audio.read(path)[0], samples.astype(np.float32) / 32768)
+
+
+def test_16_bit_flac_is_what_tensorflow_io_makes_of_it(tmp_path, data_dir):
+    io = pytest.importorskip("tensorflow_io")
+    for path in [write(tmp_path, "flac", "PCM_16"), *map(str, (data_dir / "LibriSpeech").rglob("*.flac"))]:
+        samples = io.audio.decode_flac(tf.io.read_file(path), dtype=tf.int16).numpy().astype(np.float32) / 32768
+        np.testing.assert_array_equal(audio.read(path)[0], samples.mean(axis=1))
 
 
 def test_tensorflow_io_is_used_where_it_is_installed():

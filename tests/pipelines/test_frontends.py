@@ -12,7 +12,7 @@ from pipelines.errors import UserError
 
 SPEECH = {
     "log_mel": frontends.SpeechConfig(sample_rate_hz=8000),
-    "mfcc": frontends.SpeechConfig(sample_rate_hz=8000, features="mfcc", deltas=True),
+    "mfcc": frontends.SpeechConfig(sample_rate_hz=8000, features="mfcc", deltas=True, normalise="mean_variance"),
     "filter_bank": frontends.SpeechConfig(sample_rate_hz=8000, features="filter_bank", normalise="mean"),
     "raw_log_mel": frontends.SpeechConfig(sample_rate_hz=8000, normalise="none", mel_scale="slaney"),
 }

@@ -5,6 +5,8 @@ import dataclasses
 import keras
 from keras import layers, ops
 
+from pipelines.layers import sequences
+
 
 @dataclasses.dataclass(frozen=True)
 class ModelConfig:
@@ -37,7 +39,7 @@ class FrameMask(_MaskLayer):
 
     def call(self, features, frames):
         """True for each frame that a clip really has."""
-        return ops.arange(ops.shape(features)[1])[None] < ops.cast(frames, "int32")[:, None]
+        return sequences.mask(frames, ops.shape(features)[1])
 
 
 @keras.saving.register_keras_serializable("tfrec")

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 
 import numpy as np
 import tensorflow as tf
@@ -25,13 +26,12 @@ def publish(run, recogniser):
     Returns the version's folder. Raises UserError, and leaves nothing behind, when an answer of the SavedModel is not
     the trained model's.
     """
-    export = recogniser.config.export
-    base = pathlib.Path(export.folder) / (export.name or run.name)
+    base, examples = destination(recogniser.config.export, run), _examples(run)
     base.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
     try:
         savedmodel.write(recogniser, temporary)
-        difference, count = _replay(temporary, run, recogniser)
+        difference, count = _replay(temporary, run, recogniser, *examples)
         console.print(
             f"Replayed {count} requests in a fresh process: largest difference of a probability {difference:.1e}."
         )
@@ -44,6 +44,16 @@ def publish(run, recogniser):
         return _rename(temporary, base)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def destination(export, run):
+    """The folder of a run's versions, not made yet; UserError where nobody could make it or write into it."""
+    base = pathlib.Path(export.folder) / (export.name or run.name)
+    standing = next(path for path in (base, *base.absolute().parents) if path.exists())
+    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
+        what = "may not be written" if standing.is_dir() else "is no folder"
+        raise UserError(f"Cannot publish to {base}: {standing} {what}; give another folder (see --help) or mend it.")
+    return base
 
 
 def _rename(temporary, base):
@@ -60,18 +70,22 @@ def _rename(temporary, base):
         return target
 
 
-def _replay(saved_model, run, recogniser):
-    """(largest difference of a probability, requests): each example alone and all in one batch, by each signature."""
+def _examples(run):
+    """(raw inputs, probabilities) of the run's examples."""
     try:
-        stored = np.load(run.path / "examples.npz", allow_pickle=False)
-        count = len(stored.files) // 2
-        raw = [stored[f"raw{i}"] for i in range(count)]
-        expected = np.stack([stored[f"answer{i}"] for i in range(count)])
-    except (OSError, ValueError, KeyError) as error:
+        with np.load(run.path / "examples.npz", allow_pickle=False) as stored:
+            numbers = range(len(stored.files) // 2)
+            return [stored[f"raw{i}"] for i in numbers], np.stack([stored[f"answer{i}"] for i in numbers])
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
-            f"Cannot read {run.path / 'examples.npz'}, the examples that an export must repeat: {error}."
+            f"Cannot read {run.path / 'examples.npz'}, the examples that an export must repeat: {error}; finish the run"
+            f" with `python -m tfrec.fit --run {run.path} --resume`."
         ) from None
-    groups = [[i] for i in range(count)] + [list(range(count))]
+
+
+def _replay(saved_model, run, recogniser, raw, expected):
+    """(largest difference of a probability, requests): each example alone and all in one batch, by each signature."""
+    groups = [[i] for i in range(len(raw))] + [list(range(len(raw)))]
     requests, order = {}, []
     for signature, make in REQUESTS[recogniser.config.frontend.name].items():
         for group in groups:

@@ -25,6 +25,7 @@ def write(recogniser, folder):
     """
     net = without_cudnn(recogniser.net)
     archive = keras.export.ExportArchive()
+    recogniser.frontend(recogniser.frontend.inputs())  # an archive takes only layers that have been called
     archive.track(recogniser.frontend)
     archive.track(net)
 

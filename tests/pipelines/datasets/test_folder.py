@@ -170,7 +170,7 @@ def class_only_in_test(path):
         (one_class, "only the class 'dog'"),
         (no_class, "holds no class folders"),
         (split_beside_class, "keep splits or classes there"),
-        (lonely_example, "Cannot take 20% of 21 examples"),
+        (lonely_example, "Class 'fox' has too few examples, 1: train, test and validation need one each"),
         (class_only_in_test, "Class 'fox' .* is in test but not in train"),
     ],
 )

@@ -6,14 +6,16 @@ from tests.pipelines.layers import checks, speech
 
 
 @pytest.mark.parametrize("variance", [True, False])
-def test_golden(variance):
+@pytest.mark.parametrize("per_bin", [True, False])
+def test_golden(variance, per_bin):
     features, lengths = speech.feature_batch()
-    values = checks.call(ClipNorm(variance=variance), (features, lengths))
+    values = checks.call(ClipNorm(variance=variance, per_bin=per_bin), (features, lengths))
+    axis = 0 if per_bin else None
     for value, clip, length in zip(values, features.astype("float64"), lengths, strict=True):
         clip = clip[:length]
-        expected = clip - clip.mean(axis=0)
+        expected = clip - clip.mean(axis=axis)
         if variance:
-            expected /= np.sqrt(clip.var(axis=0) + 1e-5)
+            expected /= np.sqrt(clip.var(axis=axis) + 1e-5)
         np.testing.assert_allclose(value[:length], expected, atol=1e-5)
 
 
@@ -27,9 +29,10 @@ def test_same_everywhere():
 
 
 @pytest.mark.parametrize("variance", [True, False])
-def test_neighbours_and_padding_do_not_matter(variance):
+@pytest.mark.parametrize("per_bin", [True, False])
+def test_neighbours_and_padding_do_not_matter(variance, per_bin):
     clips = [clip.reshape(-1, 5) for clip in speech.clips(5, 10, 25, 2000)]
-    checks.neighbours_and_padding_do_not_matter(ClipNorm(variance=variance), clips)
+    checks.neighbours_and_padding_do_not_matter(ClipNorm(variance=variance, per_bin=per_bin), clips)
 
 
 def test_declared_shape_is_real():
@@ -37,7 +40,7 @@ def test_declared_shape_is_real():
 
 
 def test_config_round_trips():
-    checks.config_round_trips(ClipNorm(variance=False, epsilon=0.1), speech.feature_batch())
+    checks.config_round_trips(ClipNorm(variance=False, per_bin=False, epsilon=0.1), speech.feature_batch())
 
 
 def test_stays_float32():

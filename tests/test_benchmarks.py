@@ -1,0 +1,86 @@
+"""Every benchmark runs and prints its table; how fast anything is depends on the machine and is no test."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from benchmarks import augmentation, features, fit, timing
+from benchmarks import input as benchmark
+
+TORCH = importlib.util.find_spec("torch")
+
+
+def test_medians():
+    calls = []
+    seconds = timing.medians({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, 3, warm_ups=2)
+    assert sorted(calls) == ["a"] * 5 + ["b"] * 5
+    assert list(seconds) == ["a", "b"]
+    assert min(seconds.values()) > 0
+
+
+def test_features(monkeypatch, capsys):
+    monkeypatch.setattr(features, "CLIPS", 2)
+    monkeypatch.setattr(features, "SECONDS", 1)
+    monkeypatch.setattr(features, "REPETITIONS", 1)
+    features.main()
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("log-mel", "MFCC", "ours, XLA", "tf.signal, graph"))
+
+
+def test_augmentation(monkeypatch, capsys):
+    monkeypatch.setattr(augmentation, "SIZES", ((16, 2),))
+    monkeypatch.setattr(augmentation, "ROUNDS", 1)
+    monkeypatch.setattr(augmentation, "candidates", lambda rows=augmentation.candidates(): rows[:2])
+    augmentation.main()
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("four Keras layers", "ImageAffine"))
+
+
+def test_input(capsys):
+    workers = ["--workers", "0"]  # processes started here would inherit TensorFlow's threads
+    assert benchmark.main(["--files", "40", "--size", "32", "--repetitions", "1", *workers]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("WAV", "FLAC", "JPG"))
+    assert ("not installed" in printed) == (TORCH is None)
+
+
+def test_input_of_a_folder(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    benchmark.make_files(tmp_path / "clips", "wav", 40)
+    words = ["--data", "clips", "--batch_size", "8", "--repetitions", "1", "--workers", "0"]
+    assert benchmark.main(words) == 0
+    assert "clips" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(TORCH is None, reason="needs torch, of the extra `benchmark`")
+@pytest.mark.parametrize(("kind", "tolerance"), [("flac", 2e-3), ("jpg", 0.02)])
+def test_both_sides_do_the_same_work(tmp_path, kind, tolerance):
+    benchmark.make_files(tmp_path, kind, 40)
+    corpus, split = benchmark.load(tmp_path)
+    mine, _ = next(iter(benchmark.ours(corpus, split, 64, 8)))
+    theirs = next(iter(benchmark.peer(corpus, split, 64, 8, 0)))
+    if kind == "flac":
+        np.testing.assert_array_equal(mine["frames"], theirs[1])
+        features, theirs = mine["features"].numpy()[:, : theirs[0].shape[1]], theirs[0].numpy()
+    else:
+        features, theirs = mine.numpy(), theirs.numpy().transpose(0, 2, 3, 1)
+    assert np.quantile(abs(features - theirs), 0.999) < tolerance
+
+
+def test_each_pass_reads_the_files_again(tmp_path):
+    benchmark.make_files(tmp_path, "wav", 40)
+    corpus, split = benchmark.load(tmp_path)
+    batches = benchmark.ours(corpus, split, 64, 8)
+    assert sum(len(label) for _, label in batches) == split.size
+    for file in tmp_path.glob("*/*.wav"):
+        file.unlink()
+    with pytest.raises(tf.errors.OpError):
+        list(batches)
+
+
+def test_fit(capsys):
+    assert fit.main(["--steps", "3", "--epochs", "2", "--repetitions", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("tfrec.training.train", fit.BARE, "model.fit, arrays"))

@@ -1,0 +1,47 @@
+"""The first seconds of an entry point, in which TensorFlow is imported: without its lines, and open to Ctrl-C."""
+
+import contextlib
+import os
+import signal
+import sys
+import tempfile
+
+
+def begin(quiet):
+    """Imports TensorFlow, if `quiet` without what it prints, and lets Ctrl-C end the process until `ready`."""
+    terminal = os.dup(2)
+
+    def leave(*_):
+        # Not an exception: imports that are half done would answer it with errors of their own.
+        os.write(terminal, b"error: Interrupted.\n")
+        os._exit(130)
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has told us to ignore it
+        signal.signal(signal.SIGINT, leave)
+    with _held_back(terminal) if quiet else contextlib.nullcontext():
+        import tensorflow  # noqa: F401
+
+
+def ready():
+    """From here on Ctrl-C is a KeyboardInterrupt, as it is everywhere in Python."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextlib.contextmanager
+def _held_back(terminal):
+    """Keeps what is written to standard error, by C++ too, and shows it only when the block fails.
+
+    TensorFlow 2.19 and later write some lines before they look at TF_CPP_MIN_LOG_LEVEL (tensorflow #100442).
+    """
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(terminal, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(terminal, 2)
