@@ -22,8 +22,8 @@ def training_batches(split, frontend, batch_size, seed, epochs, first_epoch=0):
     Epoch by epoch the order, and with `placement="host"` the augmentation, follow from the seed and the epoch's number
     alone: a run that goes on at epoch 5 sees what it would have seen without the interruption.
     """
-    examples = _cached(_ready(split, frontend), split)
-    buffer = max(SHUFFLE_EXAMPLES, SHUFFLE_BYTES // max(_example_bytes(split), 1))
+    examples, example_bytes = _prepared(split, frontend)
+    buffer = max(SHUFFLE_EXAMPLES, SHUFFLE_BYTES // example_bytes)
 
     def epoch_batches(epoch):
         order = examples.shuffle(min(split.size, buffer), seed=seed * 100_003 + epoch, reshuffle_each_iteration=False)
@@ -37,27 +37,24 @@ def training_batches(split, frontend, batch_size, seed, epochs, first_epoch=0):
 
 def evaluation_batches(split, frontend, batch_size):
     """Batches of (inputs, label) in the split's own order, without augmentation."""
-    return _batches(_cached(_ready(split, frontend), split), frontend, batch_size, None).prefetch(tf.data.AUTOTUNE)
+    return _batches(_prepared(split, frontend)[0], frontend, batch_size, None).prefetch(tf.data.AUTOTUNE)
 
 
-def _ready(split, frontend):
-    """Examples that can stand in one batch: images of different sizes are resized here, one by one."""
-    if frontend.takes != "image" or not frontend.resized_before:
-        return split.examples
+def _prepared(split, frontend):
+    """(examples that can stand in one batch, bytes of one), kept in memory after the first pass if all of them fit.
 
-    def resized(example):
-        return {**example, "image": tf.ensure_shape(frontend.resize(example["image"][None])[0], frontend.raw_shape)}
+    Images of different sizes are resized here, one by one.
+    """
+    examples = split.examples
+    if frontend.takes == "image" and frontend.resized_before:
 
-    return split.examples.map(resized, num_parallel_calls=tf.data.AUTOTUNE)
+        def resized(example):
+            return {**example, "image": tf.ensure_shape(frontend.resize(example["image"][None])[0], frontend.raw_shape)}
 
-
-def _cached(examples, split):
-    return examples.cache() if _example_bytes(split) * split.size <= CACHE_BYTES else examples
-
-
-def _example_bytes(split):
-    """Bytes of the first example, taken for the size of all."""
-    return sum(tensor.numpy().nbytes for example in split.examples.take(1) for tensor in example.values())
+        examples = examples.map(resized, num_parallel_calls=tf.data.AUTOTUNE)
+    # The first stands for all.
+    size = sum(tensor.numpy().nbytes for example in examples.take(1) for tensor in example.values())
+    return (examples.cache() if size * split.size <= CACHE_BYTES else examples), size
 
 
 def _batches(examples, frontend, batch_size, place):

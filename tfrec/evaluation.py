@@ -42,8 +42,10 @@ def keep_examples(run, recogniser, corpus):
             # On the grid of 16-bit audio, so that the example can also be sent as a WAV file.
             raw = np.clip(np.round(example["audio"] * 32768), -32768, 32767).astype("float32") / 32768
             answer = recogniser.answer({"audio": raw[None], "length": np.array([len(raw)], "int32")})
-        arrays[f"raw{i}"] = raw
-        arrays[f"answer{i}"] = answer["probabilities"][0]
+        arrays[f"{i}/raw"] = raw
+        for name, value in answer.items():
+            text = value.dtype == object  # which numpy would store as a pickle
+            arrays[f"{i}/{name}"] = np.array(value[0].decode()) if text else value[0]
     np.savez_compressed(run.path / "examples.npz", **arrays)
 
 

@@ -14,7 +14,8 @@ class ClipNorm(Float32Layer):
     Input: features (batch, frames, bins); `lengths` (batch,), true frames, None for all.
     Output: the same shape, float32; statistics are of the clip's true frames alone; 0 past them.
     With `per_bin` every bin has statistics of its own, which takes the channel away and, from short clips, the average
-    spectrum that tells vowels apart; without it all bins share one mean and one variance, which takes the loudness away.
+    spectrum that tells vowels apart; without it all bins share one mean and one variance, which takes the loudness
+    away.
     The divisor is sqrt(variance + `epsilon`), so what never changes comes out as 0.
     Raises ValueError for an epsilon of 0 or below.
     """

@@ -96,6 +96,5 @@ def test_small_splits_are_read_once(limit, monkeypatch):
     split = images()
     split = Split(split.examples.map(count), split.size)
     labels(assemble.training_batches(split, image_frontend(split), 5, seed=3, epochs=3))
-    # One more for the look at the size of the first example.
-    looks = 3
-    assert read.numpy() <= 23 + looks if limit else read.numpy() >= 3 * 23
+    look = 1  # at the first example, for its size
+    assert read.numpy() == look + (23 if limit else 3 * 23)

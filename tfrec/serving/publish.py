@@ -16,7 +16,7 @@ from pipelines.errors import UserError
 from tfrec.cli import console
 from tfrec.serving import savedmodel
 
-TOLERANCE = 1e-4  # of a probability
+TOLERANCE = 1e-4  # of a number in an answer
 REPLAY = pathlib.Path(__file__).with_name("replay.py")
 
 
@@ -33,7 +33,7 @@ def publish(run, recogniser):
         savedmodel.write(recogniser, temporary)
         difference, count = _replay(temporary, run, recogniser, *examples)
         console.print(
-            f"Replayed {count} requests in a fresh process: largest difference of a probability {difference:.1e}."
+            f"Replayed {count} requests in a fresh process: largest difference of a number {difference:.1e}."
         )
         if not difference <= TOLERANCE:
             raise UserError(
@@ -71,11 +71,15 @@ def _rename(temporary, base):
 
 
 def _examples(run):
-    """(raw inputs, probabilities) of the run's examples."""
+    """(raw inputs, answers) of the run's examples, an answer being a dict from output to array."""
+    examples = {}
     try:
         with np.load(run.path / "examples.npz", allow_pickle=False) as stored:
-            numbers = range(len(stored.files) // 2)
-            return [stored[f"raw{i}"] for i in numbers], np.stack([stored[f"answer{i}"] for i in numbers])
+            for key in stored.files:
+                number, name = key.split("/")
+                examples.setdefault(int(number), {})[name] = stored[key]
+        raw = [examples[i].pop("raw") for i in range(len(examples))]
+        return raw, [examples[i] for i in range(len(examples))]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"Cannot read {run.path / 'examples.npz'}, the examples that an export must repeat: {error}; finish the run"
@@ -84,7 +88,10 @@ def _examples(run):
 
 
 def _replay(saved_model, run, recogniser, raw, expected):
-    """(largest difference of a probability, requests): each example alone and all in one batch, by each signature."""
+    """(largest difference of a number, requests): each example alone and all in one batch, by each signature.
+
+    Raises UserError where a text differs.
+    """
     groups = [[i] for i in range(len(raw))] + [list(range(len(raw)))]
     requests, order = {}, []
     for signature, make in REQUESTS[recogniser.config.frontend.name].items():
@@ -95,15 +102,18 @@ def _replay(saved_model, run, recogniser, raw, expected):
                     requests[f"{len(order)}/{signature}/{name}"] = value
                 order.append([group[row] for row in rows])
     answers = _fresh_process(saved_model, requests)
-    names = np.array(recogniser.task.class_names)
-    difference = 0.0
+    differences = []
     for number, rows in enumerate(order):
-        probabilities = answers[f"{number}/probabilities"]
-        difference = max(difference, float(np.abs(probabilities - expected[rows]).max()))
-        if not np.array_equal(answers[f"{number}/label"], names[probabilities.argmax(axis=-1)]):
-            raise UserError(
-                f"Not published: the labels of the SavedModel of {run.path} do not follow from its probabilities."
-            )
+        for name in expected[0]:
+            answer, wanted = answers[f"{number}/{name}"], np.stack([expected[row][name] for row in rows])
+            if wanted.dtype.kind != "U":
+                differences.append(np.abs(answer - wanted).max())
+            elif not np.array_equal(answer, wanted):
+                raise UserError(
+                    f"Not published: the SavedModel's {name} is {', '.join(answer)} where the trained model's is"
+                    f" {', '.join(wanted)}; the run {run.path} is untouched."
+                )
+    difference = float(np.max(differences))
     return difference if np.isfinite(difference) else float("inf"), len(order)
 
 
