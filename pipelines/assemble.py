@@ -29,15 +29,20 @@ def training_batches(split, frontend, batch_size, seed, epochs, first_epoch=0):
         order = examples.shuffle(min(split.size, buffer), seed=seed * 100_003 + epoch, reshuffle_each_iteration=False)
         return _batches(order, frontend, batch_size, lambda number: (seed, epoch, number))
 
-    options = tf.data.Options()
-    options.deterministic = True
-    epochs = tf.data.Dataset.range(first_epoch, epochs)
-    return epochs.flat_map(epoch_batches).prefetch(tf.data.AUTOTUNE).with_options(options)
+    return _tuned(tf.data.Dataset.range(first_epoch, epochs).flat_map(epoch_batches))
 
 
 def evaluation_batches(split, frontend, batch_size):
     """Batches of (inputs, label) in the split's own order, without augmentation."""
-    return _batches(_prepared(split, frontend)[0], frontend, batch_size, None).prefetch(tf.data.AUTOTUNE)
+    return _tuned(_batches(_prepared(split, frontend)[0], frontend, batch_size, None))
+
+
+def _tuned(batches):
+    options = tf.data.Options()
+    options.deterministic = True
+    # As many calls at once as there are cores from the first on; tuning takes seconds to find that out.
+    options.autotune.enabled = False
+    return batches.prefetch(2).with_options(options)
 
 
 def _prepared(split, frontend):
@@ -59,60 +64,57 @@ def _prepared(split, frontend):
 
 def _batches(examples, frontend, batch_size, place):
     """(inputs, label) in batches; on the host with features, whose randomness follows from `place(number)`."""
-    if frontend.config.placement == "device":
-        return _batched(examples, frontend, batch_size)
-    if frontend.takes == "image":
-        return _on_host(_batched(examples, frontend, batch_size).enumerate(), frontend, place)
-
-    # Clip by clip, since the features of a batch would be those of its padding too.
-    def alone(example):
-        return {"audio": example["audio"][None]}, example["label"]
-
-    def only(inputs, label):
-        return {name: value[0] for name, value in inputs.items()}, label
-
-    block = max(1, round(1000 * PADDING_SECONDS / frontend.config.hop_ms))
-
-    def padded(inputs, label):
-        frames = tf.shape(inputs["features"])[1]
-        return {**inputs, "features": tf.pad(inputs["features"], [[0, 0], [0, -frames % block], [0, 0]])}, label
-
-    clips = _on_host(examples.map(alone).enumerate(), frontend, place).map(only)
-    return clips.padded_batch(batch_size).map(padded)
-
-
-def _batched(examples, frontend, batch_size):
+    on_host = frontend.config.placement == "host"
     if frontend.takes == "image":
         batches = examples.batch(batch_size, num_parallel_calls=tf.data.AUTOTUNE)
-        return batches.map(lambda batch: (batch["image"], batch["label"]))
+        batches = batches.map(lambda batch: (batch["image"], batch["label"]))
+        return _on_host(batches.enumerate(), frontend, place) if on_host else batches
+    if on_host:  # clip by clip, since the features of a batch would be those of its padding too
+        block = max(1, round(1000 * PADDING_SECONDS / frontend.config.hop_ms))
+        clips = _on_host(examples.enumerate(), frontend, place)
+        clips = clips.map(lambda inputs, label: ({**inputs, "features": _filled(inputs["features"], block)}, label))
+    else:
+        block = int(frontend.config.sample_rate_hz * PADDING_SECONDS)
+        clips = examples.map(
+            lambda example: (
+                {"audio": _filled(example["audio"], block), "length": tf.size(example["audio"])},
+                example["label"],
+            )
+        )
+    return clips.padded_batch(batch_size)
 
-    block = int(frontend.config.sample_rate_hz * PADDING_SECONDS)
 
-    def padded(batch):
-        samples = tf.shape(batch["audio"])[1]
-        audio = tf.pad(batch["audio"], [[0, 0], [0, -samples % block]])
-        return {"audio": audio, "length": batch["length"]}, batch["label"]
-
-    with_length = examples.map(lambda example: {**example, "length": tf.size(example["audio"])})
-    shapes = {"audio": [None], "label": [], "length": []}
-    return with_length.padded_batch(batch_size, padded_shapes=shapes).map(padded)
+def _filled(sequence, block):
+    """Zeros behind a sequence, up to the next multiple of `block` steps."""
+    missing = -tf.shape(sequence)[0] % block
+    return tf.pad(sequence, [[0, missing]] + [[0, 0]] * (len(sequence.shape) - 1))
 
 
 def _on_host(numbered, frontend, place):
-    """The frontend inside tf.data; `place(step)` is what a batch's randomness follows from, None is no augmentation."""
+    """The frontend inside tf.data, over batches of images or over single clips.
+
+    `place(number)` is what an element's randomness follows from, None is no augmentation.
+    """
     states = [variable for variable in frontend.variables if variable.path.endswith("seed_generator_state")]
 
-    def features(step, batch):
-        inputs, label = batch
+    def features(number, inputs):
         if place is None:
-            return frontend(inputs, training=False), label
+            return frontend(inputs, training=False)
         # Given from outside and not drawn from the layers' own state, whose order of use several threads would decide.
-        seed, epoch, step = (tf.cast(number, tf.int64) for number in place(step))
+        seed, epoch, number = (tf.cast(part, tf.int64) for part in place(number))
         mapping = [
-            (state, tf.cast(tf.stack([seed * 100_003 + epoch, step * len(states) + i]), state.dtype))
+            (state, tf.cast(tf.stack([seed * 100_003 + epoch, number * len(states) + i]), state.dtype))
             for i, state in enumerate(states)
         ]
         with keras.StatelessScope(state_mapping=mapping):
-            return frontend(inputs, training=True), label
+            return frontend(inputs, training=True)
 
-    return numbered.map(features, num_parallel_calls=tf.data.AUTOTUNE)
+    def of_images(number, batch):
+        return features(number, batch[0]), batch[1]
+
+    def of_clip(number, example):
+        batch_of_one = features(number, {"audio": example["audio"][None]})
+        return {name: value[0] for name, value in batch_of_one.items()}, example["label"]
+
+    function = of_images if frontend.takes == "image" else of_clip
+    return numbered.map(function, num_parallel_calls=tf.data.AUTOTUNE)

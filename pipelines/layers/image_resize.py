@@ -1,10 +1,12 @@
 """Pictures of any size to one size, as networks are evaluated: keep the aspect ratio, crop the centre."""
 
+import math
+
 import keras
 from keras import ops
 
 from pipelines.layers.base import Float32Layer
-from pipelines.layers.image_arguments import choice, float_images, image_shape, number
+from pipelines.layers.image_arguments import choice, image_shape, number
 
 
 def _triangle(distance):
@@ -17,6 +19,10 @@ def _keys_cubic(distance):
     near = (1.5 * d - 2.5) * d * d + 1.0
     far = ((-0.5 * d + 2.5) * d - 4.0) * d + 2.0
     return ops.where(d <= 1.0, near, ops.where(d < 2.0, far, 0.0))
+
+
+def _float64(size):
+    return float(size) if isinstance(size, int) else ops.cast(size, "float64")
 
 
 KERNELS = {"bilinear": _triangle, "bicubic": _keys_cubic}
@@ -53,28 +59,43 @@ class ImageResize(Float32Layer):
 
     def call(self, images):
         """Images of the one size."""
-        x = float_images(self, images)
-        if self.crop_fraction == 1.0 and tuple(x.shape[1:3]) == (self.height, self.width):
-            return x
-        rows, columns, channels = ops.shape(x)[1:]
+        if self.crop_fraction == 1.0 and image_shape(self, images.shape)[1:3] == (self.height, self.width):
+            return ops.cast(images, "float32")
+        rows, columns, channels = image_shape(self, ops.shape(images))[1:]
         # In float64, since a position near 1000 in float32 would be wrong by 1e-4 pixels.
-        rows_64, columns_64 = ops.cast(rows, "float64"), ops.cast(columns, "float64")
-        step = self.crop_fraction * ops.minimum(rows_64 / self.height, columns_64 / self.width)
+        smaller = min if isinstance(rows, int) and isinstance(columns, int) else ops.minimum
+        step = self.crop_fraction * smaller(_float64(rows) / self.height, _float64(columns) / self.width)
+        top, bottom = self._seen(rows, self.height, step)
+        left, right = self._seen(columns, self.width, step)
+        x = ops.cast(images[:, top:bottom, left:right], "float32")
         # Two matrix products: the resize operations of the backends do not all compile under XLA.
-        x = ops.matmul(self._weights(rows, rows_64, self.height, step), ops.reshape(x, (-1, rows, columns * channels)))
-        x = ops.transpose(ops.reshape(x, (-1, self.height, columns, channels)), (0, 1, 3, 2))
+        down = self._weights(rows, top, bottom, self.height, step)
+        across = ops.transpose(self._weights(columns, left, right, self.width, step))
+        x = ops.matmul(down, ops.reshape(x, (-1, bottom - top, (right - left) * channels)))
+        x = ops.transpose(ops.reshape(x, (-1, self.height, right - left, channels)), (0, 1, 3, 2))
         # One product with the many rows first is faster than einsum's many small ones.
-        across = ops.transpose(self._weights(columns, columns_64, self.width, step))
-        x = ops.reshape(ops.matmul(ops.reshape(x, (-1, columns)), across), (-1, self.height, channels, self.width))
+        x = ops.reshape(ops.matmul(ops.reshape(x, (-1, right - left)), across), (-1, self.height, channels, self.width))
         x = ops.transpose(x, (0, 1, 3, 2))
         return ops.clip(x, 0.0, 255.0) if self.interpolation == "bicubic" else x
 
-    def _weights(self, size, size_64, target, step):
-        """What each of `size` pixels gives to each of `target` pixels that lie `step` apart: (target, size)."""
-        centre = (ops.arange(target, dtype="float64") - (target - 1) / 2) * step + (size_64 - 1) / 2
+    def _seen(self, size, target, step):
+        """The first of `size` pixels that the crop needs and the one after the last, some to spare."""
+        if not isinstance(step, float):
+            reach = (target - 1) / 2 * step + 2 * ops.maximum(step, 1.0) + 1
+            middle = (_float64(size) - 1) / 2
+            first, last = ops.cast(ops.floor(middle - reach), "int32"), ops.cast(ops.ceil(middle + reach), "int32")
+            return ops.maximum(first, 0), ops.minimum(last + 1, size)
+        # In plain numbers where sizes are known, because XLA needs slices of known size.
+        reach = (target - 1) / 2 * step + 2 * max(step, 1.0) + 1
+        return max(math.floor((size - 1) / 2 - reach), 0), min(math.ceil((size - 1) / 2 + reach) + 1, size)
+
+    def _weights(self, size, first, last, target, step):
+        """What each of the pixels `first` to `last` gives to each of `target` pixels that lie `step` apart."""
+        centre = (ops.arange(target, dtype="float64") - (target - 1) / 2) * step + (_float64(size) - 1) / 2
         below = ops.floor(centre)
         fraction = ops.cast(centre - below, "float32")
-        distance = ops.arange(size, dtype="float32") - ops.cast(below, "float32")[:, None] - fraction[:, None]
+        pixels = ops.arange(first, last, dtype="int32")
+        distance = ops.cast(pixels - ops.cast(below, "int32")[:, None], "float32") - fraction[:, None]
         weights = KERNELS[self.interpolation](distance / ops.cast(ops.maximum(step, 1.0), "float32"))
         return weights / ops.sum(weights, axis=1, keepdims=True)
 
