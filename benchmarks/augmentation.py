@@ -2,17 +2,17 @@
 
     python -m benchmarks.augmentation
 
-Two cores busy with other work too, TensorFlow 2.17.1, so read the ratios (to the first line of each group):
+Two otherwise idle CPU cores, Python 3.11, TensorFlow 2.17.1; ratios are to the first line of each group:
 
     |                   | 32 px, batch 128 | ratio | 224 px, batch 32 | ratio |
     | ----------------- | ---------------- | ----- | ---------------- | ----- |
-    | four Keras layers |            6,785 |  1.00 |              115 |  1.00 |
-    | ImageAffine       |           15,346 |  2.26 |              324 |  2.82 |
-    | ImageAffine, XLA  |           34,844 |  5.14 |              326 |  2.84 |
-    | one affine op     |           33,145 |  4.89 |              322 |  2.80 |
-    | RandomColorJitter |            9,332 |  1.00 |              185 |  1.00 |
-    | ImageColour       |           32,977 |  3.53 |              872 |  4.71 |
-    | ImageColour, XLA  |           57,867 |  6.20 |              925 |  5.00 |
+    | four Keras layers |           14,678 |  1.00 |              405 |  1.00 |
+    | ImageAffine       |           25,775 |  1.76 |              731 |  1.81 |
+    | ImageAffine, XLA  |           41,013 |  2.79 |            1,203 |  2.97 |
+    | one affine op     |           49,916 |  3.40 |            1,079 |  2.67 |
+    | RandomColorJitter |           13,047 |  1.00 |              491 |  1.00 |
+    | ImageColour       |           47,883 |  3.67 |            1,609 |  3.28 |
+    | ImageColour, XLA  |           62,229 |  4.77 |            2,777 |  5.66 |
 """
 
 import os

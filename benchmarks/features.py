@@ -1,21 +1,21 @@
 """Log-mel and MFCC beside tf.signal and librosa: `python -m benchmarks.features`.
 
 32 clips of 10 s at 16 kHz, 80 mels, 25 ms / 10 ms, 13 coefficients; repetitions interleaved, medians.
-On two CPU cores that other programs kept busy (load 5), so read the ratios and not the times; the least
-favourable of four such runs for log-mel. Python 3.11, TensorFlow 2.17.1, Keras 3.15.1, librosa 0.11.0:
+Two otherwise idle CPU cores, the less favourable of two runs for log-mel (Python 3.11, TensorFlow 2.17.1, Keras 3.15.1,
+librosa 0.11.0):
 
 | features | implementation | ms | beside tf.signal | beside librosa |
 | --- | --- | --- | --- | --- |
-| log-mel | ours, graph | 71.6 | 0.85 | 0.44 |
-| log-mel | ours, lengths | 74.6 | 0.89 | 0.46 |
-| log-mel | ours, XLA | 54.5 | 0.65 | 0.34 |
-| log-mel | tf.signal, graph | 84.1 | 1.00 | 0.52 |
-| log-mel | librosa | 161.9 | 1.93 | 1.00 |
-| MFCC | ours, graph | 73.9 | 0.74 | 0.43 |
-| MFCC | ours, lengths | 73.4 | 0.74 | 0.43 |
-| MFCC | ours, XLA | 52.5 | 0.53 | 0.31 |
-| MFCC | tf.signal, graph | 99.9 | 1.00 | 0.58 |
-| MFCC | librosa | 171.1 | 1.71 | 1.00 |
+| log-mel | ours, graph | 33.1 | 1.00 | 0.34 |
+| log-mel | ours, lengths | 34.7 | 1.04 | 0.36 |
+| log-mel | ours, XLA | 23.9 | 0.72 | 0.25 |
+| log-mel | tf.signal, graph | 33.2 | 1.00 | 0.34 |
+| log-mel | librosa | 96.5 | 2.91 | 1.00 |
+| MFCC | ours, graph | 35.1 | 0.83 | 0.35 |
+| MFCC | ours, lengths | 33.5 | 0.80 | 0.33 |
+| MFCC | ours, XLA | 23.2 | 0.55 | 0.23 |
+| MFCC | tf.signal, graph | 42.0 | 1.00 | 0.42 |
+| MFCC | librosa | 100.7 | 2.39 | 1.00 |
 """
 
 import keras

@@ -2,14 +2,14 @@
 
 The network, augmentation and batch size of `digits` (8 x 8 pixels, 32 images), whose short steps show any overhead;
 plain Keras has its own loss and schedule and no callback, on our batches and on arrays. Validation and checkpoints at
-the ends of epochs do not count. `--steps 200 --epochs 3 --repetitions 4` on two CPU cores that other programs kept
-busy (load 4), so read the ratios; Python 3.11, TensorFlow 2.17.1, Keras 3.15.1:
+the ends of epochs do not count. `--steps 200 --epochs 3 --repetitions 4` on two otherwise idle CPU cores (Python 3.11,
+TensorFlow 2.17.1, Keras 3.15.1):
 
 | training | ms per step | ratio |
 | --- | --- | --- |
-| tfrec.training.train | 7.189 | 1.008 |
-| model.fit, our batches | 7.131 | 1.000 |
-| model.fit, arrays | 13.017 | 1.826 |
+| tfrec.training.train | 5.100 | 0.987 |
+| model.fit, our batches | 5.168 | 1.000 |
+| model.fit, arrays | 4.968 | 0.961 |
 """
 
 import dataclasses

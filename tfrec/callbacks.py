@@ -27,20 +27,35 @@ class EpochSeeds(keras.callbacks.Callback):
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Ends the run at the first step whose loss is not a finite number, naming the step."""
+    """Ends the run when the loss of a step is not a finite number, naming the step.
+
+    Keras may call it from a thread, some steps later (`async_safe`): so no step waits for its loss to come back from
+    the device. An epoch with such a step never ends, and nothing of it is kept.
+    """
+
+    async_safe = True
 
     def on_epoch_begin(self, epoch, logs=None):
         """Remembers the epoch for the message."""
-        self.epoch = epoch
+        self.epoch, self.bad_batches = epoch, []
 
     def on_train_batch_end(self, batch, logs=None):
         """The loss is a running mean, which one bad step spoils for good: the first bad mean is the bad step."""
         if not math.isfinite(logs["loss"]):
-            raise UserError(
-                f"The loss became {logs['loss']} at batch {batch + 1} of epoch {self.epoch + 1}: lower"
-                " fit.learning_rate, set fit.clip_norm, or look for examples that are not numbers; epochs before are"
-                " kept in the run."
-            )
+            self.bad_batches.append(batch)
+            self._stop()
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Waits no longer for the thread."""
+        if not math.isfinite(logs["loss"]):
+            self._stop()
+
+    def _stop(self):
+        where = f"at batch {min(self.bad_batches) + 1}" if self.bad_batches else "at the last batches"
+        raise UserError(
+            f"The loss was no finite number any more {where} of epoch {self.epoch + 1}: lower fit.learning_rate, set"
+            " fit.clip_norm, or look for examples that are not numbers; the epochs before are kept in the run."
+        )
 
 
 class Keeper(keras.callbacks.Callback):

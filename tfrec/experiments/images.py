@@ -10,7 +10,7 @@ from tfrec.training import FitConfig
 def digits():
     """A CNN on scikit-learn's 1,797 handwritten digits, 8 x 8 pixels, which come with the install.
 
-    `python -m tfrec.fit`
+    `python -m tfrec.fit`: 99.72 % of 360 test images (98.44 to 99.95), 7 s on two CPU cores, commit d086a10.
     """
     return Config(
         data=datasets.digits.Config(name="digits"),
@@ -24,7 +24,7 @@ def digits():
 def mnist():
     """A CNN on MNIST's 70,000 handwritten digits, 28 x 28 pixels.
 
-    `python -m tfrec.fit mnist`
+    `python -m tfrec.fit mnist`: 99.62 % of 10,000 test images (99.48 to 99.72), 4 minutes on two CPU cores, commit d086a10.
     """
     return Config(
         data=datasets.tfds.Config(name="mnist", validation_fraction=0.05),

@@ -32,9 +32,7 @@ def publish(run, recogniser):
     try:
         savedmodel.write(recogniser, temporary)
         difference, count = _replay(temporary, run, recogniser, *examples)
-        console.print(
-            f"Replayed {count} requests in a fresh process: largest difference of a number {difference:.1e}."
-        )
+        console.print(f"Replayed {count} requests in a fresh process: largest difference of a number {difference:.1e}.")
         if not difference <= TOLERANCE:
             raise UserError(
                 f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more"
