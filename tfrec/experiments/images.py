@@ -24,7 +24,8 @@ def digits():
 def mnist():
     """A CNN on MNIST's 70,000 handwritten digits, 28 x 28 pixels.
 
-    `python -m tfrec.fit mnist`: 99.62 % of 10,000 test images (99.48 to 99.72), 4 minutes on two CPU cores, commit d086a10.
+    `python -m tfrec.fit mnist`: 99.62 % of 10,000 test images (99.48 to 99.72), 4 minutes on two CPU cores, commit
+    d086a10.
     """
     return Config(
         data=datasets.tfds.Config(name="mnist", validation_fraction=0.05),

@@ -12,8 +12,8 @@ def spoken_digit():
 
     `python -m tfrec.fit spoken_digit`: all of 250 test clips (98.49 to 100 %) with each of the seeds 0, 1 and 2, 1.5 to
     2.4 minutes on two CPU cores, commit d086a10.
-    With `--data.split speaker --data.test_speakers NAME`, 500 clips of a speaker never heard before: george 78.8 %, jackson
-    80.8, nicolas 68.0, theo 91.4, yweweler 82.4; 80.3 on average.
+    With `--data.split speaker --data.test_speakers NAME`, 500 clips of a speaker never heard before: george 78.8 %,
+    jackson 80.8, nicolas 68.0, theo 91.4, yweweler 82.4; 80.3 on average.
     """
     return Config(
         data=datasets.spoken_digit.Config(name="spoken_digit"),
@@ -27,8 +27,8 @@ def spoken_digit():
 def spoken_digits_tts():
     """The same on digits that espeak-ng speaks, so that it needs no download; the test has voices of its own.
 
-    `pip install ".[tts]" && python -m tfrec.fit spoken_digits_tts`: 95.83 % of 240 clips (92.50 to 97.72), half a minute
-    on two CPU cores, commit d086a10.
+    `pip install ".[tts]" && python -m tfrec.fit spoken_digits_tts`: 95.83 % of 240 clips (92.50 to 97.72), half a
+    minute on two CPU cores, commit d086a10.
     """
     return Config(
         data=datasets.spoken_digits_tts.Config(name="spoken_digits_tts"),
