@@ -2,13 +2,15 @@
 
 import dataclasses
 import functools
+import sys
 
 import numpy as np
 import pytest
 import soundfile
 
 from pipelines import datasets, frontends
-from tfrec import evaluation, flags, training
+from tests.tfrec.mistakes import check, files
+from tfrec import cli, evaluation, flags, training
 from tfrec.config import as_json
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run, environment
@@ -60,3 +62,19 @@ def trained(tones, tmp_path_factory):
         return train(flags.plain(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / name)
 
     return run_of
+
+
+@pytest.fixture
+def fails(tmp_path, monkeypatch, capsys):
+    """A function that runs an entry point in an otherwise unchanged folder and returns its one sentence."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(entry, *words):
+        before = files(tmp_path)
+        monkeypatch.setattr(sys, "argv", ["tfrec", *map(str, words)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            cli.run(entry.main)
+        return check(stop.value.code, capsys.readouterr().err, before, tmp_path)
+
+    return run

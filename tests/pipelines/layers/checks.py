@@ -71,7 +71,7 @@ def homes(make, inputs, training=None, shapes=None):
     return results
 
 
-def same_everywhere(make, inputs, training=None, shapes=None, atol=1e-5, random=True):
+def assert_same_everywhere(make, inputs, training=None, shapes=None, atol=1e-5, random=True):
     """Eager = tf.data = graph = jit = functional model = SavedModel; returns the eager output.
 
     XLA draws other random numbers from the same seed: with `training=True` two compiled layers must agree instead.
@@ -91,7 +91,7 @@ def same_everywhere(make, inputs, training=None, shapes=None, atol=1e-5, random=
     return expected
 
 
-def neighbours_and_padding_do_not_matter(layer, clips, true_steps=None, padding=np.nan, atol=1e-5):
+def assert_neighbours_and_padding_do_not_matter(layer, clips, true_steps=None, padding=np.nan, atol=1e-5):
     """Alone = in a batch = in a batch padded further; past a clip's end exactly 0.
 
     `clips` are arrays (steps, ...) of different lengths; the batch is padded with `padding`.
@@ -112,7 +112,7 @@ def neighbours_and_padding_do_not_matter(layer, clips, true_steps=None, padding=
             np.testing.assert_array_equal(result[steps:], 0, err_msg=f"{length=}, {extra=}")
 
 
-def declared_shape_is_real(layer, shapes):
+def assert_declared_shape_is_real(layer, shapes):
     """`compute_output_shape` tells the truth for each input shape, and for unknown axes."""
     for shape in shapes:
         real = call(layer, (np.zeros(shape, "float32"),)).shape
@@ -122,7 +122,7 @@ def declared_shape_is_real(layer, shapes):
         assert all(a is None or a == b for a, b in zip(unknown, real, strict=True)), (unknown, real)
 
 
-def config_round_trips(layer, inputs):
+def assert_config_round_trips(layer, inputs):
     """The config is JSON, has every constructor argument, and builds the same layer; so does Keras's serialisation."""
     config = layer.get_config()
     ours = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("pipelines.")]
@@ -137,7 +137,7 @@ def config_round_trips(layer, inputs):
     np.testing.assert_array_equal(call(again, inputs), expected)
 
 
-def stays_float32(make, inputs, training=None):
+def assert_stays_float32(make, inputs, training=None):
     """The same float32 result under the mixed_float16 policy."""
     expected = call(make(), inputs, training)
     before = keras.config.dtype_policy()
@@ -150,14 +150,14 @@ def stays_float32(make, inputs, training=None):
     np.testing.assert_array_equal(mixed, expected)
 
 
-def identity_without_training(make, inputs):
+def assert_identity_without_training(make, inputs):
     """An augmentation returns its first input as it is unless `training` is True."""
     for training in (None, False):
         np.testing.assert_array_equal(call(make(), inputs, training), inputs[0])
     assert not np.array_equal(call(make(), inputs, training=True), inputs[0])
 
 
-def random_per_example(make, example, *rest):
+def assert_random_per_example(make, example, *rest):
     """Equal examples in a batch come out different, and different again at the next call.
 
     `example` has no batch axis; `rest` are further inputs of one example, such as its length.
@@ -171,7 +171,7 @@ def random_per_example(make, example, *rest):
             assert not np.array_equal(a, b)
 
 
-def seed_reproduces(make, inputs):
+def assert_seed_reproduces(make, inputs):
     """`make(seed)`: the same seed gives the same sequence of results, another seed another."""
     one, same, other = make(1), make(1), make(2)
     for _ in range(2):

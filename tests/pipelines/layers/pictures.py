@@ -12,7 +12,7 @@ def pictures(height=13, width=18, channels=3, batch=4, dtype="uint8"):
     return np.random.default_rng(0).integers(0, 256, (batch, height, width, channels)).astype(dtype)
 
 
-def config_is_complete(layer):
+def assert_config_is_complete(layer):
     """The config holds every argument of the constructor with the layer's value."""
     names = [name for name in inspect.signature(type(layer)).parameters if name != "kwargs"]
     config = layer.get_config()

@@ -24,27 +24,27 @@ def test_constant_bins_become_zero():
 
 
 def test_same_everywhere():
-    checks.same_everywhere(ClipNorm, speech.feature_batch())
-    checks.same_everywhere(ClipNorm, speech.feature_batch()[:1])
+    checks.assert_same_everywhere(ClipNorm, speech.feature_batch())
+    checks.assert_same_everywhere(ClipNorm, speech.feature_batch()[:1])
 
 
 @pytest.mark.parametrize("variance", [True, False])
 @pytest.mark.parametrize("per_bin", [True, False])
 def test_neighbours_and_padding_do_not_matter(variance, per_bin):
     clips = [clip.reshape(-1, 5) for clip in speech.clips(5, 10, 25, 2000)]
-    checks.neighbours_and_padding_do_not_matter(ClipNorm(variance=variance, per_bin=per_bin), clips)
+    checks.assert_neighbours_and_padding_do_not_matter(ClipNorm(variance=variance, per_bin=per_bin), clips)
 
 
 def test_declared_shape_is_real():
-    checks.declared_shape_is_real(ClipNorm(), [(2, n, 7) for n in (1, 2, 50)])
+    checks.assert_declared_shape_is_real(ClipNorm(), [(2, n, 7) for n in (1, 2, 50)])
 
 
 def test_config_round_trips():
-    checks.config_round_trips(ClipNorm(variance=False, per_bin=False, epsilon=0.1), speech.feature_batch())
+    checks.assert_config_round_trips(ClipNorm(variance=False, per_bin=False, epsilon=0.1), speech.feature_batch())
 
 
 def test_stays_float32():
-    checks.stays_float32(ClipNorm, speech.feature_batch())
+    checks.assert_stays_float32(ClipNorm, speech.feature_batch())
 
 
 def test_bad_arguments():

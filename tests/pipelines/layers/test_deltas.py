@@ -21,25 +21,25 @@ def test_edges_are_the_clips_own():
 
 
 def test_same_everywhere():
-    checks.same_everywhere(Deltas, speech.feature_batch())
-    checks.same_everywhere(Deltas, speech.feature_batch()[:1])
+    checks.assert_same_everywhere(Deltas, speech.feature_batch())
+    checks.assert_same_everywhere(Deltas, speech.feature_batch()[:1])
 
 
 def test_neighbours_and_padding_do_not_matter():
     clips = [clip.reshape(-1, 5) for clip in speech.clips(5, 10, 25, 200)]
-    checks.neighbours_and_padding_do_not_matter(Deltas(), clips)
+    checks.assert_neighbours_and_padding_do_not_matter(Deltas(), clips)
 
 
 def test_declared_shape_is_real():
-    checks.declared_shape_is_real(Deltas(), [(2, n, 7) for n in (1, 2, 3, 50)])
+    checks.assert_declared_shape_is_real(Deltas(), [(2, n, 7) for n in (1, 2, 3, 50)])
 
 
 def test_config_round_trips():
-    checks.config_round_trips(Deltas(radius_frames=3), speech.feature_batch())
+    checks.assert_config_round_trips(Deltas(radius_frames=3), speech.feature_batch())
 
 
 def test_stays_float32():
-    checks.stays_float32(Deltas, speech.feature_batch())
+    checks.assert_stays_float32(Deltas, speech.feature_batch())
 
 
 def test_bad_arguments():

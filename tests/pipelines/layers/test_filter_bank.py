@@ -25,25 +25,25 @@ def test_golden():
 
 
 def test_same_everywhere():
-    checks.same_everywhere(make, speech.batch())
+    checks.assert_same_everywhere(make, speech.batch())
 
 
 def test_neighbours_and_padding_do_not_matter():
     layer = make()
     clips = speech.clips(0, 399, 400, 560, 5000)
-    checks.neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames)
+    checks.assert_neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames)
 
 
 def test_declared_shape_is_real():
-    checks.declared_shape_is_real(make(filters=5), [(2, n) for n in (0, 1, 399, 400, 559, 560, 3000)])
+    checks.assert_declared_shape_is_real(make(filters=5), [(2, n) for n in (0, 1, 399, 400, 559, 560, 3000)])
 
 
 def test_config_round_trips():
-    checks.config_round_trips(make(filters=12, low_hz=100, high_hz=7000), speech.batch())
+    checks.assert_config_round_trips(make(filters=12, low_hz=100, high_hz=7000), speech.batch())
 
 
 def test_stays_float32():
-    checks.stays_float32(make, speech.batch())
+    checks.assert_stays_float32(make, speech.batch())
 
 
 @pytest.mark.parametrize(

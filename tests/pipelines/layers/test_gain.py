@@ -25,26 +25,26 @@ def test_fixed_gain():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_same_everywhere(training):
-    checks.same_everywhere(make, speech.batch(), training=training)
+    checks.assert_same_everywhere(make, speech.batch(), training=training)
 
 
 def test_fixed_gain_same_everywhere():
-    checks.same_everywhere(lambda: Gain(4, 4), speech.batch(), training=True, random=False)
+    checks.assert_same_everywhere(lambda: Gain(4, 4), speech.batch(), training=True, random=False)
 
 
 def test_neighbours_and_padding_do_not_matter():
     layer = Gain(6, 6)
     clips = speech.clips(1, 70, 5000)
-    checks.neighbours_and_padding_do_not_matter(functools.partial(layer, training=True), clips)
+    checks.assert_neighbours_and_padding_do_not_matter(functools.partial(layer, training=True), clips)
 
 
 def test_random_layer_rules():
-    checks.identity_without_training(make, speech.batch())
-    checks.random_per_example(make, speech.clips(300)[0], np.int32(200))
-    checks.seed_reproduces(lambda seed: Gain(seed=seed), speech.batch())
-    checks.stays_float32(make, speech.batch(), training=True)
-    checks.config_round_trips(Gain(-3, 4, seed=9), speech.batch())
-    checks.declared_shape_is_real(make(), [(2, 0), (2, 1), (3, 700)])
+    checks.assert_identity_without_training(make, speech.batch())
+    checks.assert_random_per_example(make, speech.clips(300)[0], np.int32(200))
+    checks.assert_seed_reproduces(lambda seed: Gain(seed=seed), speech.batch())
+    checks.assert_stays_float32(make, speech.batch(), training=True)
+    checks.assert_config_round_trips(Gain(-3, 4, seed=9), speech.batch())
+    checks.assert_declared_shape_is_real(make(), [(2, 0), (2, 1), (3, 700)])
 
 
 def test_bad_arguments():

@@ -144,11 +144,11 @@ def test_crop_is_a_window_inside_the_image():
 def test_same_everywhere(fill):
     make = lambda: everything(fill=fill, fill_value=100.0)  # noqa: E731
     dtype = "float32" if fill == "edge" else "uint8"
-    checks.same_everywhere(make, (pictures(dtype=dtype),), training=True, shapes=OPEN, atol=0.02)
+    checks.assert_same_everywhere(make, (pictures(dtype=dtype),), training=True, shapes=OPEN, atol=0.02)
 
 
 def test_same_everywhere_without_training():
-    checks.same_everywhere(everything, (pictures(),), shapes=OPEN)
+    checks.assert_same_everywhere(everything, (pictures(),), shapes=OPEN)
 
 
 def test_call_draws_for_the_size_it_gets():
@@ -169,18 +169,18 @@ def test_an_image_depends_on_itself_alone():
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_declared_shape(channels):
-    checks.declared_shape_is_real(everything(), [(2, 5, 7, channels), (1, 1, 1, channels)])
+    checks.assert_declared_shape_is_real(everything(), [(2, 5, 7, channels), (1, 1, 1, channels)])
     images = pictures(channels=channels)
     assert checks.call(everything(), (images,), training=True).shape == images.shape
 
 
 def test_randomness_config_dtype():
-    checks.identity_without_training(everything, (pictures(),))
-    checks.random_per_example(everything, pictures()[0])
-    checks.seed_reproduces(everything, (pictures(),))
-    checks.config_round_trips(everything(), (pictures(),))
+    checks.assert_identity_without_training(everything, (pictures(),))
+    checks.assert_random_per_example(everything, pictures()[0])
+    checks.assert_seed_reproduces(everything, (pictures(),))
+    checks.assert_config_round_trips(everything(), (pictures(),))
     config_is_complete(everything())
-    checks.stays_float32(everything, (pictures(),), training=True)
+    checks.assert_stays_float32(everything, (pictures(),), training=True)
 
 
 def test_gradient_reaches_the_pixels():

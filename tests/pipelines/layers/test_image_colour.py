@@ -80,7 +80,7 @@ def test_one_channel_takes_brightness_and_contrast_only():
     grey = pictures(channels=1)
     expected = step_by_step(np.repeat(grey, 3, axis=-1), 0.9, 0.5, 1, 0)[..., :1]
     np.testing.assert_allclose(adjust(grey, 0.9, 0.5, 0.1, 0.4), expected, rtol=0, atol=2e-3)
-    checks.identity_without_training(everything, (grey,))
+    checks.assert_identity_without_training(everything, (grey,))
     result = checks.call(ImageColour(saturation=1.0, hue=0.5), (grey,), training=True)
     np.testing.assert_array_equal(result, grey)
 
@@ -105,18 +105,18 @@ def test_same_everywhere(channels):
     shapes = [(*OPEN[0][:3], channels)]
     for dtype in ("uint8", "float32"):
         images = pictures(channels=channels, dtype=dtype)
-        checks.same_everywhere(everything, (images,), training=True, shapes=shapes, atol=1e-3)
-    checks.same_everywhere(everything, (pictures(channels=channels),), shapes=shapes)
+        checks.assert_same_everywhere(everything, (images,), training=True, shapes=shapes, atol=1e-3)
+    checks.assert_same_everywhere(everything, (pictures(channels=channels),), shapes=shapes)
 
 
 def test_randomness_config_dtype_shape():
-    checks.identity_without_training(everything, (pictures(),))
-    checks.random_per_example(everything, pictures()[0])
-    checks.seed_reproduces(everything, (pictures(),))
-    checks.config_round_trips(everything(), (pictures(),))
+    checks.assert_identity_without_training(everything, (pictures(),))
+    checks.assert_random_per_example(everything, pictures()[0])
+    checks.assert_seed_reproduces(everything, (pictures(),))
+    checks.assert_config_round_trips(everything(), (pictures(),))
     config_is_complete(everything())
-    checks.stays_float32(everything, (pictures(),), training=True)
-    checks.declared_shape_is_real(everything(), [(2, 5, 7, 3), (1, 1, 1, 1)])
+    checks.assert_stays_float32(everything, (pictures(),), training=True)
+    checks.assert_declared_shape_is_real(everything(), [(2, 5, 7, 3), (1, 1, 1, 1)])
 
 
 @pytest.mark.parametrize(

@@ -54,16 +54,16 @@ def test_one_value_for_every_channel():
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_same_everywhere(options):
-    expected = checks.same_everywhere(lambda: ImageNormalise(**options), (pictures(),), shapes=OPEN)
+    expected = checks.assert_same_everywhere(lambda: ImageNormalise(**options), (pictures(),), shapes=OPEN)
     np.testing.assert_allclose(checks.call(ImageNormalise(**options), (pictures()[:1],)), expected[:1], atol=1e-6)
 
 
 @pytest.mark.parametrize("options", OPTIONS)
 def test_shape_config_dtype(options):
-    checks.declared_shape_is_real(ImageNormalise(**options), [(2, 5, 7, 3), (1, 1, 1, 3)])
-    checks.config_round_trips(ImageNormalise(**options), (pictures(),))
+    checks.assert_declared_shape_is_real(ImageNormalise(**options), [(2, 5, 7, 3), (1, 1, 1, 3)])
+    checks.assert_config_round_trips(ImageNormalise(**options), (pictures(),))
     config_is_complete(ImageNormalise(**options))
-    checks.stays_float32(lambda: ImageNormalise(**options), (pictures(),))
+    checks.assert_stays_float32(lambda: ImageNormalise(**options), (pictures(),))
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ def test_a_picture_of_the_target_size_stays_exactly(interpolation, shapes):
 def test_same_everywhere(size, dtype):
     make = lambda: ImageResize(20, 30, crop_fraction=0.875)  # noqa: E731
     images = pictures(*size, dtype=dtype)
-    expected = checks.same_everywhere(make, (images,), shapes=OPEN, atol=1e-3)
+    expected = checks.assert_same_everywhere(make, (images,), shapes=OPEN, atol=1e-3)
     assert expected.dtype == np.float32
     np.testing.assert_allclose(checks.call(make(), (images[:1],)), expected[:1], rtol=0, atol=1e-4)
 
@@ -65,14 +65,16 @@ def test_known_and_unknown_size_agree():
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_declared_shape(channels):
-    checks.declared_shape_is_real(ImageResize(8, 5), [(2, h, w, channels) for h in (1, 5, 8, 40) for w in (1, 5, 33)])
+    checks.assert_declared_shape_is_real(
+        ImageResize(8, 5), [(2, h, w, channels) for h in (1, 5, 8, 40) for w in (1, 5, 33)]
+    )
 
 
 def test_config_and_dtype():
     make = lambda: ImageResize(8, 5, crop_fraction=0.9, interpolation="bicubic")  # noqa: E731
-    checks.config_round_trips(make(), (pictures(),))
+    checks.assert_config_round_trips(make(), (pictures(),))
     config_is_complete(make())
-    checks.stays_float32(make, (pictures(),))
+    checks.assert_stays_float32(make, (pictures(),))
 
 
 @pytest.mark.parametrize(

@@ -26,14 +26,14 @@ def test_golden_defaults():
 
 @pytest.mark.parametrize("with_lengths", [True, False])
 def test_same_everywhere(with_lengths):
-    checks.same_everywhere(make, speech.batch() if with_lengths else speech.batch()[:1])
+    checks.assert_same_everywhere(make, speech.batch() if with_lengths else speech.batch()[:1])
 
 
 @pytest.mark.parametrize("window_ms", [10.0, 25.0, 30.0])  # 1, 2.5 and 3 hops
 def test_neighbours_and_padding_do_not_matter(window_ms):
     layer = make(window_ms=window_ms, fft_length=512)
     clips = speech.clips(0, 1, 159, 399, 400, 401, 559, 560, 1234, 5000)
-    checks.neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames)
+    checks.assert_neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames)
 
 
 def test_short_clips_are_filled_with_zeros():
@@ -45,7 +45,7 @@ def test_short_clips_are_filled_with_zeros():
 @pytest.mark.parametrize(("window_ms", "hop_ms"), [(25, 10), (10, 10), (32, 8), (0.0625, 0.0625)])
 def test_declared_shape_is_real(window_ms, hop_ms):
     layer = make(window_ms=window_ms, hop_ms=hop_ms, fft_length=512)
-    checks.declared_shape_is_real(layer, [(2, n) for n in [*range(0, 1000, 37), 399, 400, 401, 560, 561]])
+    checks.assert_declared_shape_is_real(layer, [(2, n) for n in [*range(0, 1000, 37), 399, 400, 401, 560, 561]])
 
 
 def test_num_frames_of_ints_and_tensors():
@@ -62,11 +62,11 @@ def test_silence_is_the_floor():
 
 def test_config_round_trips():
     layer = make(mels=20, mel_scale="slaney", mel_norm="slaney", low_hz=50, high_hz=4000, window_ms=20, hop_ms=5)
-    checks.config_round_trips(layer, speech.batch())
+    checks.assert_config_round_trips(layer, speech.batch())
 
 
 def test_stays_float32():
-    checks.stays_float32(make, speech.batch())
+    checks.assert_stays_float32(make, speech.batch())
 
 
 def test_unknown_time_in_a_model():

@@ -17,26 +17,26 @@ def test_golden(lifter):
 
 
 def test_same_everywhere():
-    checks.same_everywhere(make, speech.batch(), atol=1e-4)  # values reach 1e3
+    checks.assert_same_everywhere(make, speech.batch(), atol=1e-4)  # values reach 1e3
 
 
 def test_neighbours_and_padding_do_not_matter():
     layer = make(lifter=0)
     clips = speech.clips(0, 399, 400, 560, 5000)
-    checks.neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames, atol=5e-5)
+    checks.assert_neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames, atol=5e-5)
 
 
 def test_declared_shape_is_real():
-    checks.declared_shape_is_real(make(coefficients=5), [(2, n) for n in (0, 1, 399, 400, 559, 560, 3000)])
+    checks.assert_declared_shape_is_real(make(coefficients=5), [(2, n) for n in (0, 1, 399, 400, 559, 560, 3000)])
 
 
 def test_config_round_trips():
     layer = make(coefficients=20, lifter=0, mels=30, mel_scale="slaney", mel_norm="slaney", window_ms=32)
-    checks.config_round_trips(layer, speech.batch())
+    checks.assert_config_round_trips(layer, speech.batch())
 
 
 def test_stays_float32():
-    checks.stays_float32(make, speech.batch())
+    checks.assert_stays_float32(make, speech.batch())
 
 
 @pytest.mark.parametrize(

@@ -82,12 +82,12 @@ def test_silence_changes_nothing():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_same_everywhere(training):
-    checks.same_everywhere(make, speech.batch(), training=training)
+    checks.assert_same_everywhere(make, speech.batch(), training=training)
 
 
 def test_fixed_mix_same_everywhere():
     noise = np.ones(1, "float32")
-    checks.same_everywhere(lambda: filled([noise], snr_db=(3, 3)), speech.batch(), training=True, random=False)
+    checks.assert_same_everywhere(lambda: filled([noise], snr_db=(3, 3)), speech.batch(), training=True, random=False)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -100,12 +100,12 @@ def test_padding_does_not_matter(seed):
 
 
 def test_random_layer_rules():
-    checks.identity_without_training(make, speech.batch())
-    checks.random_per_example(make, speech.clips(300)[0], np.int32(200))
-    checks.seed_reproduces(make, speech.batch())
-    checks.stays_float32(make, speech.batch(), training=True)
-    checks.config_round_trips(NoiseMix(2, 10, (1, 2), 0.5, seed=9), speech.batch())
-    checks.declared_shape_is_real(make(), [(2, 0), (2, 1), (3, 700)])
+    checks.assert_identity_without_training(make, speech.batch())
+    checks.assert_random_per_example(make, speech.clips(300)[0], np.int32(200))
+    checks.assert_seed_reproduces(make, speech.batch())
+    checks.assert_stays_float32(make, speech.batch(), training=True)
+    checks.assert_config_round_trips(NoiseMix(2, 10, (1, 2), 0.5, seed=9), speech.batch())
+    checks.assert_declared_shape_is_real(make(), [(2, 0), (2, 1), (3, 700)])
 
 
 def test_bank_is_a_weight_that_does_not_train():

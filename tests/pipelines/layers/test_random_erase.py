@@ -71,25 +71,25 @@ def test_noise_covers_the_range_and_leaves_the_rest():
 def test_same_everywhere(fill):
     make = lambda: always(fill=fill, fill_value=7.0)  # noqa: E731
     for dtype in ("uint8", "float32"):
-        checks.same_everywhere(make, (pictures(dtype=dtype),), training=True, shapes=OPEN, atol=1e-4)
-    checks.same_everywhere(make, (pictures(),), shapes=OPEN)
+        checks.assert_same_everywhere(make, (pictures(dtype=dtype),), training=True, shapes=OPEN, atol=1e-4)
+    checks.assert_same_everywhere(make, (pictures(),), shapes=OPEN)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_declared_shape(channels):
-    checks.declared_shape_is_real(always(), [(2, 5, 7, channels), (1, 1, 1, channels)])
+    checks.assert_declared_shape_is_real(always(), [(2, 5, 7, channels), (1, 1, 1, channels)])
     images = pictures(channels=channels)
     assert checks.call(always(), (images,), training=True).shape == images.shape
 
 
 def test_randomness_config_dtype():
-    checks.identity_without_training(always, (pictures(),))
-    checks.random_per_example(always, pictures()[0])
-    checks.random_per_example(lambda: always(fill="constant", seed=1), pictures(40, 60)[0])
-    checks.seed_reproduces(always, (pictures(),))
-    checks.config_round_trips(always(), (pictures(),))
+    checks.assert_identity_without_training(always, (pictures(),))
+    checks.assert_random_per_example(always, pictures()[0])
+    checks.assert_random_per_example(lambda: always(fill="constant", seed=1), pictures(40, 60)[0])
+    checks.assert_seed_reproduces(always, (pictures(),))
+    checks.assert_config_round_trips(always(), (pictures(),))
     config_is_complete(always())
-    checks.stays_float32(always, (pictures(),), training=True)
+    checks.assert_stays_float32(always, (pictures(),), training=True)
 
 
 @pytest.mark.parametrize(

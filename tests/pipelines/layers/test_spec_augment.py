@@ -54,7 +54,7 @@ def test_several_masks():
 
 @pytest.mark.parametrize("training", [True, False])
 def test_same_everywhere(training):
-    checks.same_everywhere(make, speech.feature_batch(), training=training)
+    checks.assert_same_everywhere(make, speech.feature_batch(), training=training)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -68,12 +68,12 @@ def test_padding_does_not_matter(seed):
 
 def test_random_layer_rules():
     inputs = speech.feature_batch()
-    checks.identity_without_training(make, inputs)
-    checks.random_per_example(functools.partial(SpecAugment, 2, 5, 2, 10, seed=5), inputs[0][0], np.int32(40))
-    checks.seed_reproduces(lambda seed: make(seed=seed), inputs)
-    checks.stays_float32(make, inputs, training=True)
-    checks.config_round_trips(SpecAugment(1, 2, 3, 4, 0.5, seed=9), inputs)
-    checks.declared_shape_is_real(make(), [(2, 1, 5), (3, 70, 8)])
+    checks.assert_identity_without_training(make, inputs)
+    checks.assert_random_per_example(functools.partial(SpecAugment, 2, 5, 2, 10, seed=5), inputs[0][0], np.int32(40))
+    checks.assert_seed_reproduces(lambda seed: make(seed=seed), inputs)
+    checks.assert_stays_float32(make, inputs, training=True)
+    checks.assert_config_round_trips(SpecAugment(1, 2, 3, 4, 0.5, seed=9), inputs)
+    checks.assert_declared_shape_is_real(make(), [(2, 1, 5), (3, 70, 8)])
 
 
 @pytest.mark.parametrize(

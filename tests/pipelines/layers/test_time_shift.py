@@ -29,7 +29,7 @@ def test_shifts_fill_the_range_inside_the_clip(jit):
 
 @pytest.mark.parametrize("training", [True, False])
 def test_same_everywhere(training):
-    checks.same_everywhere(make, speech.batch(), training=training)
+    checks.assert_same_everywhere(make, speech.batch(), training=training)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -43,12 +43,12 @@ def test_padding_does_not_matter(seed):
 
 
 def test_random_layer_rules():
-    checks.identity_without_training(make, speech.batch())
-    checks.random_per_example(make, speech.clips(3000)[0], np.int32(2000))
-    checks.seed_reproduces(lambda seed: TimeShift(seed=seed), speech.batch())
-    checks.stays_float32(make, speech.batch(), training=True)
-    checks.config_round_trips(TimeShift(12.5, 8000, seed=9), speech.batch())
-    checks.declared_shape_is_real(make(), [(2, 0), (2, 1), (3, 700)])
+    checks.assert_identity_without_training(make, speech.batch())
+    checks.assert_random_per_example(make, speech.clips(3000)[0], np.int32(2000))
+    checks.assert_seed_reproduces(lambda seed: TimeShift(seed=seed), speech.batch())
+    checks.assert_stays_float32(make, speech.batch(), training=True)
+    checks.assert_config_round_trips(TimeShift(12.5, 8000, seed=9), speech.batch())
+    checks.assert_declared_shape_is_real(make(), [(2, 0), (2, 1), (3, 700)])
 
 
 def test_no_samples():
