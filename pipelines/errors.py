@@ -11,8 +11,8 @@ class UserError(Exception):
 def unknown(kind: str, received: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not among `known`, with the nearest names.
 
-    >>> print(unknown("architecture", "cmm", ["cnn", "mlp"]))
-    Unknown architecture 'cmm': did you mean 'cnn'?
+    >>> print(unknown("architecture", "cnnn", ["cnn", "mlp"]))
+    Unknown architecture 'cnnn': did you mean 'cnn'?
     >>> print(unknown("architecture", "zebra", ["cnn", "mlp"]))
     Unknown architecture 'zebra': known are 'cnn', 'mlp'.
     """

@@ -1,6 +1,7 @@
 """Frontend, network and task of a configuration, put together."""
 
 import contextlib
+import warnings
 
 import keras
 import numpy as np
@@ -39,7 +40,8 @@ class Recogniser:
             raise UserError(f"{run.path / 'labels.json'} is damaged: it must hold a JSON list of at least two strings.")
         recogniser = cls(flags.from_json(stored, run.path / "config.json"), labels)
         try:
-            recogniser.net.load_weights(run.best_weights)
+            with warnings.catch_warnings(action="ignore"):  # Keras warns before it fails, once for each layer
+                recogniser.net.load_weights(run.best_weights)
         except (ValueError, OSError, KeyError, RuntimeError) as error:
             raise UserError(
                 f"{run.best_weights} is damaged or does not fit config.json and labels.json beside it: restore what was"
