@@ -232,7 +232,10 @@ def resolve(config, corpus):
         return dataclasses.replace(config, sample_rate_hz=config.sample_rate_hz or corpus.sample_rate_hz)
     height, width, channels = corpus.splits["train"].examples.element_spec["image"].shape
     if config.channels not in (None, channels):
-        raise UserError(f"frontend.channels is {config.channels}, but the images of {corpus.name} have {channels}.")
+        raise UserError(
+            f"frontend.channels is {config.channels}, but the images of {corpus.name} have {channels}: leave it out, and set"
+            " data.channels where the dataset has that flag."
+        )
     return dataclasses.replace(
         config, height=config.height or height or 128, width=config.width or width or 128, channels=channels
     )
