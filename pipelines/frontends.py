@@ -233,8 +233,8 @@ def resolve(config, corpus):
     height, width, channels = corpus.splits["train"].examples.element_spec["image"].shape
     if config.channels not in (None, channels):
         raise UserError(
-            f"frontend.channels is {config.channels}, but the images of {corpus.name} have {channels}: leave it out, and set"
-            " data.channels where the dataset has that flag."
+            f"frontend.channels is {config.channels}, but the images of {corpus.name} have {channels}: leave it out,"
+            " and set data.channels where the dataset has that flag."
         )
     return dataclasses.replace(
         config, height=config.height or height or 128, width=config.width or width or 128, channels=channels
