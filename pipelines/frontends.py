@@ -127,6 +127,9 @@ class ImageFrontend(keras.layers.Layer):
         """Symbolic raw input."""
         return keras.Input(self.raw_shape, name="image")
 
+    def build(self, image_shape):
+        """Nothing: its layers have no weights, and `resize` may be called by others only."""
+
     def call(self, image, training=None):
         """Augmentation first, features after it."""
         x = image if self.resized_before else self.resize(image)

@@ -5,7 +5,7 @@ import scipy.ndimage
 
 from pipelines.layers.image_affine import ImageAffine, sample_affine
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, config_is_complete, pictures
+from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
 
 SCIPY_MODES = {"constant": "grid-constant", "edge": "nearest", "reflect": "reflect"}
 
@@ -179,7 +179,7 @@ def test_randomness_config_dtype():
     checks.assert_random_per_example(everything, pictures()[0])
     checks.assert_seed_reproduces(everything, (pictures(),))
     checks.assert_config_round_trips(everything(), (pictures(),))
-    config_is_complete(everything())
+    assert_config_is_complete(everything())
     checks.assert_stays_float32(everything, (pictures(),), training=True)
 
 

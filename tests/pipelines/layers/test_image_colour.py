@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.layers.image_colour import ImageColour, adjust_colour
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, config_is_complete, pictures
+from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
 
 
 def everything(seed=5):
@@ -114,7 +114,7 @@ def test_randomness_config_dtype_shape():
     checks.assert_random_per_example(everything, pictures()[0])
     checks.assert_seed_reproduces(everything, (pictures(),))
     checks.assert_config_round_trips(everything(), (pictures(),))
-    config_is_complete(everything())
+    assert_config_is_complete(everything())
     checks.assert_stays_float32(everything, (pictures(),), training=True)
     checks.assert_declared_shape_is_real(everything(), [(2, 5, 7, 3), (1, 1, 1, 1)])
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 
 from pipelines.layers.image_normalise import ImageNormalise
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, config_is_complete, pictures
+from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
 
 OPTIONS = [
     {"mode": "unit"},
@@ -62,7 +62,7 @@ def test_same_everywhere(options):
 def test_shape_config_dtype(options):
     checks.assert_declared_shape_is_real(ImageNormalise(**options), [(2, 5, 7, 3), (1, 1, 1, 3)])
     checks.assert_config_round_trips(ImageNormalise(**options), (pictures(),))
-    config_is_complete(ImageNormalise(**options))
+    assert_config_is_complete(ImageNormalise(**options))
     checks.assert_stays_float32(lambda: ImageNormalise(**options), (pictures(),))
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.layers.image_resize import ImageResize
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, config_is_complete, pictures
+from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
 
 RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resampling.BICUBIC}
 
@@ -73,7 +73,7 @@ def test_declared_shape(channels):
 def test_config_and_dtype():
     make = lambda: ImageResize(8, 5, crop_fraction=0.9, interpolation="bicubic")  # noqa: E731
     checks.assert_config_round_trips(make(), (pictures(),))
-    config_is_complete(make())
+    assert_config_is_complete(make())
     checks.assert_stays_float32(make, (pictures(),))
 
 

@@ -3,7 +3,7 @@ import pytest
 
 from pipelines.layers.random_erase import RandomErase
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, config_is_complete, pictures
+from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
 
 
 def always(seed=5, **options):
@@ -88,7 +88,7 @@ def test_randomness_config_dtype():
     checks.assert_random_per_example(lambda: always(fill="constant", seed=1), pictures(40, 60)[0])
     checks.assert_seed_reproduces(always, (pictures(),))
     checks.assert_config_round_trips(always(), (pictures(),))
-    config_is_complete(always())
+    assert_config_is_complete(always())
     checks.assert_stays_float32(always, (pictures(),), training=True)
 
 
