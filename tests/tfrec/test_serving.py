@@ -133,6 +133,7 @@ HOSTILE = {
         ("encoded", {"encoded": np.array([b""], object)}),
         ("encoded", {"encoded": np.array([[b"x"]], object)}),
         ("encoded", {"encoded": np.array([bomb(60000, 60000)], object)}),
+        ("encoded", {"encoded": np.array([bomb(2**32 - 1, 2**32 - 1)], object)}),
         ("encoded", {"encoded": np.array([b"GIF89a" + b"\xff" * 8], object)}),
         ("encoded", {"encoded": np.array([b"BM" + b"\xff" * 60], object)}),
         ("encoded", {"encoded": np.array([b"\xff\xd8\xff"], object)}),

@@ -52,7 +52,7 @@ class MaskFrames(_MaskLayer):
     def call(self, x, keep):
         """Zeroes the padded frames."""
         shape = (*ops.shape(keep), *([1] * (len(x.shape) - 2)))
-        return x * ops.cast(ops.reshape(keep, shape), x.dtype)
+        return ops.where(ops.reshape(keep, shape), x, ops.zeros((), x.dtype))  # a product would keep NaN
 
 
 @keras.saving.register_keras_serializable("tfrec")

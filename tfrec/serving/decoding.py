@@ -4,7 +4,6 @@ import tensorflow as tf
 
 from pipelines import images
 
-MAX_PIXELS = 64_000_000
 MAX_ENCODED_BYTES = 64_000_000
 
 
@@ -13,15 +12,14 @@ def image(contents, channels):
 
     The size is read from the header first: a few bytes can claim a picture that no memory holds.
     """
-    size = _image_size(contents)
+    size, limit = _image_size(contents), tf.constant(images.MAX_PIXELS, tf.int64)
+    many_bytes, many_pixels = "The image has too many bytes", "The image has too many pixels"
     with tf.control_dependencies(
         [
-            tf.debugging.assert_less_equal(
-                tf.strings.length(contents), MAX_ENCODED_BYTES, "The image has too many bytes"
-            ),
-            tf.debugging.assert_less_equal(
-                tf.reduce_prod(size), tf.constant(MAX_PIXELS, tf.int64), "The image has too many pixels"
-            ),
+            tf.debugging.assert_less_equal(tf.strings.length(contents), MAX_ENCODED_BYTES, many_bytes),
+            # Each side by itself too, because the product of two sides of 32 bits overflows.
+            tf.debugging.assert_less_equal(size, limit, many_pixels),
+            tf.debugging.assert_less_equal(tf.reduce_prod(size), limit, many_pixels),
         ]
     ):
         contents = tf.identity(contents)

@@ -45,8 +45,10 @@ def write(recogniser, folder):
 def describe(recogniser):
     """What a client must know to talk to the export."""
     config = recogniser.config.frontend
-    known = {"modality": "image", "channels": config.channels} if config.name == "image" else {}
-    known = known or {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
+    if config.name == "image":
+        known = {"modality": "image", "channels": config.channels}
+    else:
+        known = {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
     return {**known, "labels": list(recogniser.task.class_names)}
 
 
