@@ -33,6 +33,7 @@ from pipelines.datasets.base import Corpus, Split
 from tfrec import cli, experiments, flags, training
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
+from tfrec.stepping import training_model
 
 BARE = "model.fit, our batches"
 
@@ -98,7 +99,7 @@ def bare(config, corpus, arrays=None):
     """The same model in `model.fit` with Keras's own loss, schedule and nothing else; on arrays if they are given."""
     fit, split = config.fit, corpus.splits["train"]
     steps = assemble.steps_per_epoch(split, fit.batch_size)
-    model, frontend = Recogniser(config, corpus.class_names).model_for(split, augment=True)
+    model, frontend = training_model(Recogniser(config, corpus.class_names), split)
     rate = keras.optimizers.schedules.CosineDecay(0.0, fit.epochs * steps, warmup_target=2e-3, warmup_steps=steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=fit.weight_decay), loss, metrics=["accuracy"])

@@ -44,12 +44,15 @@ class ImageConfig:
     width: int | None = None  # pixels, likewise
     channels: int | None = None  # None is the corpus's own
     crop_fraction: float = 1.0  # the central part that is kept
-    normalise: Literal["unit", "symmetric", "imagenet", "per_image"] = "per_image"  # range of the features
+    normalise: Literal["auto", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
+        "auto"  # range of the features; auto is what the weights that training starts from want, else per_image
+    )
     horizontal_flip: bool = False  # augmentation: mirror half of the images
     vertical_flip: bool = False  # augmentation: upside down, half of the images
     rotation_degrees: float = 0.0  # augmentation: at most, to either side
     scale: tuple[float, float] = (1.0, 1.0)  # augmentation: lowest and highest zoom
     shift_fraction: float = 0.0  # augmentation: at most, of the height and of the width
+    shift_pixels: int = 0  # augmentation: by whole pixels, at most
     shear_degrees: float = 0.0  # augmentation: at most, to either side
     min_area: float = 1.0  # augmentation: smallest part of the area that a random crop keeps
     fill: Literal["constant", "edge", "reflect"] = "constant"  # what stands outside the image
@@ -115,7 +118,7 @@ class ImageFrontend(keras.layers.Layer):
         self.resized_before = raw_shape is not None and None in raw_shape
         self.raw_shape = self.feature_shape if self.resized_before else raw_shape or (None, None, config.channels)
         self.resize = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
-        self.normalise = ImageNormalise(config.normalise)
+        self.normalise = ImageNormalise("per_image" if config.normalise == "auto" else config.normalise)
         self.augmentations = _image_augmentations(config, seed) if augment else []
 
     @property
@@ -221,10 +224,11 @@ def build(config, augment=False, seed=None, split=None):
         raise UserError(f"Cannot build frontend.name {config.name!r} as configured: {error}") from error
 
 
-def resolve(config, corpus):
+def resolve(config, corpus, normalise=None):
     """Fills in what the config leaves to the corpus: sizes, channels, sample rate.
 
-    UserError when the frontend is not for this kind of data.
+    `normalise` is what `auto` stands for, None where no weights want anything. UserError when the frontend is not for
+    this kind of data.
     """
     if OF_MODALITY[corpus.modality] != config.name:
         raise UserError(
@@ -240,8 +244,17 @@ def resolve(config, corpus):
             " and set data.channels where the dataset has that flag."
         )
     return dataclasses.replace(
-        config, height=config.height or height or 128, width=config.width or width or 128, channels=channels
+        config,
+        height=config.height or height or 128,
+        width=config.width or width or 128,
+        channels=channels,
+        normalise=config.normalise if config.normalise != "auto" else normalise or "per_image",
     )
+
+
+def mixing(config, seed):
+    """The layer that mixes each example's features with those of the one before it, or None."""
+    return None  # the layer is not there yet
 
 
 def _image_augmentations(config, seed):
@@ -252,6 +265,7 @@ def _image_augmentations(config, seed):
         or config.rotation_degrees
         or config.scale != (1.0, 1.0)
         or config.shift_fraction
+        or config.shift_pixels
         or config.shear_degrees
         or config.min_area < 1
     )
@@ -263,6 +277,7 @@ def _image_augmentations(config, seed):
                 rotation_degrees=config.rotation_degrees,
                 scale=config.scale,
                 shift_fraction=config.shift_fraction,
+                shift_pixels=config.shift_pixels,
                 shear_degrees=config.shear_degrees,
                 min_area=config.min_area,
                 fill=config.fill,

@@ -3,10 +3,12 @@
 import csv
 import io
 import math
+import time
 
 import keras
 
 from pipelines.errors import UserError
+from tfrec import startup
 
 
 class EpochSeeds(keras.callbacks.Callback):
@@ -58,6 +60,38 @@ class StopOnNaN(keras.callbacks.Callback):
         )
 
 
+class EndStage(keras.callbacks.Callback):
+    """Ends `fit` before an epoch from which on other parts of the network are frozen."""
+
+    def __init__(self, end):
+        super().__init__()
+        self.end = end
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Keras looks at this after each epoch."""
+        if epoch + 1 == self.end:
+            self.model.stop_training = True
+
+
+class Budget(keras.callbacks.Callback):
+    """Ends a training whose time is over, in the middle of an epoch if need be, and tells the schedule what is gone."""
+
+    async_safe = True
+
+    def __init__(self, keeper):
+        super().__init__()
+        self.keeper = keeper
+        self.seconds = 60 * (keeper.config.budget_minutes or math.inf)
+
+    def on_train_batch_end(self, batch, logs=None):
+        """Looks at the clock."""
+        spent = self.keeper.seconds() / self.seconds
+        if spent:
+            self.keeper.schedule.spent.assign(min(spent, 1.0))
+        if spent >= 1:
+            self.model.stop_training = True
+
+
 class Keeper(keras.callbacks.Callback):
     """After every epoch: history, best weights, plateaus, early stopping, and all that resuming needs.
 
@@ -65,17 +99,15 @@ class Keeper(keras.callbacks.Callback):
     forget what they know when the process ends.
     """
 
-    def __init__(self, run, net, config, schedule, steps_per_epoch, direction):
+    def __init__(self, run, model, config, schedule, steps_per_epoch, direction):
         super().__init__()
-        self.run, self.net, self.config = run, net, config
+        self.run, self.trained, self.config = run, model, config
         self.schedule, self.steps_per_epoch = schedule, steps_per_epoch
         self.sign = 1 if direction == "max" else -1
         self.state = {"history": [], "best": None, "best_epoch": None, "stopped": False}
-        self.state |= {
-            "stale": 0,
-            "plateau": 0,
-            "scale": 1.0,
-        }  # epochs without a better one; factor of the learning rate
+        # Epochs without a better one; factor of the learning rate; time that finished epochs took.
+        self.state |= {"stale": 0, "plateau": 0, "scale": 1.0, "seconds": 0.0}
+        self.before, self.started = 0.0, time.monotonic()
 
     @property
     def history(self):
@@ -84,29 +116,39 @@ class Keeper(keras.callbacks.Callback):
 
     @property
     def done(self):
-        """Whether early stopping has ended this training."""
+        """Whether early stopping or the end of the budget has ended this training."""
         return self.state["stopped"]
 
-    def restore(self, model):
+    def seconds(self):
+        """Time that this training has taken, before interruptions too."""
+        return self.before + time.monotonic() - self.started
+
+    def restore(self):
         """Weights, optimizer and state as they were after the last finished epoch; returns the next epoch's number."""
         state = self.run.read_state()
         if state is None:
             return 0
-        self.state = state
-        model.load_weights(self.run.state_weights(len(self.history)))
+        self.state |= state
+        self.trained.load_weights(self.run.state_weights(len(self.history)))
         self.schedule.scale.assign(self.state["scale"])
+        self.before = self.state["seconds"]
         return len(self.history)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Ends what Ctrl-C should have ended."""
+        startup.check_interrupted()
 
     def on_epoch_end(self, epoch, logs=None):
         """Judges the epoch and writes everything down."""
         state = self.state
         rate = float(self.schedule((epoch + 1) * self.steps_per_epoch - 1))
         values = {name: float(value) for name, value in logs.items()}
-        state["history"].append({"epoch": epoch + 1, **values, "learning_rate": rate})
+        minutes = self.seconds() / 60
+        state["history"].append({"epoch": epoch + 1, **values, "learning_rate": rate, "minutes": minutes})
         score = logs[f"val_{self.config.monitor}"]
         if state["best"] is None or self.sign * (score - state["best"]) > 0:
             state.update(best=float(score), best_epoch=epoch + 1, stale=0, plateau=0)
-            self.run.write_weights(self.net, self.run.best_weights)
+            self.run.write_weights(self.trained.kept_net, self.run.best_weights)
         else:
             state["stale"] += 1
             state["plateau"] += 1
@@ -114,6 +156,9 @@ class Keeper(keras.callbacks.Callback):
             state.update(scale=state["scale"] * self.config.step_factor, plateau=0)
             self.schedule.scale.assign(state["scale"])
         if self.config.patience and state["stale"] >= self.config.patience:
+            state["stopped"] = self.model.stop_training = True
+        state["seconds"] = self.seconds()
+        if self.config.budget_minutes and state["seconds"] >= 60 * self.config.budget_minutes:
             state["stopped"] = self.model.stop_training = True
         self.run.write_state(state, self.model)
         self.run.write_text("history.csv", _csv(state["history"]))

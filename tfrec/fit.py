@@ -7,7 +7,7 @@ import time
 
 from pipelines import datasets, frontends
 from pipelines.errors import UserError
-from tfrec import cli, evaluation, flags, training
+from tfrec import cli, evaluation, flags, training, weights
 from tfrec.config import as_json
 from tfrec.recogniser import Recogniser, strategy_scope
 from tfrec.runs import Run, environment
@@ -27,8 +27,10 @@ def main(argv):
     if config.export.after_fit:
         destination(config.export, run)  # a mistake there should not show after the training
 
+    source = None if arguments.resume else weights.find(config)
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
-    config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
+    wanted = source and source.normalise
+    config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus, wanted))
     if arguments.resume:
         _require_same(as_json(config), run)
     counts = None
@@ -37,6 +39,9 @@ def main(argv):
     with strategy_scope(config):
         recogniser = Recogniser(config, corpus.class_names, counts)
         _announce(recogniser, corpus, run)
+        if source:
+            for note in weights.load(source, recogniser.net, config, corpus.class_names):
+                cli.console.print(note)
         if not arguments.resume:
             run.create()
         with contextlib.nullcontext() if arguments.resume else run.kept_from_first_epoch():

@@ -15,7 +15,8 @@ from tfrec import architectures, flags, tasks
 class Recogniser:
     """Raw examples in, logits out, and a task that says what they mean.
 
-    `frontend` takes raw input of any size, without augmentation; `net` goes from features to logits.
+    `frontend` takes raw input of any size, without augmentation; `net` goes from features to logits; `classifier` does
+    too, by one look at the features or by several, as the task asks.
     """
 
     def __init__(self, config, class_names, counts=None):
@@ -29,6 +30,7 @@ class Recogniser:
         with _precision(config.fit.precision):
             shape = self.frontend.feature_shape
             self.net = architectures.build(shape, self.task.outputs, config.model, self.frontend.takes)
+        self.classifier = self.task.classifier(self.net)
 
     @classmethod
     def load(cls, run):
@@ -49,13 +51,13 @@ class Recogniser:
             ) from error
         return recogniser
 
-    def model_for(self, split, augment=False):
-        """(model, frontend) for batches of a split; the model shares its weights with `net`."""
-        frontend = frontends.build(self.config.frontend, augment, self.config.seed, split)
+    def model_for(self, split):
+        """(model, frontend) for batches of a split, without augmentation."""
+        frontend = frontends.build(self.config.frontend, split=split)
         if self.config.frontend.placement == "host":
-            return self.net, frontend
+            return self.classifier, frontend
         inputs = frontend.inputs()
-        return keras.Model(inputs, self.net(frontend(inputs)), name="recogniser"), frontend
+        return keras.Model(inputs, self.classifier(frontend(inputs)), name="recogniser"), frontend
 
     def logits(self, split, batch_size):
         """Logits (examples, outputs) and targets of a split, in its order."""
@@ -71,7 +73,7 @@ class Recogniser:
 
     def answer(self, inputs):
         """The task's answer to a batch of raw inputs, as numpy arrays."""
-        outputs = self.task.answer(self.net(self.frontend(inputs, training=False), training=False))
+        outputs = self.task.answer(self.classifier(self.frontend(inputs, training=False), training=False))
         return {name: value.numpy() for name, value in outputs.items()}
 
 

@@ -23,9 +23,33 @@ def begin(quiet):
 
 
 def ready():
-    """From here on Ctrl-C is a KeyboardInterrupt, as it is everywhere in Python."""
+    """From here on Ctrl-C is a KeyboardInterrupt, as everywhere in Python, and `check_interrupted` knows of it."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGINT, _interrupt)
+        sys.unraisablehook = _quiet
+
+
+def check_interrupted():
+    """KeyboardInterrupt if an earlier one got lost.
+
+    Python drops what is raised inside a weak reference's callback, and writing weights runs many of those.
+    """
+    if _interrupted:
+        raise KeyboardInterrupt
+
+
+_interrupted = []
+
+
+def _interrupt(*_):
+    _interrupted.append(True)
+    raise KeyboardInterrupt
+
+
+def _quiet(lost):
+    """`check_interrupted` raises it again; anything else is shown as always."""
+    if lost.exc_type is not KeyboardInterrupt:
+        sys.__unraisablehook__(lost)
 
 
 @contextlib.contextmanager

@@ -1,15 +1,18 @@
-"""Training: optimizer, schedule, callbacks, resumption."""
+"""Training: stages, optimizer, callbacks, resumption."""
 
 import dataclasses
-import math
 from typing import Literal
 
 import keras
 import numpy as np
-from keras import ops
 
-from pipelines import assemble
-from tfrec.callbacks import EpochSeeds, Keeper, StopOnNaN
+from pipelines import assemble, frontends
+from tfrec import architectures, freezing
+from tfrec.callbacks import Budget, EndStage, EpochSeeds, Keeper, StopOnNaN
+from tfrec.optimizers import Schedule, optimizer
+from tfrec.stepping import training_model
+
+ADAPT_EXAMPLES = 5000  # enough for a whitening
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +25,7 @@ class FitConfig:
     learning_rate: float = 1e-3  # at its highest
     momentum: float = 0.9  # of sgd and rmsprop
     weight_decay: float = 0.0  # decoupled, times the learning rate; spares biases and normalisation
-    schedule: Literal["constant", "cosine", "step", "plateau"] = "cosine"  # of the learning rate
+    schedule: Literal["constant", "linear", "cosine", "step", "plateau"] = "cosine"  # of the learning rate
     warmup_epochs: float = 0.0  # linear rise to the learning rate
     step_epochs: tuple[int, ...] = ()  # where schedule step multiplies by step_factor
     step_factor: float = 0.1  # of schedules step and plateau
@@ -30,6 +33,13 @@ class FitConfig:
     clip_norm: float | None = None  # largest norm of the whole gradient
     monitor: Literal["loss", "accuracy"] = "loss"  # on validation: decides the best weights, stopping and plateaus
     patience: int | None = None  # epochs without a better validation before training stops
+    budget_minutes: float | None = None  # of training, after which it stops; schedules linear and cosine keep to it
+    freeze: str = "none"  # what stays as it is: none, backbone, until:BLOCK, or gradual, from all to nothing
+    unfreeze_epochs: int = 1  # of freeze gradual: how long until the next block is freed
+    head_epochs: int = 0  # at first, with all but the head frozen
+    backbone_rate: float = 1.0  # learning rate of the backbone, as a factor
+    bias_rate: float = 1.0  # learning rate of biases and of batch normalisation's scales and offsets, as a factor
+    average: float = 0.0  # of the weights over the steps, for validation and for what is kept: how much of it stays
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = (
         "float32"  # of the network; features stay float32
     )
@@ -49,67 +59,22 @@ class FitConfig:
         _require(self.warmup_epochs >= 0, "fit.warmup_epochs must be 0 or more", self.warmup_epochs)
         _require(self.clip_norm is None or self.clip_norm > 0, "fit.clip_norm must be above 0", self.clip_norm)
         _require(self.patience is None or self.patience >= 1, "fit.patience must be 1 or more", self.patience)
+        _require(
+            self.budget_minutes is None or self.budget_minutes > 0,
+            "fit.budget_minutes must be above 0",
+            self.budget_minutes,
+        )
+        _require(self.unfreeze_epochs >= 1, "fit.unfreeze_epochs must be 1 or more", self.unfreeze_epochs)
+        _require(
+            0 <= self.head_epochs < self.epochs,
+            "fit.head_epochs must be 0 or more and below fit.epochs",
+            self.head_epochs,
+        )
+        for field in ("backbone_rate", "bias_rate"):
+            _require(getattr(self, field) > 0, f"fit.{field} must be above 0", getattr(self, field))
+        _require(0 <= self.average < 1, "fit.average must be at least 0 and below 1", self.average)
         needs_steps = self.schedule == "step" and not self.step_epochs
         _require(not needs_steps, "fit.schedule step needs fit.step_epochs", self.step_epochs)
-
-
-@keras.saving.register_keras_serializable("tfrec")
-class Schedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Linear warm-up, then constant, cosine (Loshchilov & Hutter 2017, arXiv:1608.03983) or steps, times `scale`.
-
-    `scale` is a variable so that a plateau can lower the rate during training.
-    """
-
-    def __init__(self, peak, kind, total_steps, warmup_steps=0, boundaries=(), factor=0.1):
-        self.peak, self.kind, self.total_steps = peak, kind, total_steps
-        self.warmup_steps, self.boundaries, self.factor = warmup_steps, tuple(boundaries), factor
-        self.scale = keras.Variable(1.0, trainable=False, name="scale")
-
-    @classmethod
-    def of(cls, config, steps_per_epoch):
-        """The schedule of a FitConfig."""
-        return cls(
-            config.learning_rate,
-            config.schedule,
-            config.epochs * steps_per_epoch,
-            round(config.warmup_epochs * steps_per_epoch),
-            [epoch * steps_per_epoch for epoch in config.step_epochs] if config.schedule == "step" else [],
-            config.step_factor,
-        )
-
-    def __call__(self, step):
-        """The learning rate of a step, counted from 0."""
-        step = ops.cast(step, "float32")
-        rate = self.peak * self.scale
-        if self.warmup_steps:
-            rate = rate * ops.minimum(1.0, (step + 1) / self.warmup_steps)
-        if self.kind == "cosine":
-            span = max(self.total_steps - self.warmup_steps, 1)
-            progress = ops.clip((step - self.warmup_steps) / span, 0.0, 1.0)
-            rate = rate * 0.5 * (1 + ops.cos(math.pi * progress))
-        for boundary in self.boundaries:
-            rate = rate * ops.where(step >= boundary, self.factor, 1.0)
-        return rate
-
-    def get_config(self):
-        """The constructor's arguments."""
-        names = ("peak", "kind", "total_steps", "warmup_steps", "boundaries", "factor")
-        return {name: getattr(self, name) for name in names}
-
-
-def optimizer(config, schedule, variables):
-    """The optimizer of a FitConfig for the given trainable variables."""
-    common = {"weight_decay": config.weight_decay or None, "global_clipnorm": config.clip_norm}
-    result = {
-        "sgd": lambda: keras.optimizers.SGD(schedule, momentum=config.momentum, nesterov=config.momentum > 0, **common),
-        "adam": lambda: keras.optimizers.Adam(schedule, **common),
-        "adamw": lambda: keras.optimizers.AdamW(schedule, **{**common, "weight_decay": config.weight_decay}),
-        "rmsprop": lambda: keras.optimizers.RMSprop(schedule, momentum=config.momentum, **common),
-    }[config.optimizer]()
-    if config.weight_decay:
-        # One-dimensional weights are biases, scales and offsets: shrinking them only hurts.
-        result.exclude_from_weight_decay(var_list=[variable for variable in variables if len(variable.shape) < 2])
-    return result
 
 
 def train(recogniser, corpus, run, resume=False, verbose="auto"):
@@ -121,33 +86,58 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
     fit, seed = recogniser.config.fit, recogniser.config.seed
     training, validation = corpus.splits["train"], corpus.splits["validation"]
     steps = assemble.steps_per_epoch(training, fit.batch_size)
-    model, frontend = recogniser.model_for(training, augment=True)
+    if not resume and recogniser.config.model.weights is None:
+        adapt(recogniser, training)
+    model, frontend = training_model(recogniser, training)
+    blocks = architectures.backbone(recogniser.net)
+    stages = freezing.stages(fit, blocks)
+    slow = [weight for layers in blocks.values() for layer in layers for weight in layer.trainable_weights]
     schedule = Schedule.of(fit, steps)
-    model.compile(
-        optimizer=optimizer(fit, schedule, model.trainable_variables),
-        loss=recogniser.task.loss(),
-        metrics=recogniser.task.metrics(),
-        jit_compile=fit.jit_compile,
-    )
-    model.optimizer.build(model.trainable_variables)
-    keeper = Keeper(run, recogniser.net, fit, schedule, steps, recogniser.task.monitor[fit.monitor])
-    first_epoch = keeper.restore(model) if resume else 0
-    if first_epoch < fit.epochs and not keeper.done:
-        callbacks = [EpochSeeds(seed), StopOnNaN(), keeper]
-        if fit.tensorboard:
-            callbacks.append(keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False))
+    rule = optimizer(fit, schedule, model.trainable_variables, slow)
+    model.compile(optimizer=rule)
+    keeper = Keeper(run, model, fit, schedule, steps, recogniser.task.monitor[fit.monitor])
+    first_epoch = keeper.restore() if resume else 0
+    callbacks = [EpochSeeds(seed), StopOnNaN(), keeper]
+    if fit.budget_minutes:
+        callbacks.append(Budget(keeper))
+    if fit.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False))
+    for start, end, frozen in stages:
+        if keeper.done or end <= first_epoch:
+            continue
+        first_epoch = max(start, first_epoch)
+        freezing.freeze(blocks, frozen)
+        model.compile(  # anew, since Keras looks at what is trainable only here
+            optimizer=model.optimizer,
+            loss=recogniser.task.loss(),
+            metrics=recogniser.task.metrics(),
+            jit_compile=fit.jit_compile,
+        )
         model.fit(
-            assemble.training_batches(training, frontend, fit.batch_size, seed, fit.epochs, first_epoch),
+            assemble.training_batches(training, frontend, fit.batch_size, seed, end, first_epoch),
             validation_data=assemble.evaluation_batches(validation, frontend, fit.batch_size),
             steps_per_epoch=steps,
             initial_epoch=first_epoch,
             epochs=fit.epochs,
-            callbacks=callbacks,
+            callbacks=[*callbacks, EndStage(end)],
             shuffle=False,  # `assemble` has shuffled
             verbose=verbose,
         )
     recogniser.net.load_weights(run.best_weights)
     return keeper.history
+
+
+def adapt(recogniser, split):
+    """Shows some features to the layers that start from them, such as a whitening."""
+    adaptable = [layer for layer in recogniser.net.layers if hasattr(layer, "adapt")]
+    if adaptable:
+        some = dataclasses.replace(split, examples=split.examples.take(ADAPT_EXAMPLES), size=ADAPT_EXAMPLES)
+        frontend = frontends.build(recogniser.config.frontend, split=split)
+        inputs = [batch for batch, _ in assemble.evaluation_batches(some, frontend, 512)]
+        on_host = recogniser.config.frontend.placement == "host"
+        features = np.concatenate([batch if on_host else frontend(batch) for batch in inputs])
+        for layer in adaptable:
+            layer.adapt(features)
 
 
 def class_counts(split, classes):

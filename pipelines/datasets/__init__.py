@@ -3,6 +3,7 @@
 import re
 
 from pipelines.datasets import digits, folder, manifest, spoken_digit, spoken_digits_tts, tfds
+from pipelines.datasets.subset import subset
 from pipelines.errors import UserError, unknown
 
 DATASETS = {
@@ -35,7 +36,7 @@ def find(name):
 
 def load(config, sample_rate_hz=None):
     """The Corpus that `config.name` names; waveforms come at `sample_rate_hz` (None = the corpus's own rate)."""
-    corpus = find(config.name).load(config, sample_rate_hz)
+    corpus = subset(find(config.name).load(config, sample_rate_hz), config)
     for name, split in corpus.splits.items():
         if split.size == 0:
             raise UserError(f"The {name} split of {config.name} holds no examples: see the settings data.* in --help.")

@@ -66,6 +66,8 @@ class ImageAffine(RandomLayer):
     scale: a factor from this pair, log-uniform; above 1 the picture's content grows.
     rotation_degrees: an angle within plus and minus this, about the centre; shapes keep their aspect.
     shift_fraction: a move within plus and minus this fraction of the height and of the width.
+    shift_pixels: a move by a whole number of pixels within plus and minus this, which with flips alone keeps a picture
+    as sharp as it was.
     min_area: a window of a share of the area from here to 1, uniform, placed anywhere inside and enlarged to the full
     size; 1 crops nothing. crop_aspect: the window's width over its height, relative to the image's own, log-uniform
     (Szegedy et al. 2015, arXiv:1409.4842, section 6, but limited to what fits instead of drawn again).
@@ -82,6 +84,7 @@ class ImageAffine(RandomLayer):
         rotation_degrees=0.0,
         scale=(1.0, 1.0),
         shift_fraction=0.0,
+        shift_pixels=0,
         shear_degrees=0.0,
         min_area=1.0,
         crop_aspect=(3 / 4, 4 / 3),
@@ -96,6 +99,7 @@ class ImageAffine(RandomLayer):
         self.rotation_degrees = number("rotation_degrees", rotation_degrees, 0.0, 180.0)
         self.scale = span("scale", scale, 0.01, 100.0)
         self.shift_fraction = number("shift_fraction", shift_fraction, 0.0, 1.0)
+        self.shift_pixels = int(number("shift_pixels", shift_pixels, 0, 10_000))
         self.shear_degrees = number("shear_degrees", shear_degrees, 0.0, 80.0)
         self.min_area = number("min_area", min_area, 0.01, 1.0)
         self.crop_aspect = span("crop_aspect", crop_aspect, 0.01, 100.0)
@@ -123,12 +127,14 @@ class ImageAffine(RandomLayer):
             tuple(map(math.log, self.crop_aspect)),
             *[(-0.5, 0.5)] * 2,
             *[(-self.shift_fraction, self.shift_fraction)] * 2,
+            *[(-self.shift_pixels - 0.5, self.shift_pixels + 0.5)] * 2,
         ]
         # All in one array, batch last: the cost of small batches is the number of operations.
         low, high = np.array(spans, "float32").T[..., None]
         random = low + (high - low) * keras.random.uniform((len(spans), batch), seed=self.seed_generator)
         _, _, zoom, angle, shear, area, aspect, *_ = ops.unstack(random, len(spans))
-        flips, places, moves = ops.where(random[:2] < 0.0, -1.0, 1.0), random[7:9], random[9:]
+        flips, places, moves = ops.where(random[:2] < 0.0, -1.0, 1.0), random[7:9], random[9:11]
+        steps = ops.clip(ops.round(random[11:]), -self.shift_pixels, self.shift_pixels)
 
         # From the output back to the input: the inverse of each step, the last one first. (2, 2, batch)
         zoom, shear = ops.exp(-zoom), ops.tan(shear)
@@ -140,7 +146,7 @@ class ImageAffine(RandomLayer):
         aspect = ops.clip(aspect, area, -area)
         window = ops.exp(0.5 * ops.stack([area - aspect, area + aspect]))
         size = ops.cast(ops.stack([height, width]), "float32")[:, None]
-        shift = ops.sum(back * (size * (places * (1.0 - window) + moves)), axis=1)
+        shift = ops.sum(back * (size * (places * (1.0 - window) + moves) + steps), axis=1)
         return ops.transpose(back * window, (2, 0, 1)), ops.transpose(shift)
 
     def compute_output_shape(self, input_shape):
@@ -156,6 +162,7 @@ class ImageAffine(RandomLayer):
             "rotation_degrees": self.rotation_degrees,
             "scale": self.scale,
             "shift_fraction": self.shift_fraction,
+            "shift_pixels": self.shift_pixels,
             "shear_degrees": self.shear_degrees,
             "min_area": self.min_area,
             "crop_aspect": self.crop_aspect,

@@ -9,10 +9,13 @@ from keras import ops
 from pipelines.layers.base import Float32Layer
 from pipelines.layers.image_arguments import choice, float_images, image_shape, number
 
-MODES = ("unit", "symmetric", "imagenet", "per_image", "given")
+MODES = ("unit", "symmetric", "imagenet", "caffe", "per_image", "given")
 # Of the training images in RGB, values in [0, 1]; torchvision's documentation of its pretrained models.
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
+# Of the same images; Simonyan & Zisserman's Caffe models, which see values in [0, 255] and the channels as BGR.
+CAFFE_MEAN = (123.68 / 255, 116.779 / 255, 103.939 / 255)
+CAFFE_STD = (1 / 255, 1 / 255, 1 / 255)
 
 
 @keras.saving.register_keras_serializable("pipelines")
@@ -23,10 +26,12 @@ class ImageNormalise(Float32Layer):
     Output: the same shape, float32.
 
     Modes: `unit` is x / 255, in [0, 1]; `symmetric` is x / 127.5 - 1, in [-1, 1]; `imagenet` is
-    (x / 255 - mean) / std with ImageNet's statistics, for 3 channels; `given` is the same with `mean` and `std` as
-    passed, in units of [0, 1], one value for every channel or one per channel; `per_image` gives every image the
-    mean 0 and the variance 1 over all its values, its deviation taken as at least 1 / sqrt(number of values), so that a
-    flat image comes out as zeros (the rule of tf.image.per_image_standardization).
+    (x / 255 - mean) / std with ImageNet's statistics; `caffe` is x - mean with the channels in reverse, BGR, for RGB
+    images: what the networks published with Caffe expect; `given` is as `imagenet` with `mean` and `std` as passed, in
+    units of [0, 1], one value for every channel or one per channel; `per_image` gives every image the mean 0 and the
+    variance 1 over all its values, its deviation taken as at least 1 / sqrt(number of values), so that a flat image
+    comes out as zeros (the rule of tf.image.per_image_standardization). `imagenet` and `caffe` take 3 channels or 1: a
+    grey image meets the averages of the three channels' statistics.
 
     Raises ValueError for an unknown mode, for `mean` and `std` in any mode but `given`, for their lack in that, and for
     images whose channels do not match them.
@@ -43,13 +48,14 @@ class ImageNormalise(Float32Layer):
             self.std = tuple(number("std", v, 1e-6) for v in std)
             if len(self.mean) != len(self.std) or not self.mean:
                 raise ValueError(f"mean and std must have one length. Received: mean={mean}, std={std}")
-        statistics = {"imagenet": (IMAGENET_MEAN, IMAGENET_STD), "given": (self.mean, self.std)}.get(mode)
-        self._channels = ()
-        if statistics:
-            mean, std = (np.asarray(v, "float64") for v in statistics)
-            self._multiply = (1 / (255 * std)).astype("float32")
-            self._add = (-mean / std).astype("float32")
-            self._channels = () if len(mean) == 1 else (len(mean),)
+        self._statistics = {
+            "imagenet": (IMAGENET_MEAN, IMAGENET_STD),
+            "caffe": (CAFFE_MEAN, CAFFE_STD),
+            "given": (self.mean, self.std),
+        }.get(mode)
+        self._channels = {"imagenet": (1, 3), "caffe": (1, 3)}.get(mode, ())
+        if mode == "given" and len(self.mean) > 1:
+            self._channels = (len(self.mean),)
 
     def call(self, images):
         """Normalised images."""
@@ -63,7 +69,11 @@ class ImageNormalise(Float32Layer):
             deviation = ops.sqrt(ops.mean(ops.square(x), axis=(1, 2, 3), keepdims=True))
             values = ops.cast(math.prod(ops.shape(x)[1:]), "float32")
             return x / ops.maximum(deviation, 1.0 / ops.sqrt(values))
-        return x * self._multiply + self._add
+        mean, std = (np.array(values) for values in self._statistics)
+        if x.shape[-1] == 1:
+            mean, std = mean.mean(), std.mean()
+        x = x * (1 / (255 * std)).astype("float32") + (-mean / std).astype("float32")
+        return x[..., ::-1] if self.mode == "caffe" else x
 
     def compute_output_shape(self, input_shape):
         """The input's shape."""

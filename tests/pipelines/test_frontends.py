@@ -71,7 +71,7 @@ def test_speech_is_the_same_everywhere(name, tmp_path):
             assert not np.any(together["features"][i, count:])
 
 
-@pytest.mark.parametrize("normalise", ["unit", "symmetric", "imagenet", "per_image"])
+@pytest.mark.parametrize("normalise", ["unit", "symmetric", "imagenet", "caffe", "per_image"])
 def test_images_are_the_same_everywhere(normalise, tmp_path):
     frontend = frontends.build(
         frontends.ImageConfig(height=24, width=20, channels=3, crop_fraction=0.9, normalise=normalise)

@@ -16,7 +16,7 @@ from pipelines.errors import UserError
 from tfrec import architectures, experiments, training
 from tfrec.recogniser import Recogniser, strategy_scope
 from tfrec.runs import Run
-from tfrec.training import FitConfig, Schedule
+from tfrec.training import FitConfig
 
 
 @pytest.fixture(scope="module")
@@ -46,42 +46,6 @@ def weights(recogniser):
     return [np.array(weight) for weight in recogniser.net.weights]
 
 
-def test_schedules():
-    def rates(kind, **options):
-        schedule = Schedule(2.0, kind, total_steps=10, **options)
-        return [float(schedule(step)) for step in range(10)]
-
-    assert rates("constant") == [2.0] * 10
-    assert rates("constant", warmup_steps=4)[:5] == [0.5, 1.0, 1.5, 2.0, 2.0]
-    cosine = [1 + math.cos(math.pi * (step - 2) / 8) for step in range(2, 10)]
-    np.testing.assert_allclose(rates("cosine", warmup_steps=2), [1.0, 2.0, *cosine], rtol=1e-5)
-    np.testing.assert_allclose(
-        rates("step", boundaries=[3, 6], factor=0.1), [2] * 3 + [0.2] * 3 + [0.02] * 4, rtol=1e-5
-    )
-
-
-@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
-def test_weight_decay_spares_biases_and_normalisation(name):
-    net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization()])
-    config = FitConfig(optimizer=name, weight_decay=0.5, learning_rate=0.1, schedule="constant")
-    rule = training.optimizer(config, Schedule.of(config, 1), net.trainable_variables)
-    for weight in net.trainable_variables:
-        weight.assign(np.ones(weight.shape))
-    rule.apply([np.zeros(weight.shape, "float32") for weight in net.trainable_variables], net.trainable_variables)
-    for weight in net.trainable_variables:
-        expected = 0.95 if len(weight.shape) == 2 else 1.0  # 1 - learning rate x weight decay
-        np.testing.assert_allclose(weight, expected, rtol=1e-6, err_msg=weight.path)
-
-
-def test_clipping_bounds_the_whole_gradient():
-    config = FitConfig(optimizer="sgd", momentum=0.0, clip_norm=1.0, learning_rate=1.0, schedule="constant")
-    one, two = keras.Variable([0.0, 0.0]), keras.Variable([0.0])
-    training.optimizer(config, Schedule.of(config, 1), [one, two]).apply(
-        [np.float32([30.0, 0.0]), np.float32([40.0])], [one, two]
-    )
-    np.testing.assert_allclose([*one.numpy(), *two.numpy()], [-0.6, 0.0, -0.8], rtol=1e-5)
-
-
 @pytest.mark.parametrize("placement", ["device", "host"])
 def test_a_resumed_run_ends_where_an_uninterrupted_one_does(corpus, tmp_path, placement):
     config = small(corpus, epochs=4, optimizer="adam", warmup_epochs=1)
@@ -109,7 +73,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(corpus, tmp_path, pl
     for one, other in zip(weights(whole), weights(parts), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)
     for one, other in zip(history, history_of_parts, strict=True):
-        assert one == pytest.approx(other, abs=1e-4)
+        assert {**one, "minutes": 0} == pytest.approx({**other, "minutes": 0}, abs=1e-4)
     assert [path.name for path in (tmp_path / "parts" / "state").glob("*.h5")] == ["4.weights.h5"]
     again, _ = fit(config, corpus, tmp_path / "parts", resume=True)  # nothing is left to do
     np.testing.assert_array_equal(weights(again)[0], weights(parts)[0])
@@ -198,13 +162,13 @@ test_training.compare_with_two_devices(sys.argv[1])
 
 
 def compare_with_two_devices(folder):
-    """The network has nothing that looks at its batch-mates, so two half batches train just like a whole one."""
+    """The network has nothing that looks at its batch-mates, so two half batches train as a whole one does."""
     corpus = datasets.load(experiments.digits().data)
     plain = frontends.resolve(frontends.ImageConfig(), corpus)
     mlp = dataclasses.replace(architectures.default_config("mlp"), width=32, dropout=0.0)
     trained = {}
     for strategy in ("default", "mirrored"):
-        config = small(corpus, strategy=strategy, batch_size=100, learning_rate=3e-3)
+        config = small(corpus, strategy=strategy, batch_size=100, learning_rate=3e-3, average=0.8)
         config = dataclasses.replace(config, frontend=plain, model=mlp)
         trained[strategy] = weights(fit(config, corpus, pathlib.Path(folder) / strategy)[0])
     assert len(tf.config.list_logical_devices("CPU")) == 2

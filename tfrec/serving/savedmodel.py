@@ -23,7 +23,7 @@ def write(recogniser, folder):
     or GIF. Speech: "audio" float32 (batch, samples) at the recogniser's sample rate with "length" int32 (batch,), or
     "encoded" string (batch,) of 16-bit WAV. Outputs: those of the task.
     """
-    net = without_cudnn(recogniser.net)
+    net = recogniser.task.classifier(without_cudnn(recogniser.net))
     archive = keras.export.ExportArchive()
     recogniser.frontend(recogniser.frontend.inputs())  # an archive takes only layers that have been called
     archive.track(recogniser.frontend)

@@ -5,6 +5,7 @@ A task module offers `Config` and a class `Task` with:
 - `Task(config, class_names, counts)`: what it knows of the answers before training;
 - `outputs`, the size of the architecture's last layer;
 - `loss()` and `metrics()` for Keras, each over (batch, outputs) float32 logits and the targets of the dataset;
+- `classifier(net)`: the Keras model that answers, `net` itself or one that looks at its input more than once;
 - `answer(logits)`: TensorFlow code from logits to the named outputs of the export, which is also what `predict` shows;
 - `score(logits, targets)`: everything that `metrics.json` holds about a split;
 - `report(scores)` and `plots(scores, folder)`: the same for people.

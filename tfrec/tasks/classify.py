@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import ops
 from rich.table import Table
 
+from pipelines.errors import UserError
 from tfrec.metrics import classification
 from tfrec.reports import plots
 
@@ -19,6 +20,7 @@ class Config:
 
     name: Literal["classify"] = "classify"  # task
     label_smoothing: float = 0.0  # part of the target spread over all classes
+    test_flip: bool = False  # answer by the mean of the logits of a picture and of its mirror image
     class_weights: Literal["none", "balanced"] = "none"  # balanced: a rare class weighs as much as a frequent one
 
     def __post_init__(self):
@@ -54,6 +56,18 @@ class Task:
     def metrics(self):
         """What the progress bar shows beside the loss."""
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
+
+    def classifier(self, net):
+        """The network that answers: `net`, or with `test_flip` the mean of its logits for a picture and its mirror.
+
+        UserError where there is no picture to mirror.
+        """
+        if not self.config.test_flip:
+            return net
+        if isinstance(net.input, dict):
+            raise UserError("task.test_flip is for images: leave it out where the features run over time.")
+        mirrored = net(ops.flip(net.input, axis=2))
+        return keras.Model(net.input, (net.output + mirrored) / 2, name=f"{net.name}_flip")
 
     def answer(self, logits):
         """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes)}."""

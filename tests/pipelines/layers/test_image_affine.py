@@ -17,6 +17,7 @@ def everything(seed=5, **options):
         "rotation_degrees": 30.0,
         "scale": (0.7, 1.4),
         "shift_fraction": 0.2,
+        "shift_pixels": 1,
         "shear_degrees": 15.0,
         "min_area": 0.5,
         "fill": "reflect",
@@ -103,6 +104,16 @@ def test_scale_and_shear_and_shift_within_their_range():
     matrix, shift = parameters(ImageAffine(shift_fraction=0.1, seed=1))
     assert 3.9 < np.abs(shift[:, 0]).max() <= 4.0001
     assert 5.9 < np.abs(shift[:, 1]).max() <= 6.0001
+
+
+def test_moves_by_whole_pixels_keep_every_value():
+    _, shift = parameters(ImageAffine(shift_pixels=2, seed=1))
+    steps, counts = np.unique(shift, return_counts=True)
+    np.testing.assert_array_equal(steps, [-2, -1, 0, 1, 2])
+    assert counts.min() > 0.8 * counts.mean()  # all alike
+    picture = pictures()[:1]
+    result = checks.call(ImageAffine(shift_pixels=3, fill="reflect", horizontal_flip=True), (picture,), training=True)
+    assert np.isin(np.round(result, 3), np.round(picture, 3)).all()
 
 
 @pytest.mark.parametrize("scale", [0.5, 2.0])
@@ -202,6 +213,7 @@ def test_gradient_reaches_the_pixels():
         ({"scale": (1.2, 0.8)}, r"\(1.2, 0.8\)"),
         ({"scale": (0.0, 1.0)}, "0.0"),
         ({"shift_fraction": 2.0}, "2.0"),
+        ({"shift_pixels": -1}, "-1"),
         ({"shear_degrees": 90.0}, "90.0"),
         ({"min_area": 0.0}, "0.0"),
         ({"crop_aspect": (0.5,)}, r"\(0.5,\)"),

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -10,6 +11,7 @@ OPTIONS = [
     {"mode": "unit"},
     {"mode": "symmetric"},
     {"mode": "imagenet"},
+    {"mode": "caffe"},
     {"mode": "per_image"},
     {"mode": "given", "mean": (0.1, 0.2, 0.3), "std": (0.4, 0.5, 0.6)},
 ]
@@ -23,11 +25,13 @@ def test_golden():
         x / 255,
         x / 127.5 - 1,
         (x / 255 - mean) / std,
+        keras.applications.resnet.preprocess_input(x.copy()),
         tf.image.per_image_standardization(images).numpy(),
         (x / 255 - [0.1, 0.2, 0.3]) / [0.4, 0.5, 0.6],
     ]
     for options, want in zip(OPTIONS, expected, strict=True):
-        np.testing.assert_allclose(checks.call(ImageNormalise(**options), (images,)), want, rtol=0, atol=2e-6)
+        atol = 1e-4 if options["mode"] == "caffe" else 2e-6  # values up to 152
+        np.testing.assert_allclose(checks.call(ImageNormalise(**options), (images,)), want, rtol=0, atol=atol)
 
 
 def test_range():
@@ -45,6 +49,15 @@ def test_flat_image_becomes_zeros():
     nearly[0, 0, 0] = 0.01  # its deviation 0.001 is below 1 / sqrt(100)
     expected = tf.image.per_image_standardization(nearly).numpy()
     np.testing.assert_allclose(checks.call(ImageNormalise("per_image"), (nearly,)), expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("mode", ["imagenet", "caffe"])
+def test_grey_images_meet_the_average_of_the_channels(mode):
+    grey = pictures(channels=1)
+    result = checks.assert_same_everywhere(lambda: ImageNormalise(mode), (grey,), shapes=[(None, None, None, 1)])
+    colour = checks.call(ImageNormalise(mode), (np.repeat(grey, 3, axis=-1),))
+    assert result.shape == grey.shape
+    np.testing.assert_allclose(result, colour.mean(axis=-1, keepdims=True), atol=0.01)  # means of ratios
 
 
 def test_one_value_for_every_channel():
@@ -83,5 +96,7 @@ def test_bad_arguments(options, received):
 
 
 def test_bad_channels():
+    with pytest.raises(ValueError, match=r"1 or 3 channels. Received: shape=\(4, 13, 18, 4\)"):
+        ImageNormalise("imagenet")(pictures(channels=4))
     with pytest.raises(ValueError, match=r"3 channels. Received: shape=\(4, 13, 18, 1\)"):
-        ImageNormalise("imagenet")(pictures(channels=1))
+        ImageNormalise("given", mean=(0.1, 0.2, 0.3), std=(0.4, 0.5, 0.6))(pictures(channels=1))

@@ -1,0 +1,94 @@
+"""The model that is trained: frontend with augmentation, network, mixed examples, averaged weights."""
+
+import keras
+import tensorflow as tf
+from keras import ops
+
+from pipelines import frontends
+from tfrec import architectures
+
+
+def training_model(recogniser, split):
+    """(model for `fit` on batches of a split, frontend); the model shares its weights with `recogniser.net`."""
+    config = recogniser.config
+    frontend = frontends.build(config.frontend, augment=True, seed=config.seed, split=split)
+    if config.frontend.placement == "host":
+        inputs = features = recogniser.net.input
+    else:
+        inputs = frontend.inputs()
+        features = frontend(inputs)
+    mixing = frontends.mixing(config.frontend, config.seed)
+    if mixing is None:
+        model = TrainingModel(inputs, recogniser.net(features), name="recogniser")
+    else:
+        mixed, weight = mixing(features)
+        model = TrainingModel(inputs, {"logits": recogniser.net(mixed), "weight": weight}, name="recogniser")
+    if config.fit.average:
+        net = architectures.build(
+            recogniser.frontend.feature_shape, recogniser.task.outputs, config.model, recogniser.frontend.takes
+        )
+        model.keep_average(net, keras.Model(inputs, net(features)), recogniser.net, config.fit.average)
+    model.net = recogniser.net
+    return model, frontend
+
+
+class TrainingModel(keras.Model):
+    """Raw examples -> logits, or {"logits", "weight"} where examples are mixed, each with the one before it.
+
+    There the loss of example i is weight[i] times the one for its own label and the rest for its partner's, which for
+    cross-entropy is the loss for the mixed label (Zhang et al. 2017, arXiv:1710.09412).
+    """
+
+    average = None
+
+    def keep_average(self, net, model, original, momentum):
+        """Keeps in `net`, which `model` validates with, the moving average of the weights of `original`.
+
+        Batch normalisation's statistics are averaged like all else. The average starts as a plain mean, so that it
+        forgets the first weights (as `tf.train.ExponentialMovingAverage` does with `num_updates`).
+        """
+        net.trainable = False
+        net.set_weights(original.get_weights())
+        self.average, self.average_net, self.original, self.momentum = model, net, original, momentum
+
+    @property
+    def kept_net(self):
+        """The network that is judged on the validation split and kept."""
+        return self.net if self.average is None else self.average_net
+
+    def train_step(self, data):
+        """Keras's step, then the average's."""
+        logs = super().train_step(data)
+        if self.average is not None:
+            steps = ops.cast(self.optimizer.iterations, "float32")
+            move = 1.0 - ops.minimum(self.momentum, steps / (9.0 + steps))
+            # The same on every device, once for all of them.
+            tf.distribute.get_replica_context().merge_call(self._move_average, args=(move,))
+        return logs
+
+    def _move_average(self, strategy, move):
+        def assign(average, weight, move):
+            average.assign_add(move * (tf.convert_to_tensor(weight) - average))
+
+        for average, weight in zip(self.average_net.weights, self.original.weights, strict=True):
+            if "float" in weight.dtype:
+                strategy.extended.update(average.value, assign, args=(weight.value, move), group=False)
+
+    def call(self, inputs, training=None, mask=None):
+        """The network, or, outside training, its average where there is one."""
+        if self.average is None or training:
+            return super().call(inputs, training=training, mask=mask)
+        return self.average(inputs, training=False)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The loss of mixed labels; Keras's own where nothing is mixed."""
+        if not isinstance(y_pred, dict):
+            return super().compute_loss(x, y, y_pred, sample_weight, training)
+        own, logits = y_pred["weight"], y_pred["logits"]
+        partner = ops.roll(y, 1, axis=0)
+        return super().compute_loss(x, y, logits, own) + super().compute_loss(x, partner, logits, 1.0 - own)
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        """Of the logits; accuracy counts an example's own label, of which a mixed one holds a part."""
+        logits = y_pred["logits"] if isinstance(y_pred, dict) else y_pred
+        return super().compute_metrics(x, y, logits, sample_weight)
