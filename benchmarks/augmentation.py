@@ -28,6 +28,7 @@ import tensorflow as tf
 from benchmarks.timing import medians
 from pipelines.layers.image_affine import ImageAffine
 from pipelines.layers.image_colour import ImageColour
+from pipelines.layers.rand_augment import RandAugment
 
 SIZES = ((32, 128), (224, 32))  # pixels of a side, images of a batch
 ROUNDS = 15
@@ -51,19 +52,30 @@ def candidates():
     ]
     jitter = keras.layers.RandomColorJitter((0, 255), 0.2, 0.2, 0.2, 0.1)
 
-    def keras_layers(images):
-        for layer in four:
-            images = layer(images, training=True)
-        return images
+    theirs, ours = keras.layers.RandAugment(), RandAugment()
+
+    def in_turn(*layers):
+        def function(images):
+            for layer in layers:
+                images = layer(images, training=True)
+            return images
+
+        return function
 
     return [
-        ("geometry", "four Keras layers", keras_layers, False),
-        ("geometry", "ImageAffine", lambda images: affine(images, training=True), False),
-        ("geometry", "ImageAffine, XLA", lambda images: affine(images, training=True), True),
+        ("geometry", "four Keras layers", in_turn(*four), False),
+        ("geometry", "ImageAffine", in_turn(affine), False),
+        ("geometry", "ImageAffine, XLA", in_turn(affine), True),
         ("geometry", "one affine op", one_affine_op, False),
-        ("colour", "RandomColorJitter", lambda images: jitter(images, training=True), False),
-        ("colour", "ImageColour", lambda images: colour(images, training=True), False),
-        ("colour", "ImageColour, XLA", lambda images: colour(images, training=True), True),
+        ("colour", "RandomColorJitter", in_turn(jitter), False),
+        ("colour", "ImageColour", in_turn(colour), False),
+        ("colour", "ImageColour, XLA", in_turn(colour), True),
+        ("both", "the five Keras layers", in_turn(*four, jitter), False),
+        ("both", "ImageAffine, ImageColour", in_turn(affine, colour), False),
+        ("both", "ImageAffine, ImageColour, XLA", in_turn(affine, colour), True),
+        ("RandAugment", "Keras's RandAugment", in_turn(theirs), False),
+        ("RandAugment", "RandAugment", in_turn(ours), False),
+        ("RandAugment", "RandAugment, XLA", in_turn(ours), True),
     ]
 
 
@@ -90,7 +102,7 @@ def main():
     for i, (group, name, _, _) in enumerate(rows):
         start = first.setdefault(group, i)
         cells = [cell for rate in columns for cell in (f"{rate[i]:,.0f}", f"{rate[i] / rate[start]:.2f}")]
-        table.add_row(name, *cells, end_section=name.startswith("one affine op"))
+        table.add_row(name, *cells, end_section=group not in [row[0] for row in rows[i + 1 :]])
     rich.console.Console().print(table)
 
 

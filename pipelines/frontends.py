@@ -25,7 +25,9 @@ from pipelines.layers import (
     ImageNormalise,
     ImageResize,
     LogMel,
+    Mix,
     NoiseMix,
+    RandAugment,
     RandomErase,
     SpecAugment,
     TimeShift,
@@ -60,12 +62,20 @@ class ImageConfig:
     contrast: float = 0.0  # augmentation: at most, as a factor 1 - c to 1 + c
     saturation: float = 0.0  # augmentation: likewise
     hue: float = 0.0  # augmentation: at most, as a part of the colour circle
+    rand_augment_operations: int = 0  # augmentation: RandAugment, how many operations on each image
+    rand_augment_magnitude: float = 9.0  # augmentation: RandAugment, how strong they are, from 0 to 10
     erase_probability: float = 0.0  # augmentation: how often a random rectangle is erased
+    mixup: float = 0.0  # augmentation: MixUp, the alpha of its Beta distribution; 0 is off
+    cutmix: float = 0.0  # augmentation: CutMix, likewise; with both on, each example takes one of them
 
     def __post_init__(self):
         for field in ("height", "width", "channels"):
             if (value := getattr(self, field)) is not None and value < 1:
                 raise ValueError(f"frontend.{field} must be 1 or more. Received: {value}")
+        highest = {"rand_augment_operations": 100, "rand_augment_magnitude": 10, "mixup": 100, "cutmix": 100}
+        for field, most in highest.items():
+            if not 0 <= (value := getattr(self, field)) <= most:
+                raise ValueError(f"frontend.{field} must be from 0 to {most}. Received: {value}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,6 +130,8 @@ class ImageFrontend(keras.layers.Layer):
         self.resize = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
         self.normalise = ImageNormalise("per_image" if config.normalise == "auto" else config.normalise)
         self.augmentations = _image_augmentations(config, seed) if augment else []
+        for layer in self.augmentations:
+            layer.compute_output_shape((None, *self.feature_shape))  # refuses channels that it cannot take
 
     @property
     def feature_shape(self):
@@ -253,8 +265,9 @@ def resolve(config, corpus, normalise=None):
 
 
 def mixing(config, seed):
-    """The layer that mixes each example's features with those of the one before it, or None."""
-    return None  # the layer is not there yet
+    """The layer that mixes each example's features with those of the one before it, see `Mix`, or None."""
+    mixup, cutmix = getattr(config, "mixup", 0.0), getattr(config, "cutmix", 0.0)
+    return Mix(mixup_alpha=mixup, cutmix_alpha=cutmix, seed=_next(seed, 8)) if mixup or cutmix else None
 
 
 def _image_augmentations(config, seed):
@@ -292,6 +305,15 @@ def _image_augmentations(config, seed):
                 saturation=config.saturation,
                 hue=config.hue,
                 seed=_next(seed, 2),
+            )
+        )
+    if config.rand_augment_operations:
+        layers.append(
+            RandAugment(
+                operations=config.rand_augment_operations,
+                magnitude=config.rand_augment_magnitude,
+                fill=config.fill,
+                seed=_next(seed, 7),
             )
         )
     if config.erase_probability:

@@ -30,14 +30,16 @@ class FitArguments(Config[Data, Frontend, Model, Task]):
     resume: bool = False  # go on with an interrupted run
 
 
-def parse_fit(argv):
+def parse_fit(argv, kind=FitArguments, prog="python -m tfrec.fit"):
     """`python -m tfrec.fit`'s words -> (name of the experiment or None, FitArguments).
 
+    Another entry point that takes the same words gives its own `kind` of Config, with fields of its own, and its name.
     Raises UserError for an unknown experiment, flag, name or value. `--help` prints and exits.
     """
     words = list(argv)
     experiment = words.pop(0) if words and not words[0].startswith("-") else None
     chosen = _names(words)
+    chosen.resume &= hasattr(kind, "resume")  # without the flag the words are refused later
     if chosen.resume and not chosen.run:
         raise UserError("--resume needs --run FOLDER, the run to go on with.")
     if chosen.resume:
@@ -53,7 +55,7 @@ def parse_fit(argv):
                 del stored[part]  # another one brings settings of its own
         from_json(stored, source)
         words = _as_words(stored) + words
-    return experiment, _parse_over(_base(experiment, _names(words)), words)
+    return experiment, _parse_over(_base(experiment, _names(words)), words, kind, prog)
 
 
 def from_json(stored, source="the configuration"):
@@ -161,11 +163,10 @@ def _base(experiment, names):
     )
 
 
-def _parse_over(base, words):
+def _parse_over(base, words, kind=FitArguments, prog="python -m tfrec.fit"):
     values = {field.name: getattr(base, field.name) for field in dataclasses.fields(base)}
     kinds = tuple(type(values[part]) for part in ("data", "frontend", "model", "task"))
-    default = FitArguments(**values)
-    return parse(FitArguments[kinds], words, prog="python -m tfrec.fit [EXPERIMENT]", default=default)
+    return parse(kind[kinds], words, prog=f"{prog} [EXPERIMENT]", default=kind(**values))
 
 
 def _as_words(stored, prefix=""):

@@ -200,7 +200,7 @@ def _summary(source, layers, left, why):
 def _warnings(source, config):
     if source.frontend is None and hasattr(config.frontend, "normalise"):
         given = config.frontend.normalise
-        yield f"Nothing says which features {source.name} was trained with; frontend.normalise is {given}."
+        yield f"Nothing says which features of this kind {source.name} knows; frontend.normalise is {given}."
     for flag, (there, here) in _differences(source, config, _MEANING).items():
         yield f"{source.name} was trained with {flag} {there}; now it is {here}."
 

@@ -7,6 +7,8 @@ memory than the file takes on the disk.
 
 import contextlib
 import functools
+import mmap
+import struct
 
 import h5py
 import keras
@@ -29,13 +31,14 @@ def layers(path):
     also when that shows only inside the block; the functions raise MisfitError.
     """
     try:
+        _check_names(path)
         with h5py.File(path) as file:
             found = {}
             groups = _group(file, "layers")
             for key in groups:
                 group = _group(groups, key)
-                name = _group(group, "vars").attrs["name"]
-                if not isinstance(name, str) or name in found:
+                name = _name(_group(group, "vars"))
+                if name in found:
                     raise ValueError(f"{key} has no name of its own")
                 found[name] = functools.partial(_parts, group=group) if _holds_weights(group) else None
             yield {name: parts for name, parts in found.items() if parts}
@@ -47,6 +50,32 @@ def layers(path):
         ) from error
 
 
+def _check_names(path):
+    """ValueError where the lengths in the file's collections of strings do not add up: HDF5 2.0 loops for ever there.
+
+    HDF5 File Format Specification 3.0, section III.E, "Global Heap".
+    """
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = -1
+        while (start := content.find(b"GCOL\1\0\0\0", start + 1)) >= 0:
+            (size,) = struct.unpack_from("<Q", content, start + 8)
+            place, end = start + 16, start + size
+            while place + 16 <= min(end, len(content)):
+                index, length = struct.unpack_from("<H6xQ", content, place)
+                if index == 0:  # what is left, counted with its head
+                    length -= 16
+                place += 16 + -(-length // 8) * 8
+                if length < 0 or place > end:
+                    raise ValueError("its strings are damaged")
+
+
+def _name(group):
+    kind = group.attrs.get_id("name")
+    if kind.shape != () or h5py.check_string_dtype(kind.dtype) != ("utf-8", None):
+        raise ValueError(f"{group.name} has no name")
+    return group.attrs["name"]
+
+
 def _parts(layer, group, depth=0):
     stored = {}
     if "vars" in group:
@@ -55,11 +84,11 @@ def _parts(layer, group, depth=0):
     own = {}
     layer.save_own_variables(own)
     if stored.keys() != own.keys():
-        raise MisfitError(f"holds {len(stored)} arrays there and {len(own)} here")
+        raise MisfitError(f"holds another number of arrays there, {len(stored)}, than here, {len(own)}")
     result = [(layer, stored)] if own else []
     for key in group:
         inner = _inner(layer, key)
-        if isinstance(inner, keras.Layer) and depth < _DEPTH:
+        if isinstance(inner, keras.Layer):
             result += _parts(inner, _group(group, key), depth + 1)
         elif key not in ("vars", "seed_generator"):  # where a random layer stands in its numbers is no weight
             raise MisfitError(f"holds a part {key!r} there and none here")

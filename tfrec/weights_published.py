@@ -71,7 +71,7 @@ def _parts(source, target):
         raise MisfitError(f"is a {type(source).__name__} there")
     values = source.get_weights()
     if len(values) != len(target.weights):
-        raise MisfitError(f"holds {len(values)} arrays there and {len(target.weights)} here")
+        raise MisfitError(f"holds another number of arrays there, {len(values)}, than here, {len(target.weights)}")
     return [(target, {str(i): value for i, value in enumerate(values)})]
 
 

@@ -10,7 +10,9 @@ from pipelines.layers.image_normalise import ImageNormalise
 from pipelines.layers.image_resize import ImageResize
 from pipelines.layers.log_mel import LogMel
 from pipelines.layers.mfcc import MFCC
+from pipelines.layers.mix import Mix
 from pipelines.layers.noise_mix import NoiseMix
+from pipelines.layers.rand_augment import RandAugment
 from pipelines.layers.random_erase import RandomErase
 from pipelines.layers.spec_augment import SpecAugment
 from pipelines.layers.time_shift import TimeShift
@@ -26,7 +28,9 @@ LAYERS = {
     "image_resize": ImageResize,
     "log_mel": LogMel,
     "mfcc": MFCC,
+    "mix": Mix,
     "noise_mix": NoiseMix,
+    "rand_augment": RandAugment,
     "random_erase": RandomErase,
     "spec_augment": SpecAugment,
     "time_shift": TimeShift,

@@ -7,6 +7,7 @@ from keras import ops
 
 from pipelines.layers.base import RandomLayer
 from pipelines.layers.image_arguments import choice, float_images, image_shape, number, span
+from pipelines.layers.rectangles import inside
 
 FILLS = ("noise", "constant")
 
@@ -52,8 +53,8 @@ class RandomErase(RandomLayer):
         tall = ops.clip(ops.round(ops.sqrt(area * aspect)), 1.0, rows)
         wide = ops.clip(ops.round(area / tall), 1.0, columns)
         erase = ops.logical_and(
-            _inside(height, ops.floor(random[2] * (rows - tall + 1.0)), tall)[:, :, None, None],
-            _inside(width, ops.floor(random[3] * (columns - wide + 1.0)), wide)[:, None, :, None],
+            inside(height, ops.floor(random[2] * (rows - tall + 1.0)), tall)[:, :, None, None],
+            inside(width, ops.floor(random[3] * (columns - wide + 1.0)), wide)[:, None, :, None],
         )
         erase = ops.logical_and(erase, (random[4] < self.probability)[..., None, None])
         if self.fill == "noise":
@@ -74,9 +75,3 @@ class RandomErase(RandomLayer):
             "fill": self.fill,
             "fill_value": self.fill_value,
         }
-
-
-def _inside(size, start, length):
-    """(batch, size): which of `size` pixels lie in [start, start + length), both (batch, 1)."""
-    pixel = ops.arange(size, dtype="float32")[None]
-    return ops.logical_and(pixel >= start, pixel < start + length)

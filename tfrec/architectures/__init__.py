@@ -1,19 +1,72 @@
 """The registry of architectures: a name, the module that builds it, and the config that makes it what it is called.
 
 A module offers `Config`, `build(input_shape, num_classes, config)` and `TAKES`, the kinds of features it accepts:
-"image" (height, width, channels) or "sequence" (frames, bins).
+"image" (height, width, channels) or "sequence" (frames, bins); and, where `keras.applications` has the same network,
+`IMAGENET`: the registry's name -> (name there, the `frontend.normalise` that its weights were trained with).
+
+Names of layers carry what transfer learning needs. The output of the layer `embedding` is the features; what comes after
+it is the head, what comes before the backbone. A layer's block is its name up to the first underscore.
 """
 
 import dataclasses
 
+import keras
+from keras import layers
+
 from pipelines.errors import UserError, unknown
-from tfrec.architectures.image import cnn, mlp
+from tfrec.architectures.image import (
+    airbench,
+    alexnet,
+    cct,
+    cnn,
+    coatnet,
+    efficientnet,
+    googlenet,
+    inception_v3,
+    mlp,
+    mobilenet_v2,
+    mobilenet_v3,
+    resnet,
+    squeezenet,
+    vgg,
+    vit,
+)
 from tfrec.architectures.speech import lstm
 
 ARCHITECTURES = {
+    "airbench": (airbench, airbench.Config()),
+    "alexnet": (alexnet, alexnet.Config()),
+    "cct_7_3x1": (cct, cct.Config()),
     "cnn": (cnn, cnn.Config()),
+    "coatnet_0": (coatnet, coatnet.Config()),
+    "efficientnet_b0": (efficientnet, efficientnet.scaled("efficientnet_b0")),
+    "efficientnet_b1": (efficientnet, efficientnet.scaled("efficientnet_b1")),
+    "efficientnet_b2": (efficientnet, efficientnet.scaled("efficientnet_b2")),
+    "efficientnet_b3": (efficientnet, efficientnet.scaled("efficientnet_b3")),
+    "efficientnet_b4": (efficientnet, efficientnet.scaled("efficientnet_b4")),
+    "efficientnet_b5": (efficientnet, efficientnet.scaled("efficientnet_b5")),
+    "efficientnet_b6": (efficientnet, efficientnet.scaled("efficientnet_b6")),
+    "efficientnet_b7": (efficientnet, efficientnet.scaled("efficientnet_b7")),
+    "googlenet": (googlenet, googlenet.Config()),
+    "inception_v3": (inception_v3, inception_v3.Config()),
     "lstm": (lstm, lstm.Config()),
     "mlp": (mlp, mlp.Config()),
+    "mobilenet_v2": (mobilenet_v2, mobilenet_v2.Config()),
+    "mobilenet_v3_large": (mobilenet_v3, mobilenet_v3.Config()),
+    "mobilenet_v3_small": (mobilenet_v3, mobilenet_v3.SMALL),
+    "resnet101": (resnet, resnet.RESNET101),
+    "resnet152": (resnet, resnet.RESNET152),
+    "resnet18": (resnet, resnet.RESNET18),
+    "resnet34": (resnet, resnet.RESNET34),
+    "resnet50": (resnet, resnet.Config()),
+    "squeezenet": (squeezenet, squeezenet.Config()),
+    "squeezenet_1_0": (squeezenet, squeezenet.V1_0),
+    "squeezenet_1_1": (squeezenet, squeezenet.Config()),
+    "vgg16": (vgg, vgg.Config()),
+    "vgg19": (vgg, vgg.VGG19),
+    "vit_base": (vit, vit.Config(width=768)),
+    "vit_small": (vit, vit.Config(width=384)),
+    "vit_tiny": (vit, vit.Config()),
 }
 
 
@@ -40,3 +93,20 @@ def build(input_shape, num_classes, config, takes):
         return module.build(input_shape, num_classes, config)
     except ValueError as error:
         raise UserError(f"Cannot build model.name {config.name!r} as configured: {error}") from error
+
+
+def features(net):
+    """The network without its head: the same inputs -> features (batch, units), the means of a map over its places."""
+    x = net.get_layer("embedding").output
+    if len(x.shape) > 2:
+        x = layers.GlobalAveragePooling2D(name="features_mean")(x)
+    return keras.Model(net.input, x, name=f"{net.name}_features")
+
+
+def backbone(net):
+    """The backbone's layers by block, from the input on: {"stem": [layers], "stage1": ...}; only blocks with weights."""
+    below = keras.Model(net.input, net.get_layer("embedding").output)
+    blocks = {}
+    for layer in below.layers:
+        blocks.setdefault(layer.name.split("_")[0], []).append(layer)
+    return {name: members for name, members in blocks.items() if any(layer.weights for layer in members)}

@@ -1,5 +1,7 @@
 """Experiments on images."""
 
+import dataclasses
+
 from pipelines import datasets, frontends
 from tfrec import architectures
 from tfrec.config import Config
@@ -34,3 +36,71 @@ def mnist():
         task=classify.Config(),
         fit=FitConfig(epochs=8, batch_size=64, learning_rate=2e-3, weight_decay=1e-2, warmup_epochs=0.5),
     )
+
+
+def mnist_best():
+    """MNIST with a wider network, more epochs, an average of the weights and random erasing.
+
+    `python -m tfrec.fit mnist_best`: TO BE MEASURED
+    """
+    config = mnist()
+    return dataclasses.replace(
+        config,
+        frontend=dataclasses.replace(config.frontend, shear_degrees=8.0, erase_probability=0.2),
+        model=dataclasses.replace(config.model, width=32),
+        fit=dataclasses.replace(config.fit, epochs=14, batch_size=128, learning_rate=3e-3, average=0.99),
+    )
+
+
+def cifar10():
+    """The network of airbench (Jordan 2024, arXiv:2404.00498) on CIFAR-10's 60,000 pictures of 32 x 32 pixels.
+
+    `python -m tfrec.fit cifar10`: TO BE MEASURED
+    """
+    return Config(
+        data=datasets.tfds.Config(name="cifar10", validation_fraction=0.05),
+        frontend=frontends.ImageConfig(normalise="imagenet", horizontal_flip=True, shift_pixels=2, fill="reflect"),
+        model=architectures.airbench.Config(name="airbench"),
+        task=classify.Config(label_smoothing=0.2, test_flip=True),
+        fit=FitConfig(
+            epochs=10,
+            batch_size=512,
+            optimizer="sgd",
+            learning_rate=0.75,
+            momentum=0.85,
+            weight_decay=2e-4,
+            bias_rate=64,
+            schedule="linear",
+            warmup_epochs=2,
+            average=0.98,
+            monitor="accuracy",
+        ),
+    )
+
+
+def cifar10_first_five():
+    """A small ResNet on five classes of CIFAR-10: what `cifar10_other_five` starts from."""
+    return Config(
+        data=datasets.tfds.Config(name="cifar10", classes=FIRST_FIVE, validation_fraction=0.1),
+        frontend=frontends.ImageConfig(normalise="imagenet", horizontal_flip=True, shift_pixels=3, fill="reflect"),
+        model=dataclasses.replace(architectures.default_config("resnet18"), width_multiplier=0.25),
+        task=classify.Config(label_smoothing=0.1),
+        fit=FitConfig(epochs=10, batch_size=128, learning_rate=4e-3, weight_decay=5e-2, warmup_epochs=1),
+    )
+
+
+def cifar10_other_five():
+    """The same network on the other five classes of CIFAR-10, with 50 images of each to train on.
+
+    `python -m tfrec.study transfer` compares where it starts from and what is frozen: see there for the scores.
+    """
+    config = cifar10_first_five()
+    return dataclasses.replace(
+        config,
+        data=datasets.tfds.Config(name="cifar10", classes=OTHER_FIVE, validation_fraction=0.1, examples_per_class=50),
+        fit=FitConfig(epochs=60, batch_size=32, learning_rate=2e-3, weight_decay=5e-2, warmup_epochs=5),
+    )
+
+
+FIRST_FIVE = ("airplane", "automobile", "bird", "cat", "deer")
+OTHER_FIVE = ("dog", "frog", "horse", "ship", "truck")

@@ -20,7 +20,7 @@ def learning_curves(history, path):
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
         axis.legend()
-    _save(figure, path)
+    save(figure, path)
 
 
 def confusion(matrix, class_names, path):
@@ -41,9 +41,10 @@ def confusion(matrix, class_names, path):
         for row, column in zip(*np.nonzero(matrix), strict=True):
             colour = "white" if share[row, column] > 0.5 else "black"
             axis.text(column, row, matrix[row, column], ha="center", va="center", color=colour, fontsize=8)
-    _save(figure, path)
+    save(figure, path)
 
 
-def _save(figure, path):
+def save(figure, path):
+    """Writes a figure as PNG and forgets it."""
     figure.savefig(path, dpi=120)
     plt.close(figure)

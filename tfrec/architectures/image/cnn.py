@@ -35,7 +35,7 @@ def build(input_shape, num_classes, config):
     features = keras.Input(input_shape, name="features")
     if len(input_shape) == 3:
         x = _blocks(features, None, config)
-        x = layers.GlobalAveragePooling2D(name="pool")(x)
+        x = layers.GlobalAveragePooling2D(name="embedding")(x)
         inputs = features
     else:
         frames = keras.Input((), dtype="int32", name="frames")
@@ -46,7 +46,7 @@ def build(input_shape, num_classes, config):
         x, mask = _blocks(x, mask, config)
         # Time is averaged away; which frequency a channel fired at is kept.
         x = layers.Reshape((-1, x.shape[2] * x.shape[3]), name="bands")(x)
-        x = MaskedMean(name="pool")(x, mask)
+        x = MaskedMean(name="embedding")(x, mask)
     x = layers.Dropout(config.dropout, name="dropout")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return keras.Model(inputs, logits, name="cnn")

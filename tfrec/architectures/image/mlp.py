@@ -31,5 +31,6 @@ def build(input_shape, num_classes, config):
     for i in range(config.depth):
         x = layers.Dense(config.width, activation="relu", name=f"hidden{i}")(x)
         x = layers.Dropout(config.dropout, name=f"dropout{i}")(x)
+    x = layers.Identity(name="embedding")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return keras.Model(features, logits, name="mlp")

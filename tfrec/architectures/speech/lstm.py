@@ -35,5 +35,6 @@ def build(input_shape, num_classes, config):
         last = i == config.depth - 1
         x = layers.LSTM(config.units, return_sequences=not last, name=f"lstm{i}")(x, mask=mask)
         x = layers.Dropout(config.dropout, name=f"dropout{i}")(x)
+    x = layers.Identity(name="embedding")(x)
     logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return keras.Model({"features": features, "frames": frames}, logits, name="lstm")

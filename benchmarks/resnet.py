@@ -1,0 +1,87 @@
+"""A training step of ResNet-50 beside Keras's and PyTorch's, images per second: `python -m benchmarks.resnet`.
+
+All have the large stem, 1000 classes, float32, two threads, and SGD with momentum, and take turns in one process.
+
+TABLE
+"""
+
+import dataclasses
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.timing import medians
+from tfrec import architectures, cli, flags
+
+CLASSES, THREADS = 1000, 2
+OURS = "tfrec, resnet50"
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Train ResNet-50 on one batch of random images, by this project, Keras and PyTorch, in turn."""
+
+    size: int = 32  # pixels of a side
+    batch_size: int = 128  # images of a step
+    repetitions: int = 15  # steps of each that count
+
+
+def ours(shape):
+    """The registry's network."""
+    config = dataclasses.replace(architectures.default_config("resnet50"), stem="large")
+    return architectures.build(shape, CLASSES, config, "image")
+
+
+def keras_step(net, images, labels):
+    """A function that takes one step of SGD with momentum -> the loss."""
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    net.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss)
+    return lambda: net.train_on_batch(images, labels)
+
+
+def steps(images, labels):
+    """Name -> a function that takes one training step; PyTorch's only where torch is installed."""
+    shape = images.shape[1:]
+    theirs = keras.applications.ResNet50(weights=None, input_shape=shape, classes=CLASSES, classifier_activation=None)
+    result = {
+        OURS: keras_step(ours(shape), images, labels),
+        "keras.applications.ResNet50": keras_step(theirs, images, labels),
+    }
+    try:
+        from benchmarks import torch_resnet
+    except ImportError:
+        return result
+    for name, channels_last in (("PyTorch", False), ("PyTorch, channels_last", True)):
+        result[name] = torch_resnet.step(images, labels, CLASSES, channels_last, THREADS)
+    return result
+
+
+def main(argv):
+    """Measures and prints the table."""
+    arguments = flags.parse(Arguments, argv, prog="python -m benchmarks.resnet")
+    draw = np.random.default_rng(0)
+    images = draw.normal(size=(arguments.batch_size, arguments.size, arguments.size, 3)).astype("float32")
+    labels = draw.integers(0, CLASSES, arguments.batch_size)
+    seconds = medians(steps(images, labels), arguments.repetitions, warm_ups=2)
+    table = Table(
+        "training step",
+        "images per s",
+        "ours / this",
+        title=f"{arguments.size} px, batch {arguments.batch_size}, {THREADS} threads, TensorFlow {tf.__version__}",
+    )
+    for name, median in seconds.items():
+        table.add_row(name, f"{arguments.batch_size / median:,.1f}", f"{median / seconds[OURS]:.2f}")
+    Console().print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    tf.config.threading.set_intra_op_parallelism_threads(THREADS)
+    tf.config.threading.set_inter_op_parallelism_threads(THREADS)
+    cli.run(main)

@@ -1,0 +1,110 @@
+"""Builds models once before any is trained: so that what does not go together shows, and to say what each costs.
+
+In a process of its own, whose memory the trainings then have for themselves: Keras keeps hold of networks that nobody
+needs any more.
+"""
+
+import dataclasses
+import gc
+import json
+import pathlib
+import sys
+import tempfile
+
+import keras
+
+from pipelines import datasets, frontends
+from pipelines.errors import UserError
+from tfrec import architectures, candidates, flags, freezing, weights
+from tfrec.metrics import cost
+from tfrec.processes import Process
+from tfrec.recogniser import Recogniser
+
+BUILD = "import sys; from tfrec import building; building.build_all(*sys.argv[1:])"
+CLIP_SECONDS = 1  # length of the clip that costs are told for
+
+
+def costs(configs, tell):
+    """{label: configuration as JSON} -> {label: {"parameters", "multiply_adds", "latency_ms", ...}}.
+
+    A model that ends the process, such as by taking all memory, gets {"error": why}. Calls `tell(label, cost)` for
+    each. UserError for a mistake in any of them.
+    """
+    found, waiting = {}, dict(configs)
+    while waiting:
+        with tempfile.TemporaryDirectory() as folder:
+            reason = _run(waiting, pathlib.Path(folder), found, tell)
+        waiting = {label: config for label, config in waiting.items() if label not in found}
+        if waiting:  # at the first of which it ended
+            found[next(iter(waiting))] = {"error": f"It could not be built: {reason}"}
+            waiting.pop(next(iter(waiting)))
+    candidates.require_none({label: cost["mistake"] for label, cost in found.items() if "mistake" in cost}, len(found))
+    return found
+
+
+def _run(configs, folder, found, tell):
+    """Builds in one process until it ends, adding to `found`; returns why it ended."""
+    results = folder / "results"
+    results.touch()
+    (folder / "configs").write_text(json.dumps(configs), encoding="utf-8")
+    command = [sys.executable, "-c", BUILD, str(folder / "configs"), str(results)]
+    with Process(command, folder / "log", folder / "record") as process:
+        ended = False
+        while not ended:
+            ended = process.wait(0.2)
+            for line in results.read_text(encoding="utf-8").split("\n")[:-1]:
+                cost = json.loads(line)
+                if (label := cost.pop("label")) not in found:
+                    found[label] = cost
+                    tell(label, cost)
+        return process.failure()
+
+
+def build_all(source, results):
+    """Builds every configuration in the JSON file `source`, {label: config}, and writes a line for each to `results`.
+
+    {"label", "parameters", "multiply_adds", ...}, or {"label", "mistake"} for a user's mistake.
+    """
+    corpora = {}
+    for label, stored in json.loads(pathlib.Path(source).read_text(encoding="utf-8")).items():
+        try:
+            line = examine(flags.from_json(stored), corpora)
+        except UserError as error:
+            line = {"mistake": str(error)}
+        with open(results, "a", encoding="utf-8") as file:
+            file.write(json.dumps({"label": label, **line}) + "\n")
+        keras.backend.clear_session()
+        gc.collect()
+
+
+def examine(config, corpora):
+    """Builds what a Config describes, as `tfrec.fit` would, and returns what it costs.
+
+    `corpora` keeps what has been loaded. Raises UserError for what does not go together.
+    """
+    source = weights.find(config)
+    rate = getattr(config.frontend, "sample_rate_hz", None)
+    key = (config.data, rate)
+    if key not in corpora:
+        corpora[key] = datasets.load(config.data, rate)
+    corpus = corpora[key]
+    resolved = frontends.resolve(config.frontend, corpus, source and source.normalise)
+    config = dataclasses.replace(config, frontend=resolved)
+    recogniser = Recogniser(config, corpus.class_names)
+    if "accuracy" not in recogniser.task.monitor:
+        raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: take classify.")
+    freezing.stages(config.fit, architectures.backbone(recogniser.net))
+    shape = recogniser.frontend.feature_shape
+    frames = None if shape[0] else round(1000 * CLIP_SECONDS / config.frontend.hop_ms)
+    try:
+        products = cost.multiply_adds(recogniser.classifier, frames)
+    except ValueError:  # such as CuDNN's recurrent kernels
+        products = None
+    return {
+        "parameters": cost.parameters(recogniser.net),
+        "multiply_adds": products,
+        "latency_ms": cost.latency_ms(recogniser.classifier, frames),
+        "features": [size or frames for size in shape],
+        "classes": len(corpus.class_names),
+        "examples": {name: split.size for name, split in corpus.splits.items()},
+    }

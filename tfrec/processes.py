@@ -1,0 +1,78 @@
+"""A command in a process of its own: its output in a file, its memory measured, its end that of who waits for it."""
+
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+
+SHEPHERD = pathlib.Path(__file__).with_name("shepherd.py")
+
+
+class Process:
+    """`command` runs; what it prints is added to the file `log`, what it took to the file `record`.
+
+    A context: the command is stopped where its block is left before the command has ended.
+    """
+
+    def __init__(self, command, log, record):
+        self.log, self.record = pathlib.Path(log), pathlib.Path(record)
+        self._before = (self.log.stat().st_size if self.log.is_file() else 0, len(read_records(self.record)))
+        with self.log.open("ab") as output:
+            self._process = subprocess.Popen(
+                [sys.executable, "-IS", SHEPHERD, self.record, *command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C comes through `stop` and not twice
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def wait(self, seconds):
+        """Whether the command has ended, after waiting for it at most so long."""
+        try:
+            self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def stop(self):
+        """Interrupts the command as Ctrl-C does, and ends it where it does not end."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait()
+
+    def failure(self):
+        """Why the command that has ended failed, as a sentence; None if it did not."""
+        printed, records = self._before
+        ended = read_records(self.record)[records:]
+        status = ended[0]["status"] if ended else -signal.SIGKILL  # with its shepherd
+        if status == 0:
+            return None
+        if status == -signal.SIGKILL:
+            return "Killed from outside, as the system does when memory runs out."
+        if status < 0:
+            return f"Ended by the signal {signal.Signals(-status).name}."
+        return _last_words(self.log, printed) or f"Ended with status {status}."
+
+
+def read_records(record):
+    """What each start of a command took, the oldest first: {"status", "peak_bytes", "seconds"}."""
+    if not os.path.isfile(record):
+        return []
+    return [json.loads(line) for line in pathlib.Path(record).read_text(encoding="utf-8").splitlines()]
+
+
+def _last_words(log, start):
+    """The error with which a command ended: ours behind "error: ", or the last line of a traceback."""
+    with log.open("rb") as file:
+        file.seek(start)
+        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines() if line.strip()]
+    told = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return (told or lines or [""])[-1]

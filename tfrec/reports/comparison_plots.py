@@ -1,0 +1,192 @@
+"""What a comparison shows: accuracies as bars, time against accuracy, learning curves; each as PNG.
+
+All take the rows of `comparison.rows`; a model has the same colour and marker in every picture.
+"""
+
+import itertools
+
+import numpy as np
+from matplotlib import pyplot as plt
+from matplotlib import ticker
+
+from tfrec.reports import plots
+
+COLOURS = [*plt.get_cmap("tab10").colors, *plt.get_cmap("Dark2").colors]
+MARKERS = "osD^v<>PXph*"
+INCH = 72  # points
+
+
+def accuracies(rows, path):
+    """Test accuracy of each model as a bar with its 95 % interval, the best on top."""
+    rows = sorted(rows, key=lambda row: row["test_accuracy"])
+    figure, axis = plt.subplots(figsize=(9, 1.4 + 0.5 * len(rows)), layout="constrained")
+    values = 100 * np.array([row["test_accuracy"] for row in rows])
+    bounds = 100 * np.array([row["test_interval"] for row in rows])
+    colours = [row["style"][0] for row in rows]
+    axis.barh(range(len(rows)), values, color=colours, height=0.65, alpha=0.85)
+    axis.errorbar(values, range(len(rows)), xerr=_sides(values, bounds), fmt="none", ecolor="black", capsize=4)
+    for i, (value, (low, high)) in enumerate(zip(values, bounds, strict=True)):
+        axis.annotate(
+            f"{value:.2f}  ({low:.2f} to {high:.2f})",
+            (high, i),
+            xytext=(8, 0),
+            textcoords="offset points",
+            va="center",
+            fontsize=9,
+        )
+    axis.set_yticks(range(len(rows)), [row["title"] for row in rows])
+    # From 0, since a bar is read by its length; the room on the right is for the figures.
+    axis.set(xlim=(0, 138), xlabel="test accuracy, %, with 95 % interval", ylim=(-0.6, len(rows) - 0.4))
+    axis.set_xticks(range(0, 101, 10))
+    axis.grid(axis="x", alpha=0.3)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    plots.save(figure, path)
+
+
+def times(rows, path):
+    """Test accuracy against training time: until the curve is nearly flat, and of one epoch.
+
+    How long all was trained would tell little, since that is the budget. The area of a marker is the number of weights.
+    """
+    figure, axes = plt.subplots(1, 2, figsize=(13, 5.6), layout="constrained", sharey=True)
+    keys = ("settled_minutes", "epoch_seconds")
+    largest = max(row["parameters"] for row in rows)
+    for axis, key in zip(axes, keys, strict=True):
+        for row in rows:
+            value, bounds = 100 * row["test_accuracy"], 100 * np.array([row["test_interval"]])
+            colour, marker = row["style"]
+            axis.errorbar(row[key], value, yerr=_sides([value], bounds), fmt="none", ecolor=colour, alpha=0.6, zorder=1)
+            size = _area(row["parameters"], largest)
+            axis.scatter(row[key], value, s=size, color=colour, marker=marker, alpha=0.8, zorder=2)
+        axis.grid(alpha=0.3)
+        axis.margins(x=0.2, y=0.15)
+    axes[0].set(ylabel="test accuracy, %, with 95 % interval")
+    axes[0].set(xlabel="minutes of training until within one point of the best validation accuracy")
+    axes[1].set(xlabel="seconds for one epoch")
+    _spread(axes[1], [row["epoch_seconds"] for row in rows])
+    sizes = [largest * part for part in (1, 0.3, 0.1)]
+    handles = [plt.scatter([], [], s=_area(size, largest), color="grey", alpha=0.8) for size in sizes]
+    figure.legend(
+        handles, [short(size) for size in sizes], title="parameters", loc="outside right upper", labelspacing=1
+    )
+    figure.canvas.draw()  # fixes the axes, on whose pixels the labels are placed
+    for axis, key in zip(axes, keys, strict=True):
+        _label(axis, rows, key, largest)
+    plots.save(figure, path)
+
+
+def curves(rows, path):
+    """Loss in training and accuracy on the validation split, over minutes and over epochs."""
+    figure, axes = plt.subplots(2, 2, figsize=(13, 8), layout="constrained", sharex="col", sharey="row")
+    for row in rows:
+        history, (colour, marker) = row["history"], row["style"]
+        across = ([epoch["minutes"] for epoch in history], [epoch["epoch"] for epoch in history])
+        every = max(1, len(history) // 8)
+        options = {"color": colour, "marker": marker, "markevery": every, "markersize": 5, "linewidth": 1.5}
+        for column, x in enumerate(across):
+            accuracy = [100 * epoch["val_accuracy"] for epoch in history]
+            axes[0, column].plot(x, accuracy, label=row["title"], **options)
+            axes[1, column].plot(x, [epoch["loss"] for epoch in history], **options)
+    axes[0, 0].set(ylabel="validation accuracy, %")
+    axes[1, 0].set(ylabel="training loss", xlabel="minutes of training")
+    axes[1, 1].set(xlabel="epochs")
+    _spread(axes[1, 1], [len(row["history"]) for row in rows])
+    for axis in axes.flat:
+        axis.grid(alpha=0.3)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=9)
+    plots.save(figure, path)
+
+
+def styles(count):
+    """A colour and a marker for each of `count` models."""
+    return list(itertools.islice(zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False), count))
+
+
+def short(number):
+    """A large number in three digits.
+
+    >>> [short(number) for number in (950, 61_706, 1_248_424, 15_470_264_320, 999_600)]
+    ['950', '61.7 k', '1.25 M', '15.5 G', '1.00 M']
+    """
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= 0.9995 * size:
+            digits = 3 - len(str(int(number / size + 1e-9)))
+            return f"{number / size:.{max(digits, 0)}f} {unit}"
+    return f"{number:.0f}"
+
+
+def _sides(values, bounds):
+    values = np.asarray(values)
+    return np.maximum([values - bounds[:, 0], bounds[:, 1] - values], 0)
+
+
+def _area(parameters, largest):
+    return 30 + 370 * parameters / largest  # square points
+
+
+def _spread(axis, values):
+    """Makes an axis logarithmic where small values would stand at its edge; 1, 2, 5 along it, not powers of ten."""
+    if max(values) < 10 * min(values):
+        return
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.xaxis.set_minor_formatter(ticker.NullFormatter())
+
+
+def _label(axis, rows, key, largest):
+    """Writes each model's name beside its marker, where nothing else is, with a line where that is far."""
+    scale = axis.figure.dpi / INCH
+    renderer, inside = axis.figure.canvas.get_renderer(), axis.get_window_extent()
+    taken = [_marker(axis, row, key, largest) for row in rows]
+    for row in rows:
+        low, high = ((row[key], 100 * bound) for bound in row["test_interval"])
+        taken.append((*(axis.transData.transform(low) - scale), *(axis.transData.transform(high) + scale)))
+    for row, marker in zip(rows, taken[: len(rows)], strict=True):
+        text = axis.text(0, 0, row["label"], fontsize=9)
+        size = np.array(text.get_window_extent(renderer).size)
+        text.remove()
+        distance, middle = _free_place(np.array(marker), size / 2 + scale, taken, inside, scale)
+        taken.append((*(middle - size / 2), *(middle + size / 2)))
+        colour = _dark(row["style"][0])
+        axis.annotate(
+            row["label"],
+            (row[key], 100 * row["test_accuracy"]),
+            xytext=axis.transData.inverted().transform(middle),  # in pixels it would move with the picture's resolution
+            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7} if distance > 10 * scale else None,
+            ha="center",
+            va="center",
+            fontsize=9,
+            color=colour,
+        ).set_in_layout(False)
+
+
+def _marker(axis, row, key, largest):
+    centre = axis.transData.transform((row[key], 100 * row["test_accuracy"]))
+    radius = axis.figure.dpi / INCH * np.sqrt(_area(row["parameters"], largest)) / 2
+    return (*(centre - radius), *(centre + radius))
+
+
+def _free_place(marker, half, taken, inside, scale):
+    """(distance, middle) of the nearest free place for a box of that half size around a marker, in pixels."""
+    centre, radius = (marker[:2] + marker[2:]) / 2, (marker[2] - marker[0]) / 2
+    for distance, angle in itertools.product(np.arange(3, 240, 6) * scale, np.arange(0, 2 * np.pi, np.pi / 8)):
+        towards = np.array([np.cos(angle), np.sin(angle)])
+        middle = centre + (radius + distance) * towards + towards * half
+        box = (*(middle - half), *(middle + half))
+        if _within(box, inside) and not any(_overlap(box, other) for other in taken):
+            break
+    return distance, middle
+
+
+def _dark(colour):
+    return tuple(0.65 * part for part in colour)
+
+
+def _within(box, extent):
+    return box[0] >= extent.x0 and box[1] >= extent.y0 and box[2] <= extent.x1 and box[3] <= extent.y1
+
+
+def _overlap(one, other):
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
