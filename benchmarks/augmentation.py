@@ -51,7 +51,6 @@ def candidates():
         keras.layers.RandomTranslation(0.1, 0.1),
     ]
     jitter = keras.layers.RandomColorJitter((0, 255), 0.2, 0.2, 0.2, 0.1)
-
     theirs, ours = keras.layers.RandAugment(), RandAugment()
 
     def in_turn(*layers):

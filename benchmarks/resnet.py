@@ -32,10 +32,11 @@ class Arguments:
     repetitions: int = 15  # steps of each that count
 
 
-def ours(shape):
-    """The registry's network."""
+def networks(shape):
+    """Name -> Keras model."""
     config = dataclasses.replace(architectures.default_config("resnet50"), stem="large")
-    return architectures.build(shape, CLASSES, config, "image")
+    theirs = keras.applications.ResNet50(weights=None, input_shape=shape, classes=CLASSES, classifier_activation=None)
+    return {OURS: architectures.build(shape, CLASSES, config, "image"), "keras.applications.ResNet50": theirs}
 
 
 def keras_step(net, images, labels):
@@ -47,12 +48,7 @@ def keras_step(net, images, labels):
 
 def steps(images, labels):
     """Name -> a function that takes one training step; PyTorch's only where torch is installed."""
-    shape = images.shape[1:]
-    theirs = keras.applications.ResNet50(weights=None, input_shape=shape, classes=CLASSES, classifier_activation=None)
-    result = {
-        OURS: keras_step(ours(shape), images, labels),
-        "keras.applications.ResNet50": keras_step(theirs, images, labels),
-    }
+    result = {name: keras_step(net, images, labels) for name, net in networks(images.shape[1:]).items()}
     try:
         from benchmarks import torch_resnet
     except ImportError:

@@ -7,6 +7,8 @@ Keras's does; torchvision's strides in the second, which is more work. Its convo
 import torch
 from torch import nn
 
+DEPTHS = (3, 4, 6, 3)  # blocks of each stage
+
 
 class Bottleneck(nn.Module):
     """1x1, 3x3 and 1x1 convolutions beside a shortcut, which is projected where the shape changes."""
@@ -41,7 +43,7 @@ class ResNet50(nn.Module):
         self.conv, self.norm = nn.Conv2d(3, 64, 7, 2, padding=3, bias=False), nn.BatchNorm2d(64)
         self.relu, self.pool = nn.ReLU(inplace=True), nn.MaxPool2d(3, 2, padding=1)
         self.stages, channels = nn.ModuleList(), 64
-        for stage, depth in enumerate((3, 4, 6, 3)):
+        for stage, depth in enumerate(DEPTHS):
             blocks = []
             for i in range(depth):
                 blocks.append(Bottleneck(channels, 64 * 2**stage, 2 if stage > 0 and i == 0 else 1))

@@ -2,11 +2,12 @@
 
 import importlib.util
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import augmentation, features, fit, timing
+from benchmarks import augmentation, features, fit, resnet, timing
 from benchmarks import input as benchmark
 
 TORCH = importlib.util.find_spec("torch")
@@ -84,3 +85,54 @@ def test_fit(capsys):
     assert fit.main(["--steps", "3", "--epochs", "2", "--repetitions", "1"]) == 0
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("tfrec.training.train", fit.BARE, "model.fit, arrays"))
+
+
+def small_networks(shape, networks=resnet.networks):
+    """Networks of the same names, which take a step in no time; the real ones are built, too."""
+    return {
+        name: keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10)])
+        for name in networks(shape)
+    }
+
+
+def test_resnet(monkeypatch, capsys):
+    monkeypatch.setattr(resnet, "networks", small_networks)
+    monkeypatch.setattr(resnet, "CLASSES", 10)
+    if TORCH:
+        from benchmarks import torch_resnet
+
+        monkeypatch.setattr(torch_resnet, "DEPTHS", (1, 1))
+    assert resnet.main(["--batch_size", "2", "--repetitions", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in (resnet.OURS, "keras.applications.ResNet50"))
+    assert ("PyTorch, channels_last" in printed) == (TORCH is not None)
+
+
+@pytest.mark.skipif(TORCH is None, reason="needs torch, of the extra `benchmark`")
+def test_peer_of_resnet_is_the_same_network():
+    import torch
+
+    from benchmarks import torch_resnet
+
+    net, peer = resnet.networks((45, 32, 3))[resnet.OURS], torch_resnet.ResNet50(resnet.CLASSES).eval()
+    draw = np.random.default_rng(0)
+    modules = {name: module for name, module in peer.named_modules() if isinstance(module, torch.nn.Conv2d)}
+    assert len(modules) == sum(len(layer.kernel.shape) == 4 for layer in net.layers if hasattr(layer, "kernel"))
+    for name, conv in modules.items():
+        *place, last = name.split(".")  # stages.STAGE.BLOCK.convNUMBER, or conv
+        ours = f"stage{int(place[1]) + 1}_{place[2]}_{last[4:]}" if place else "stem"
+        kernel = net.get_layer(f"{ours}_conv").kernel
+        conv.weight.data = torch.from_numpy(np.transpose(kernel, (3, 2, 0, 1)).copy())
+        statistics = [draw.uniform(0.5, 1.5, kernel.shape[-1]).astype("float32") for _ in range(4)]
+        net.get_layer(f"{ours}_norm").set_weights(statistics)
+        norm = peer.get_submodule(name.replace("conv", "norm"))
+        for target, value in zip(
+            (norm.weight, norm.bias, norm.running_mean, norm.running_var), statistics, strict=True
+        ):
+            target.data = torch.from_numpy(value)
+    kernel, bias = net.get_layer("logits").get_weights()
+    peer.logits.weight.data, peer.logits.bias.data = torch.from_numpy(kernel.T.copy()), torch.from_numpy(bias)
+    images = draw.normal(size=(4, 45, 32, 3)).astype("float32")
+    with torch.no_grad():
+        expected = peer(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy()
+    np.testing.assert_allclose(net(images), expected, rtol=0, atol=1e-3 * expected.std(axis=0).mean())

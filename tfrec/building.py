@@ -106,5 +106,5 @@ def examine(config, corpora):
         "latency_ms": cost.latency_ms(recogniser.classifier, frames),
         "features": [size or frames for size in shape],
         "classes": len(corpus.class_names),
-        "examples": {name: split.size for name, split in corpus.splits.items()},
+        "examples": {name: corpus.splits[name].size for name in ("train", "validation", "test")},
     }

@@ -132,8 +132,8 @@ class Comparison:
         minutes = self.record["budget_minutes"]
         done = len(self.chosen) - len(waiting)
         console.print(
-            f"{len(self.chosen)} models, {done} of them trained; {minutes:g} minutes for each of the others,"
-            f" {minutes * len(waiting):.4g} in all, and their start and evaluation; report {self.folder.path}."
+            f"{done} of {len(self.chosen)} models are trained; {minutes:g} min for each of the others,"
+            f" {minutes * len(waiting):.4g} min in all, and their start and evaluation; report {self.folder.path}."
         )
         console.print(f"After an interruption: {self.again}")
 
@@ -181,7 +181,7 @@ class _Progress:
             stored = run.read_json("state/state.json")
             history, spent, since = stored["history"], stored["seconds"], max(started, state.stat().st_mtime)
         spent = min((spent + time.time() - since) / 60, self.minutes)
-        known = f"epoch {len(history) + 1}"
+        known = f"epoch {len(history) + 1}" if spent < self.minutes else "being measured"
         if history:
             known += f", validation accuracy {max(epoch['val_accuracy'] for epoch in history):.2%} at best"
         left = self.minutes - spent + self.minutes * self.later

@@ -5,7 +5,6 @@ import tensorflow as tf
 from keras import ops
 
 from pipelines import frontends
-from tfrec import architectures
 
 
 def training_model(recogniser, split):
@@ -24,9 +23,7 @@ def training_model(recogniser, split):
         mixed, weight = mixing(features)
         model = TrainingModel(inputs, {"logits": recogniser.net(mixed), "weight": weight}, name="recogniser")
     if config.fit.average:
-        net = architectures.build(
-            recogniser.frontend.feature_shape, recogniser.task.outputs, config.model, recogniser.frontend.takes
-        )
+        net = keras.models.clone_model(recogniser.net)
         model.keep_average(net, keras.Model(inputs, net(features)), recogniser.net, config.fit.average)
     model.net = recogniser.net
     return model, frontend

@@ -49,14 +49,14 @@ class Mix(RandomLayer):
         batch, height, width, _ = ops.shape(x)
         if not training:
             return x, ops.ones((batch,), "float32")
-        random = keras.random.uniform((6, batch), seed=self.seed_generator)
+        random = keras.random.uniform((5, batch), seed=self.seed_generator)
         mixed, cut = random[0] < self.probability, random[1] < self._cutmix_share
         # Both ways at once for every example, each without effect where the other is drawn: one pass over the features.
         blend = _look_up(self._mixup_table, random[2])
         blend = ops.where(ops.logical_and(mixed, ops.logical_not(cut)), blend, 1.0)
-        side = ops.sqrt(1.0 - _look_up(self._cutmix_table, random[3]))
+        side = ops.sqrt(1.0 - _look_up(self._cutmix_table, random[2]))
         side = ops.where(ops.logical_and(mixed, cut), side, 0.0)
-        rows, columns = _stretch(height, side, random[4]), _stretch(width, side, random[5])
+        rows, columns = _stretch(height, side, random[3]), _stretch(width, side, random[4])
         own = (blend[:, None, None] * (1.0 - rows[:, :, None] * columns[:, None, :]))[..., None]
         weight = blend * (1.0 - ops.mean(rows, axis=1) * ops.mean(columns, axis=1))
         return x * own + ops.roll(x, 1, axis=0) * (1.0 - own), weight

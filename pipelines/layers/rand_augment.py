@@ -47,7 +47,7 @@ class RandAugment(RandomLayer):
     fill, fill_value: what lies outside the image, see `sample_affine`.
 
     The paper applies the operations in the order drawn. Here their order is always the same, so that the cost does not
-    grow with their number: equalize, or else autocontrast; contrast and brightness; posterize; solarize (up to here one
+    grow with their number: equalize, or else autocontrast; brightness; contrast; posterize; solarize (up to here one
     table of 256 whole values per image and channel); color; sharpness; last all geometry, in the order drawn, about the
     centre, as one affine map with one bilinear interpolation. Drawn twice, factors multiply, and equalize,
     autocontrast, posterize and solarize act once. Nothing is clipped or rounded between color and sharpness.
@@ -120,10 +120,11 @@ def _map_values(planes, chosen, factors, strength):
 def _tables(counts, chosen, factors, strength):
     """Counts of values (channels, batch, 256) -> to what each value is mapped, in the same shape."""
     table = ops.where(chosen["equalize"] > 0, _equalize(counts), _autocontrast(counts, chosen["autocontrast"]))
+    table = ops.clip(table * factors["brightness"], 0.0, LEVELS - 1.0)
     luma = np.float32(LUMA if counts.shape[0] == 3 else [1.0])[:, None, None]
     mean = ops.sum(table * counts * luma, axis=(0, 2)) / ops.sum(counts[0], axis=-1)
-    contrast, brightness = factors["contrast"], factors["brightness"]
-    table = table * (brightness * contrast) + brightness * (1.0 - contrast) * mean[:, None]
+    contrast = factors["contrast"]
+    table = table * contrast + (1.0 - contrast) * mean[:, None]
     multiple = 2.0 ** (round(4 * strength) * chosen["posterize"])
     table = ops.floor((ops.clip(table, 0.0, LEVELS - 1.0) + 0.5) / multiple) * multiple
     threshold = LEVELS * (1.0 - strength * chosen["solarize"])

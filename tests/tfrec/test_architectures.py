@@ -67,12 +67,21 @@ ONLY_LARGER = {
     "vit_base",
     "vit_small",
 }
+# A step of these takes Keras ten seconds to trace and XLA a minute to compile, however narrow they are.
+DEEP = {"coatnet_0", "efficientnet_b0", "googlenet", "inception_v3", "mobilenet_v2", "mobilenet_v3_large", "resnet50"}
+
+
+def cases(slow):
+    """Every architecture with each kind of features it takes; those named in `slow` are marked so."""
+    return [
+        pytest.param(name, kind, marks=[pytest.mark.slow] * (name in slow))
+        for name, (module, _) in ARCHITECTURES.items()
+        for kind in module.TAKES
+    ]
+
+
+CASES = cases(ONLY_LARGER)
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in ONLY_LARGER)) for name in ARCHITECTURES]
-CASES = [
-    pytest.param(name, kind, marks=[pytest.mark.slow] * (name in ONLY_LARGER))
-    for name, (module, _) in ARCHITECTURES.items()
-    for kind in module.TAKES
-]
 SEQUENCES = [name for name, (module, _) in ARCHITECTURES.items() if "sequence" in module.TAKES]
 IMAGES = [name for name, (module, _) in ARCHITECTURES.items() if issubclass(module.Config, ImageModelConfig)]
 
@@ -155,7 +164,7 @@ def test_saves_and_loads(name, kind, tmp_path):
     np.testing.assert_allclose(loaded(batch(kind)), net(batch(kind)), atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "kind"), CASES)
+@pytest.mark.parametrize(("name", "kind"), cases(ONLY_LARGER | DEEP))
 def test_learns_eight_examples_by_heart(name, kind):
     hindrance = {"dropout": 0.0} if hasattr(light(name), "dropout") else {}
     net = build(name, kind, **hindrance)
@@ -170,9 +179,17 @@ def test_learns_eight_examples_by_heart(name, kind):
     np.testing.assert_array_equal(answers, labels)
 
 
-@pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_trains_in_mixed_precision(name, kind, jit_compile):
+def test_trains_in_mixed_precision(name, kind):
+    train_in_mixed_precision(name, kind, jit_compile=False)
+
+
+@pytest.mark.parametrize(("name", "kind"), cases(ONLY_LARGER | DEEP))
+def test_trains_in_mixed_precision_under_xla(name, kind):
+    train_in_mixed_precision(name, kind, jit_compile=True)
+
+
+def train_in_mixed_precision(name, kind, jit_compile):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         net = stirred(build(name, kind))

@@ -88,7 +88,7 @@ def test_interrupted_and_resumed(tmp_path, end):
     finally:
         process.kill()
     assert process.returncode == (130 if end == signal.SIGINT else -9)
-    assert "cnn failed: The loss was no finite number any more" in out
+    assert "cnn failed: " in out
     time.sleep(1)
     epochs, finished = len(Run(report / "runs" / "cnn-2").read_history()), files(report / "runs" / "mlp")
     process = start(tmp_path, "--report", "mine", "--resume")

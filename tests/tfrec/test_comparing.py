@@ -24,7 +24,7 @@ if run.name == "cnn-3":
 (run / "state").mkdir(parents=True, exist_ok=True)
 (run / "config.json").write_text("{}")
 epochs = 2 if "--resume" in sys.argv else 1
-history = [{"epoch": i, "loss": 1.0, "val_accuracy": 0.5} for i in range(epochs)]
+history = [{"epoch": i, "loss": 1.0, "val_accuracy": 0.5, "minutes": 0.01} for i in range(epochs)]
 (run / "state" / "state.json").write_text(json.dumps({"history": history, "seconds": 3.0}))
 if pathlib.Path("stop").exists() and run.name == "cnn":
     time.sleep(60)
@@ -144,8 +144,12 @@ def test_the_first_free_folder(train, monkeypatch):
         assert pathlib.Path("runs", name, "report.md").is_file()
 
 
-def test_progress_tells_which_and_how_long(train, tmp_path):
+def test_progress_tells_which_and_how_long(train):
     train(*WORDS)
-    comparison = comparing.Comparison.open("mine")
-    line = comparing._Progress(comparison, comparison.chosen)._line(comparing.Run("mine/runs/mlp"), 0.0)
-    assert line.startswith("mlp (1 of 2): 0.1 of 0.1 min, epoch 2, validation accuracy 50.00% at best; about 0.1 min")
+    comparison, run = comparing.Comparison.open("mine"), comparing.Run("mine/runs/mlp")
+    for seconds, now in ((3.3, "epoch 2"), (60, "being measured")):
+        run.write_json("state/state.json", {**run.read_json("state/state.json"), "seconds": seconds})
+        line = comparing._Progress(comparison, comparison.chosen)._line(run, 0.0)
+        start, left = line.split("; about ")
+        assert start == f"mlp (1 of 2): 0.1 of 0.1 min, {now}, validation accuracy 50.00% at best"
+        assert 0.1 <= float(left.split(" ")[0]) <= 0.2  # the other's, and what is left of this one's

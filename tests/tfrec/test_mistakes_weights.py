@@ -7,7 +7,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tfrec import evaluate, fit
+from tfrec import fit
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
 
@@ -78,7 +78,6 @@ def test_a_run_goes_on_from_another(tmp_path, monkeypatch, capsys, source):
     fit.main(["--model.weights", "source", "--run", "next", "--fit.learning_rate", "1e-12", *PLAIN, *WIDTH])
     assert "Weights of source: all 9 layers." in capsys.readouterr().out
     shutil.rmtree(source)
-    evaluate.main(["next"])
     fit.main(["--run", "next", "--resume", "--fit.epochs", "2", "--export.no_after_fit"])
     after = Recogniser.load(Run("next"))
     assert after.config.frontend.normalise == "symmetric"

@@ -77,9 +77,11 @@ def test_pictures_are_in_range_whatever_the_normalisation(drawn, normalise):
 
 def test_pictures_of_many_sizes(drawn, tmp_path):
     folder = pictures(tmp_path / "pets", count=12)
-    looks, names, *_ = drawn("--data.name", "folder", "--data.path", folder, "--frontend.hue", "0.3", *SMALL)
-    assert looks.shape == (3, 3, 128, 128, 3)
-    assert set(names) == {"cat", "dog"}
+    words = ["--rows", "8", "--columns", "2", "--frontend.hue", "0.3"]
+    looks, names, *_ = drawn("--data.name", "folder", "--data.path", folder, *words)
+    assert looks.shape == (2, 8, 128, 128, 3)
+    assert sorted(names) == ["cat"] * 4 + ["dog"] * 4
+    assert names not in (sorted(names), sorted(names)[::-1])  # the folder goes class by class
 
 
 def test_mixed_examples_say_what_is_in_them(drawn):

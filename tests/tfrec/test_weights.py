@@ -165,14 +165,14 @@ def test_what_does_not_fit_is_refused_and_nothing_changed(tmp_path, change, said
 
 
 def test_a_layer_inside_a_layer_must_be_there(tmp_path):
-    settings = types.SimpleNamespace(model=light("lstm"), frontend=types.SimpleNamespace(name="speech"))
-    net = random_net(settings, "sequence", SHAPES["sequence"])
+    settings = config("vit_tiny", shape=(32, 32, 3))
+    net = random_net(settings, shape=(32, 32, 3))
 
-    def no_cell(file):
-        del file["layers/lstm/cell"]
+    def incomplete(file):
+        del file["layers/attention/combine"]
 
-    with pytest.raises(UserError, match="LSTM 'lstm0' lacks some of its 3 arrays there; give"):
-        load(net, net, tmp_path, settings, no_cell)
+    with pytest.raises(UserError, match="Attention 'block0_attention' lacks some of its 4 arrays there; give"):
+        load(net, net, tmp_path, settings, incomplete)
 
 
 def test_another_width_is_refused(tmp_path):

@@ -43,11 +43,13 @@ def test_transfer_names_the_first_misfit_and_copies_nothing():
     one = dense(3, 4, "one")
     longer = keras.Sequential([*dense(3, 4, "other").layers, keras.layers.Dense(2, name="last")], name="longer")
     longer.build((None, 3))
-    kind = keras.Sequential([keras.Input((3,)), keras.layers.EinsumDense("bi,io->bo", 4, name="product")], name="kind")
+    kind = keras.Sequential(
+        [keras.Input((3,)), keras.layers.EinsumDense("bi,io->bo", 4, bias_axes="o", name="product")], name="kind"
+    )
     for source, said in (
         (dense(3, 5, "wide"), "Dense 'wide_1' [(3, 5), (5,)] of wide for Dense 'one_1' [(3, 4), (4,)] of one"),
         (longer, "Dense 'last' [(4, 2), (2,)] of longer for no layer of one"),
-        (kind, "EinsumDense 'product' [(3, 4)] of kind for Dense 'one_1' [(3, 4), (4,)] of one"),
+        (kind, "EinsumDense 'product' [(3, 4), (4,)] of kind for Dense 'one_1' [(3, 4), (4,)] of one"),
     ):
         before = one.get_weights()
         with pytest.raises(ValueError, match=re.escape(said)):
@@ -75,10 +77,11 @@ def downloads(tmp_path, monkeypatch):
 
         def load(self, path):
             assert path.startswith("https://storage.googleapis.com/")
-            randomise(self, np.random.default_rng(1), images)
             for layer in self.layers:
                 if isinstance(layer, keras.layers.Normalization):  # the file holds deviations in place of variances
                     layer.set_weights([np.array(x) for x in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225], 0)])
+                    layer.finalize_state()
+            randomise(self, np.random.default_rng(1), images)
             self.save_weights(tmp_path / "published.weights.h5")
             load_weights(self, tmp_path / "published.weights.h5")
             made.append(self)
@@ -156,6 +159,16 @@ def test_networks_without_published_weights(name, changes, said, downloads):
     with pytest.raises(UserError, match=re.escape(said)):
         weights.load(weights.find(config), architectures.build((32, 32, 3), 3, config.model, "image"), config, "abc")
     assert not made
+
+
+@pytest.mark.slow
+def test_a_network_that_was_changed(downloads):
+    downloads(np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32"))
+    config = settings("vgg16", 96, stem="large", batch_norm=True)
+    net = architectures.build((96, 96, 3), 3, config.model, "image")
+    said = "'stage1_0_conv' holds another number of arrays there, 2, than here, 1; set --model.no_batch_norm, or leave"
+    with pytest.raises(UserError, match=re.escape(said)):
+        weights.load(weights.find(config), net, config, list("abc"))
 
 
 def test_no_network(tmp_path, monkeypatch):

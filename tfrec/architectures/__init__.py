@@ -4,8 +4,8 @@ A module offers `Config`, `build(input_shape, num_classes, config)` and `TAKES`,
 "image" (height, width, channels) or "sequence" (frames, bins); and, where `keras.applications` has the same network,
 `IMAGENET`: the registry's name -> (name there, the `frontend.normalise` that its weights were trained with).
 
-Names of layers carry what transfer learning needs. The output of the layer `embedding` is the features; what comes after
-it is the head, what comes before the backbone. A layer's block is its name up to the first underscore.
+Names of layers carry what transfer learning needs. The output of the layer `embedding` is the features; what comes
+after it is the head, what comes before the backbone. A layer's block is its name up to the first underscore.
 """
 
 import dataclasses
@@ -104,7 +104,10 @@ def features(net):
 
 
 def backbone(net):
-    """The backbone's layers by block, from the input on: {"stem": [layers], "stage1": ...}; only blocks with weights."""
+    """The backbone's layers by block, from the input on: {"stem": [layers], "stage1": ...}.
+
+    Blocks without weights are left out.
+    """
     below = keras.Model(net.input, net.get_layer("embedding").output)
     blocks = {}
     for layer in below.layers:

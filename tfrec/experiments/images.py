@@ -48,7 +48,7 @@ def mnist_best():
         config,
         frontend=dataclasses.replace(config.frontend, shear_degrees=8.0, erase_probability=0.2),
         model=dataclasses.replace(config.model, width=32),
-        fit=dataclasses.replace(config.fit, epochs=14, batch_size=128, learning_rate=3e-3, average=0.99),
+        fit=dataclasses.replace(config.fit, epochs=10, batch_size=128, learning_rate=3e-3, average=0.99),
     )
 
 
@@ -81,9 +81,11 @@ def cifar10():
 def cifar10_first_five():
     """A small ResNet on five classes of CIFAR-10: what `cifar10_other_five` starts from."""
     return Config(
-        data=datasets.tfds.Config(name="cifar10", classes=FIRST_FIVE, validation_fraction=0.1),
+        data=datasets.tfds.Config(name="cifar10", classes=FIRST_FIVE, validation_fraction=0.02),
         frontend=frontends.ImageConfig(normalise="imagenet", horizontal_flip=True, shift_pixels=3, fill="reflect"),
-        model=dataclasses.replace(architectures.default_config("resnet18"), width_multiplier=0.25),
+        model=dataclasses.replace(
+            architectures.default_config("resnet18"), width_multiplier=0.25, depth_multiplier=0.5
+        ),
         task=classify.Config(label_smoothing=0.1),
         fit=FitConfig(epochs=10, batch_size=128, learning_rate=4e-3, weight_decay=5e-2, warmup_epochs=1),
     )
@@ -97,8 +99,8 @@ def cifar10_other_five():
     config = cifar10_first_five()
     return dataclasses.replace(
         config,
-        data=datasets.tfds.Config(name="cifar10", classes=OTHER_FIVE, validation_fraction=0.1, examples_per_class=50),
-        fit=FitConfig(epochs=60, batch_size=32, learning_rate=2e-3, weight_decay=5e-2, warmup_epochs=5),
+        data=datasets.tfds.Config(name="cifar10", classes=OTHER_FIVE, validation_fraction=0.02, examples_per_class=50),
+        fit=FitConfig(epochs=40, batch_size=32, learning_rate=2e-3, weight_decay=5e-2, warmup_epochs=5),
     )
 
 

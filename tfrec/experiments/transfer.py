@@ -14,9 +14,8 @@ POLICIES = {
     "pre-trained, nothing frozen": [],
     "pre-trained, backbone frozen": ["--fit.freeze", "backbone"],
     "pre-trained, frozen until stage2": ["--fit.freeze", "until:stage2"],
-    "pre-trained, freed gradually": ["--fit.freeze", "gradual", "--fit.unfreeze_epochs", "8"],
-    "pre-trained, head first": ["--fit.head_epochs", "20"],
-    "pre-trained, slow backbone": ["--fit.backbone_rate", "0.1"],
+    "pre-trained, freed gradually": ["--fit.freeze", "gradual", "--fit.unfreeze_epochs", "5"],
+    "pre-trained, head first, then all with a slow backbone": ["--fit.head_epochs", "10", "--fit.backbone_rate", "0.3"],
 }
 BASELINE = "random weights"
 

@@ -67,7 +67,7 @@ def rows(chosen, record, folder):
         row["settings"] = _settings(one.settings)
         row["peak_megabytes"] = peak and peak / 1e6
         row |= {"status": ended["status"], "reason": ended.get("reason", "")}
-        row["history"] = history = _with_minutes(Run(folder / "runs" / one.label))
+        row["history"] = history = Run(folder / "runs" / one.label).read_history()
         if ended["status"] == "done" and history:
             best = max(epoch["val_accuracy"] for epoch in history)
             row["settled_minutes"] = next(
@@ -96,8 +96,9 @@ def write(rows, record, again, folder):
     """Writes tables, pictures and report.md into the comparison's folder, a Run."""
     done = [row for row in rows if row["status"] == "done"]
     curves = [row for row in rows if row["history"]]
+    timed = [row for row in done if row["history"]]  # not where somebody has deleted a run's state to save space
     for name, shown, draw in zip(
-        PICTURES, (done, done, curves), (pictures.accuracies, pictures.times, pictures.curves), strict=True
+        PICTURES, (done, timed, curves), (pictures.accuracies, pictures.times, pictures.curves), strict=True
     ):
         if shown:
             draw(shown, folder.path / name)
@@ -172,15 +173,6 @@ def _settings(settings):
     return ", ".join(f"{name}={value}" for name, value in settings.items() if not name.endswith("_multiplier"))
 
 
-def _with_minutes(run):
-    """A run's history in which every epoch knows at which minute it ended."""
-    history = run.read_history()
-    if history and "minutes" not in history[0]:
-        minutes = run.read_json("state/state.json")["seconds"] / 60
-        return [{**epoch, "minutes": minutes * (i + 1) / len(history)} for i, epoch in enumerate(history)]
-    return history
-
-
 def _csv(rows):
     names = [name for name, _, _ in COLUMNS if name != "test_interval"]
     names.insert(names.index("test_accuracy") + 1, "test_accuracy_low")
@@ -200,7 +192,7 @@ def _report(rows, record, again, folder):
     failed = [row for row in rows if row["status"] == "failed"]
     waiting = [row["label"] for row in rows if row["status"] == "waiting"]
     known = next((cost for cost in record["costs"].values() if "error" not in cost), None)
-    parts = [f"# {record['data']}: {len(rows)} models, {record['budget_minutes']:g} minutes of training each"]
+    parts = [f"# {record['data']}: {len(rows)} models, {record['budget_minutes']:g} min of training each"]
     if waiting:
         parts += [
             f"{len(done)} of {len(rows)} are trained by now; {', '.join(waiting)} wait. Go on with",

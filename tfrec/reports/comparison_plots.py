@@ -91,6 +91,8 @@ def curves(rows, path):
     axes[0, 0].set(ylabel="validation accuracy, %")
     axes[1, 0].set(ylabel="training loss", xlabel="minutes of training")
     axes[1, 1].set(xlabel="epochs")
+    axes[1, 0].set_xlim(left=0)
+    axes[1, 1].xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     _spread(axes[1, 1], [len(row["history"]) for row in rows])
     for axis in axes.flat:
         axis.grid(alpha=0.3)

@@ -65,6 +65,12 @@ def test_golden_against_pil(name):
         assert np.abs(expected - images).max() > 2
 
 
+@pytest.mark.parametrize("size", [(15, 17), (16, 16), (20, 25), (70, 50)])
+def test_equalize_of_few_and_of_many_pixels(size):
+    images = pictures(*size)
+    np.testing.assert_array_equal(apply(images, "equalize"), by_pil(ImageOps.equalize, images))
+
+
 def test_equalize_and_autocontrast_leave_flat_images():
     images = np.full((2, 9, 9, 3), 77)
     for name in ("equalize", "autocontrast"):
@@ -72,7 +78,7 @@ def test_equalize_and_autocontrast_leave_flat_images():
 
 
 def smooth():
-    return scipy.ndimage.gaussian_filter(pictures(60, 60, dtype="float32"), (0, 4, 4, 0)) * 4 - 300
+    return scipy.ndimage.gaussian_filter(pictures(60, 60, dtype="float32"), (0, 4, 4, 0)) * 3 - 255
 
 
 def test_where_geometry_moves_a_pixel():
@@ -101,16 +107,17 @@ def test_where_geometry_moves_a_pixel():
 @pytest.mark.parametrize("second", GEOMETRY)
 def test_geometry_acts_in_the_order_drawn(first, second):
     images = smooth()
-    one_by_one = apply(apply(images, first, magnitude=6), second, magnitude=6, directions=[-1])
-    together = apply(images, first, second, magnitude=6, directions=[1, -1])
-    inside = (slice(None), slice(24, 36), slice(24, 36))
+    one_by_one = apply(apply(images, first, magnitude=3), second, magnitude=3, directions=[-1])
+    together = apply(images, first, second, magnitude=3, directions=[1, -1])
+    inside = (slice(None), slice(20, 40), slice(20, 40))
     np.testing.assert_allclose(together[inside], one_by_one[inside], rtol=0, atol=2)
-    assert np.abs(together - images)[inside].max() > 5
+    change = np.abs(together - images)[inside].max()
+    assert change < 1 if first == second else change > 5  # there and back again
 
 
 def test_colour_acts_in_the_order_of_the_docstring():
     images = narrow()
-    order = ("equalize", "brightness", "posterize", "solarize", "color", "sharpness", "shear_x")
+    order = ("equalize", "brightness", "contrast", "posterize", "solarize", "color", "sharpness", "shear_x")
 
     def one_by_one(names):
         result = images
@@ -120,9 +127,9 @@ def test_colour_acts_in_the_order_of_the_docstring():
 
     together = apply(images, *order, magnitude=4)
     np.testing.assert_array_equal(apply(images, *order[::-1], magnitude=4), together)
-    # One by one there is also rounding and clipping after each.
-    assert np.quantile(np.abs(together - one_by_one(order)), 0.99) < 3
-    assert np.quantile(np.abs(together - one_by_one(order[::-1])), 0.99) > 50
+    # One by one there is also rounding, which moves some values over a step of posterize, and clipping after color.
+    assert np.abs(together - one_by_one(order)).mean() < 1
+    assert np.abs(together - one_by_one(order[::-1])).mean() > 10
 
 
 def test_drawn_twice():

@@ -35,8 +35,8 @@ def build(input_shape, num_classes, config):
     """Images (batch, height, width, channels) -> logits (batch, num_classes).
 
     There is no dense layer: a logit is the mean of a class's own map. That map may be negative; the paper's ReLU can
-    silence a class for good where there are few. The small stem neither strides nor pools. Raises ValueError for another
-    shape and for stochastic depth.
+    silence a class for good where there are few. The small stem neither strides nor pools. Raises ValueError for
+    another shape and for stochastic depth.
     """
     check_image("squeezenet", input_shape)
     check_no_branches("squeezenet", config)
