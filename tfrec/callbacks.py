@@ -48,8 +48,8 @@ class StopOnNaN(keras.callbacks.Callback):
             self._stop()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Waits no longer for the thread."""
-        if not math.isfinite(logs["loss"]):
+        """Waits no longer for the thread; the last step may also have spoilt the weights after its own loss."""
+        if not math.isfinite(logs["loss"]) or not math.isfinite(logs.get("val_loss", 0.0)):
             self._stop()
 
     def _stop(self):

@@ -20,14 +20,15 @@ def main(argv):
     config = flags.plain(arguments)
     if arguments.resume:
         run = Run.open(arguments.run, trained=False)
-        run.read_state()
+        begun = run.read_state() is not None
     else:
+        begun = False
         run = Run(arguments.run or Run.free(experiment or config.data.name))
         run.require_empty()
     if config.export.after_fit:
         destination(config.export, run)  # a mistake there should not show after the training
 
-    source = None if arguments.resume else weights.find(config)
+    source = None if begun else weights.find(config)
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     wanted = source and source.normalise
     config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus, wanted))

@@ -86,7 +86,7 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
     fit, seed = recogniser.config.fit, recogniser.config.seed
     training, validation = corpus.splits["train"], corpus.splits["validation"]
     steps = assemble.steps_per_epoch(training, fit.batch_size)
-    if not resume and recogniser.config.model.weights is None:
+    if (not resume or run.read_state() is None) and recogniser.config.model.weights is None:
         adapt(recogniser, training)
     model, frontend = training_model(recogniser, training)
     blocks = architectures.backbone(recogniser.net)

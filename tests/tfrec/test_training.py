@@ -182,3 +182,11 @@ def test_two_devices_train_as_one(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=pathlib.Path(__file__).parents[2], timeout=300)
     assert done.returncode == 0, done.stderr[-2000:]
     assert (tmp_path / "mirrored" / "best.weights.h5").exists()
+
+
+def test_weights_that_the_last_step_has_spoilt_are_not_kept(corpus, tmp_path):
+    """One step an epoch: its loss is that of the weights before it."""
+    config = small(corpus, learning_rate=1e30, optimizer="sgd", schedule="constant", batch_size=2000)
+    with pytest.raises(UserError, match=r"fit.learning_rate"):
+        fit(config, corpus, tmp_path / "run")
+    assert not (tmp_path / "run" / "best.weights.h5").exists()

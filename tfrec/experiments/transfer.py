@@ -5,7 +5,20 @@ from random weights or from those, with more or less of the network frozen (Yosi
 seed decides the weights, the order, the augmentation, and which 50 images; the test is the 5,000 test images of the
 five.
 
-`python -m tfrec.study transfer`: TO BE MEASURED
+`python -m tfrec.study transfer`, seeds 0, 1, 2; 27 minutes on two busy CPU cores, commit ae5230b; the JPEG copy of CIFAR-10.
+Mean accuracy with Student's t interval at 95 % over the seeds, and the margin over random weights, seed by seed:
+
+    | training                                        | accuracy, %         | margin, points      |
+    | ----------------------------------------------- | ------------------- | ------------------- |
+    | random weights                                  | 64.8 (62.8 to 66.8) |                     |
+    | pre-trained, nothing frozen                     | 75.8 (73.0 to 78.5) | 10.9 (8.0 to 13.9)  |
+    | pre-trained, backbone frozen                    | 67.1 (64.0 to 70.3) | 2.3 (-2.6 to 7.2)   |
+    | pre-trained, frozen until stage2                | 77.1 (75.0 to 79.3) | 12.3 (9.4 to 15.2)  |
+    | pre-trained, freed gradually                    | 78.3 (76.1 to 80.5) | 13.5 (9.7 to 17.2)  |
+    | pre-trained, head first, then slow backbone     | 77.2 (76.0 to 78.3) | 12.3 (9.3 to 15.4)  |
+
+The sources themselves reach 84.1, 84.1 and 83.8 % on their own five classes. The features of five classes alone are not
+enough for the other five (backbone frozen); keeping the early stages as they are costs nothing and helps a little.
 """
 
 from tfrec.studying import Step
