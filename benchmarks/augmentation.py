@@ -4,26 +4,21 @@
 
 Two otherwise idle CPU cores, Python 3.11, TensorFlow 2.17.1; ratios are to the first line of each group:
 
-    |                   | 32 px, batch 128 | ratio | 224 px, batch 32 | ratio |
-    | ----------------- | ---------------- | ----- | ---------------- | ----- |
-    | four Keras layers |           14,678 |  1.00 |              405 |  1.00 |
-    | ImageAffine       |           25,775 |  1.76 |              731 |  1.81 |
-    | ImageAffine, XLA  |           41,013 |  2.79 |            1,203 |  2.97 |
-    | one affine op     |           49,916 |  3.40 |            1,079 |  2.67 |
-    | RandomColorJitter |           13,047 |  1.00 |              491 |  1.00 |
-    | ImageColour       |           47,883 |  3.67 |            1,609 |  3.28 |
-    | ImageColour, XLA  |           62,229 |  4.77 |            2,777 |  5.66 |
-
-The rest as ratios only, since other programs ran on the same cores:
-
-    |                       | 32 px, batch 128 | 224 px, batch 32 |
-    | --------------------- | ---------------- | ---------------- |
-    | the five Keras layers |             1.00 |             1.00 |
-    | our two layers        |             3.05 |             2.16 |
-    | our two layers, XLA   |             5.08 |             3.70 |
-    | Keras's RandAugment   |             1.00 |             1.00 |
-    | RandAugment           |             5.94 |             9.00 |
-    | RandAugment, XLA      |            13.72 |            13.42 |
+    |                       | 32 px, batch 128 | ratio | 224 px, batch 32 | ratio |
+    | --------------------- | ---------------- | ----- | ---------------- | ----- |
+    | four Keras layers     |           14,912 |  1.00 |              412 |  1.00 |
+    | ImageAffine           |           38,451 |  2.58 |              737 |  1.79 |
+    | ImageAffine, XLA      |           58,427 |  3.92 |            1,170 |  2.84 |
+    | one affine op         |           53,639 |  3.60 |            1,103 |  2.68 |
+    | RandomColorJitter     |           19,989 |  1.00 |              518 |  1.00 |
+    | ImageColour           |           54,926 |  2.75 |            1,611 |  3.11 |
+    | ImageColour, XLA      |           73,178 |  3.66 |            2,755 |  5.32 |
+    | the five Keras layers |            8,993 |  1.00 |              233 |  1.00 |
+    | our two layers        |           26,022 |  2.89 |              510 |  2.19 |
+    | our two layers, XLA   |           36,166 |  4.02 |              871 |  3.74 |
+    | Keras's RandAugment   |            2,820 |  1.00 |               68 |  1.00 |
+    | RandAugment           |           16,769 |  5.95 |              438 |  6.47 |
+    | RandAugment, XLA      |           29,175 | 10.35 |              857 | 12.68 |
 """
 
 import os

@@ -13,6 +13,8 @@ import pytest
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = pathlib.Path(__file__).parents[1]
+# Processes that tests start run this source too, wherever they stand.
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
 DATA = pathlib.Path(os.environ.get("TFREC_TEST_DATA", ROOT.parent / "shared" / "data"))
 
 

@@ -18,7 +18,7 @@ class DataConfig:
     validation_fraction: float = 0.1  # of the training part, where the corpus names no validation split
     test_fraction: float = 0.2  # of everything, where the corpus names no test split
     split_seed: int = 0  # which examples the fractions and examples_per_class take
-    classes: tuple[str, ...] = ()  # only these, in this order; empty is all
+    only_classes: tuple[str, ...] = ()  # these, in this order; empty is all
     examples_per_class: int | None = None  # of the training split, so many of each class at most
 
     def __post_init__(self):
@@ -28,8 +28,8 @@ class DataConfig:
                 raise ValueError(f"data.{field} must be above 0 and below 1. Received: {value}")
         if self.examples_per_class is not None and self.examples_per_class < 1:
             raise ValueError(f"data.examples_per_class must be 1 or more. Received: {self.examples_per_class}")
-        if len(self.classes) == 1 or len(set(self.classes)) < len(self.classes):
-            raise ValueError(f"data.classes must name at least two, each once. Received: {self.classes}")
+        if len(self.only_classes) == 1 or len(set(self.only_classes)) < len(self.only_classes):
+            raise ValueError(f"data.only_classes must name at least two, each once. Received: {self.only_classes}")
 
 
 @dataclasses.dataclass(frozen=True)

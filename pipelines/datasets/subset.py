@@ -9,16 +9,16 @@ from pipelines.errors import unknown
 
 
 def subset(corpus, config):
-    """The corpus with `config.classes` alone, and at most `config.examples_per_class` of each to train on.
+    """The corpus with `config.only_classes` alone, and at most `config.examples_per_class` of each to train on.
 
     Which examples those are follows from `config.split_seed`. Raises UserError for a class that the corpus lacks.
     """
-    if not config.classes and config.examples_per_class is None:
+    if not config.only_classes and config.examples_per_class is None:
         return corpus
-    names = tuple(config.classes) or corpus.class_names
+    names = tuple(config.only_classes) or corpus.class_names
     for name in names:
         if name not in corpus.class_names:
-            raise unknown(f"class of {corpus.name} in data.classes", name, corpus.class_names)
+            raise unknown(f"class of {corpus.name} in data.only_classes", name, corpus.class_names)
     # Where a class stands in the new list; -1 is nowhere.
     places = np.array([names.index(name) if name in names else -1 for name in corpus.class_names])
     splits = {}

@@ -76,7 +76,7 @@ def _beta_table(alpha):
     """The quantiles 0, 1 / STEPS, ..., 1 of Beta(alpha, alpha): XLA has no sampler for it. Ones for alpha 0."""
     if not alpha:
         return np.ones(STEPS + 1, "float32")
-    from scipy.special import betaincinv  # takes as long to import as the rest of this package
+    from scipy.special import betaincinv  # most of a second to import
 
     return betaincinv(alpha, alpha, np.linspace(0, 1, STEPS + 1)).astype("float32")
 

@@ -90,7 +90,7 @@ def test_fit_leaves_a_run_and_an_export(home):
     assert environment["command"][1:] == SMALL
     rows = list(csv.DictReader((run / "history.csv").open()))
     assert [row["epoch"] for row in rows] == ["1", "2"]
-    assert set(rows[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate"}
+    assert set(rows[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "minutes"}
     test = json.loads((run / "metrics.json").read_text())["test"]
     low, high = test["accuracy_interval"]
     assert 0 <= low <= test["accuracy"] <= high <= 1

@@ -84,10 +84,9 @@ def build(input_shape, num_classes, config, takes):
     """
     module = ARCHITECTURES[config.name][0]
     if takes not in module.TAKES:
-        fit = [name for name, (other, _) in ARCHITECTURES.items() if takes in other.TAKES]
         raise UserError(
             f"model.name {config.name!r} takes {' or '.join(module.TAKES)} features, but the data gives {takes}"
-            f" features: choose {' or '.join(map(repr, fit))}."
+            " features: choose one that takes those, see `python -m tfrec.list architectures --json`."
         )
     try:
         return module.build(input_shape, num_classes, config)

@@ -41,7 +41,8 @@ def mnist():
 def mnist_best():
     """MNIST with a wider network, more epochs, an average of the weights and random erasing.
 
-    `python -m tfrec.fit mnist_best`: TO BE MEASURED
+    `python -m tfrec.fit mnist_best`: 99.61 % of 10,000 test images (99.47 to 99.71), 9 minutes on two CPU cores, commit
+    ae5230b: no more than `mnist`, whose interval is the same.
     """
     config = mnist()
     return dataclasses.replace(
@@ -83,7 +84,7 @@ def cifar10():
 def cifar10_first_five():
     """A small ResNet on five classes of CIFAR-10: what `cifar10_other_five` starts from."""
     return Config(
-        data=datasets.tfds.Config(name="cifar10", classes=FIRST_FIVE, validation_fraction=0.02),
+        data=datasets.tfds.Config(name="cifar10", only_classes=FIRST_FIVE, validation_fraction=0.02),
         frontend=frontends.ImageConfig(normalise="imagenet", horizontal_flip=True, shift_pixels=3, fill="reflect"),
         model=dataclasses.replace(
             architectures.default_config("resnet18"), width_multiplier=0.25, depth_multiplier=0.5
@@ -101,7 +102,9 @@ def cifar10_other_five():
     config = cifar10_first_five()
     return dataclasses.replace(
         config,
-        data=datasets.tfds.Config(name="cifar10", classes=OTHER_FIVE, validation_fraction=0.02, examples_per_class=50),
+        data=datasets.tfds.Config(
+            name="cifar10", only_classes=OTHER_FIVE, validation_fraction=0.02, examples_per_class=50
+        ),
         fit=FitConfig(epochs=40, batch_size=32, learning_rate=2e-3, weight_decay=5e-2, warmup_epochs=5),
     )
 

@@ -20,7 +20,7 @@ def labels(split):
 
 def test_some_classes_in_the_order_named():
     whole = datasets.load(digits.Config())
-    some = datasets.load(digits.Config(classes=("7", "2")))
+    some = datasets.load(digits.Config(only_classes=("7", "2")))
     assert some.class_names == ("7", "2")
     for name, split in some.splits.items():
         original = whole.splits[name]
@@ -47,11 +47,11 @@ def test_some_examples_of_each_class_to_train_on():
 
 
 def test_mistakes():
-    with pytest.raises(UserError, match=r"data.classes.*'eleven'"):
-        datasets.load(digits.Config(classes=("1", "eleven")))
+    with pytest.raises(UserError, match=r"data.only_classes.*'eleven'"):
+        datasets.load(digits.Config(only_classes=("1", "eleven")))
     with pytest.raises(ValueError, match="at least two"):
-        digits.Config(classes=("1",))
+        digits.Config(only_classes=("1",))
     with pytest.raises(ValueError, match=r"Received: \('1', '1'\)"):
-        digits.Config(classes=("1", "1"))
+        digits.Config(only_classes=("1", "1"))
     with pytest.raises(ValueError, match="Received: 0"):
         digits.Config(examples_per_class=0)
