@@ -11,21 +11,18 @@ import fcntl
 import os
 import pathlib
 import shlex
-import shutil
-import sys
 import time
 
 from pipelines.errors import UserError
 from tfrec import building, candidates
 from tfrec.cli import console
 from tfrec.config import as_json
-from tfrec.processes import Process, read_records
+from tfrec.processes import read_records, train
 from tfrec.reports import comparison
 from tfrec.runs import Run, environment
 
 LOOK_SECONDS = 0.5  # between two looks at a training
 TELL_SECONDS = 60  # between two lines about it where there is no terminal
-FIT = (sys.executable, "-m", "tfrec.fit")
 
 
 class Comparison:
@@ -107,18 +104,9 @@ class Comparison:
     def _train(self, one, progress):
         """Trains one model, or goes on with it; returns how it ended."""
         run = Run(self.folder.path / "runs" / one.label)
-        log, record = (self.folder.path / "logs" / f"{one.label}{suffix}" for suffix in (".txt", ".jsonl"))
-        reason = None
-        if not _measured(run):
-            words = ["--run", str(run.path), "--resume"]
-            if not run.read_history():
-                shutil.rmtree(run.path, ignore_errors=True)  # not one epoch would be lost
-                words = [*one.words, "--run", str(run.path)]
-            with Process([*FIT, *words], log, record) as process:
-                progress.follow(process, run)
-            reason = process.failure()
+        reason = train(run, one.words, self.folder.path / "logs", progress.follow)
         result = {"status": "failed", "reason": reason} if reason else {"status": "done", **comparison.scores(run)}
-        peaks = [start["peak_bytes"] for start in read_records(record)]
+        peaks = [start["peak_bytes"] for start in read_records(self.folder.path / "logs" / f"{one.label}.jsonl")]
         return {**result, "peak_bytes": max(peaks, default=None)}
 
     def _rows(self):
@@ -186,8 +174,3 @@ class _Progress:
             known += f", validation accuracy {max(epoch['val_accuracy'] for epoch in history):.2%} at best"
         left = self.minutes - spent + self.minutes * self.later
         return f"{self.label} ({self.place}): {spent:.1f} of {self.minutes:g} min, {known}; about {left:.1f} min left"
-
-
-def _measured(run):
-    """Whether a run has come to its very end."""
-    return (run.path / "metrics.json").is_file() and "test" in run.read_json("metrics.json")

@@ -3,10 +3,12 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 
+FIT = (sys.executable, "-m", "tfrec.fit")
 SHEPHERD = pathlib.Path(__file__).with_name("shepherd.py")
 
 
@@ -60,6 +62,24 @@ class Process:
         if status < 0:
             return f"Ended by the signal {signal.Signals(-status).name}."
         return _last_words(self.log, printed) or f"Ended with status {status}."
+
+
+def train(run, words, logs, follow):
+    """Trains a run in a process of its own, or goes on with it where it has begun; returns why that failed, or None.
+
+    `words` are those of `tfrec.fit`, without the run. `follow(process, run)` waits until it has ended. What it prints
+    and takes is in LABEL.txt and LABEL.jsonl of the folder `logs`. A run that has come to its very end is left alone.
+    """
+    if run.is_measured():
+        return None
+    if run.read_history():
+        words = ["--resume"]
+    else:
+        shutil.rmtree(run.path, ignore_errors=True)  # not one epoch is lost
+    log, record = (logs / f"{run.name}{suffix}" for suffix in (".txt", ".jsonl"))
+    with Process([*FIT, *words, "--run", str(run.path)], log, record) as process:
+        follow(process, run)
+    return process.failure()
 
 
 def read_records(record):

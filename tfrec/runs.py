@@ -143,6 +143,10 @@ class Run:
                 f"{self.path / 'state'} is damaged, so that nothing can resume from it: start another --run."
             ) from error
 
+    def is_measured(self):
+        """Whether its test split has been scored, which is the last thing that `tfrec.fit` does to a run."""
+        return (self.path / "metrics.json").is_file() and "test" in self.read_json("metrics.json")
+
     def read_history(self):
         """The finished epochs; none where somebody has deleted the state to save space."""
         return self.read_json("state/state.json")["history"] if (self.path / "state" / "state.json").is_file() else []

@@ -10,16 +10,14 @@ import csv
 import dataclasses
 import io
 import pathlib
-import shutil
-import sys
 
 import numpy as np
 from rich import box
 from rich.table import Table
 
 from pipelines.errors import UserError
+from tfrec import processes
 from tfrec.cli import console
-from tfrec.processes import Process
 from tfrec.runs import Run
 
 LOOK_SECONDS = 1.0  # between two looks at a training
@@ -39,29 +37,27 @@ class Step:
 
 def train(folder, steps):
     """Trains what is not trained yet, one after the other; UserError where a training fails."""
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    logs = folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
     for number, step in enumerate(steps, start=1):
         run = Run(folder / "runs" / step.label)
-        if accuracy(run) is None:
-            console.print(f"{step.label} ({number} of {len(steps)}): {step.row or 'what others start from'}")
-            words = ["--run", str(run.path), "--resume"]
-            if not run.read_history():
-                shutil.rmtree(run.path, ignore_errors=True)  # not one epoch would be lost
-                words = [*step.words, "--export.no_after_fit", "--run", str(run.path)]
-            log, record = (folder / "logs" / f"{step.label}{suffix}" for suffix in (".txt", ".jsonl"))
-            with Process([sys.executable, "-m", "tfrec.fit", *words], log, record) as process:
-                while not process.wait(LOOK_SECONDS):
-                    pass
-            if reason := process.failure():
-                raise UserError(f"{step.label} failed: {reason} See {log}; --resume goes on.")
-            console.print(f"    {accuracy(run):.2%} of the test split")
+        if run.is_measured():
+            continue
+        console.print(f"{step.label} ({number} of {len(steps)}): {step.row or 'what others start from'}")
+        reason = processes.train(run, [*step.words, "--export.no_after_fit"], logs, _wait)
+        if reason:
+            raise UserError(f"{step.label} failed: {reason} See {logs / step.label}.txt; --resume goes on.")
+        console.print(f"    {accuracy(run):.2%} of the test split")
 
 
 def accuracy(run):
-    """A finished run's accuracy on its test split; None for one that is not finished."""
-    if not (run.path / "metrics.json").is_file():
-        return None
-    return run.read_json("metrics.json").get("test", {}).get("accuracy")
+    """A finished run's accuracy on its test split."""
+    return run.read_json("metrics.json")["test"]["accuracy"]
+
+
+def _wait(process, run):
+    while not process.wait(LOOK_SECONDS):
+        pass
 
 
 def rows(folder, steps, baseline):

@@ -181,15 +181,15 @@ def test_learns_eight_examples_by_heart(name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_trains_in_mixed_precision(name, kind):
-    train_in_mixed_precision(name, kind, jit_compile=False)
+    check_mixed_precision(name, kind, jit_compile=False)
 
 
 @pytest.mark.parametrize(("name", "kind"), cases(ONLY_LARGER | DEEP))
 def test_trains_in_mixed_precision_under_xla(name, kind):
-    train_in_mixed_precision(name, kind, jit_compile=True)
+    check_mixed_precision(name, kind, jit_compile=True)
 
 
-def train_in_mixed_precision(name, kind, jit_compile):
+def check_mixed_precision(name, kind, jit_compile):
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         net = stirred(build(name, kind))

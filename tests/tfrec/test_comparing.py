@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tfrec import building, compare, comparing
+from tfrec import building, compare, comparing, processes
 from tfrec.processes import Process
 from tfrec.reports import comparison_plots
 
@@ -40,7 +40,7 @@ def train(tmp_path, monkeypatch):
     """A function from words to (status, labels whose training was started, comparison.json)."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fit.py").write_text(FIT)
-    monkeypatch.setattr(comparing, "FIT", (sys.executable, "fit.py"))
+    monkeypatch.setattr(processes, "FIT", (sys.executable, "fit.py"))
     monkeypatch.setattr(building, "costs", lambda configs, tell: dict.fromkeys(configs, COST))
     for picture in ("accuracies", "times", "curves"):  # seconds to draw, and tested elsewhere
         monkeypatch.setattr(comparison_plots, picture, lambda rows, path: None)
