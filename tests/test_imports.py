@@ -48,3 +48,4 @@ def test_import_rules(path):
 
 def test_there_are_entry_points():
     assert {"tfrec.fit", "tfrec.evaluate", "tfrec.predict", "tfrec.export", "tfrec.list"} <= ENTRY_POINTS
+    assert {"tfrec.show", "tfrec.compare", "tfrec.study"} <= ENTRY_POINTS

@@ -15,7 +15,7 @@ import soundfile
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tfrec import cli, evaluate, export, fit, flags, predict
+from tfrec import cli, compare, evaluate, export, fit, flags, predict, show, study
 from tfrec import list as listing
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -197,13 +197,12 @@ def test_list(home, capsys):
     assert set(json.loads(capsys.readouterr().out)) == {"layers"}
 
 
-@pytest.mark.parametrize("entry", ["fit", "evaluate", "predict", "export", "list"])
-def test_help(entry, capsys):
-    module = {"fit": fit, "evaluate": evaluate, "predict": predict, "export": export, "list": listing}[entry]
+@pytest.mark.parametrize("module", [fit, evaluate, predict, export, listing, show, compare, study])
+def test_help(module, capsys):
     with pytest.raises(SystemExit) as stop:
         module.main(["--help"])
     assert stop.value.code == 0
-    assert f"python -m tfrec.{entry}" in capsys.readouterr().out
+    assert f"python -m {module.__name__}" in capsys.readouterr().out
 
 
 def test_speech_in_a_folder(tmp_path, tones):
