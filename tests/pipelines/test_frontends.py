@@ -73,6 +73,8 @@ def test_speech_is_the_same_everywhere(name, tmp_path):
 
 @pytest.mark.parametrize("normalise", ["unit", "symmetric", "imagenet", "caffe", "per_image"])
 def test_images_are_the_same_everywhere(normalise, tmp_path):
+    # The last bit of float32: caffe keeps the unit of pixels, where it is a hundred times as large.
+    atol = 1e-4 if normalise == "caffe" else 1e-5
     frontend = frontends.build(
         frontends.ImageConfig(height=24, width=20, channels=3, crop_fraction=0.9, normalise=normalise)
     )
@@ -85,9 +87,9 @@ def test_images_are_the_same_everywhere(normalise, tmp_path):
     compiled = tf.function(frontend, jit_compile=True)(image)
     assert device.shape == (3, 24, 20, 3)
     for other in (host, exported, compiled):
-        np.testing.assert_allclose(other, device, atol=1e-5)
+        np.testing.assert_allclose(other, device, atol=atol)
     for i in range(3):
-        np.testing.assert_allclose(frontend(image[i : i + 1])[0], device[i], atol=1e-5)
+        np.testing.assert_allclose(frontend(image[i : i + 1])[0], device[i], atol=atol)
 
 
 def test_images_of_many_sizes_meet_the_same_features():
