@@ -57,9 +57,9 @@ def cifar10():
     """The network of airbench (Jordan 2024, arXiv:2404.00498) on CIFAR-10's 60,000 pictures of 32 x 32 pixels.
 
     `python -m tfrec.fit cifar10`: 88.95 % of 10,000 test images (88.32 to 89.55) on a copy whose images are JPEG files
-    of quality 75; 10 epochs at 117 s, 20 minutes on two CPU cores, commit 354f6eb. (That run shared the cores during its
-    first epochs and took 35.) The paper has 94 % on the original pictures. At the end training stands at 95 %, so that
-    what is missing is generalisation and not time.
+    of quality 75; 10 epochs at 117 s, 20 minutes on two CPU cores, commit 354f6eb. (That run shared the cores during
+    its first epochs and took 35.) The paper has 94 % on the original pictures. At the end training stands at 95 %, so
+    that what is missing is generalisation and not time.
     """
     return Config(
         data=datasets.tfds.Config(name="cifar10", validation_fraction=0.05),
