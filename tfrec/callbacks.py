@@ -81,13 +81,12 @@ class Budget(keras.callbacks.Callback):
     def __init__(self, keeper):
         super().__init__()
         self.keeper = keeper
-        self.seconds = 60 * (keeper.config.budget_minutes or math.inf)
+        self.seconds = 60 * keeper.config.budget_minutes
 
     def on_train_batch_end(self, batch, logs=None):
         """Looks at the clock."""
         spent = self.keeper.seconds() / self.seconds
-        if spent:
-            self.keeper.schedule.spent.assign(min(spent, 1.0))
+        self.keeper.schedule.spent.assign(min(spent, 1.0))
         if spent >= 1:
             self.model.stop_training = True
 

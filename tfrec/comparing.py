@@ -36,10 +36,7 @@ class Comparison:
     def of(cls, chosen, arguments, experiment, words):
         """A new comparison, of which nothing is written yet; UserError where its folder already holds something."""
         path = pathlib.Path(arguments.report or Run.free(f"compare-{chosen[0].config.data.name}"))
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UserError(
-                f"{path} already holds something: give another --report, or go on with it by --report {path} --resume."
-            )
+        Run(path).require_empty("--report")
         start = {"models": arguments.models, "experiment": experiment, "words": words}
         start |= {"budget_minutes": arguments.budget_minutes, "data": chosen[0].config.data.name}
         record = {**start, "sessions": [], "costs": {}, "results": {}}

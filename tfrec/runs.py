@@ -48,12 +48,12 @@ class Run:
         self.best_weights = self.path / "best.weights.h5"
         self._made = []  # folders around it that `create` has made
 
-    def require_empty(self):
-        """UserError where the folder already holds something."""
+    def require_empty(self, flag="--run"):
+        """UserError where the folder already holds something; `flag` is the one that names it."""
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UserError(
-                f"{self.path} already holds something: give another --run, or go on with that run by"
-                f" --run {self.path} --resume."
+                f"{self.path} already holds something: give another {flag}, or go on with it by"
+                f" {flag} {self.path} --resume."
             )
 
     def create(self):

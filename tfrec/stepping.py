@@ -22,10 +22,10 @@ def training_model(recogniser, split):
     else:
         mixed, weight = mixing(features)
         model = TrainingModel(inputs, {"logits": recogniser.net(mixed), "weight": weight}, name="recogniser")
+    model.net = recogniser.net
     if config.fit.average:
         net = keras.models.clone_model(recogniser.net)
-        model.keep_average(net, keras.Model(inputs, net(features)), recogniser.net, config.fit.average)
-    model.net = recogniser.net
+        model.keep_average(net, keras.Model(inputs, net(features)), config.fit.average)
     return model, frontend
 
 
@@ -38,15 +38,15 @@ class TrainingModel(keras.Model):
 
     average = None
 
-    def keep_average(self, net, model, original, momentum):
-        """Keeps in `net`, which `model` validates with, the moving average of the weights of `original`.
+    def keep_average(self, net, model, momentum):
+        """Keeps in `net`, which `model` validates with, the moving average of the weights of `self.net`.
 
         Batch normalisation's statistics are averaged like all else. The average starts as a plain mean, so that it
         forgets the first weights (as `tf.train.ExponentialMovingAverage` does with `num_updates`).
         """
         net.trainable = False
-        net.set_weights(original.get_weights())
-        self.average, self.average_net, self.original, self.momentum = model, net, original, momentum
+        net.set_weights(self.net.get_weights())
+        self.average, self.average_net, self.momentum = model, net, momentum
 
     @property
     def kept_net(self):
@@ -67,7 +67,7 @@ class TrainingModel(keras.Model):
         def assign(average, weight, move):
             average.assign_add(move * (tf.convert_to_tensor(weight) - average))
 
-        for average, weight in zip(self.average_net.weights, self.original.weights, strict=True):
+        for average, weight in zip(self.average_net.weights, self.net.weights, strict=True):
             if "float" in weight.dtype:
                 strategy.extended.update(average.value, assign, args=(weight.value, move), group=False)
 

@@ -9,7 +9,6 @@ logs/LABEL.txt        what it printed
 import csv
 import dataclasses
 import io
-import pathlib
 
 import numpy as np
 from rich import box
@@ -144,10 +143,9 @@ def write(folder, found):
 
 def start(path, stored, resume):
     """The study's folder, new or, with `resume`, the one that was started alike; UserError otherwise."""
-    folder = Run(pathlib.Path(path))
+    folder = Run(path)
     if not resume:
-        if folder.path.exists() and (not folder.path.is_dir() or any(folder.path.iterdir())):
-            raise UserError(f"{path} already holds something: give another --report, or go on with it by --resume.")
+        folder.require_empty("--report")
         folder.path.mkdir(parents=True, exist_ok=True)
         folder.write_json("study.json", stored)
     elif not (folder.path / "study.json").is_file():
