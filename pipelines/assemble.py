@@ -51,7 +51,7 @@ def _prepared(split, frontend):
     Images of different sizes are resized here, one by one.
     """
     examples = split.examples
-    if frontend.takes == "image" and frontend.resized_before:
+    if frontend.modality == "image" and frontend.resized_before:
 
         def resized(example):
             return {**example, "image": tf.ensure_shape(frontend.resize(example["image"][None])[0], frontend.raw_shape)}
@@ -65,14 +65,15 @@ def _prepared(split, frontend):
 def _batches(examples, frontend, batch_size, place):
     """(inputs, label) in batches; on the host with features, whose randomness follows from `place(number)`."""
     on_host = frontend.config.placement == "host"
-    if frontend.takes == "image":
+    if frontend.modality == "image":
         batches = examples.batch(batch_size, num_parallel_calls=tf.data.AUTOTUNE)
         batches = batches.map(lambda batch: (batch["image"], batch["label"]))
         return _on_host(batches.enumerate(), frontend, place) if on_host else batches
     if on_host:  # clip by clip, since the features of a batch would be those of its padding too
-        block = max(1, round(1000 * PADDING_SECONDS / frontend.config.hop_ms))
         clips = _on_host(examples.enumerate(), frontend, place)
-        clips = clips.map(lambda inputs, label: ({**inputs, "features": _filled(inputs["features"], block)}, label))
+        if frontend.takes != "image":  # whose pictures are of one size
+            block = max(1, round(PADDING_SECONDS * frontend.steps_per_second))
+            clips = clips.map(lambda inputs, label: ({**inputs, "features": _filled(inputs["features"], block)}, label))
     else:
         block = int(frontend.config.sample_rate_hz * PADDING_SECONDS)
         clips = examples.map(
@@ -114,7 +115,7 @@ def _on_host(numbered, frontend, place):
 
     def of_clip(number, example):
         batch_of_one = features(number, {"audio": example["audio"][None]})
-        return {name: value[0] for name, value in batch_of_one.items()}, example["label"]
+        return tf.nest.map_structure(lambda value: value[0], batch_of_one), example["label"]
 
-    function = of_images if frontend.takes == "image" else of_clip
+    function = of_images if frontend.modality == "image" else of_clip
     return numbered.map(function, num_parallel_calls=tf.data.AUTOTUNE)

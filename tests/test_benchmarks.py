@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import augmentation, features, fit, resnet, timing
+from benchmarks import augmentation, features, fit, noise, resnet, timing
 from benchmarks import input as benchmark
 
 TORCH = importlib.util.find_spec("torch")
@@ -136,3 +136,9 @@ def test_peer_of_resnet_is_the_same_network():
     with torch.no_grad():
         expected = peer(torch.from_numpy(images.transpose(0, 3, 1, 2))).numpy()
     np.testing.assert_allclose(net(images), expected, rtol=0, atol=1e-3 * expected.std(axis=0).mean())
+
+
+def test_noise(capsys):
+    assert noise.main(["--batch_size", "2", "--repetitions", "1", "--width", "4"]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in (noise.PLAIN, noise.NOISY))

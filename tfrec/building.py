@@ -88,14 +88,14 @@ def examine(config, corpora):
     if key not in corpora:
         corpora[key] = datasets.load(config.data, rate)
     corpus = corpora[key]
-    resolved = frontends.resolve(config.frontend, corpus, source and source.normalise)
+    resolved = frontends.resolve(config.frontend, corpus, source and source.normalise, architectures.takes(config.model))
     config = dataclasses.replace(config, frontend=resolved)
     recogniser = Recogniser(config, corpus.class_names)
     if "accuracy" not in recogniser.task.monitor:
         raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: take classify.")
     freezing.stages(config.fit, architectures.backbone(recogniser.net))
     shape = recogniser.frontend.feature_shape
-    frames = None if shape[0] else round(1000 * CLIP_SECONDS / config.frontend.hop_ms)
+    frames = None if shape[0] else round(CLIP_SECONDS * recogniser.frontend.steps_per_second)
     try:
         products = cost.multiply_adds(recogniser.classifier, frames)
     except ValueError:  # such as CuDNN's recurrent kernels

@@ -3,11 +3,9 @@
 import dataclasses
 import sys
 
-from pipelines.errors import UserError, unknown
+from pipelines.errors import UserError
 from tfrec import candidates, cli, flags
 from tfrec.comparing import Comparison
-
-ALONE = ("--config", "--seed")  # flags of `tfrec.fit` that have no dot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +31,6 @@ class Arguments:
             raise ValueError(f"budget_minutes must be above 0. Received: {self.budget_minutes}")
 
 
-OWN = tuple(f"--{field.name}" for field in dataclasses.fields(Arguments))
-
-
 def main(argv):
     """Trains what is not trained yet and reports on everything; status 1 if a model failed."""
     arguments, experiment, words = _parse(argv)
@@ -59,19 +54,11 @@ def main(argv):
 
 def _parse(argv):
     """The command line -> (Arguments, experiment or None, flags of `tfrec.fit`)."""
-    experiment, own, others = None, [], []
     words = list(argv)
-    if words and not words[0].startswith("-"):
-        experiment = words.pop(0)
-    part = own
-    for word in words:
-        flag = word.split("=")[0]
-        if flag.startswith("--"):
-            dotless = "--" + flag[2:].replace("-", "_")
-            part = own if dotless in (*OWN, "--help") else others
-            if part is others:
-                _require_of_fit(flag)
-        part.append(word)
+    experiment = words.pop(0) if words and not words[0].startswith("-") else None
+    own, others = flags.divide(words, Arguments)
+    for flag in (word.split("=")[0] for word in others):
+        _require_not_own(flag)
     arguments = flags.parse(Arguments, own, prog="python -m tfrec.compare [EXPERIMENT]")
     if arguments.resume and not arguments.report:
         raise UserError("--resume needs --report FOLDER, the report to go on with.")
@@ -80,16 +67,14 @@ def _parse(argv):
     return arguments, experiment, others
 
 
-def _require_of_fit(flag):
-    """UserError for a flag that goes neither here nor to every training."""
+def _require_not_own(flag):
+    """UserError for a flag of `tfrec.fit` that has another name here."""
     if flag == "--run":
         raise UserError("The runs lie in the report's folder: leave out --run, and name that folder by --report.")
     if flag == "--model.name":
         raise UserError("The models are named by --models: leave out --model.name.")
     if flag.replace("-", "_") == "__fit.budget_minutes":
         raise UserError("The budget is given by --budget-minutes: leave out --fit.budget_minutes.")
-    if "." not in flag and flag not in ALONE:
-        raise unknown("flag", flag, [*OWN, *ALONE])
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import time
 
 from pipelines import datasets, frontends
 from pipelines.errors import UserError
-from tfrec import cli, evaluation, flags, training, weights
+from tfrec import architectures, cli, evaluation, flags, training, weights
 from tfrec.config import as_json
 from tfrec.recogniser import Recogniser, strategy_scope
 from tfrec.runs import Run, environment
@@ -31,7 +31,8 @@ def main(argv):
     source = None if begun else weights.find(config)
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     wanted = source and source.normalise
-    config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus, wanted))
+    resolved = frontends.resolve(config.frontend, corpus, wanted, architectures.takes(config.model))
+    config = dataclasses.replace(config, frontend=resolved)
     if arguments.resume:
         _require_same(as_json(config), run)
     counts = None
@@ -71,6 +72,8 @@ def _announce(recogniser, corpus, run):
         f"{corpus.name}: {len(corpus.class_names)} classes, {sizes} examples; "
         f"{recogniser.config.model.name} with {recogniser.net.count_params():,} parameters; run {run.path}"
     )
+    if told := architectures.describe(recogniser.config.model):
+        cli.console.print(told)
 
 
 def _tell_next(run, saved):

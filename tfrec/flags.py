@@ -21,6 +21,9 @@ from tfrec.config import Config, Data, Frontend, Model, Task
 from tfrec.runs import Run
 
 
+OF_FIT = ("--config", "--seed")  # flags of a training that have no dot
+
+
 @dataclasses.dataclass(frozen=True)
 class FitArguments(Config[Data, Frontend, Model, Task]):
     """Train a recogniser, measure it on the test split, and export it."""
@@ -111,6 +114,25 @@ def parse(kind, argv, prog, default=None):
         where = _behind(left[0], argv)
         raise UserError(f"Do not know what to do with {left[0]!r}{where}: flags look like --fit.epochs 5; see --help.")
     return result
+
+
+def divide(words, kind):
+    """Words -> (those of the dataclass `kind`, those that go to `tfrec.fit` as they are).
+
+    UserError for a flag that belongs to neither.
+    """
+    named = [f"--{field.name}" for field in dataclasses.fields(kind)]
+    own, others = [], []
+    part = own
+    for word in words:
+        flag = word.split("=")[0]
+        if flag.startswith("--"):
+            mine = "--" + flag[2:].replace("-", "_") in (*named, "--help")
+            part = own if mine else others
+            if not mine and "." not in flag and flag not in (*OF_FIT, "--run"):
+                raise unknown("flag", flag, [*named, *OF_FIT])
+        part.append(word)
+    return own, others
 
 
 def _behind(word, argv):

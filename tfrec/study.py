@@ -1,43 +1,53 @@
-"""Repeat a study of many trainings, and print its table: `python -m tfrec.study transfer`."""
+"""Repeat a study of many trainings, and print its tables: `python -m tfrec.study transfer`."""
 
 import dataclasses
+import pathlib
 from typing import Literal
 
 import tyro
 
+from pipelines.errors import UserError, unknown
 from tfrec import cli, flags, studying
 from tfrec.experiments import STUDIES
+
+PROG = "python -m tfrec.study"
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Train everything that a study compares, each with several seeds, and write the table.
+    """Train everything that a study compares, each with several seeds, and write its tables.
 
     transfer: five classes of CIFAR-10 from 50 images each, after training on the other five, or from random weights.
+    noise: architectures on spoken words, trained clean or with noise, heard clean and in noise; and what they start from.
+    speakers: spoken digits by each speaker in turn, after training on the others.
+    `python -m tfrec.study NAME --help` tells the study's own flags.
     """
 
     study: tyro.conf.Positional[Literal[tuple(STUDIES)]]  # which
-    report: str | None = None  # folder of the runs and the table; None is runs/STUDY
-    seeds: tuple[int, ...] = (0, 1, 2)  # of weights, order, augmentation and the choice of examples
-    resume: bool = False  # go on with the study in --report
-
-    def __post_init__(self):
-        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
-            raise ValueError(f"seeds must name at least one, each once. Received: {self.seeds}")
 
 
 def main(argv):
     """Trains what is not trained yet, then tells and writes what came out."""
-    arguments = flags.parse(Arguments, argv, prog="python -m tfrec.study")
-    study = STUDIES[arguments.study]
-    stored = {"study": arguments.study, "seeds": list(arguments.seeds)}
-    folder = studying.start(arguments.report or f"runs/{arguments.study}", stored, arguments.resume)
-    steps = study.steps(arguments.seeds, folder / "runs")
+    words = list(argv)
+    if not words or words[0].startswith("-"):
+        flags.parse(Arguments, words, prog=PROG)  # helps, or says what is missing
+        raise UserError(f"The study's name comes first: {PROG} {' or '.join(STUDIES)}.")
+    name = words.pop(0)
+    if name not in STUDIES:
+        raise unknown("study", name, STUDIES)
+    study = STUDIES[name]
+    own, others = flags.divide(words, study.Options) if study.PASSES_FLAGS else (words, [])
+    options = flags.parse(study.Options, own, prog=f"{PROG} {name}")
+    stored = {"study": name, **studying.settings(options), **({"flags": others} if others else {})}
+    path = pathlib.Path(options.report or f"runs/{name}")
+    steps = study.steps(options, others, path / "runs")  # a mistake there leaves no folder behind
+    folder = studying.start(path, stored, options.resume)
     studying.train(folder, steps)
-    found = studying.rows(folder, steps, study.BASELINE)
-    studying.write(folder, found)
-    cli.console.print(studying.terminal_table(found))
-    cli.console.print(f"The margin is over {study.BASELINE}, seed by seed. The table is in {folder / 'study.md'}.")
+    tables = study.tables(folder, steps)
+    studying.write(folder, tables)
+    for table in tables:
+        cli.console.print(studying.for_terminal(table))
+    cli.console.print(f"The tables are in {folder / 'study.md'}.")
     return 0
 
 

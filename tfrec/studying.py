@@ -1,7 +1,7 @@
-"""A study: many trainings that differ in one thing, each with several seeds, and one table of what came out.
+"""A study: many trainings that differ in one thing, each with several seeds, and tables of what came out.
 
 study.json            how it was started
-study.md, study.csv   the table
+study.md, NAME.csv    the tables
 runs/LABEL/           an ordinary run for each training
 logs/LABEL.txt        what it printed
 """
@@ -9,10 +9,11 @@ logs/LABEL.txt        what it printed
 import csv
 import dataclasses
 import io
+import sys
 
 import numpy as np
 from rich import box
-from rich.table import Table
+from rich.table import Table as TerminalTable
 
 from pipelines.errors import UserError
 from tfrec import processes
@@ -23,27 +24,58 @@ LOOK_SECONDS = 1.0  # between two looks at a training
 
 
 @dataclasses.dataclass(frozen=True)
+class Options:
+    """What every study takes."""
+
+    report: str | None = None  # folder of the runs and the tables; None is runs/STUDY
+    seeds: tuple[int, ...] = (0, 1, 2)  # of weights, order, augmentation and the choice of examples
+    resume: bool = False  # go on with the study in --report
+
+    def __post_init__(self):
+        if not self.seeds or len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds must name at least one, each once. Received: {self.seeds}")
+
+
+@dataclasses.dataclass(frozen=True)
 class Step:
     """One training: its run's folder, the row of the table that it belongs to, and the words for `tfrec.fit`.
 
-    A row of None is none: others start from what it has learnt.
+    A row of None is none: others start from what it has learnt. `group` are the columns of the row that it fills, and
+    `measure` the words of an entry point that measures the run further, None for none; it writes the file `measured`.
     """
 
     label: str
     row: str | None
     words: tuple[str, ...]
+    group: str = ""
+    measure: tuple[str, ...] | None = None
+    measured: str = "metrics.json"
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+    """What came out: text for people (headings, lines) and the numbers behind it (records)."""
+
+    name: str
+    title: str
+    headings: tuple[str, ...]
+    lines: list[tuple[str, ...]]
+    records: list[dict]
 
 
 def train(folder, steps):
-    """Trains what is not trained yet, one after the other; UserError where a training fails."""
+    """Trains and measures what is not yet, one after the other; UserError where one fails."""
     logs = folder / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     for number, step in enumerate(steps, start=1):
         run = Run(folder / "runs" / step.label)
-        if run.is_measured():
+        if run.is_measured() and (run.path / step.measured).is_file():
             continue
-        console.print(f"{step.label} ({number} of {len(steps)}): {step.row or 'what others start from'}")
+        about = f", {step.group}" if step.group else ""
+        console.print(f"{step.label} ({number} of {len(steps)}): {step.row or 'what others start from'}{about}")
         reason = processes.train(run, [*step.words, "--export.no_after_fit"], logs, _wait)
+        if not reason and step.measure:
+            reason = _measure(run, step, logs)
         if reason:
             raise UserError(f"{step.label} failed: {reason} See {logs / step.label}.txt; --resume goes on.")
         console.print(f"    {accuracy(run):.2%} of the test split")
@@ -57,6 +89,14 @@ def accuracy(run):
 def _wait(process, run):
     while not process.wait(LOOK_SECONDS):
         pass
+
+
+def _measure(run, step, logs):
+    module, *words = step.measure
+    log, record = logs / f"{step.label}.txt", logs / f"{step.label}-measure.jsonl"
+    with processes.Process([sys.executable, "-m", module, str(run.path), *words], log, record) as process:
+        _wait(process, run)
+    return process.failure()
 
 
 def rows(folder, steps, baseline):
@@ -99,15 +139,24 @@ def interval(values):
 HEADINGS = ("training", "accuracy, %", "95 % interval", "margin, points", "95 % interval", "each seed, %")
 
 
-def cells(row):
-    """A row as text, in points of accuracy."""
+def margins(folder, steps, baseline, name, title):
+    """The Table of accuracies and of their margins over the row `baseline`."""
+    found = rows(folder, steps, baseline)
+    records = [
+        {
+            "training": row["row"],
+            "mean": row["mean"],
+            **dict(zip(("low", "high"), row["interval"] or ("", ""), strict=True)),
+            "margin": row["margin"],
+            **dict(zip(("margin_low", "margin_high"), row["margin_interval"] or ("", ""), strict=True)),
+            "values": " ".join(map(str, row["values"])),
+        }
+        for row in found
+    ]
+    return Table(name, title, HEADINGS, [_cells(row) for row in found], records)
 
-    def points(value):
-        return "" if value is None else f"{100 * value:.1f}"
 
-    def span(bounds):
-        return "" if bounds is None else f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}"
-
+def _cells(row):
     return (
         row["row"],
         points(row["mean"]),
@@ -118,27 +167,45 @@ def cells(row):
     )
 
 
-def terminal_table(found):
-    """The table for the terminal."""
-    table = Table(box=box.SIMPLE)
-    for number, heading in enumerate(HEADINGS):
-        table.add_column(heading, justify="right" if number else "left")
-    for row in found:
-        table.add_row(*cells(row))
-    return table
+def points(value):
+    """A share in per cent, or nothing for None."""
+    return "" if value is None else f"{100 * value:.1f}"
 
 
-def write(folder, found):
-    """Writes study.md and study.csv."""
-    lines = [HEADINGS, ["---", *["---:"] * (len(HEADINGS) - 1)], *map(cells, found)]
-    Run(folder).write_text("study.md", "".join(f"| {' | '.join(line)} |\n" for line in lines))
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["training", "mean", "low", "high", "margin", "margin_low", "margin_high", "values"])
-    for row in found:
-        ends = [*(row["interval"] or ("", "")), row["margin"], *(row["margin_interval"] or ("", ""))]
-        writer.writerow([row["row"], row["mean"], *ends, " ".join(map(str, row["values"]))])
-    Run(folder).write_text("study.csv", text.getvalue())
+def span(bounds):
+    """An interval of shares in per cent, or nothing for None."""
+    return "" if bounds is None else f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}"
+
+
+def for_terminal(table):
+    """A Table for the terminal."""
+    result = TerminalTable(box=box.SIMPLE, title=table.title)
+    for number, heading in enumerate(table.headings):
+        result.add_column(heading, justify="right" if number else "left")
+    for line in table.lines:
+        result.add_row(*line)
+    return result
+
+
+def write(folder, tables):
+    """Writes study.md and a CSV file for each table."""
+    text = []
+    for table in tables:
+        lines = [table.headings, ["---", *["---:"] * (len(table.headings) - 1)], *table.lines]
+        text.append(f"{table.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines))
+        written = io.StringIO()
+        writer = csv.DictWriter(written, list(table.records[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(table.records)
+        Run(folder).write_text(f"{table.name}.csv", written.getvalue())
+    Run(folder).write_text("study.md", "\n".join(text))
+
+
+def settings(options):
+    """What a study's folder keeps of its options: all that decides what comes out."""
+    kept = dataclasses.asdict(options)
+    del kept["report"], kept["resume"]
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
 def start(path, stored, resume):

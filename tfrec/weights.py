@@ -18,8 +18,8 @@ from tfrec.weights_published import in_order, transfer
 __all__ = ["Source", "find", "in_order", "load", "transfer"]
 
 # Settings of the frontend on which the shapes of weights may depend, and those that decide what features mean.
-_SIZES = ("height", "width", "channels", "features", "mels", "coefficients", "deltas")
-_MEANING = ("normalise", "features", "window_ms", "hop_ms", "mels", "low_hz", "high_hz", "mel_scale", "deltas")
+_SIZES = ("height", "width", "channels", "form", "features", "mels", "coefficients", "deltas")
+_MEANING = ("normalise", "form", "picture_normalise", "features", "window_ms", "hop_ms", "mels", "low_hz", "high_hz", "mel_scale", "deltas")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -34,13 +34,15 @@ class Source:
     layers: Callable
     model: object = None
     frontend: object = None
+    pictures: object = None  # the settings of pictures, where the weights shall now see spectrograms
     class_names: tuple[str, ...] | None = None
     head: Callable = frozenset  # gives the names of the head's layers there, as far as they are known
 
     @property
     def normalise(self):
-        """The `frontend.normalise` that the weights want, None where that is not known."""
-        return getattr(self.frontend, "normalise", None)
+        """The range of pictures that the weights want, as `frontend.normalise` says it; None where that is not known."""
+        frontend = self.pictures or self.frontend
+        return getattr(frontend, "picture_normalise", getattr(frontend, "normalise", None))
 
 
 def find(config):
@@ -54,8 +56,8 @@ def find(config):
     if name == "imagenet":
         constructor, normalise = weights_published.find(model)
         trained = dataclasses.replace(architectures.default_config(model.name), stem="large")
-        frontend = types.SimpleNamespace(normalise=normalise)
-        return Source(name, lambda net: weights_published.layers(constructor, net), trained, frontend)
+        known = {"pictures" if config.frontend.name == "speech" else "frontend": types.SimpleNamespace(normalise=normalise)}
+        return Source(name, lambda net: weights_published.layers(constructor, net), trained, **known)
     path = pathlib.Path(name)
     if path.is_dir():
         return _of_run(Run.open(path), config)
@@ -77,13 +79,14 @@ def _of_run(run, config):
             f"model.weights {run.path} holds a {trained.model.name!r}, but this network is a {config.model.name!r}: set"
             f" --model.name {trained.model.name}, or leave --model.weights out."
         )
-    # A network for sounds has nothing to say about pictures' settings.
-    frontend = trained.frontend if trained.frontend.name == config.frontend.name else None
+    # A network for pictures says nothing about a spectrogram's settings but the range of values.
+    same = trained.frontend.name == config.frontend.name
     return Source(
         str(run.path),
         lambda net: weights_file.layers(run.best_weights),
         trained.model,
-        frontend,
+        trained.frontend if same else None,
+        None if same else trained.frontend,
         tuple(labels),
         lambda: _head_of(trained, len(labels)),
     )
@@ -198,7 +201,7 @@ def _summary(source, layers, left, why):
 
 
 def _warnings(source, config):
-    if source.frontend is None and hasattr(config.frontend, "normalise"):
+    if source.frontend is source.pictures is None and hasattr(config.frontend, "normalise"):
         given = config.frontend.normalise
         yield f"Nothing says which features of this kind {source.name} knows; frontend.normalise is {given}."
     for flag, (there, here) in _differences(source, config, _MEANING).items():

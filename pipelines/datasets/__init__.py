@@ -2,11 +2,12 @@
 
 import re
 
-from pipelines.datasets import digits, folder, manifest, spoken_digit, spoken_digits_tts, tfds
+from pipelines.datasets import aurora2, digits, folder, manifest, spoken_digit, spoken_digits_tts, tfds
 from pipelines.datasets.subset import subset
 from pipelines.errors import UserError, unknown
 
 DATASETS = {
+    "aurora2": aurora2,
     "digits": digits,
     "folder": folder,
     "manifest": manifest,

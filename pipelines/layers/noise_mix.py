@@ -6,6 +6,28 @@ from keras import ops
 
 from pipelines.layers.base import RandomLayer
 from pipelines.layers.sequences import draw_integers, true_lengths, true_only
+from pipelines.layers.speech_level import active_level, mean_level
+
+
+def mix_at(waveform, noise, snr_db, lengths=None, sample_rate_hz=None):
+    """Adds to each clip its noise at a signal-to-noise ratio.
+
+    Waveform and noise (batch, samples); `snr_db` in decibels, a number or (batch,); `lengths` (batch,), true samples,
+    None for all -> (batch, samples), 0 past a clip's samples. Where the clip or its noise has no power nothing changes.
+    With `sample_rate_hz` the ratio is that of Aurora-2 (Hirsch and Pearce 2000): the active level of the speech (ITU-T
+    P.56) over the level of the noise during the whole clip, both in the telephone band (ITU-T G.712), see
+    `speech_level`; without it, of the mean powers.
+    """
+    waveform, noise = true_only(waveform, lengths), true_only(noise, lengths)
+    if sample_rate_hz is None:
+        # roots of energies: both stand for the same samples, so their number cancels
+        signal_level, noise_level = (ops.sqrt(ops.sum(x * x, axis=1)) for x in (waveform, noise))
+    else:
+        signal_level = active_level(waveform, lengths, sample_rate_hz)
+        noise_level = mean_level(noise, lengths, sample_rate_hz)
+    audible = noise_level > 0
+    scale = signal_level / ops.where(audible, noise_level, 1.0) * 10.0 ** (-snr_db / 20.0)
+    return waveform + ops.where(audible, scale, 0.0)[:, None] * noise
 
 
 @keras.saving.register_keras_serializable("pipelines")
@@ -15,16 +37,26 @@ class NoiseMix(RandomLayer):
     Input: waveform (batch, samples); `lengths` (batch,), true samples, None for all.
     Output: the same shape, float32; 0 past a clip's samples. Nothing is clipped or renormalised: samples may leave
     [-1, 1]. A clip is mixed with `probability`.
-    The ratio of mean powers over the clip's true samples is the one drawn evenly, in decibels, from `snr_db` =
-    (low, high); low == high fixes it. A noise shorter than its clip is repeated from a random start. Where the clip
-    or the piece of noise has no power nothing changes.
+    The ratio is drawn evenly, in decibels, from `snr_db` = (low, high); low == high fixes it. It is that of the mean
+    powers over the clip's true samples or, with `sample_rate_hz`, that of the active speech, see `mix_at`. A noise
+    shorter than its clip is repeated from a random start. Where the clip or the piece of noise has no power nothing
+    changes.
     `num_noises` noises of at most `noise_samples` samples live in a non-trainable weight, on the model's device and
     in its weights file; until `fill` they are silent.
     Raises ValueError for sizes below 1 or a bank of 2^31 samples or more, a range the wrong way round, a probability
-    outside 0 to 1.
+    outside 0 to 1, a sample rate below 1000 Hz.
     """
 
-    def __init__(self, num_noises, noise_samples, snr_db=(5.0, 20.0), probability=1.0, seed=None, **kwargs):
+    def __init__(
+        self,
+        num_noises,
+        noise_samples,
+        snr_db=(5.0, 20.0),
+        probability=1.0,
+        sample_rate_hz=None,
+        seed=None,
+        **kwargs,
+    ):
         super().__init__(seed=seed, **kwargs)
         if num_noises < 1 or noise_samples < 1 or num_noises * noise_samples >= 2**31:
             raise ValueError(
@@ -35,8 +67,10 @@ class NoiseMix(RandomLayer):
             raise ValueError(f"snr_db must be (low, high), low not above high. Received: {snr_db}")
         if not 0 <= probability <= 1:
             raise ValueError(f"probability must be from 0 to 1. Received: {probability}")
+        if sample_rate_hz is not None and sample_rate_hz < 1000:
+            raise ValueError(f"sample_rate_hz must be at least 1000. Received: {sample_rate_hz}")
         self.num_noises, self.noise_samples = num_noises, noise_samples
-        self.snr_db, self.probability = tuple(snr_db), probability
+        self.snr_db, self.probability, self.sample_rate_hz = tuple(snr_db), probability, sample_rate_hz
         self.noises = self.add_weight((num_noises, noise_samples), "zeros", trainable=False, name="noises")
         self.noise_lengths = self.add_weight((num_noises,), "ones", "int32", trainable=False, name="noise_lengths")
 
@@ -62,18 +96,12 @@ class NoiseMix(RandomLayer):
         """(batch, samples) and true samples (batch,) -> (batch, samples)."""
         if not training:
             return waveform
-        shape, seed = (ops.shape(waveform)[0], 1), self.seed_generator
+        batch, seed = ops.shape(waveform)[0], self.seed_generator
         true_samples = true_lengths(waveform, lengths)[:, None]
-        waveform = true_only(waveform, lengths)
-        noise = true_only(self._piece(waveform, true_samples, shape), lengths)
-        # roots of energies: both stand for the same samples, so their number cancels
-        signal_level = ops.sqrt(ops.sum(waveform * waveform, axis=1, keepdims=True))
-        noise_level = ops.sqrt(ops.sum(noise * noise, axis=1, keepdims=True))
-        snr_db = keras.random.uniform(shape, *self.snr_db, seed=seed)
-        chosen = keras.random.uniform(shape, seed=seed) < self.probability
-        audible = ops.logical_and(chosen, noise_level > 0)
-        scale = signal_level / ops.where(audible, noise_level, 1.0) * 10.0 ** (-snr_db / 20.0)
-        return waveform + ops.where(audible, scale, 0.0) * noise
+        noise = self._piece(waveform, true_samples, (batch, 1))
+        snr_db = keras.random.uniform((batch,), *self.snr_db, seed=seed)
+        chosen = keras.random.uniform((batch, 1), seed=seed) < self.probability
+        return mix_at(waveform, ops.where(chosen, noise, 0.0), snr_db, lengths, self.sample_rate_hz)
 
     def _piece(self, waveform, true_samples, shape):
         """A random noise's samples (batch, samples) from a random start, beginning again after its end."""
@@ -91,5 +119,5 @@ class NoiseMix(RandomLayer):
 
     def get_config(self):
         """The constructor's arguments."""
-        own = ("num_noises", "noise_samples", "snr_db", "probability")
+        own = ("num_noises", "noise_samples", "snr_db", "probability", "sample_rate_hz")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -56,7 +56,8 @@ class LogFilters(Float32Layer):
     """Log energies of overlapping frames through a matrix of filters, the part that LogMel and FilterBank share.
 
     A periodic Hann window, frames from sample 0 without centring, power spectrum, filters, `floor`, natural log.
-    A subclass sets `_matrix`, float32 (fft_length // 2 + 1, filters).
+    A subclass sets `_matrix`, float32 (fft_length // 2 + 1, filters), and may put another `compress` in the place of
+    the floor and the logarithm.
     """
 
     def __init__(self, sample_rate_hz, window_ms, hop_ms, fft_length, low_hz, high_hz, floor, **kwargs):
@@ -99,8 +100,12 @@ class LogFilters(Float32Layer):
         power = ops.square(real) + ops.square(imaginary)
         # two axes make one large product of it, which is faster on the CPU than one per clip
         energies = ops.matmul(ops.reshape(power, (-1, self.fft_length // 2 + 1)), self._matrix)
-        logs = ops.reshape(ops.log(ops.maximum(energies, self.floor)), (-1, count, self._matrix.shape[1]))
-        return true_only(logs, None if lengths is None else self.num_frames(ops.cast(lengths, "int32")))
+        frames = None if lengths is None else self.num_frames(ops.cast(lengths, "int32"))
+        return true_only(self.compress(ops.reshape(energies, (-1, count, self._matrix.shape[1])), frames), frames)
+
+    def compress(self, energies, true_frames):
+        """Energies (batch, frames, filters), anything past `true_frames` (batch,) or None -> features, likewise."""
+        return ops.log(ops.maximum(energies, self.floor))
 
     def _frames(self, waveform, lengths):
         """Overlapping frames (batch, frames, fft_length), zeros after the window, and their number.

@@ -18,6 +18,11 @@ def waveform():
     return (0.3 * chirp + 0.02 * np.random.default_rng(7).standard_normal(seconds.size)).astype("float32")
 
 
+def pcen(librosa, energies, b, **options):
+    """librosa's PCEN of (mels, frames), its smoother started with the first frame, as the paper does."""
+    return librosa.pcen(energies, sr=RATE_HZ, hop_length=HOP, b=b, zi=(1 - b) * energies[:, :1], **options)
+
+
 def main():
     """Computes and stores every reference value."""
     import librosa
@@ -40,6 +45,9 @@ def main():
         delta = librosa.feature.delta(logs, width=2 * radius + 1, mode="nearest")
         values[f"delta_{radius}"] = delta.T
         values[f"delta_delta_{radius}"] = librosa.feature.delta(delta, width=2 * radius + 1, mode="nearest").T
+    energies = np.exp(values["mel_htk_None"].T)
+    values["pcen_wang"] = pcen(librosa, energies, b=0.025, gain=0.98, bias=2.0, power=0.5, eps=1e-6).T
+    values["pcen_other"] = pcen(librosa, energies, b=0.2, gain=0.8, bias=10.0, power=0.25, eps=1e-3).T
     path = pathlib.Path(__file__).with_name("speech.npz")
     np.savez_compressed(path, **{name: value.astype("float32") for name, value in values.items()})
     print(f"{path}: {path.stat().st_size} bytes")

@@ -1,5 +1,7 @@
 """The promise: the same raw input gives the same features in the training graph, in tf.data, and in a SavedModel."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ import soundfile
 import tensorflow as tf
 
 from pipelines import assemble, frontends
+from pipelines.datasets import memory
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 
@@ -15,7 +18,13 @@ SPEECH = {
     "mfcc": frontends.SpeechConfig(sample_rate_hz=8000, features="mfcc", deltas=True, normalise="mean_variance"),
     "filter_bank": frontends.SpeechConfig(sample_rate_hz=8000, features="filter_bank", normalise="mean"),
     "raw_log_mel": frontends.SpeechConfig(sample_rate_hz=8000, normalise="none", mel_scale="slaney"),
+    "pcen": frontends.SpeechConfig(sample_rate_hz=8000, features="pcen", normalise="none"),
+    "running": frontends.SpeechConfig(sample_rate_hz=8000, normalise="running", pre_emphasis=0.97, range_db=50.0),
+    "waveform": frontends.SpeechConfig(sample_rate_hz=8000, form="waveform"),
 }
+PICTURE = frontends.SpeechConfig(
+    sample_rate_hz=8000, form="picture", picture_frames=20, picture_channels=3, picture_normalise="imagenet"
+)
 
 
 def clips(*lengths):
@@ -40,7 +49,7 @@ def in_saved_model(frontend, tmp_path, signature, inputs):
 
 
 def _structured(frontend, values):
-    return values[0] if frontend.takes == "image" else dict(zip(("audio", "length"), values, strict=True))
+    return values[0] if frontend.modality == "image" else dict(zip(("audio", "length"), values, strict=True))
 
 
 def _named(features):
@@ -69,6 +78,38 @@ def test_speech_is_the_same_everywhere(name, tmp_path):
             assert together["frames"][i] == count
             np.testing.assert_allclose(together["features"][i, :count], alone["features"][0], atol=1e-5)
             assert not np.any(together["features"][i, count:])
+
+
+def test_pictures_of_speech_are_the_same_everywhere(tmp_path):
+    frontend = frontends.build(PICTURE)
+    waves = clips(3000, 8000, 150, 6001)
+    batch = as_batch(waves)
+    device = tf.function(frontend)(batch)
+    assert device.shape == (4, *frontend.feature_shape) == (4, 20, 40, 3)
+    signature = [tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)]
+    exported = in_saved_model(frontend, tmp_path, signature, (batch["audio"], batch["length"]))["features"]
+    host = next(iter(tf.data.Dataset.from_tensors(batch).map(frontend)))
+    for other in (host, exported, tf.function(frontend, jit_compile=True)(batch), frontend(as_batch(waves, padding=777))):
+        np.testing.assert_allclose(other, device, atol=1e-4)  # eight deviations of ImageNet's pixels are the range
+    for i, wave in enumerate(waves):
+        np.testing.assert_allclose(frontend(as_batch([wave]))[0], device[i], atol=1e-4)
+
+
+@pytest.mark.parametrize("config", [SPEECH["log_mel"], SPEECH["waveform"], PICTURE], ids=lambda config: config.form)
+def test_batches_from_the_host_hold_the_features_of_the_device(config):
+    waves = clips(3000, 8000, 6001)
+    split = memory.clips(waves, [0, 1, 1], ["a", "b", "c"])
+    device = frontends.build(config)(as_batch(waves))
+    on_host = frontends.build(dataclasses.replace(config, placement="host"), split=split)
+    inputs, labels = next(iter(assemble.evaluation_batches(split, on_host, batch_size=3)))
+    np.testing.assert_array_equal(labels, [0, 1, 1])
+    if config.form == "picture":
+        np.testing.assert_allclose(inputs, device, atol=1e-4)
+    else:
+        np.testing.assert_array_equal(inputs["frames"], device["frames"])
+        steps = device["features"].shape[1]
+        np.testing.assert_allclose(inputs["features"][:, :steps], device["features"], atol=1e-5)
+        assert not np.any(inputs["features"][:, steps:])
 
 
 @pytest.mark.parametrize("normalise", ["unit", "symmetric", "imagenet", "caffe", "per_image"])
@@ -191,14 +232,95 @@ def test_every_speech_augmentation_changes_the_features(tmp_path):
         {"gain_db": 6.0, "normalise": "none"},
         {"shift_ms": 40.0},
         {"noise_path": str(tmp_path), "noise_probability": 1.0},
+        {"babble_probability": 1.0},
+        {"reverb_probability": 1.0},
+        {"speed": (0.8, 1.2)},
+        {"tempo": (0.8, 1.2)},
+        {"tract": (0.8, 1.2)},
+        {"channel_db": 6.0},
         {"frequency_masks": 2},
         {"time_masks": 2},
     )
     for change in changes:
         frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000, **change), augment=True, seed=1)
-        plain, augmented = (frontend(batch, training=training)["features"] for training in (False, True))
-        assert np.abs(plain - augmented).max() > 0.1, change
+        plain, augmented = (np.array(frontend(batch, training=training)["features"]) for training in (False, True))
+        frames = min(plain.shape[1], augmented.shape[1])
+        assert np.abs(plain[:, :frames] - augmented[:, :frames]).max() > 0.1, change
         assert np.abs(augmented[0] - augmented[1]).max() > 0, change
+        assert frontends.build(frontend.config).takes == "sequence"
+
+
+def test_clips_get_the_frames_of_their_new_length():
+    batch = as_batch(clips(8000, 4000))
+    for change in ({"speed": (0.5, 0.5)}, {"tempo": (0.5, 0.5)}):
+        frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000, **change), augment=True, seed=1)
+        plain, augmented = (frontend(batch, training=training) for training in (False, True))
+        np.testing.assert_allclose(augmented["frames"], 2 * plain["frames"], atol=3)
+        for features, frames in zip(augmented["features"], augmented["frames"], strict=True):
+            assert np.abs(features[: int(frames)]).min(axis=1).all()
+            assert not np.any(features[int(frames) :])
+
+
+def test_noise_that_training_hears_is_the_first_part_of_the_chosen_types(tmp_path):
+    for name, value in (("hum", 0.5), ("hiss", 0.25)):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "a.wav", np.full(1000, value), 8000)
+    config = frontends.SpeechConfig(
+        sample_rate_hz=8000, noise_path=str(tmp_path), noise_types=("hum",), noise_fraction=0.65
+    )
+    (mix,) = frontends.build(config, augment=True, seed=1).wave_augmentations
+    assert mix.noises.shape == (1, 650)
+    np.testing.assert_allclose(mix.noises, 0.5, atol=1e-3)
+
+
+def test_the_form_is_what_the_network_takes():
+    corpus = Corpus("words", "audio", ("a", "b"), {}, 8000)
+    for takes, form in (
+        (("image", "sequence"), "sequence"),
+        (("image",), "picture"),
+        (("waveform",), "waveform"),
+    ):
+        assert frontends.resolve(frontends.SpeechConfig(), corpus, None, takes).form == form
+        assert frontends.resolve(frontends.SpeechConfig(form="picture"), corpus, None, takes).form == "picture"
+    plain = frontends.resolve(frontends.SpeechConfig(), corpus, None, ("image",))
+    assert (plain.picture_normalise, plain.picture_channels) == ("none", 1)
+    wanted = frontends.resolve(frontends.SpeechConfig(), corpus, "caffe", ("image",))
+    assert (wanted.picture_normalise, wanted.picture_channels) == ("caffe", 3)
+    sequence = frontends.resolve(frontends.SpeechConfig(), corpus, "caffe", ("sequence",))
+    assert sequence.picture_normalise == "none"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"form": "waveform", "tempo": (0.9, 1.1)},
+        {"form": "waveform", "channel_db": 3.0},
+        {"form": "waveform", "time_masks": 1},
+        {"features": "mfcc", "tract": (0.9, 1.1)},
+        {"placement": "host", "babble_probability": 0.5},
+    ],
+)
+def test_augmentations_that_do_not_go_with_the_features(change):
+    config = frontends.SpeechConfig(sample_rate_hz=8000, **change)
+    with pytest.raises(UserError, match=r"frontend\."):
+        frontends.build(config, augment=True)
+    frontends.build(config)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("speed", (1.2, 0.8)),
+        ("tempo", (0.1, 1.0)),
+        ("tract", (0.9, 3.0)),
+        ("noise_fraction", 0.0),
+        ("babble_probability", 1.5),
+        ("picture_channels", 0),
+    ],
+)
+def test_speech_settings_out_of_range(field, value):
+    with pytest.raises(ValueError, match=f"frontend.{field}.*Received"):
+        frontends.SpeechConfig(**{field: value})
 
 
 def test_settings_that_do_not_go_together_are_a_users_mistake():

@@ -14,16 +14,31 @@ from tfrec.architectures import ARCHITECTURES
 from tfrec.architectures.base import ImageModelConfig
 
 CLASSES = 5
-SHAPES = {"image": (32, 32, 3), "sequence": (None, 20)}
-PAPER_SHAPES = {"image": ((224, 224, 3), 1000), "sequence": ((None, 20), 5)}  # and the number of classes
+SHAPES = {"image": (32, 32, 3), "sequence": (None, 20), "waveform": (None, 1)}
+PAPER_SHAPES = {  # and the number of classes
+    "image": ((224, 224, 3), 1000),
+    "sequence": ((None, 20), 5),
+    "waveform": ((None, 1), 5),
+}
+STEPS = {"sequence": 30, "waveform": 400}  # frames or samples of the longest clip
 # Trainable weights of the default configuration on the shapes above: the paper's figure, or counted by hand.
 PARAMETERS = {
     ("airbench", "image"): 2_224_792,
     ("alexnet", "image"): 62_378_344,
+    ("bc_resnet_1", "sequence"): 8_225,
+    ("bc_resnet_1_5", "sequence"): 15_647,
+    ("bc_resnet_2", "sequence"): 25_277,
+    ("bc_resnet_3", "sequence"): 51_161,
+    ("bc_resnet_6", "sequence"): 181_805,
+    ("bc_resnet_8", "sequence"): 313_061,
+    ("bilstm", "sequence"): 548_101,
     ("cct_7_3x1", "image"): 4_804_520,
     ("cnn", "image"): 416_456,
     ("cnn", "sequence"): 288_805,
+    ("cnn_lstm", "sequence"): 550_181,
+    ("cnn_lstm_concat", "sequence"): 429_477,
     ("coatnet_0", "image"): 25_036_884,
+    ("conformer", "sequence"): 927_909,
     ("efficientnet_b0", "image"): 5_288_548,
     ("efficientnet_b1", "image"): 7_794_184,
     ("efficientnet_b2", "image"): 9_109_994,
@@ -34,9 +49,14 @@ PARAMETERS = {
     ("efficientnet_b7", "image"): 66_347_960,
     # The 6,998,552 of the published network, whose 7,280 biases are an offset and a scale here.
     ("googlenet", "image"): 7_005_832,
+    ("gru", "sequence"): 157_317,
     ("inception_v3", "image"): 23_817_352,
+    ("kwt_1", "sequence"): 599_237,
+    ("kwt_2", "sequence"): 2_378_117,
+    ("kwt_3", "sequence"): 5_336_645,
     ("lstm", "sequence"): 208_517,
     ("mlp", "image"): 38_858_216,
+    ("mlp", "sequence"): 231_173,
     ("mobilenet_v2", "image"): 3_504_872,
     ("mobilenet_v3_large", "image"): 5_483_032,
     ("mobilenet_v3_small", "image"): 2_542_856,
@@ -45,18 +65,25 @@ PARAMETERS = {
     ("resnet18", "image"): 11_689_512,
     ("resnet34", "image"): 21_797_672,
     ("resnet50", "image"): 25_583_592,
+    ("resnet_mel", "sequence"): 1_220_613,
+    ("rnn", "sequence"): 52_613,
     ("squeezenet", "image"): 1_235_496,
     ("squeezenet_1_0", "image"): 1_248_424,
     ("squeezenet_1_1", "image"): 1_235_496,
+    ("transformer", "sequence"): 448_901,
     ("vgg16", "image"): 138_357_544,
     ("vgg19", "image"): 143_667_240,
     ("vit_base", "image"): 86_567_656,
     ("vit_small", "image"): 22_050_664,
     ("vit_tiny", "image"): 5_717_416,
+    ("wavenet", "waveform"): 131_269,
 }
 # Networks that have nothing of their own beside another one's but size; their tests are marked slow.
 ONLY_LARGER = {
+    *(f"bc_resnet_{size}" for size in ("1_5", "2", "3", "6", "8")),
     *(f"efficientnet_b{i}" for i in range(1, 8)),
+    "kwt_2",
+    "kwt_3",
     "mobilenet_v3_small",
     "resnet101",
     "resnet152",
@@ -82,7 +109,9 @@ def cases(slow):
 
 CASES = cases(ONLY_LARGER)
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in ONLY_LARGER)) for name in ARCHITECTURES]
-SEQUENCES = [name for name, (module, _) in ARCHITECTURES.items() if "sequence" in module.TAKES]
+# Whatever has true lengths; images have none.
+CLIPS = [case for case in cases(ONLY_LARGER) if case.values[1] in STEPS]
+CAUSAL = {name: getattr(module, "CAUSAL", {}).get(name) for name, (module, _) in ARCHITECTURES.items()}
 IMAGES = [name for name, (module, _) in ARCHITECTURES.items() if issubclass(module.Config, ImageModelConfig)]
 
 
@@ -91,6 +120,10 @@ def light(name):
     config = architectures.default_config(name)
     if isinstance(config, ImageModelConfig):
         return dataclasses.replace(config, width_multiplier=0.25, depth_multiplier=0.01)
+    if name.startswith("kwt"):
+        return dataclasses.replace(config, depth=2)
+    if name == "resnet_mel":
+        return dataclasses.replace(config, width=16)
     return config
 
 
@@ -113,10 +146,11 @@ def effective(net):
     return [weight for weight in net.trainable_weights if weight.path not in idle]
 
 
-def batch(kind, examples=4, frames=30):
+def batch(kind, examples=4):
     random = np.random.default_rng(3)
     if kind == "image":
         return random.normal(size=(examples, *SHAPES[kind])).astype("float32")
+    frames = STEPS[kind]
     counts = np.linspace(frames // 2, frames, examples).astype("int32")
     features = random.normal(size=(examples, frames, SHAPES[kind][1])).astype("float32")
     features *= np.arange(frames)[None, :, None] < counts[:, None, None]
@@ -204,24 +238,47 @@ def check_mixed_precision(name, kind, jit_compile):
     assert net(batch(kind)).dtype == "float32"
 
 
-@pytest.mark.parametrize("name", SEQUENCES)
-def test_padding_and_neighbours_never_change_a_clip(name):
-    net = build(name, "sequence")
+@pytest.mark.parametrize(("name", "kind"), CLIPS)
+def test_padding_and_neighbours_never_change_a_clip(name, kind):
+    net = build(name, kind)
     # Statistics of their own, so that a batch norm does something.
-    net(batch("sequence", examples=6), training=True)
+    net(batch(kind, examples=6), training=True)
     random = np.random.default_rng(5)
-    for frames in (1, 2, 7, 16, 29):
-        clip = random.normal(size=(1, frames, 20)).astype("float32")
+    longest, bins = STEPS[kind] + 3, SHAPES[kind][1]
+    for frames in (1, 2, 7, 16, STEPS[kind] // 2 + 1, STEPS[kind] - 1):
+        clip = random.normal(size=(1, frames, bins)).astype("float32")
         alone = net({"features": clip, "frames": np.array([frames])})
-        padded = np.concatenate([clip, np.zeros((1, 33 - frames, 20), "float32")], axis=1)
-        neighbour = random.normal(size=(1, 33, 20)).astype("float32")
-        together = net({"features": np.concatenate([padded, neighbour]), "frames": np.array([frames, 33])})
+        padded = np.concatenate([clip, np.zeros((1, longest - frames, bins), "float32")], axis=1)
+        neighbour = random.normal(size=(1, longest, bins)).astype("float32")
+        together = net({"features": np.concatenate([padded, neighbour]), "frames": np.array([frames, longest])})
         np.testing.assert_allclose(together[:1], alone, atol=1e-5)
         # What lies past the end may be anything.
         for value in (7.0, np.nan):
             garbage = padded.copy()
             garbage[:, frames:] = value
             np.testing.assert_allclose(net({"features": garbage, "frames": np.array([frames])}), alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", [name for name, layer in CAUSAL.items() if layer])
+def test_causal_layers_never_see_the_future(name):
+    kind = next(kind for kind in ARCHITECTURES[name][0].TAKES if kind in STEPS)
+    net = build(name, kind)
+    inside = keras.Model(net.input, net.get_layer(CAUSAL[name]).output)
+    inputs = batch(kind, examples=1) | {"frames": np.array([STEPS[kind]])}
+    inputs["features"] += np.random.default_rng(6).normal(size=inputs["features"].shape).astype("float32")
+    before = np.asarray(inside(inputs))
+    stride = -(-STEPS[kind] // before.shape[1])  # a frame covers so many of the input's
+    for frame in (0, 1, before.shape[1] // 2, before.shape[1] - 2):
+        for first, changed in ((stride * (frame + 1), False), (stride * (frame + 1) - stride, True)):
+            features = inputs["features"].copy()
+            features[:, first:] += 3.0
+            after = np.asarray(inside({**inputs, "features": features}))
+            assert (np.abs(after[:, : frame + 1] - before[:, : frame + 1]).max() > 1e-4) == changed
+            assert np.abs(after[:, frame + 1 :] - before[:, frame + 1 :]).max() > 1e-4  # the past matters
+
+
+def test_some_are_causal():
+    assert {"wavenet"} <= {name for name, layer in CAUSAL.items() if layer}
 
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
@@ -267,7 +324,7 @@ def test_refuses_what_it_does_not_take(name):
     module, config = ARCHITECTURES[name]
     with pytest.raises(ValueError, match=r"Received: \(7,\)"):
         module.build((7,), CLASSES, config)
-    for kind in {"image", "sequence"} - set(module.TAKES):
+    for kind in set(SHAPES) - set(module.TAKES):
         with pytest.raises(UserError, match="choose"):
             architectures.build(SHAPES[kind], CLASSES, architectures.default_config(name), kind)
 

@@ -15,7 +15,7 @@ import soundfile
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tfrec import cli, compare, evaluate, export, fit, flags, predict, show, study
+from tfrec import cli, compare, evaluate, export, fit, flags, noise_report, predict, show, study
 from tfrec import list as listing
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -197,7 +197,7 @@ def test_list(home, capsys):
     assert set(json.loads(capsys.readouterr().out)) == {"layers"}
 
 
-@pytest.mark.parametrize("module", [fit, evaluate, predict, export, listing, show, compare, study])
+@pytest.mark.parametrize("module", [fit, evaluate, predict, export, listing, show, compare, study, noise_report])
 def test_help(module, capsys):
     with pytest.raises(SystemExit) as stop:
         module.main(["--help"])

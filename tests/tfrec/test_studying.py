@@ -2,13 +2,16 @@
 
 import csv
 import json
+import os
 
+import numpy as np
 import pytest
+import soundfile
 from scipy import stats
 
 from pipelines.errors import UserError
-from tfrec import study, studying
-from tfrec.experiments import STUDIES, transfer
+from tfrec import flags, study, studying
+from tfrec.experiments import noise, speakers, transfer
 from tfrec.runs import Run
 from tfrec.studying import Step
 
@@ -35,9 +38,11 @@ def test_rows_and_files(tmp_path):
     test = stats.ttest_rel(ours, base).confidence_interval()  # an independent way to the same interval
     assert second["margin_interval"] == pytest.approx((test.low, test.high))
     assert studying.interval([0.5]) is None
-    studying.write(tmp_path, [first, second])
-    assert "| ours | 83.0 | 74.0 to 92.0 | 13.0 |" in (tmp_path / "study.md").read_text()
-    written = list(csv.DictReader((tmp_path / "study.csv").open()))
+    studying.write(tmp_path, [studying.margins(tmp_path, steps, "base", "both", "The margin is over base.")])
+    text = (tmp_path / "study.md").read_text()
+    assert text.startswith("The margin is over base.\n\n| training |")
+    assert "| ours | 83.0 | 74.0 to 92.0 | 13.0 |" in text
+    written = list(csv.DictReader((tmp_path / "both.csv").open()))
     assert float(written[1]["margin_low"]) == pytest.approx(test.low)
 
 
@@ -54,7 +59,7 @@ def test_finished_trainings_are_not_repeated_and_a_failing_one_is_named(tmp_path
 
 
 def test_the_transfer_study_gives_every_policy_every_seed_and_its_own_source(tmp_path):
-    steps = transfer.steps((0, 7), tmp_path)
+    steps = transfer.steps(transfer.Options(seeds=(0, 7)), [], tmp_path)
     assert len(steps) == len({step.label for step in steps}) == 2 * (2 + len(transfer.POLICIES))
     for seed in ("0", "7"):
         mine = [step for step in steps if step.label.endswith(f"-{seed}")]
@@ -63,7 +68,136 @@ def test_the_transfer_study_gives_every_policy_every_seed_and_its_own_source(tmp
             assert step.words[step.words.index("--seed") + 1] == seed
             if "--model.weights" in step.words:
                 assert step.words[step.words.index("--model.weights") + 1] == str(tmp_path / f"first-five-{seed}")
-    assert set(STUDIES) == {"transfer"}
+
+
+MEASURES = """
+import json, pathlib, sys
+run, *words = sys.argv[1:]
+pathlib.Path(run, "more.json").write_text(json.dumps(words))
+"""
+
+
+def test_what_is_trained_is_measured_once(tmp_path, monkeypatch):
+    (tmp_path / "measures.py").write_text(MEASURES)
+    monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}")
+    step = Step("one", "a", QUICK, "clean", ("measures", "--loud"), "more.json")
+    studying.train(tmp_path, [step])
+    measured = tmp_path / "runs" / "one" / "more.json"
+    assert json.loads(measured.read_text()) == ["--loud"]
+    trained = (tmp_path / "runs" / "one" / "best.weights.h5").stat().st_mtime_ns
+    measured.unlink()
+    studying.train(tmp_path, [step])  # after an interruption between the two
+    assert measured.is_file()
+    assert (tmp_path / "runs" / "one" / "best.weights.h5").stat().st_mtime_ns == trained
+    (tmp_path / "measures.py").write_text("raise SystemExit('error: too loud')")
+    measured.unlink()
+    with pytest.raises(UserError, match="one failed: too loud"):
+        studying.train(tmp_path, [step])
+
+
+NOISE = ("crowd", "machine", "wind")
+
+
+@pytest.fixture
+def noises(tmp_path):
+    folder = tmp_path / "noises"
+    for name in NOISE:
+        (folder / name).mkdir(parents=True)
+        soundfile.write(folder / name / "a.wav", np.ones(100) / 10, 8000)
+    return str(folder)
+
+
+def test_the_noise_study_trains_every_row_clean_and_with_noise(tmp_path, noises):
+    options = noise.Options(noise=noises, seeds=(3,))
+    steps = noise.steps(options, ["--fit.epochs", "5"], tmp_path)
+    assert len({step.label for step in steps}) == len(steps)
+    for row in noise.ARCHITECTURES:
+        assert [step.group for step in steps if step.row == row] == list(noise.GROUPS)
+    for step in (step for step in steps if step.row):
+        _, arguments = flags.parse_fit(list(step.words))
+        assert (arguments.seed, arguments.fit.epochs) == (3, 5)
+        assert arguments.frontend.noise_types == ("crowd", "machine")
+        assert (arguments.frontend.noise_probability == 0) == (step.group == "clean")
+        assert step.measure[:3] == ("tfrec.noise_report", "--noise", noises)
+    policies = [step for step in steps if (step.row or "").startswith(noise.PRETRAINING)]
+    assert len(policies) == 1 + len(noise.POLICIES)
+    few = noise.steps(noise.Options(noise=noises, parts=("architectures",), models=("gru",)), [], tmp_path)
+    assert [step.label for step in few][:2] == ["gru-clean-0", "gru-multi-condition-0"]
+    assert len(few) == 2 * 3
+
+
+def test_the_speaker_study_leaves_each_out(tmp_path, noises):
+    steps = speakers.steps(speakers.Options(noise=noises, seeds=(0, 1)), [], tmp_path)
+    assert len(steps) == 10
+    for step in steps:
+        _, arguments = flags.parse_fit(list(step.words))
+        assert (arguments.data.split, arguments.data.test_speakers) == ("speaker", (step.row,))
+
+
+def heard(folder, label, clean, average):
+    fake(folder, label, clean)
+    run = Run(folder / "runs" / label)
+    run.write_json("metrics.json", {"test": {"accuracy": clean}, "fit_seconds": 120})
+    (run.path / "noise").mkdir()
+    score = {"accuracy": average, "interval": [average - 0.1, average + 0.1]}
+    report = {
+        "clean": {"accuracy": clean, "interval": [clean - 0.2, clean + 0.2]},
+        "averages": {"A": score, "B": score, "all": score},
+        "noises": {"wind": {"average": score}},
+    }
+    run.write_json("noise/noise.json", report)
+
+
+def test_tables_of_the_noise_study(tmp_path):
+    steps = []
+    for seed, accuracy in enumerate((0.7, 0.8)):
+        for group in noise.GROUPS:
+            heard(tmp_path, f"gru-{group}-{seed}", accuracy, 0.5)
+            steps.append(Step(f"gru-{group}-{seed}", "gru", (), group))
+        heard(tmp_path, f"few-{seed}", 0.6, accuracy)
+        steps.append(Step(f"few-{seed}", f"{noise.PRETRAINING}random weights", (), noise.GROUPS[1]))
+    architectures, types, pretraining = noise.tables(tmp_path, steps)
+    low, high = studying.interval([0.7, 0.8])
+    assert architectures.headings[:3] == ("training", "clean: clean", "clean: set A")
+    assert architectures.lines[0][:3] == ("gru", f"75.0 ({100 * low:.1f} to {100 * high:.1f})", "50.0 (50.0 to 50.0)")
+    assert architectures.lines[0][-1] == "2.0"
+    assert types.headings == ("training", "wind", "minutes each")
+    assert pretraining.records[0]["multi-condition A"] == pytest.approx(0.75)
+    (one, *_) = noise.tables(tmp_path, steps[:2])
+    assert one.lines[0][1] == "70.0 (50.0 to 90.0)"  # a single seed has its report's own interval
+
+
+def test_mean_over_speakers(tmp_path):
+    steps = []
+    for speaker, accuracy in (("george", 0.9), ("theo", 0.8)):
+        heard(tmp_path, f"{speaker}-0", accuracy, accuracy - 0.1)
+        steps.append(Step(f"{speaker}-0", speaker, (), noise.GROUPS[1]))
+    (table,) = speakers.tables(tmp_path, steps)
+    assert [line[0] for line in table.lines] == ["george", "theo", "mean over speakers"]
+    assert table.lines[-1][1:3] == ("85.0", "75.0")
+    studying.write(tmp_path, [table])
+    assert "| mean over speakers | 85.0 | 75.0 |" in (tmp_path / "study.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ([], "give --noise"),
+        (["--noise", "nowhere"], "does not exist"),
+        (["--noise", "NOISES", "--unseen", "wnd"], "did you mean 'wind'"),
+        (["--noise", "NOISES", "--unseen", *NOISE], "leave one for training"),
+        (["--noise", "NOISES", "--models", "lsmt"], "did you mean 'lstm'"),
+        (["--noise", "NOISES", "--few", "0"], "few must be 1"),
+        (["--noise", "NOISES", "--model.name", "cnn"], "leave it out"),
+        (["--noise", "NOISES", "--seed", "1"], "leave it out"),
+        (["--noise", "NOISES", "--lound", "1"], "unknown flag"),
+    ],
+)
+def test_mistakes_in_the_noise_study(words, said, noises, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UserError, match=f"(?i){said}"):
+        study.main(["noise", *(noises if word == "NOISES" else word for word in words)])
+    assert not (tmp_path / "runs").exists()
 
 
 def test_mistakes(tmp_path, monkeypatch):

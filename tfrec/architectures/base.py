@@ -122,6 +122,18 @@ class _MaskLayer(layers.Layer):
         return None
 
 
+def sequence_inputs(input_shape):
+    """What a network over (frames, bins) begins with: its inputs, and the features and the mask of what is in a clip.
+
+    The inputs are {"features": (batch, frames, bins), "frames": int32 (batch,)}; the features are 0 past a clip's end,
+    whatever was given there; the mask is bool (batch, frames).
+    """
+    features = keras.Input(input_shape, name="features")
+    frames = keras.Input((), dtype="int32", name="frames")
+    mask = FrameMask(name="mask")(features, frames)
+    return {"features": features, "frames": frames}, MaskFrames(name="clip")(features, mask), mask
+
+
 @keras.saving.register_keras_serializable("tfrec")
 class FrameMask(_MaskLayer):
     """Features (batch, frames, bins) and frame counts (batch,) -> bool (batch, frames), true inside the clip."""
@@ -170,3 +182,29 @@ class MaskedMean(_MaskLayer):
         weights = ops.cast(keep, "float32")[:, :, None]
         total = ops.sum(ops.cast(x, "float32") * weights, axis=1)
         return ops.cast(total / ops.maximum(ops.sum(weights, axis=1), 1.0), x.dtype)
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class FinalState(_MaskLayer):
+    """The state at the end of the reading: (batch, frames, units) and mask (batch, frames) -> (batch, units).
+
+    The end is a clip's last true frame; if `bidirectional`, it is the first for the second half of the units.
+    """
+
+    def __init__(self, bidirectional=False, **kwargs):
+        super().__init__(**kwargs)
+        self.bidirectional = bidirectional
+
+    def call(self, states, keep):
+        """The chosen frame of each clip."""
+        count = ops.sum(ops.cast(keep, "int32"), axis=1, keepdims=True)
+        last = ops.arange(ops.shape(states)[1], dtype="int32")[None, :] == count - 1
+        final = ops.sum(ops.where(last[:, :, None], states, ops.zeros((), states.dtype)), axis=1)
+        if not self.bidirectional:
+            return final
+        half = states.shape[-1] // 2
+        return ops.concatenate([final[:, :half], states[:, 0, half:]], axis=-1)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "bidirectional": self.bidirectional}

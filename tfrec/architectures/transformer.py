@@ -57,8 +57,7 @@ class Attention(layers.Layer):
         # indexed: the gradient of an index fills three arrays of this size with zeros, and that took twice as long.
         qkv = ops.reshape(self.project(x), (-1, tokens, 3, self.heads, self.size))
         query, key, value = ops.unstack(ops.transpose(qkv, (2, 0, 3, 1, 4)), 3, axis=0)
-        logits = ops.matmul(query * self.size**-0.5, ops.swapaxes(key, -1, -2))
-        logits = ops.cast(logits, "float32")
+        logits = ops.cast(self.scores(query * self.size**-0.5, key), "float32")
         if bias is not None:
             logits = logits + ops.cast(bias, "float32")
         if keep is not None:
@@ -67,6 +66,10 @@ class Attention(layers.Layer):
         weights = self.drop(ops.cast(ops.softmax(logits), value.dtype), training=training)
         mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
         return self.combine(ops.reshape(mixed, (-1, tokens, self.heads * self.size)))
+
+    def scores(self, query, key):
+        """How well queries, already scaled, fit keys: (batch, heads, tokens, size) each -> (batch, heads, T, T)."""
+        return ops.matmul(query, ops.swapaxes(key, -1, -2))
 
     def compute_output_shape(self, x_shape, keep_shape=None, bias_shape=None):
         """(batch, tokens, units)."""
@@ -78,31 +81,101 @@ class Attention(layers.Layer):
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
-def residual(x, branch, rate, name):
-    """`x` plus a branch that training leaves out at `rate`."""
+def residual(x, branch, rate, name, dropout=0.0):
+    """`x` plus a branch, of which training leaves out the fraction `dropout`, and all of it at `rate`."""
+    if dropout:
+        branch = layers.Dropout(dropout, name=f"{name}_dropout")(branch)
     if rate:
         branch = StochasticDepth(rate, name=f"{name}_drop")(branch)
     return layers.Add(name=f"{name}_add")([x, branch])
 
 
-def feed_forward(x, units, name, rate=0.0, epsilon=1e-6):
-    """The second half of a block: tokens (batch, tokens, n) plus what two dense layers, through `units`, add."""
-    y = layers.LayerNormalization(epsilon=epsilon, name=f"{name}_norm2")(x)
-    y = layers.Dense(units, "gelu", kernel_initializer=small_normal(), name=f"{name}_expand")(y)
+def feed_forward(x, units, name, rate=0.0, epsilon=1e-6, dropout=0.0, norm_first=True, activation="gelu", share=1.0):
+    """The second half of a block: tokens (batch, tokens, n) plus what two dense layers, through `units`, add.
+
+    Only a `share` of it is added; for the rest see `transformer_block`.
+    """
+    norm = layers.LayerNormalization(epsilon=epsilon, name=f"{name}_norm2")
+    y = norm(x) if norm_first else x
+    y = layers.Dense(units, activation, kernel_initializer=small_normal(), name=f"{name}_expand")(y)
+    if dropout:
+        y = layers.Dropout(dropout, name=f"{name}_expand_dropout")(y)
     y = layers.Dense(x.shape[-1], kernel_initializer=small_normal(), name=f"{name}_shrink")(y)
-    return residual(x, y, rate, f"{name}_dense")
+    if share != 1:
+        y = layers.Rescaling(share, name=f"{name}_share")(y)
+    x = residual(x, y, rate, f"{name}_dense", dropout)
+    return x if norm_first else norm(x)
 
 
-def transformer_block(x, attention, units, name, rate=0.0, epsilon=1e-6, **inputs):
+def transformer_block(x, attention, units, name, rate=0.0, epsilon=1e-6, dropout=0.0, norm_first=True, **inputs):
     """An encoder's block with the normalisation before each half, as in ViT (arXiv:2010.11929).
 
     Tokens (batch, tokens, n) -> the same shape. `attention` are the arguments of the `Attention` layer, `inputs` the
-    optional ones of its call; `units` those between the dense layers, `rate` that of stochastic depth, of each half.
+    optional ones of its call; `units` those between the dense layers, `rate` that of stochastic depth, of each half,
+    `dropout` the fraction that training leaves out of what each dense layer and the attention give. Without
+    `norm_first` the normalisation comes after each sum, as in the first Transformer.
     """
-    y = layers.LayerNormalization(epsilon=epsilon, name=f"{name}_norm1")(x)
-    y = Attention(**attention, name=f"{name}_attention")(y, **inputs)
-    x = residual(x, y, rate, f"{name}_attention")
-    return feed_forward(x, units, name, rate, epsilon)
+    norm = layers.LayerNormalization(epsilon=epsilon, name=f"{name}_norm1")
+    y = Attention(**attention, name=f"{name}_attention")(norm(x) if norm_first else x, **inputs)
+    x = residual(x, y, rate, f"{name}_attention", dropout)
+    x = x if norm_first else norm(x)
+    return feed_forward(x, units, name, rate, epsilon, dropout, norm_first)
+
+
+def sinusoids(places, units):
+    """Sines and cosines of places (n,), any numbers, at wavelengths from 2 pi to 10,000 x 2 pi: (n, units), float32.
+
+    Section 3.5 of Vaswani et al., with all the sines before all the cosines. `units` must be even.
+    """
+    rates = 10000.0 ** (-np.arange(units // 2, dtype="float32") * 2 / units)
+    angles = ops.cast(places, "float32")[:, None] * rates[None, :]
+    return ops.concatenate([ops.sin(angles), ops.cos(angles)], axis=-1)
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class SinusoidalPosition(layers.Layer):
+    """Adds a fixed wave of each place, for any number of tokens: (batch, tokens, units) -> the same shape.
+
+    Raises ValueError for an odd number of units.
+    """
+
+    def build(self, x_shape):
+        """Checks the units."""
+        check(x_shape[-1] % 2 == 0, "SinusoidalPosition takes an even number of units", x_shape[-1])
+
+    def call(self, x):
+        """The tokens, each with its place."""
+        return x + ops.cast(sinusoids(ops.arange(ops.shape(x)[1]), x.shape[-1]), x.dtype)
+
+    def compute_output_shape(self, x_shape):
+        """The input's shape."""
+        return x_shape
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class FirstToken(layers.Layer):
+    """The token in front, after all it has looked at: (batch, tokens, units) -> (batch, units)."""
+
+    def call(self, x):
+        """What `ClassToken` put there."""
+        return x[:, 0]
+
+    def compute_output_shape(self, x_shape):
+        """(batch, units)."""
+        return (x_shape[0], x_shape[2])
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class KeepClass(layers.Layer):
+    """The mask of tokens that got a class token in front: bool (batch, tokens) -> (batch, 1 + tokens)."""
+
+    def call(self, keep):
+        """The class token is always looked at."""
+        return ops.pad(keep, ((0, 0), (1, 0)), constant_values=True)
+
+    def compute_output_shape(self, keep_shape):
+        """One token more."""
+        return (keep_shape[0], None if keep_shape[1] is None else keep_shape[1] + 1)
 
 
 @keras.saving.register_keras_serializable("tfrec")
@@ -120,7 +193,7 @@ class ClassToken(layers.Layer):
 
     def compute_output_shape(self, x_shape):
         """One token more."""
-        return (x_shape[0], x_shape[1] + 1, x_shape[2])
+        return (x_shape[0], None if x_shape[1] is None else x_shape[1] + 1, x_shape[2])
 
 
 @keras.saving.register_keras_serializable("tfrec")

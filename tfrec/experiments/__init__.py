@@ -1,23 +1,35 @@
 """The registry of experiments: functions that return a whole configuration, and say what it costs and scores."""
 
 from pipelines.errors import unknown
-from tfrec.experiments import transfer
-from tfrec.experiments.images import cifar10, cifar10_first_five, cifar10_other_five, digits, mnist, mnist_best
-from tfrec.experiments.speech import spoken_digit, spoken_digits_tts
+from tfrec.experiments import noise, speakers, transfer
+from tfrec.experiments.images import (
+    cifar10,
+    cifar10_first_five,
+    cifar10_other_five,
+    cifar10_resnet,
+    digits,
+    mnist,
+    mnist_best,
+)
+from tfrec.experiments.speech import spoken_digit, spoken_digit_noise, spoken_digit_speakers, spoken_digits_tts
 
 EXPERIMENTS = {
     "cifar10": cifar10,
     "cifar10_first_five": cifar10_first_five,
     "cifar10_other_five": cifar10_other_five,
+    "cifar10_resnet": cifar10_resnet,
     "digits": digits,
     "mnist": mnist,
     "mnist_best": mnist_best,
     "spoken_digit": spoken_digit,
+    "spoken_digit_noise": spoken_digit_noise,
+    "spoken_digit_speakers": spoken_digit_speakers,
     "spoken_digits_tts": spoken_digits_tts,
 }
 
-# Many trainings that differ in one thing: modules with `steps(seeds, runs)` and the name of the row to compare with.
-STUDIES = {"transfer": transfer}
+# Many trainings that differ in one thing: modules with `Options`, the dataclass of a study's flags,
+# `steps(options, flags of every training, folder of the runs)` and `tables(folder, steps)`.
+STUDIES = {"noise": noise, "speakers": speakers, "transfer": transfer}
 
 
 def find(name):

@@ -47,3 +47,30 @@ def spoken_digits_tts():
         data=datasets.spoken_digits_tts.Config(name="spoken_digits_tts"),
         fit=dataclasses.replace(spoken.fit, epochs=10),
     )
+
+
+def spoken_digit_noise():
+    """Spoken digits in noise: needs a folder of noises with crowd/, machine/ and traffic/, of which it hears 65 %.
+
+    `python -m tfrec.fit spoken_digit_noise --frontend.noise_path NOISES/`, then
+    `python -m tfrec.noise_report runs/spoken_digit_noise --noise NOISES/`.
+    """
+    spoken = spoken_digit()
+    return dataclasses.replace(
+        spoken,
+        frontend=dataclasses.replace(
+            spoken.frontend,
+            noise_types=("crowd", "machine", "traffic"),
+            noise_fraction=0.65,
+            noise_probability=0.9,
+            snr_db=(-5.0, 20.0),
+        ),
+    )
+
+
+def spoken_digit_speakers():
+    """Spoken digits by a speaker never heard before; noises as `spoken_digit_noise`.
+
+    `python -m tfrec.study speakers --noise NOISES/`.
+    """
+    return spoken_digit_noise()

@@ -22,7 +22,8 @@ The sources themselves reach 84.1, 84.1 and 83.8 % on their own five classes. Th
 enough for the other five (backbone frozen); keeping the early stages as they are costs nothing and helps a little.
 """
 
-from tfrec.studying import Step
+from tfrec import studying
+from tfrec.studying import Options, Step
 
 POLICIES = {
     "pre-trained, nothing frozen": [],
@@ -34,10 +35,13 @@ POLICIES = {
 BASELINE = "random weights"
 
 
-def steps(seeds, runs):
+PASSES_FLAGS = False  # of `tfrec.fit`, to every training
+
+
+def steps(options, _, runs):
     """The trainings, in order; `runs` is the folder of their runs."""
     result = []
-    for seed in map(str, seeds):
+    for seed in map(str, options.seeds):
         source = f"first-five-{seed}"
         result.append(Step(source, None, ("cifar10_first_five", "--seed", seed)))
         start = ("cifar10_other_five", "--seed", seed, "--data.split_seed", seed)
@@ -46,3 +50,12 @@ def steps(seeds, runs):
             words = (*start, "--model.weights", str(runs / source), *words)
             result.append(Step(f"transfer{number}-{seed}", policy, words))
     return result
+
+
+def tables(folder, steps):
+    """What came out."""
+    title = f"The margin is over {BASELINE}, seed by seed."
+    return [studying.margins(folder, steps, BASELINE, "transfer", title)]
+
+
+__all__ = ["BASELINE", "PASSES_FLAGS", "POLICIES", "Options", "steps", "tables"]

@@ -56,10 +56,11 @@ def without_cudnn(net):
     """The same network without CuDNN's recurrent kernels, which a server without a GPU cannot run (keras #18504)."""
 
     def plain(layer):
-        config = layer.get_config()
-        if "use_cudnn" in config:
-            config["use_cudnn"] = False
-        return type(layer).from_config(config)
+        copy = type(layer).from_config(layer.get_config())
+        for part in copy._flatten_layers():  # Keras keeps `use_cudnn` out of configs; Bidirectional holds two layers
+            if hasattr(part, "use_cudnn"):
+                part.use_cudnn = False
+        return copy
 
     copy = keras.models.clone_model(net, clone_function=plain)
     copy.set_weights(net.get_weights())

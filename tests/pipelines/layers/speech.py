@@ -2,6 +2,7 @@
 
 import pathlib
 
+import keras
 import numpy as np
 
 RATE_HZ = 16000
@@ -41,3 +42,29 @@ def feature_batch(bins=10):
     lengths = np.array([40, 25, 3], "int32")
     features[np.arange(40) >= lengths[:, None]] = 0
     return features, lengths
+
+
+def halves(kind):
+    """For checks of layers with one output: `kind`, a layer that returns a sequence and its lengths, as two layers.
+
+    `assert_declared_shape_is_real` asks for shapes without training, so they are declared for that.
+    """
+
+    class Half(kind):
+        which = 0
+
+        def call(self, sequence, lengths=None, training=None):
+            return super().call(sequence, lengths, training)[self.which]
+
+        def compute_output_shape(self, sequence_shape, training=None):
+            return super().compute_output_shape(sequence_shape, training)[self.which]
+
+        def compute_output_spec(self, sequence, lengths=None, training=None):
+            dtype = ("float32", "int32")[self.which]
+            return keras.KerasTensor(self.compute_output_shape(sequence.shape, training), dtype)
+
+    parts = []
+    for which, name in enumerate(("Sequence", "Lengths")):
+        half = type(f"{kind.__name__}{name}", (Half,), {"which": which})
+        parts.append(keras.saving.register_keras_serializable("tests")(half))
+    return parts

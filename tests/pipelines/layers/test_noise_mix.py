@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from pipelines.layers.noise_mix import NoiseMix
+from pipelines.layers.noise_mix import NoiseMix, mix_at
+from pipelines.layers.sequences import true_only
+from pipelines.layers.speech_level import active_level, mean_level
 from tests.pipelines.layers import checks, speech
 
 
@@ -28,6 +30,36 @@ def test_ratio_is_the_one_asked_for(snr_db, noise_length):
         ratio_db = 10 * np.log10(np.mean(clip[:length].astype("float64") ** 2) / np.mean(added**2))
         assert abs(ratio_db - snr_db) < 0.1
         np.testing.assert_array_equal(mix[length:], 0)
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16000])
+def test_ratio_over_active_speech(rate_hz):
+    lengths = np.array([3999, 4000, 8000], "int32")
+    clips = np.stack(speech.clips(*[8000] * 3))
+    clips[:, 1000:3000] = 0
+    noise = np.random.default_rng(9).standard_normal(20000).astype("float32")
+    rumble = 30 * np.sin(np.arange(20000) * 2 * np.pi * 40 / rate_hz).astype("float32")  # no telephone hears it
+    layer = filled([noise, noise + rumble], snr_db=(7, 7), sample_rate_hz=rate_hz, seed=1)
+    added = checks.call(layer, (clips, lengths), training=True) - true_only(clips, lengths)
+    ratios = active_level(clips, lengths, rate_hz) / mean_level(added, lengths, rate_hz)
+    np.testing.assert_allclose(20 * np.log10(ratios), 7, atol=0.02)
+    by_power = filled([noise + rumble], snr_db=(7, 7), seed=1)
+    added = checks.call(by_power, (clips, lengths), training=True) - true_only(clips, lengths)
+    ratios = active_level(clips, lengths, rate_hz) / mean_level(added, lengths, rate_hz)
+    assert (abs(20 * np.log10(ratios) - 7) > 0.5).all()
+
+
+@pytest.mark.parametrize("rate_hz", [None, 16000])
+def test_mix_at_takes_a_ratio_per_clip_and_leaves_silence(rate_hz):
+    clips, noise = np.stack(speech.clips(*[4000] * 4)), 3 * np.stack(speech.clips(*[4001] * 4))[:, 1:]
+    clips[2], noise[3] = 0, 0
+    snr_db = np.array([0, 20, 0, 0], "float32")
+    added = np.asarray(mix_at(clips, noise, snr_db, sample_rate_hz=rate_hz)) - clips
+    np.testing.assert_array_equal(added[2:], 0)
+    ratios_db = 10 * np.log10(np.mean(clips[:2] ** 2, axis=1) / np.mean(added[:2] ** 2, axis=1))
+    np.testing.assert_allclose(ratios_db, snr_db[:2], atol=0.01 if rate_hz is None else 1)
+    one = mix_at(clips, noise, 20.0, sample_rate_hz=rate_hz)
+    np.testing.assert_allclose(one[1], clips[1] + added[1], atol=1e-6)
 
 
 def test_ratios_fill_the_range():
@@ -85,17 +117,22 @@ def test_same_everywhere(training):
     checks.assert_same_everywhere(make, speech.batch(), training=training)
 
 
-def test_fixed_mix_same_everywhere():
-    noise = np.ones(1, "float32")
-    checks.assert_same_everywhere(lambda: filled([noise], snr_db=(3, 3)), speech.batch(), training=True, random=False)
+@pytest.mark.parametrize("rate_hz", [None, 16000])
+def test_fixed_mix_same_everywhere(rate_hz):
+    def fixed():
+        return filled([np.ones(1, "float32")], snr_db=(3, 3), sample_rate_hz=rate_hz)
+
+    checks.assert_same_everywhere(fixed, speech.batch(), training=True, random=False)
 
 
+@pytest.mark.parametrize("rate_hz", [None, 16000])
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_padding_does_not_matter(seed):
+def test_padding_does_not_matter(seed, rate_hz):
     clip = speech.clips(900)[0]
-    alone = checks.call(make(seed), (clip[None],), training=True)[0]
+    alone = checks.call(make(seed, sample_rate_hz=rate_hz), (clip[None],), training=True)[0]
     padded = np.pad(clip, (0, 3000), constant_values=np.nan)[None]
-    result = checks.call(make(seed), (padded, np.array([900], "int32")), training=True)[0]
+    inputs = (padded, np.array([900], "int32"))
+    result = checks.call(make(seed, sample_rate_hz=rate_hz), inputs, training=True)[0]
     np.testing.assert_allclose(result, np.pad(alone, (0, 3000)), atol=1e-6)
 
 
@@ -104,7 +141,7 @@ def test_random_layer_rules():
     checks.assert_random_per_example(make, speech.clips(300)[0], np.int32(200))
     checks.assert_seed_reproduces(make, speech.batch())
     checks.assert_stays_float32(make, speech.batch(), training=True)
-    checks.assert_config_round_trips(NoiseMix(2, 10, (1, 2), 0.5, seed=9), speech.batch())
+    checks.assert_config_round_trips(NoiseMix(2, 10, (1, 2), 0.5, 8000, seed=9), speech.batch())
     checks.assert_declared_shape_is_real(make(), [(2, 0), (2, 1), (3, 700)])
 
 
@@ -125,6 +162,7 @@ def test_bank_is_a_weight_that_does_not_train():
         ({"noise_samples": 2**30}, "noise_samples=1073741824"),
         ({"snr_db": (5, 1)}, "\\(5, 1\\)"),
         ({"probability": 1.5}, "1.5"),
+        ({"sample_rate_hz": 999}, "999"),
     ],
 )
 def test_bad_arguments(options, quoted):

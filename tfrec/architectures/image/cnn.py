@@ -8,7 +8,15 @@ import dataclasses
 import keras
 from keras import layers
 
-from tfrec.architectures.base import FrameMask, MaskedMean, MaskFrames, ModelConfig, StrideMask, check
+from tfrec.architectures.base import (
+    MaskedMean,
+    MaskFrames,
+    ModelConfig,
+    StrideMask,
+    batch_norm,
+    check,
+    sequence_inputs,
+)
 
 TAKES = ("image", "sequence")
 
@@ -32,39 +40,67 @@ def build(input_shape, num_classes, config):
     """
     check(len(input_shape) in (2, 3), "cnn takes (height, width, channels) or (frames, mels)", input_shape)
     check(config.width > 0 and config.depth > 0 and config.convolutions > 0, "cnn's sizes must be positive", config)
-    features = keras.Input(input_shape, name="features")
     if len(input_shape) == 3:
-        x = _blocks(features, None, config)
+        inputs = keras.Input(input_shape, name="features")
+        x, _ = blocks(inputs, None, config)
         x = layers.GlobalAveragePooling2D(name="embedding")(x)
-        inputs = features
     else:
-        frames = keras.Input((), dtype="int32", name="frames")
-        inputs = {"features": features, "frames": frames}
-        mask = FrameMask(name="mask")(features, frames)
-        x = MaskFrames(name="clip")(features, mask)
-        x = layers.Reshape((-1, input_shape[1], 1), name="image")(x)
-        x, mask = _blocks(x, mask, config)
-        # Time is averaged away; which frequency a channel fired at is kept.
-        x = layers.Reshape((-1, x.shape[2] * x.shape[3]), name="bands")(x)
-        x = MaskedMean(name="embedding")(x, mask)
-    x = layers.Dropout(config.dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, logits, name="cnn")
+        inputs, x, mask = sequence_inputs(input_shape)
+        x, mask = blocks(as_picture(x), mask, config)
+        x = MaskedMean(name="embedding")(bands(x), mask)
+    return keras.Model(inputs, head(x, num_classes, config.dropout), name="cnn")
 
 
-def _blocks(x, mask, config):
+def as_picture(x):
+    """Features (batch, frames, bins) -> a picture of one channel (batch, frames, bins, 1)."""
+    return layers.Reshape((-1, x.shape[2], 1), name="image")(x)
+
+
+def bands(x):
+    """A map (batch, frames, bins, channels) -> (batch, frames, bins x channels)."""
+    # Time is averaged away later; which frequency a channel fired at is kept.
+    return layers.Reshape((-1, x.shape[2] * x.shape[3]), name="bands")(x)
+
+
+def blocks(x, mask, config, time_pools=None):
+    """The blocks of a Config: a map (batch, height, width, channels) -> the smaller map, and its mask.
+
+    `mask` (batch, height) says which rows are a clip's own; None is all of them. Of the poolings, the first
+    `time_pools` halve the height, None for all.
+    """
     for block in range(config.depth):
         for i in range(config.convolutions):
-            x = _convolution(x, mask, config.width * 2**block, name=f"block{block}_{i}")
-        # A pooling starts its windows at frame 0 whatever the length; a strided "same" convolution does not.
-        x = layers.MaxPooling2D(2, padding="same", name=f"block{block}_pool")(x)
-        mask = None if mask is None else StrideMask(2, name=f"block{block}_mask")(mask)
-    return x if mask is None else (x, mask)
+            x = convolution(x, mask, config.width * 2**block, name=f"block{block}_{i}")
+        x, mask = halve(x, mask, name=f"block{block}", time=time_pools is None or block < time_pools)
+    return x, mask
 
 
-def _convolution(x, mask, filters, name):
-    x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"{name}_conv")(x)
-    norm = layers.BatchNormalization(momentum=0.9, name=f"{name}_norm")  # 0.99 needs more steps than small sets have
+def halve(x, mask, name, time=True):
+    """The largest of each 2 x 2 places of a map, and the mask of that; without `time`, of 1 x 2."""
+    # A pooling starts its windows at frame 0 whatever the length; a strided "same" convolution does not.
+    x = layers.MaxPooling2D((2 if time else 1, 2), padding="same", name=f"{name}_pool")(x)
+    if mask is not None and time:
+        mask = StrideMask(2, name=f"{name}_mask")(mask)
+    return x, mask
+
+
+def convolution(x, mask, filters, name, size=3, relu=True):
+    """Convolution and batch normalisation of a map whose rows past a clip's end are 0, as `mask` says or None.
+
+    With `relu`, that too, and the rows past the end are 0 again.
+    """
+    x = layers.Conv2D(filters, size, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    norm = batch_norm(f"{name}_norm")
     x = norm(x) if mask is None else norm(x, mask=layers.Reshape((-1, 1), name=f"{name}_column")(mask))
+    if not relu:
+        return x
     x = layers.ReLU(name=f"{name}_relu")(x)
     return x if mask is None else MaskFrames(name=f"{name}_mask")(x, mask)
+
+
+def head(x, num_classes, dropout, fc_units=0):
+    """Features (batch, units) -> logits (batch, num_classes), by way of a dense layer of `fc_units`, 0 for none."""
+    if fc_units:
+        x = layers.Dense(fc_units, activation="relu", name="fc")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return layers.Dense(num_classes, dtype="float32", name="logits")(x)

@@ -1,0 +1,299 @@
+"""From waveforms to features over time, to a picture of them, or to the waveform itself."""
+
+import dataclasses
+from typing import Literal
+
+import keras
+from keras import ops
+
+from pipelines import noises
+from pipelines.frontends.base import Placement, next_seed
+from pipelines.layers import (
+    MFCC,
+    PCEN,
+    Babble,
+    ChannelGain,
+    ClipNorm,
+    Deltas,
+    DynamicRange,
+    FilterBank,
+    Gain,
+    LogMel,
+    NoiseMix,
+    PreEmphasis,
+    Reverb,
+    RunningNorm,
+    SpecAugment,
+    SpectrogramPicture,
+    SpectrogramWarp,
+    Speed,
+    TimeShift,
+)
+from pipelines.layers.sequences import true_only
+
+FORMS = {"sequence": "sequence", "picture": "image", "waveform": "waveform"}  # what architectures call them
+NEUTRAL = (1.0, 1.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class SpeechConfig:
+    """Waveform to features; augmentation is off unless asked for."""
+
+    name: Literal["speech"] = "speech"  # kind of frontend
+    placement: Placement = "device"  # inside the training graph, or in tf.data on the CPU
+    sample_rate_hz: int | None = None  # None is the corpus's own; other files are resampled
+    form: Literal["auto", "sequence", "picture", "waveform"] = (
+        "auto"  # features over time, a picture of them, or no features; auto is what the network takes
+    )
+    features: Literal["log_mel", "mfcc", "filter_bank", "pcen"] = "log_mel"  # what is computed
+    pre_emphasis: float = 0.0  # of each sample, so much of the one before is taken away; often 0.97
+    window_ms: float = 25.0  # length of the Hann window
+    hop_ms: float = 10.0  # from one window to the next
+    mels: int = 40  # filters of the bank, mel or linear
+    low_hz: float = 20.0  # lower edge of the first filter
+    high_hz: float | None = None  # upper edge of the last filter; None is half the sample rate
+    mel_scale: Literal["htk", "slaney"] = "htk"  # formula of the mel scale
+    coefficients: int = 13  # of the MFCC
+    lifter: float = 22.0  # of the MFCC; 0 is none
+    range_db: float | None = None  # a floor so far below the clip's loudest energy; None is none
+    deltas: bool = False  # append first and second derivatives
+    normalise: Literal["none", "clip", "mean", "mean_variance", "running"] = (
+        "clip"  # clip: loudness; mean, mean_variance: per bin; running: per bin, by what was heard so far
+    )
+    picture_frames: int = 64  # of a picture, to which each clip is stretched or shrunk in time
+    picture_channels: int | None = None  # of a picture; None is 3 where weights of pictures are loaded, else 1
+    picture_normalise: Literal["auto", "none", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
+        "auto"  # range of a picture; auto is what the weights that training starts from want, else none
+    )
+    speed: tuple[float, float] = NEUTRAL  # augmentation: lowest and highest, by resampling: pitch and timbre follow
+    tempo: tuple[float, float] = NEUTRAL  # augmentation: lowest and highest, the pitch stays
+    tract: tuple[float, float] = NEUTRAL  # augmentation: lowest and highest warp of frequency, as of a vocal tract
+    gain_db: float = 0.0  # augmentation: louder or softer by at most
+    shift_ms: float = 0.0  # augmentation: earlier or later by at most
+    reverb_probability: float = 0.0  # augmentation: how often a clip is heard in a synthetic room
+    babble_probability: float = 0.0  # augmentation: how often other clips of the batch talk in the background
+    babble_speakers: int = 4  # augmentation: how many of them
+    noise_path: str | None = None  # augmentation: folder of noises to mix in
+    noise_types: tuple[str, ...] = ()  # augmentation: sub-folders to take; empty is all
+    noise_fraction: float = 1.0  # augmentation: the first part of each noise; the rest is for tests
+    noise_probability: float = 0.8  # augmentation: how often
+    snr_db: tuple[float, float] = (0.0, 20.0)  # augmentation: lowest and highest ratio of active speech to noise
+    channel_db: float = 0.0  # augmentation: a random smooth curve over the bins, at most, as of another microphone
+    frequency_masks: int = 0  # augmentation: SpecAugment, how many
+    frequency_width: int = 8  # augmentation: bins, at most
+    time_masks: int = 0  # augmentation: SpecAugment, how many
+    time_width: int = 20  # augmentation: frames, at most
+
+    def __post_init__(self):
+        if self.sample_rate_hz is not None and not 1000 <= self.sample_rate_hz <= 384_000:
+            raise ValueError(
+                f"frontend.sample_rate_hz must be between 1,000 and 384,000. Received: {self.sample_rate_hz}"
+            )
+        if self.picture_channels is not None and not 1 <= self.picture_channels <= 16:
+            raise ValueError(f"frontend.picture_channels must be from 1 to 16. Received: {self.picture_channels}")
+        for field in ("speed", "tempo", "tract"):
+            low, high = getattr(self, field)
+            if not 0.5 <= low <= high <= 2:
+                raise ValueError(f"frontend.{field} must be lowest and highest within 0.5 to 2. Received: {low} {high}")
+        for field in ("reverb_probability", "babble_probability", "noise_probability"):
+            if not 0 <= (value := getattr(self, field)) <= 1:
+                raise ValueError(f"frontend.{field} must be from 0 to 1. Received: {value}")
+        if not 0 < self.noise_fraction <= 1:
+            raise ValueError(f"frontend.noise_fraction must be above 0 and at most 1. Received: {self.noise_fraction}")
+
+    def resolved(self, sample_rate_hz, normalise, takes):
+        """The config with the corpus's rate and the form and range that the network and its weights want."""
+        form = self.form
+        if form == "auto":
+            form = next((form for form, kind in FORMS.items() if kind in takes), "sequence")
+        normalise = normalise if form == "picture" and normalise else "none"
+        range_of_picture = normalise if self.picture_normalise == "auto" else self.picture_normalise
+        return dataclasses.replace(
+            self,
+            sample_rate_hz=self.sample_rate_hz or sample_rate_hz,
+            form=form,
+            picture_normalise=range_of_picture,
+            picture_channels=self.picture_channels or (1 if range_of_picture == "none" else 3),
+        )
+
+
+class SpeechFrontend(keras.layers.Layer):
+    """Waveforms and their lengths -> features (batch, frames, bins) and how many frames each clip has.
+
+    Input: {"audio": (batch, samples) in [-1, 1], "length": (batch,) samples}.
+    Output: {"features": float32, zero past a clip's end, "frames": int32 (batch,)}; with `form="waveform"` the features
+    are the samples themselves, (batch, samples, 1); with `form="picture"` the output is (batch, frames, bins, channels)
+    alone. Raises ValueError for settings that do not go together.
+    """
+
+    modality = "audio"
+
+    def __init__(self, config, augment=True, seed=None, raw_shape=None):
+        super().__init__(dtype="float32", name="frontend")
+        self.config = config
+        self.takes = FORMS["sequence" if config.form == "auto" else config.form]
+        self.speed = None
+        if augment and config.speed != NEUTRAL:
+            self.speed = Speed(*config.speed, seed=next_seed(seed, 11))
+        self.wave_augmentations = _wave_augmentations(config, seed) if augment else []
+        self.pre_emphasis = PreEmphasis(config.pre_emphasis) if config.pre_emphasis else None
+        self.features = None if self.takes == "waveform" else _features(config)
+        self.range = DynamicRange(config.range_db) if config.range_db is not None and self.features else None
+        self.deltas = Deltas() if config.deltas and self.features else None
+        self.warp = _warp(config, seed) if augment else None
+        self.channel = ChannelGain(config.channel_db, seed=next_seed(seed, 15)) if augment and config.channel_db else None
+        self.masks = _masks(config, seed) if augment else None
+        if self.features is None and (self.warp or self.channel or self.masks):
+            raise ValueError("frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks")
+        self.norm = _normalisation(config.normalise)
+        self.picture = None
+        if self.takes == "image":
+            normalise = None if config.picture_normalise in ("auto", "none") else config.picture_normalise
+            self.picture = SpectrogramPicture(config.picture_frames, config.picture_channels or 1, normalise)
+
+    @property
+    def feature_shape(self):
+        """Shape of one example's features; the number of frames is open but in a picture."""
+        if self.takes == "waveform":
+            return (None, 1)
+        bins = self.config.coefficients if self.config.features == "mfcc" else self.config.mels
+        bins = 3 * bins if self.config.deltas else bins
+        return (self.picture.frames, bins, self.picture.channels) if self.picture else (None, bins)
+
+    @property
+    def steps_per_second(self):
+        """Features of a second of sound: frames, or samples where the features are the waveform."""
+        return self.config.sample_rate_hz if self.takes == "waveform" else 1000 / self.config.hop_ms
+
+    def inputs(self):
+        """Symbolic raw inputs."""
+        return {
+            "audio": keras.Input((None,), name="audio"),
+            "length": keras.Input((), name="length", dtype="int32"),
+        }
+
+    def build(self, inputs_shape):
+        """Nothing: the layers that have weights make them at once, and some are called in training only."""
+
+    def call(self, inputs, training=None):
+        """Augmentation of the waveform, features, augmentation of the spectrum, normalisation."""
+        waveform, lengths = inputs["audio"], inputs.get("length")
+        if self.speed is not None and training:
+            waveform, lengths = self.speed(waveform, lengths, training=True)
+        for layer in self.wave_augmentations:
+            waveform = layer(waveform, lengths, training=training)
+        if self.pre_emphasis is not None:
+            waveform = self.pre_emphasis(waveform, lengths)
+        if self.features is None:
+            x, frames = true_only(waveform, lengths)[:, :, None], lengths
+        else:
+            x = self.features(waveform, lengths)
+            frames = None if lengths is None else self.features.num_frames(lengths)
+        if self.warp is not None and training:
+            x, frames = self.warp(x, frames, training=True)
+        if self.range is not None:
+            x = self.range(x, frames)
+        if self.channel is not None:
+            x = self.channel(x, frames, training=training)
+        if self.deltas is not None:
+            x = self.deltas(x, frames)
+        if self.norm is not None:
+            x = self.norm(x, frames)
+        if self.masks is not None:
+            x = self.masks(x, frames, training=training)
+        if self.picture is not None:
+            return self.picture(x, frames)
+        if frames is None:
+            frames = ops.full(ops.shape(x)[:1], ops.shape(x)[1])
+        return {"features": x, "frames": ops.cast(frames, "int32")}
+
+
+def _features(config):
+    common = {
+        "sample_rate_hz": config.sample_rate_hz,
+        "window_ms": config.window_ms,
+        "hop_ms": config.hop_ms,
+        "low_hz": config.low_hz,
+        "high_hz": config.high_hz,
+    }
+    if config.features == "filter_bank":
+        return FilterBank(filters=config.mels, **common)
+    mel = {"mels": config.mels, "mel_scale": config.mel_scale, **common}
+    if config.features == "mfcc":
+        return MFCC(coefficients=config.coefficients, lifter=config.lifter, **mel)
+    return (PCEN if config.features == "pcen" else LogMel)(**mel)
+
+
+def _normalisation(name):
+    if name == "none":
+        return None
+    if name == "running":
+        return RunningNorm()
+    return ClipNorm(variance=name != "mean", per_bin=name != "clip")
+
+
+def _wave_augmentations(config, seed):
+    """In the order of the world: a speaker, a room, others around, noise, a recorder.
+
+    The gain comes last, so that it leaves the signal-to-noise ratio alone.
+    """
+    rate = config.sample_rate_hz
+    layers = []
+    if config.shift_ms:
+        layers.append(TimeShift(config.shift_ms, rate, seed=next_seed(seed, 4)))
+    if config.reverb_probability:
+        layers.append(Reverb(probability=config.reverb_probability, sample_rate_hz=rate, seed=next_seed(seed, 12)))
+    if config.babble_probability:
+        if config.placement == "host":
+            raise ValueError("frontend.babble_probability needs a batch to hear: set frontend.placement device")
+        layers.append(
+            Babble(
+                speakers=config.babble_speakers,
+                snr_db=config.snr_db,
+                probability=config.babble_probability,
+                sample_rate_hz=rate,
+                seed=next_seed(seed, 13),
+            )
+        )
+    if config.noise_path:
+        bank = noises.flat(noises.load(config.noise_path, rate, config.noise_types, "train", config.noise_fraction))
+        mix = NoiseMix(
+            len(bank),
+            max(map(len, bank)),
+            snr_db=config.snr_db,
+            probability=config.noise_probability,
+            sample_rate_hz=rate,
+            seed=next_seed(seed, 5),
+        )
+        mix.fill(bank)
+        layers.append(mix)
+    if config.gain_db:
+        layers.append(Gain(-config.gain_db, config.gain_db, seed=next_seed(seed, 6)))
+    return layers
+
+
+def _warp(config, seed):
+    if config.tempo == config.tract == NEUTRAL:
+        return None
+    if config.tract != NEUTRAL and config.features not in ("log_mel", "pcen"):
+        raise ValueError(f"frontend.tract warps mel bins, which features {config.features} are not: take log_mel or pcen")
+    return SpectrogramWarp(
+        tempo=config.tempo,
+        tract=config.tract,
+        low_hz=config.low_hz,
+        high_hz=config.high_hz or config.sample_rate_hz / 2,
+        mel_scale=config.mel_scale,
+        seed=next_seed(seed, 14),
+    )
+
+
+def _masks(config, seed):
+    if not config.frequency_masks and not config.time_masks:
+        return None
+    return SpecAugment(
+        frequency_masks=config.frequency_masks,
+        frequency_width=config.frequency_width,
+        time_masks=config.time_masks,
+        time_width=config.time_width,
+        seed=next_seed(seed, 9),
+    )

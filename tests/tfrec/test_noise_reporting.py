@@ -1,0 +1,264 @@
+"""Mixes and figures of the noise report, with recognisers whose answers are known."""
+
+import csv
+import dataclasses
+import json
+import math
+import types
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+
+from pipelines import datasets
+from pipelines.datasets import memory
+from pipelines.datasets.base import Corpus
+from pipelines.errors import UserError
+from pipelines.frontends import SpeechConfig
+from tfrec import noise_reporting
+from tfrec.metrics import classification
+from tfrec.noise_reporting import CLEAN, Conditions, conditions_of, measure, mixtures, write
+from tfrec.recogniser import Recogniser
+
+RATE = 8000
+
+
+def tone(hz, seconds, level=0.1):
+    return (level * np.sin(2 * np.pi * hz * np.arange(round(seconds * RATE)) / RATE)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def noise(tmp_path_factory):
+    """Noises that are told by their pitch: hum and hiss; the last 30 % of each file are an octave higher."""
+    folder = tmp_path_factory.mktemp("noise")
+    for name, hz in (("hiss", 1200), ("hum", 400)):
+        (folder / name).mkdir()
+        for i in range(2):
+            soundfile.write(folder / name / f"{i}.wav", np.r_[tone(hz, 3.5), tone(2 * hz, 1.5)], RATE)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    """Ten clips, each of another loudness and length, and of a class of its own."""
+    clips = [tone(800, 0.4 + 0.02 * i, 0.02 * (i + 1)) for i in range(10)]
+    split = memory.clips(clips, range(10), map(str, range(10)))
+    return Corpus("tones", "audio", tuple("abcdefghij"), {"test": split}, RATE)
+
+
+class Known:
+    """A recogniser that answers by `rule(noise's pitch or None, ratio in dB, class)`; "j" where it is wrong."""
+
+    def __init__(self, corpus, rule):
+        self.config = types.SimpleNamespace(frontend=types.SimpleNamespace(sample_rate_hz=RATE))
+        self.task = types.SimpleNamespace(class_names=corpus.class_names)
+        self.clean = [example["audio"] for example in corpus.splits["test"].examples.as_numpy_iterator()]
+        self.rule, self.heard = rule, []
+
+    def logits(self, split, batch_size):
+        logits, targets = [], []
+        for example in split.examples.as_numpy_iterator():
+            number = int(example["label"])
+            added = example["audio"] - self.clean[number]
+            pitch, ratio = None, math.inf
+            if np.abs(added).max() > 1e-6:
+                spectrum = np.abs(np.fft.rfft(added * np.hanning(len(added))))
+                pitch = spectrum.argmax() * RATE / len(added)
+                ratio = 10 * np.log10(np.mean(self.clean[number] ** 2) / np.mean(added**2))
+            self.heard.append((number, pitch, ratio, added))
+            logits.append(np.eye(10)[number if self.rule(pitch, ratio, number) else 9])
+            targets.append(number)
+        assert len(logits) == split.size
+        return np.array(logits), np.array(targets)
+
+
+def is_hum(pitch):
+    return min(abs(pitch - 400), abs(pitch - 800)) < 50
+
+
+def rule(pitch, ratio, number):
+    """Hum is understood above 7 dB; hiss above -2 dB, by the even classes alone; class 3 never."""
+    if number == 3:
+        return False
+    return pitch is None or (ratio > 7 if is_hum(pitch) else ratio > -2 and number % 2 == 0)
+
+
+def test_the_table_of_known_answers(corpus, noise):
+    result = measure(Known(corpus, rule), corpus, Conditions(noise, seen=("hum",), seen_fraction=0.5))
+    assert json.loads(json.dumps(result)) == result
+    assert result["clean"] == {
+        "accuracy": 0.9,
+        "interval": classification.wilson(9, 10),
+        "correct": 9,
+        "examples": 10,
+    }
+    hum, hiss = result["noises"]["hum"], result["noises"]["hiss"]
+    assert list(result["noises"]) == ["hiss", "hum"]
+    assert (hum["set"], hiss["set"]) == ("A", "B")
+    # class 9 is right even where it is not understood
+    assert {key: cell["correct"] for key, cell in hum["snr"].items()} == {
+        "20": 9, "15": 9, "10": 9, "5": 1, "0": 1, "-5": 1,
+    }  # fmt: skip
+    assert [cell["correct"] for cell in hiss["snr"].values()] == [6, 6, 6, 6, 6, 1]
+    assert hiss["snr"]["0"]["interval"] == classification.wilson(6, 10)
+    assert hum["average"]["accuracy"] == pytest.approx((3 * 0.9 + 2 * 0.1) / 5)
+    averages = {name: cell["accuracy"] for name, cell in result["averages"].items()}
+    assert averages == pytest.approx({"A": 0.58, "B": 0.6, "all": 0.59})
+    assert result["sets"]["all"]["noises"] == ["hiss", "hum"]
+    assert result["sets"]["all"]["snr"]["5"]["accuracy"] == pytest.approx(0.35)
+    assert result["sets"]["A"]["snr"]["5"]["accuracy"] == pytest.approx(0.1)
+    assert np.diag(result["confusion"]["clean"]).tolist() == [1, 1, 1, 0, 1, 1, 1, 1, 1, 1]
+    assert result["confusion"]["clean"][3][9] == 1
+    assert np.diag(result["confusion"]["0"]).tolist() == [1, 0, 1, 0, 1, 0, 1, 0, 1, 2]
+    assert np.sum(result["confusion"]["noisy"]) == 10 * 2 * 6
+    assert result["recall"]["0"] == dict(zip("abcdefghij", [0.5, 0, 0.5, 0, 0.5, 0, 0.5, 0, 0.5, 1], strict=True))
+    assert result["recall"]["noisy"]["b"] == 3 / 12
+
+
+def test_intervals_of_averages_are_over_clips(corpus, noise):
+    """Half of the clips are always right, half never: as uncertain as ten throws, not as a hundred."""
+    result = measure(Known(corpus, lambda pitch, ratio, number: number % 2), corpus, Conditions(noise))
+    average = result["averages"]["all"]
+    assert average["accuracy"] == 0.5
+    np.testing.assert_allclose(average["interval"], [0.2, 0.8], atol=0.1)
+
+
+def test_without_the_ratios_of_the_average_there_is_none(corpus, noise):
+    result = measure(Known(corpus, rule), corpus, Conditions(noise, snr_db=(20.0, 2.5, 0.0)))
+    assert result["averages"] == {}
+    assert result["clean"] is None
+    assert result["noises"]["hum"]["average"] is None
+    assert list(result["noises"]["hum"]["snr"]) == list(result["sets"]["B"]["snr"]) == ["20", "2.5", "0"]
+    assert "A" not in result["sets"]
+
+
+def heard(corpus, noise, **options):
+    """(class, pitch, ratio, noise added) of each clip, as a recogniser hears them."""
+    recogniser = Known(corpus, rule)
+    result = measure(recogniser, corpus, Conditions(noise, **options))
+    return recogniser.heard, result
+
+
+def same(one, other):
+    return len(one) == len(other) and all(np.array_equal(a[3], b[3]) for a, b in zip(one, other, strict=True))
+
+
+def test_the_seed_decides(corpus, noise):
+    first, result = heard(corpus, noise, seed=3)
+    again, result_again = heard(corpus, noise, seed=3)
+    assert same(first, again)
+    assert result == result_again
+    assert not same(first, heard(corpus, noise, seed=4)[0])
+
+
+def test_a_clip_has_the_same_piece_at_all_ratios(corpus, noise, monkeypatch):
+    monkeypatch.setattr(noise_reporting, "CLIPS", 4)  # several blocks
+    mixed, _ = heard(corpus, noise, snr_db=(20.0, 0.0))
+    pieces = {}
+    for number, pitch, ratio, added in mixed:
+        pieces.setdefault((number, is_hum(pitch)), []).append((ratio, added / np.abs(added).max()))
+    assert len(pieces) == 20
+    for (first_ratio, first), (second_ratio, second) in pieces.values():
+        assert first_ratio - second_ratio == pytest.approx(20, abs=0.01)
+        np.testing.assert_allclose(first, second, atol=1e-4)
+
+
+def test_pieces_depend_on_nothing_else(corpus, noise, monkeypatch):
+    """Not on the other ratios, the size of a block, or what else is mixed."""
+    few = heard(corpus, noise, snr_db=(5.0,))[0]
+    monkeypatch.setattr(noise_reporting, "CLIPS", 3)
+    many = heard(corpus, noise, snr_db=(20.0, 5.0), repeats=2)[0]
+    kept = {(number, is_hum(pitch)): added for number, pitch, ratio, added in few}
+    for place, added in kept.items():
+        found = [a for number, pitch, ratio, a in many if (number, is_hum(pitch)) == place and ratio < 12]
+        assert len(found) == 2
+        assert sum(np.allclose(a, added, atol=1e-6) for a in found) == 1
+
+
+def test_repeats_are_other_pieces_and_no_more_clips(corpus, noise):
+    mixed, result = heard(corpus, noise, repeats=3)
+    assert len(mixed) == 10 * (1 + 2 * 3 * 6)
+    cell = result["noises"]["hiss"]["snr"]["0"]
+    assert (cell["correct"], cell["examples"]) == (18, 30)
+    assert cell["interval"] == classification.wilson(6, 10)
+    assert result["clean"]["examples"] == 10
+
+
+def test_the_ratio_asked_for():
+    """Over the active speech: silence around a word leaves the noise nearly as it was, but for P.56's hangover."""
+    word, random = tone(800, 3.0), np.random.default_rng(0)
+    padded = np.r_[np.zeros(3 * RATE, "float32"), word, np.zeros(3 * RATE, "float32")]
+    pieces = [tone(1200, 3.0), tone(1200, 9.0)]
+    for ratio, mixed in zip((10.0, -5.0), mixtures([word, padded], pieces, (10.0, -5.0), RATE), strict=True):
+        for clip, with_noise in zip((word, padded), mixed, strict=True):
+            assert len(with_noise) == len(clip)
+            power = np.mean((with_noise - clip) ** 2)
+            assert 10 * np.log10(np.mean(word**2) / power) == pytest.approx(ratio, abs=0.7)
+    quiet = [np.zeros(800, "float32"), random.normal(size=800).astype("float32")]
+    (mixed,) = mixtures(quiet, quiet[::-1], (0.0,), RATE)
+    for clip, with_noise in zip(quiet, mixed, strict=True):
+        np.testing.assert_array_equal(with_noise, clip)
+
+
+def test_set_a_is_what_training_did_not_hear(corpus, noise):
+    """The last 30 % of each file sound an octave higher."""
+    mixed, _ = heard(corpus, noise, seen=("hum",), seen_fraction=0.7, repeats=4)
+    hum = {round(pitch / 400) for _, pitch, *_ in mixed if pitch and is_hum(pitch)}
+    hiss = {round(pitch / 1200) for _, pitch, *_ in mixed if pitch and not is_hum(pitch)}
+    assert hum == {2}
+    assert hiss == {1, 2}
+
+
+def test_what_a_run_heard(noise):
+    clean = SpeechConfig()
+    assert conditions_of(clean, noise) == Conditions(noise)
+    same_sets = conditions_of(clean, noise, seen=("hum",), seen_fraction=0.65, seed=2)
+    assert same_sets == Conditions(noise, seen=("hum",), seen_fraction=0.65, seed=2)
+    run = SpeechConfig(noise_path=noise, noise_types=("hum",), noise_fraction=0.65)
+    assert conditions_of(run, noise, seed=2) == same_sets
+    assert conditions_of(dataclasses.replace(run, noise_probability=0.0), noise) == Conditions(noise)
+    everything = dataclasses.replace(run, noise_types=())
+    assert conditions_of(everything, noise).seen == ("hiss", "hum")
+    assert conditions_of(dataclasses.replace(run, noise_path=f"{noise}/hiss", noise_types=()), noise).seen == ("hiss",)
+    assert conditions_of(run, noise, seen=()) == Conditions(noise)
+    assert conditions_of(run, f"{noise}/hiss") == Conditions(f"{noise}/hiss")
+    whole = dataclasses.replace(run, noise_fraction=1.0)
+    with pytest.raises(UserError, match=r"whole of each noise hum, so that nothing is left for set A"):
+        conditions_of(whole, noise)
+    assert conditions_of(whole, noise, seen_fraction=0.0).seen_fraction == 0
+    with pytest.raises(UserError, match=r"Unknown type of noise in .* 'humm': did you mean 'hum'"):
+        conditions_of(run, noise, seen=("humm",))
+    with pytest.raises(UserError, match="--seen needs --seen-fraction"):
+        conditions_of(clean, noise, seen=("hum",))
+    with pytest.raises(UserError, match="is gone: name its types by --seen"):
+        conditions_of(dataclasses.replace(everything, noise_path="/nowhere"), noise)
+
+
+def test_files(corpus, noise, tmp_path):
+    result = measure(Known(corpus, rule), corpus, Conditions(noise, seen=("hum",), seen_fraction=0.5))
+    write(tmp_path / "noise", result)
+    assert json.loads((tmp_path / "noise" / "noise.json").read_text()) == result
+    rows = list(csv.DictReader((tmp_path / "noise" / "noise.csv").open()))
+    assert len(rows) == 1 + (2 + 3) * 7
+    cells = {(row["set"], row["noise"], row["snr_db"]): float(row["accuracy"]) for row in rows}
+    assert cells["", "", "clean"] == 0.9
+    assert cells["B", "hiss", "0"] == 0.6
+    assert cells["A", "", "20 to 0"] == pytest.approx(0.58)
+    for name in ("heat_map", "curves", "confusion", "confusion_0_dB"):
+        with Image.open(tmp_path / "noise" / f"{name}.png") as picture:
+            assert len(picture.convert("RGB").getcolors(1 << 20)) > 10
+
+
+def test_every_placement_answers_alike(trained, noise):
+    """A real network: as `tfrec.evaluate` has it without noise, and the same figures from features of the host."""
+    run, recogniser = trained("cnn")
+    corpus = datasets.load(recogniser.config.data)
+    conditions = Conditions(noise, snr_db=(CLEAN, 0.0, -10.0))
+    result = measure(recogniser, corpus, conditions)
+    assert result["clean"]["accuracy"] == run.read_json("metrics.json")["test"]["accuracy"]
+    assert result["confusion"]["clean"] == run.read_json("metrics.json")["test"]["confusion"]
+    frontend = dataclasses.replace(recogniser.config.frontend, placement="host")
+    host = Recogniser(dataclasses.replace(recogniser.config, frontend=frontend), corpus.class_names)
+    host.net.set_weights(recogniser.net.get_weights())
+    assert measure(host, corpus, conditions, batch_size=5) == result

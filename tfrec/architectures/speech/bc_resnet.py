@@ -1,0 +1,144 @@
+"""Broadcasted residual network for keywords on small devices (Kim et al. 2021, arXiv:2106.04140).
+
+A block's residual is a map over frequency and time plus a row over time alone, computed from the map's mean over
+frequency and broadcast back; most of its work is done on the row. Normalisation is by sub-bands of the frequencies
+(Chang et al. 2021, arXiv:2103.13620), and time is never strided. The defaults are BC-ResNet-1.
+"""
+
+import dataclasses
+
+import keras
+from keras import layers, ops
+
+from tfrec.architectures.base import MaskedMean, MaskFrames, ModelConfig, batch_norm, check, sequence_inputs
+
+TAKES = ("sequence",)
+# Of a stage: channels in those of the config, blocks, stride over frequency, dilation over time (table 1).
+STAGES = ((1, 2, 1, 1), (1.5, 2, 2, 2), (2, 4, 2, 4), (2.5, 4, 1, 8))
+
+
+@dataclasses.dataclass(frozen=True)
+class Config(ModelConfig):
+    """Broadcasted residual blocks in four stages; BC-ResNet-8 is eight times as wide as BC-ResNet-1."""
+
+    channels: int = 8  # of the first stage; the others have 1.5, 2 and 2.5 times as many
+    sub_bands: int = 5  # normalised each by itself; the largest number up to it that divides a map's frequencies
+    dropout: float = 0.1  # fraction of the channels, in every block
+
+
+def build(input_shape, num_classes, config):
+    """Log-mel (batch, frames, mels) -> logits (batch, num_classes).
+
+    `input_shape` is `(frames, mels)`; `frames` may be None. The input is a dict with "features" and "frames"
+    (batch,), the true number of frames; what lies past it never changes the logits. Raises ValueError for another rank.
+    """
+    check(len(input_shape) == 2, "bc_resnet takes (frames, mels)", input_shape)
+    sizes = (config.channels, config.sub_bands)
+    check(min(sizes) > 0, "bc_resnet's channels and sub_bands must be positive", sizes)
+    inputs, x, mask = sequence_inputs(input_shape)
+    x = layers.Reshape((-1, input_shape[1], 1), name="image")(x)
+    x = layers.Conv2D(2 * config.channels, 5, (1, 2), "same", use_bias=False, name="stem_conv")(x)
+    x = _normalised(x, mask, "stem")
+    for stage, (width, blocks, stride, dilation) in enumerate(STAGES):
+        for i in range(blocks):
+            units = int(width * config.channels)
+            x = _block(x, mask, units, stride if i == 0 else 1, dilation, config, f"stage{stage}_{i}")
+    x = _ending(x, mask, 4 * config.channels)
+    x = MaskedMean(name="embedding")(x, mask)
+    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    return keras.Model(inputs, logits, name="bc_resnet")
+
+
+def _block(x, mask, channels, stride, dilation, config, name):
+    """Equations 2 and 3 of the paper: what changes the number of channels is a transition, without a shortcut."""
+    shortcut = x if x.shape[-1] == channels else None
+    if shortcut is None:
+        x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_widen_conv")(x)
+        x = _normalised(x, mask, f"{name}_widen")
+    x = layers.DepthwiseConv2D((1, 3), padding="same", use_bias=False, name=f"{name}_frequency_conv")(x)
+    if stride > 1:  # TensorFlow has no depthwise convolution that strides over one axis alone
+        x = layers.MaxPooling2D((1, 1), (1, stride), name=f"{name}_frequency_stride")(x)
+    x = SubSpectralNorm(config.sub_bands, name=f"{name}_frequency_norm")(x, mask)
+    row = FrequencyMean(name=f"{name}_mean")(x)
+    row = MaskFrames(name=f"{name}_mask")(row, mask)
+    row = layers.DepthwiseConv1D(3, padding="same", dilation_rate=dilation, use_bias=False, name=f"{name}_time_conv")(
+        row
+    )
+    row = _normalised(row, mask, f"{name}_time", "silu")
+    row = layers.Dense(channels, use_bias=False, name=f"{name}_point_conv")(row)
+    row = layers.SpatialDropout1D(config.dropout, name=f"{name}_dropout")(row)
+    row = layers.Reshape((-1, 1, channels), name=f"{name}_broadcast")(row)
+    x = layers.Add(name=f"{name}_add")([x, row] if shortcut is None else [x, row, shortcut])
+    return layers.ReLU(name=f"{name}_relu")(x)
+
+
+def _ending(x, mask, units):
+    """(batch, frames, frequencies, channels) -> (batch, frames, units): all frequencies of five frames at once."""
+    bands, channels = x.shape[2:]  # 5 for the paper's 40 mels
+    x = MaskFrames(name="final_mask")(x, mask)
+    x = layers.ZeroPadding2D(((2, 2), (0, 0)), name="final_pad")(x)
+    x = layers.DepthwiseConv2D((5, bands), use_bias=False, name="final_depth")(x)
+    x = layers.Reshape((-1, channels), name="final_row")(x)
+    x = layers.Dense(units, use_bias=False, name="final_point")(x)
+    return _normalised(x, mask, "final")
+
+
+def _normalised(x, mask, name, activation="relu"):
+    """(batch, frames, ..., channels), batch-normalised over true frames, with its activation and 0 past the end."""
+    keep = mask if len(x.shape) == 3 else layers.Reshape((-1, 1), name=f"{name}_column")(mask)
+    x = batch_norm(f"{name}_norm", epsilon=1e-5)(x, mask=keep)
+    x = layers.Activation(activation, name=f"{name}_{activation}")(x)
+    return MaskFrames(name=f"{name}_clip")(x, mask)  # and Keras takes the mask no further
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class FrequencyMean(layers.Layer):
+    """The mean over frequency: (batch, frames, frequencies, channels) -> (batch, frames, channels)."""
+
+    def call(self, x):
+        """In float32, as reductions are."""
+        return ops.cast(ops.mean(ops.cast(x, "float32"), axis=2), x.dtype)
+
+    def compute_output_shape(self, x_shape):
+        """No frequencies."""
+        return (*x_shape[:2], x_shape[3])
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class SubSpectralNorm(layers.Layer):
+    """Batch normalisation of sub-bands, each with statistics, scale and offset of its own (arXiv:2103.13620).
+
+    (batch, frames, frequencies, channels) and the mask (batch, frames) -> the shape of the first. Sub-bands are equally
+    wide: there are as many as the largest number, up to `sub_bands`, that divides the frequencies.
+    """
+
+    def __init__(self, sub_bands=5, **kwargs):
+        super().__init__(**kwargs)
+        check(sub_bands > 0, "SubSpectralNorm's sub_bands must be positive", sub_bands)
+        self.sub_bands = sub_bands
+        self.norm = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, dtype=self.dtype_policy, name="norm")
+
+    def build(self, x_shape, keep_shape=None):
+        """Finds the sub-bands and makes the weights."""
+        frequencies, channels = x_shape[2:]
+        self.bands = max(number for number in range(1, self.sub_bands + 1) if frequencies % number == 0)
+        self.norm.build((*x_shape[:2], frequencies // self.bands, self.bands * channels))
+
+    def call(self, x, keep, training=None):
+        """A sub-band's channels are channels of their own."""
+        frames, (frequencies, channels) = ops.shape(x)[1], x.shape[2:]
+        width = frequencies // self.bands
+        y = ops.swapaxes(ops.reshape(x, (-1, frames, self.bands, width, channels)), 2, 3)
+        y = ops.reshape(y, (-1, frames, width, self.bands * channels))
+        keep = ops.broadcast_to(keep[:, :, None], ops.shape(y)[:3])
+        y = self.norm(y, training=training, mask=keep)
+        y = ops.swapaxes(ops.reshape(y, (-1, frames, width, self.bands, channels)), 2, 3)
+        return ops.reshape(y, (-1, frames, frequencies, channels))
+
+    def compute_output_shape(self, x_shape, keep_shape=None):
+        """The map's shape."""
+        return x_shape
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "sub_bands": self.sub_bands}

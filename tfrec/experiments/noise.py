@@ -1,0 +1,218 @@
+"""Spoken words in clean and noisy conditions: which network, which training, and what it starts from.
+
+The study of arXiv:2505.01632 on Aurora-2's digits, repeated on any corpus of words and folder of noises, with the
+questions that it leaves open: whether pre-training on pictures helps, which noise hurts, and what should be frozen.
+
+"clean" training sees the words as they are, "multi-condition" training (Hirsch & Pearce 2000) hears the noises of
+set A in the first 65 % of each recording. Set A is the rest of those recordings, set B noises that no training hears;
+both are averages over 20, 15, 10, 5 and 0 dB of the ratio of active speech to noise.
+"""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+
+from pipelines import noises
+from pipelines.errors import UserError, unknown
+from tfrec import studying
+from tfrec.runs import Run
+from tfrec.studying import Step, Table
+
+PASSES_FLAGS = True
+EXPERIMENT = "spoken_digit_noise"  # whose settings all trainings share
+FRACTION = 0.65  # of each noise, for training
+MEASURED = "noise/noise.json"
+GROUPS = ("clean", "multi-condition")
+
+NETWORK = ("--frontend.form", "auto", "--model.name")
+# A waveform has none of these.
+SPECTRUM = "--frontend.tract 1 1 --frontend.channel_db 0 --frontend.frequency_masks 0 --frontend.time_masks 0"
+# What the rows of the table differ in.
+ARCHITECTURES = {
+    "mlp": (*NETWORK, "mlp"),
+    "cnn": (*NETWORK, "cnn"),
+    "cnn on pictures": (),  # the experiment as it is
+    "rnn": (*NETWORK, "rnn"),
+    "lstm": (*NETWORK, "lstm"),
+    "bilstm": (*NETWORK, "bilstm"),
+    "gru": (*NETWORK, "gru"),
+    "cnn_lstm": (*NETWORK, "cnn_lstm"),
+    "cnn_lstm_concat": (*NETWORK, "cnn_lstm_concat"),
+    "resnet_mel": (*NETWORK, "resnet_mel"),
+    "resnet18 on pictures": (*NETWORK, "resnet18", "--model.width_multiplier", "0.5", "--model.stem", "large"),
+    "wavenet": (*NETWORK, "wavenet", *SPECTRUM.split()),
+    "transformer": (*NETWORK, "transformer"),
+    "conformer": (*NETWORK, "conformer"),
+    "bc_resnet_1": (*NETWORK, "bc_resnet_1"),
+}
+
+# A small ResNet on pictures of the spectrogram, as it was trained on the pictures of CIFAR-10.
+PICTURES = (*NETWORK, "resnet18", "--model.width_multiplier", "0.25", "--model.depth_multiplier", "0.5")
+RANDOM = "random weights"
+POLICIES = {
+    "CIFAR-10, nothing frozen": (),
+    "CIFAR-10, backbone frozen": ("--fit.freeze", "backbone"),
+    "CIFAR-10, frozen until stage2": ("--fit.freeze", "until:stage2"),
+    "CIFAR-10, freed gradually": ("--fit.freeze", "gradual", "--fit.unfreeze_epochs", "2"),
+    "CIFAR-10, head first, then all with a slow backbone": ("--fit.head_epochs", "4", "--fit.backbone_rate", "0.3"),
+}
+IMAGENET = (*NETWORK, "resnet50", "--model.stem", "large")
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(studying.Options):
+    """Spoken words in clean and noisy conditions, as arXiv:2505.01632; any flag of `tfrec.fit` goes to every training.
+
+    python -m tfrec.study noise --data.name spoken_digit --noise NOISES/
+    """
+
+    noise: str | None = None  # folder of noises, a sub-folder for each type
+    unseen: tuple[str, ...] = ("wind",)  # types that no training hears, set B
+    parts: tuple[Literal["architectures", "pretraining"], ...] = ("architectures", "pretraining")  # tables to make
+    models: tuple[str, ...] = tuple(ARCHITECTURES)  # rows of the first table
+    few: int = 20  # clips of each word to train on in the second table, which asks what pre-training is worth
+    imagenet: bool = False  # also start from ImageNet's weights, which takes the network once
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.few < 1:
+            raise ValueError(f"few must be 1 or more. Received: {self.few}")
+
+
+def steps(options, flags, runs):
+    """The trainings, in order; `flags` go to all of them, `runs` is the folder of their runs."""
+    heard, measure = heard_and_measure(options)
+    require_free(flags, "--model")
+    for model in options.models:
+        if model not in ARCHITECTURES:
+            raise unknown("row", model, ARCHITECTURES)
+    conditions = {"clean": ("--frontend.noise_probability", "0"), "multi-condition": ()}
+    result = []
+    for seed in map(str, options.seeds):
+
+        def step(label, row, group, *words, seed=seed):
+            words = (EXPERIMENT, *flags, *heard, "--seed", seed, *conditions[group], *words)
+            return Step(f"{label}-{group}-{seed}", row, words, group, measure, MEASURED)
+
+        if "architectures" in options.parts:
+            for row in options.models:
+                for group in GROUPS:
+                    result.append(step(row.replace(" ", "-"), row, group, *ARCHITECTURES[row]))
+        if "pretraining" in options.parts:
+            source = f"cifar10-{seed}"
+            result.append(Step(source, None, ("cifar10_resnet", "--seed", seed)))
+            few = ("--data.examples_per_class", str(options.few), "--data.split_seed", seed)
+            policies = {RANDOM: (), **{p: ("--model.weights", str(runs / source), *w) for p, w in POLICIES.items()}}
+            for number, (policy, words) in enumerate(policies.items()):
+                row = f"{PRETRAINING}{policy}"
+                result.append(step(f"few{number}", row, "multi-condition", *PICTURES, *few, *words))
+            if options.imagenet:
+                for name, words in {RANDOM: (), "ImageNet": ("--model.weights", "imagenet")}.items():
+                    row = f"{PRETRAINING}ResNet-50, {name}"
+                    result.append(step(f"resnet50-{name[:6]}", row, "multi-condition", *IMAGENET, *few, *words))
+    return result
+
+
+def heard_and_measure(options):
+    """(flags of the noises that trainings hear, words that measure a run among all noises); UserError for none."""
+    if not options.noise:
+        raise UserError("The study needs noises: give --noise FOLDER, with a sub-folder for each type.")
+    types = noises.type_names(options.noise)
+    for name in options.unseen:
+        if name not in types:
+            raise unknown(f"type of noise in {options.noise}", name, types)
+    seen = [name for name in types if name not in options.unseen]
+    if not seen:
+        raise UserError(f"All noises of {options.noise} are --unseen: leave one for training.")
+    heard = ("--frontend.noise_path", options.noise, "--frontend.noise_types", *seen)
+    heard = (*heard, "--frontend.noise_fraction", str(FRACTION))
+    return heard, ("tfrec.noise_report", "--noise", options.noise, "--seen", *seen, "--seen_fraction", str(FRACTION))
+
+
+def require_free(flags, *own):
+    """UserError for flags of `tfrec.fit` that the study sets itself: those that begin with one of `own`, and a few."""
+    for word in flags:
+        if word.split("=")[0] in ("--run", "--config", "--seed") or word.startswith(own):
+            raise UserError(f"{word} is for the study to set: leave it out.")
+
+
+PRETRAINING = "pre-training: "  # how rows of the second table begin
+
+
+def tables(folder, steps):
+    """The table of the study's form, accuracy for each type of noise, and what pre-training is worth."""
+    found = scores_of(folder, steps)
+    first = {row: groups for row, groups in found.items() if not row.startswith(PRETRAINING)}
+    second = {row.removeprefix(PRETRAINING): found[row] for row in found if row not in first}
+    sets = {"clean": "clean", "A": "set A", "B": "set B"}
+    result = []
+    if first:
+        result.append(table("architectures", "Accuracy in per cent, by training.", first, GROUPS, sets))
+        result.append(table("noises", "The same by type of noise, multi-condition.", first, GROUPS[1:], _types(first)))
+    if second:
+        title = "A ResNet on pictures of the spectrogram, few clips to train on, by what it starts from."
+        result.append(table("pretraining", title, second, GROUPS[1:], {**sets, **_types(second)}))
+    return result
+
+
+def scores_of(folder, steps):
+    """{row: {group: [scores of each run]}}."""
+    found = {}
+    for step in steps:
+        if step.row:
+            scores = _scores(Run(folder / "runs" / step.label))
+            found.setdefault(step.row, {}).setdefault(step.group, []).append(scores)
+    return found
+
+
+def _types(found):
+    scores = next(iter(next(iter(found.values())).values()))[0]
+    return {name: name for name in scores if name not in ("clean", "A", "B", "all", "minutes")}
+
+
+def _scores(run):
+    """Of one run: {"clean", "A", "B", "all" and each type of noise: (accuracy, its interval), "minutes": of training}."""
+    report, metrics = run.read_json(MEASURED), run.read_json("metrics.json")
+    measured = {
+        "clean": report["clean"],
+        **report["averages"],
+        **{name: of_noise["average"] for name, of_noise in report["noises"].items()},
+    }
+    scores = {name: (score["accuracy"], score["interval"]) for name, score in measured.items()}
+    return {**scores, "minutes": metrics["fit_seconds"] / 60}
+
+
+def table(name, title, found, groups, columns, mean=None):
+    """A Table with a line for each row and, under the name `mean`, one for their mean seed by seed.
+
+    A figure is the mean over the seeds with Student's t interval, or one seed's with the report's own.
+    """
+    shown = [(group, column) for group in groups for column in columns]
+    several = len(groups) > 1
+    headings = [f"{group}: {columns[column]}" if several else columns[column] for group, column in shown]
+    lines, records = [], []
+    if mean:
+        found = {**found, mean: {group: _means([found[row][group] for row in found]) for group in groups}}
+    for row, of_groups in found.items():
+        cells, record = [], {"training": row}
+        for group, column in shown:
+            values = [scores[column] for scores in of_groups[group]]
+            middle = float(np.mean([value for value, _ in values]))
+            bounds = studying.interval([value for value, _ in values]) or values[0][1]
+            cells.append(f"{studying.points(middle)} ({studying.span(bounds)})" if bounds else studying.points(middle))
+            low, high = bounds or ("", "")
+            record |= {f"{group} {column}": middle, f"{group} {column} low": low, f"{group} {column} high": high}
+        minutes = float(np.mean([scores["minutes"] for group in groups for scores in of_groups[group]]))
+        lines.append((row, *cells, f"{minutes:.1f}"))
+        records.append({**record, "minutes": minutes, "seeds": len(of_groups[groups[0]])})
+    return Table(name, title, ("training", *headings, "minutes each"), lines, records)
+
+
+def _means(rows):
+    """Scores of each seed, the means of several rows; their intervals are not known."""
+    result = []
+    for scores in zip(*rows, strict=True):
+        means = {name: (float(np.mean([row[name][0] for row in scores])), None) for name in scores[0] if name != "minutes"}
+        result.append({**means, "minutes": float(np.mean([row["minutes"] for row in scores]))})
+    return result

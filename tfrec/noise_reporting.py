@@ -1,0 +1,245 @@
+"""A recogniser among noises: a split mixed with every type of noise at every ratio, and how much it still knows.
+
+noise.json            everything that `measure` returns
+noise.csv             one row for each noise and ratio, then the averages
+heat_map.png, curves.png, confusion.png, confusion_0_dB.png
+"""
+
+import dataclasses
+import itertools
+import math
+import os
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipelines import noises
+from pipelines.datasets.base import Split
+from pipelines.errors import UserError, unknown
+from pipelines.layers.noise_mix import mix_at
+from tfrec.metrics import classification
+from tfrec.reports import noise_plots, noise_tables, plots
+from tfrec.runs import Run
+
+CLEAN = math.inf  # decibels: as much speech as one likes over no noise
+AVERAGED_DB = (20.0, 15.0, 10.0, 5.0, 0.0)  # what Aurora-2 averages over (Hirsch and Pearce 2000)
+CLIPS = 64  # mixed at once
+BOOTSTRAP_SAMPLES = 1000
+
+
+@dataclasses.dataclass(frozen=True)
+class Conditions:
+    """What the mixes follow from, beside the corpus: no recogniser has a say in them, but for its sample rate.
+
+    Set A are the noises `seen`, of which the first `seen_fraction` of each file is left out; set B are the others.
+    """
+
+    noise: str  # folder
+    snr_db: tuple[float, ...] = (CLEAN, *AVERAGED_DB, -5.0)
+    seen: tuple[str, ...] = ()  # types of noise
+    seen_fraction: float = 0.0  # of each file
+    seed: int = 0
+    repeats: int = 1  # mixes of each clip with each type of noise
+    split: str = "test"
+
+    def load(self, sample_rate_hz):
+        """A dict from each type of noise to its waveforms; UserError for a folder that does not hold them."""
+        loaded = noises.load(self.noise, sample_rate_hz)
+        if self.seen:
+            loaded |= noises.load(self.noise, sample_rate_hz, self.seen, "test", self.seen_fraction)
+        return loaded
+
+
+def conditions_of(frontend, noise, seen=None, seen_fraction=None, **others):
+    """The Conditions in a folder of noises that are fair to a run, of which `frontend` is the configuration.
+
+    What training heard is left out, unless `seen` and `seen_fraction` say otherwise. Raises UserError where they name
+    noises that are not there, and where nothing of the noises seen would remain.
+    """
+    here = noises.type_names(noise)
+    for name in seen or ():
+        if name not in here:
+            raise unknown(f"type of noise in {noise}", name, here)
+    if seen is None:
+        seen = tuple(name for name in _heard(frontend) if name in here)
+    if seen and seen_fraction is None:
+        if not _hears(frontend):
+            raise UserError(
+                "--seen needs --seen-fraction F, since this run heard no noise: the first part of each file."
+            )
+        seen_fraction = frontend.noise_fraction
+    if seen and seen_fraction == 1:
+        raise UserError(
+            f"Training heard the whole of each noise {', '.join(seen)}, so that nothing is left for set A: train with"
+            f" --frontend.noise_fraction 0.65, or say by --seen-fraction how much of each file in {noise} it heard."
+        )
+    return Conditions(noise=str(noise), seen=seen, seen_fraction=seen_fraction or 0.0, **others)
+
+
+def _hears(frontend):
+    return frontend.noise_path is not None and frontend.noise_probability > 0
+
+
+def _heard(frontend):
+    """The types of noise that training heard."""
+    if not _hears(frontend):
+        return ()
+    if frontend.noise_types:
+        return frontend.noise_types
+    if not os.path.isdir(frontend.noise_path):
+        raise UserError(f"The noise that training heard, {frontend.noise_path}, is gone: name its types by --seen.")
+    return noises.type_names(frontend.noise_path)
+
+
+def measure(recogniser, corpus, conditions, batch_size=64):
+    """How much a recogniser knows of a split of its corpus in all conditions: plain dicts, lists and numbers.
+
+    "clean" and each noise's "snr" hold accuracies with Wilson's 95 % interval for as many clips as there are; a clip
+    counts once in it, however often it is mixed. "averages" over 20 to 0 dB, of each noise and of the "sets" A, B and
+    all, exist where all of those ratios were asked for; their 95 % intervals, and those of the sets at each ratio, are
+    a percentile bootstrap over the clips, since one clip stands in many cells. "confusion" (truth, answer) is summed
+    over the noises for each ratio, and under "noisy" over all but the clean clips; "recall" is that of each class.
+    Raises UserError for noises that cannot be read.
+    """
+    rate = recogniser.config.frontend.sample_rate_hz
+    loaded = conditions.load(rate)
+    waveforms, labels = _clips(corpus.splits[conditions.split])
+    answers = _answers(recogniser, waveforms, labels, loaded, conditions, batch_size)
+    hits = {cell: given == labels for cell, given in answers.items()}  # each (repeats, clips)
+    noisy = [ratio for ratio in conditions.snr_db if ratio != CLEAN]
+    sets = {"A": [name for name in loaded if name in conditions.seen]}
+    sets["B"] = [name for name in loaded if name not in conditions.seen]
+    sets["all"] = list(loaded)
+    sets = {name: members for name, members in sets.items() if members}
+
+    def average(members, ratios):
+        return _average([hits[name, ratio] for name in members for ratio in ratios])
+
+    complete = set(AVERAGED_DB) <= set(noisy)
+    result = {**dataclasses.asdict(conditions), "seen": list(conditions.seen), "snr_db": noisy}
+    result |= {"examples": len(labels), "classes": list(recogniser.task.class_names)}
+    result["clean"] = _cell(hits[None, CLEAN]) if CLEAN in conditions.snr_db else None
+    result["noises"] = {
+        name: {
+            "set": "A" if name in conditions.seen else "B",
+            "snr": {label(ratio): _cell(hits[name, ratio]) for ratio in noisy},
+            "average": average([name], AVERAGED_DB) if complete else None,
+        }
+        for name in loaded
+    }
+    result["sets"] = {
+        name: {"noises": members, "snr": {label(ratio): average(members, [ratio]) for ratio in noisy}}
+        for name, members in sets.items()
+    }
+    result["averages"] = {name: average(members, AVERAGED_DB) for name, members in sets.items()} if complete else {}
+    result["confusion"] = _confusions(answers, labels, len(result["classes"]))
+    recalls = {key: classification.rates(np.array(table))[1] for key, table in result["confusion"].items()}
+    result["recall"] = {key: dict(zip(result["classes"], map(float, row), strict=True)) for key, row in recalls.items()}
+    return result
+
+
+def label(ratio_db):
+    """A ratio as the keys of a result have it: "20", "-2.5", "clean"."""
+    return "clean" if ratio_db == CLEAN else f"{ratio_db:g}"
+
+
+def mixtures(waveforms, pieces, ratios_db, sample_rate_hz):
+    """Yields for each ratio the mixes, a list of float32 (samples,), of waveforms with pieces of noise as long.
+
+    The levels are measured once: at other ratios than 0 dB the noise that `mix_at` has added is louder or softer.
+    """
+    lengths = np.array([len(waveform) for waveform in waveforms], "int32")
+    speech, noise = np.zeros((2, len(waveforms), lengths.max()), "float32")
+    for row, length in enumerate(lengths):
+        speech[row, :length], noise[row, :length] = waveforms[row], pieces[row]
+    mixed = mix_at(speech, noise, np.zeros(len(waveforms), "float32"), lengths, sample_rate_hz)
+    added = keras.ops.convert_to_numpy(mixed) - speech
+    for ratio in ratios_db:
+        mixed = speech + np.float32(10 ** (-ratio / 20)) * added
+        yield [row[:length] for row, length in zip(mixed, lengths, strict=True)]
+
+
+def _clips(split):
+    examples = list(split.examples.as_numpy_iterator())
+    return [example["audio"] for example in examples], np.array([example["label"] for example in examples], int)
+
+
+def _answers(recogniser, waveforms, labels, loaded, conditions, batch_size):
+    """A dict from (type of noise or None, ratio) to the classes answered, (repeats, clips).
+
+    All conditions stand in one split, so that one compiled program serves them all, and are mixed as it is read.
+    """
+    rate, seed = recogniser.config.frontend.sample_rate_hz, conditions.seed
+    blocks = [np.arange(len(labels))[start : start + CLIPS] for start in range(0, len(labels), CLIPS)]
+    parts = list(itertools.product(blocks, _sources(conditions, loaded)))
+
+    def examples():
+        for clips, (name, repeat, ratios) in parts:
+            batches = [[waveforms[clip] for clip in clips]]
+            if name is not None:
+                pieces = [
+                    noises.piece(loaded[name], len(waveforms[clip]), name, (seed, repeat, clip)) for clip in clips
+                ]
+                batches = mixtures(batches[0], pieces, ratios, rate)
+            for batch in batches:
+                yield from ({"audio": audio, "label": labels[clip]} for audio, clip in zip(batch, clips, strict=True))
+
+    places = [(name, ratio, repeat, clips) for clips, (name, repeat, ratios) in parts for ratio in ratios]
+    kinds = {"audio": tf.TensorSpec((None,), tf.float32), "label": tf.TensorSpec((), tf.int64)}
+    mixed = tf.data.Dataset.from_generator(examples, output_signature=kinds)
+    logits, _ = recogniser.logits(Split(mixed, sum(len(clips) for *_, clips in places)), batch_size)
+    given, answers = logits.argmax(axis=-1), {}
+    for name, ratio, repeat, clips in places:
+        shape = (conditions.repeats if name else 1, len(labels))
+        answers.setdefault((name, ratio), np.zeros(shape, int))[repeat, clips] = given[: len(clips)]
+        given = given[len(clips) :]
+    return answers
+
+
+def _sources(conditions, names):
+    """(type of noise or None, repeat, ratios) of each piece that a clip is mixed with; the same for all its ratios."""
+    noisy = [ratio for ratio in conditions.snr_db if ratio != CLEAN]
+    clean = [(None, 0, [CLEAN])] if CLEAN in conditions.snr_db else []
+    return clean + [(name, repeat, noisy) for name in names for repeat in range(conditions.repeats)]
+
+
+def _cell(hits):
+    """Hits (repeats, clips) -> accuracy, Wilson's interval, how many of how many are right."""
+    clips = hits.shape[1]
+    interval = classification.wilson(round(hits.mean() * clips), clips)
+    return {"accuracy": float(hits.mean()), "interval": interval, "correct": int(hits.sum()), "examples": hits.size}
+
+
+def _average(cells):
+    """Hits of some cells, each (repeats, clips) -> the mean accuracy and its bootstrap interval over the clips."""
+    right = np.concatenate(cells).sum(axis=0)  # of each clip
+    possible = sum(len(hits) for hits in cells)
+    # Resampling clips is drawing from their few different numbers of hits.
+    values, counts = np.unique(right, return_counts=True)
+    drawn = np.random.default_rng(0).multinomial(len(right), counts / len(right), size=BOOTSTRAP_SAMPLES)
+    interval = np.quantile(drawn @ values / (len(right) * possible), [0.025, 0.975])
+    return {"accuracy": float(right.mean() / possible), "interval": [float(bound) for bound in interval]}
+
+
+def _confusions(answers, labels, classes):
+    tables = {}
+    for (name, ratio), given in answers.items():
+        counts = np.bincount((labels * classes + given).ravel(), minlength=classes**2).reshape(classes, classes)
+        for key in [label(ratio)] if name is None else [label(ratio), "noisy"]:
+            tables[key] = tables.get(key, 0) + counts
+    return {key: table.tolist() for key, table in tables.items()}
+
+
+def write(folder, result):
+    """Writes the tables and pictures of what `measure` returned into a folder, which it makes."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    Run(folder).write_json("noise.json", result)
+    Run(folder).write_text("noise.csv", noise_tables.as_csv(result))
+    noise_plots.heat_map(result, folder / "heat_map.png")
+    noise_plots.curves(result, folder / "curves.png")
+    plots.confusion(result["confusion"]["noisy"], result["classes"], folder / "confusion.png")
+    if "0" in result["confusion"]:
+        plots.confusion(result["confusion"]["0"], result["classes"], folder / "confusion_0_dB.png")

@@ -1,0 +1,78 @@
+"""Accuracy among noises as a heat map and as curves, each as PNG, from what `noise_reporting.measure` returns."""
+
+import numpy as np
+from matplotlib import pyplot as plt
+
+from tfrec.reports import comparison_plots, plots
+
+CHANCE, PERFECT = 0.0, 100.0  # per cent
+
+
+def heat_map(result, path):
+    """One row for each type of noise, set by set, and one for each set's mean; one column for each ratio."""
+    names, ratios, accuracies, means = _rows(result)
+    figure, axis = plt.subplots(figsize=(3.2 + 0.9 * len(ratios), 1.8 + 0.5 * len(names)), layout="constrained")
+    image = axis.imshow(accuracies, cmap="viridis", vmin=CHANCE, vmax=PERFECT, aspect="auto")
+    figure.colorbar(image, ax=axis, label="accuracy, %")
+    for (row, column), accuracy in np.ndenumerate(accuracies):
+        colour = "black" if accuracy > 65 else "white"
+        axis.text(column, row, f"{accuracy:.1f}", ha="center", va="center", color=colour, fontsize=9)
+    axis.axhline(len(names) - means - 0.5, color="white", linewidth=4)
+    axis.set_xticks(range(len(ratios)), ratios)
+    axis.set_yticks(range(len(names)), names)
+    axis.set(xlabel="signal-to-noise ratio, dB", title=_title(result))
+    plots.save(figure, path)
+
+
+def curves(result, path):
+    """Accuracy over the ratio, a curve with 95 % intervals for each type of noise; set B is dashed."""
+    ratios = [float(ratio) for ratio in next(iter(result["noises"].values()))["snr"]]
+    figure, axis = plt.subplots(figsize=(8, 4.8), layout="constrained")
+    span = max(ratios) - min(ratios) or 1.0
+    styles = comparison_plots.styles(len(result["noises"]))
+    for i, ((name, found), (colour, marker)) in enumerate(zip(result["noises"].items(), styles, strict=True)):
+        cells = list(found["snr"].values())
+        accuracies = 100 * np.array([cell["accuracy"] for cell in cells])
+        low, high = 100 * np.array([cell["interval"] for cell in cells]).T
+        # Beside each other, since intervals that lie on each other cannot be read.
+        places = np.array(ratios) - span * 0.006 * (i - (len(styles) - 1) / 2)
+        axis.errorbar(
+            places,
+            accuracies,
+            yerr=np.maximum([accuracies - low, high - accuracies], 0),
+            label=f"{name} (set {found['set']})",
+            color=colour,
+            marker=marker,
+            linestyle="-" if found["set"] == "A" else "--",
+            capsize=3,
+            markersize=5,
+        )
+    if result["clean"]:
+        clean, (low, high) = 100 * result["clean"]["accuracy"], 100 * np.array(result["clean"]["interval"])
+        axis.axhline(clean, color="grey", linestyle=":", label=f"clean ({clean:.1f} %)")
+        axis.axhspan(low, high, color="grey", alpha=0.15, linewidth=0)
+    axis.invert_xaxis()  # worse to the right, as in the tables
+    axis.set_xticks(ratios, [f"{ratio:g}" for ratio in ratios])
+    axis.set(xlabel="signal-to-noise ratio, dB", ylabel="accuracy, %, with 95 % interval", title=_title(result))
+    axis.grid(alpha=0.3)
+    axis.legend()
+    plots.save(figure, path)
+
+
+def _rows(result):
+    """(names of the rows, of the columns, accuracies in per cent, how many rows at the end are means)."""
+    names, rows = [], []
+    for group in "AB":
+        for name, found in result["noises"].items():
+            if found["set"] == group:
+                names.append(f"{name} ({group})")
+                rows.append(found["snr"])
+    for group, found in result["sets"].items():
+        names.append("mean" if group == "all" else f"mean of set {group}")
+        rows.append(found["snr"])
+    accuracies = np.array([[100 * cell["accuracy"] for cell in row.values()] for row in rows])
+    return names, list(rows[0]), accuracies, len(result["sets"])
+
+
+def _title(result):
+    return f"{result['examples']} clips of the {result['split']} split"

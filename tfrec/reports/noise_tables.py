@@ -1,0 +1,65 @@
+"""Accuracy among noises as tables, from what `noise_reporting.measure` returns."""
+
+import csv
+import io
+
+from rich import box
+from rich.table import Table
+
+AVERAGED = "20 to 0"  # dB
+
+
+def accuracies(result):
+    """The table for the terminal: a row for each noise and each set, a column for each ratio and the average."""
+    ratios = list(next(iter(result["noises"].values()))["snr"])
+    title = f"accuracy among noises, %: {result['examples']} clips of the {result['split']} split"
+    table = Table(title=title, caption=_caption(result), box=box.SIMPLE)
+    for heading in ("set", "noise"):
+        table.add_column(heading)
+    for heading in [f"{ratio} dB" for ratio in ratios] + ([f"{AVERAGED} dB"] if result["averages"] else []):
+        table.add_column(heading, justify="right")
+    for group in "AB":
+        for name, found in result["noises"].items():
+            if found["set"] == group:
+                table.add_row(group, name, *_cells(found["snr"], found["average"]))
+    table.add_section()
+    for group, found in result["sets"].items():
+        table.add_row(group, f"mean of {len(found['noises'])}", *_cells(found["snr"], result["averages"].get(group)))
+    return table
+
+
+def as_csv(result):
+    """A row for clean speech, for each noise and each set at each ratio, and for their averages over 20 to 0 dB."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["set", "noise", "snr_db", "accuracy", "low", "high", "correct", "examples"])
+
+    def row(*names, cell):
+        if cell is not None:
+            writer.writerow([*names, cell["accuracy"], *cell["interval"], cell.get("correct"), cell.get("examples")])
+
+    row("", "", "clean", cell=result["clean"])
+    for name, found in result["noises"].items():
+        for ratio, cell in found["snr"].items():
+            row(found["set"], name, ratio, cell=cell)
+        row(found["set"], name, AVERAGED, cell=found["average"])
+    for group, found in result["sets"].items():
+        for ratio, cell in found["snr"].items():
+            row(group, "", ratio, cell=cell)
+        row(group, "", AVERAGED, cell=result["averages"].get(group))
+    return text.getvalue()
+
+
+def _cells(row, average):
+    texts = [f"{100 * cell['accuracy']:.1f}" for cell in row.values()]
+    return texts + ([_with_interval(average)] if average else [])
+
+
+def _with_interval(cell):
+    low, high = cell["interval"]
+    return f"{100 * cell['accuracy']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+
+
+def _caption(result):
+    clean = f"clean {_with_interval(result['clean'])}; " if result["clean"] else ""
+    return f"{clean}intervals at 95 %; set A: noises seen, from parts of the files that were not; set B: the others"
