@@ -1,5 +1,6 @@
 """A command in a process of its own: its output in a file, its memory measured, its end that of who waits for it."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -80,6 +81,19 @@ def train(run, words, logs, follow):
     with Process([*FIT, *words, "--run", str(run.path)], log, record) as process:
         follow(process, run)
     return process.failure()
+
+
+@contextlib.contextmanager
+def cores_divided(workers):
+    """Inside, a process started gets its part of the cores; one of several that each want all of them only waits."""
+    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    given = [name for name in names if workers > 1 and name not in os.environ]
+    os.environ.update(dict.fromkeys(given, str(max(1, (os.cpu_count() or 1) // workers))))
+    try:
+        yield
+    finally:
+        for name in given:
+            del os.environ[name]
 
 
 def read_records(record):

@@ -7,7 +7,7 @@ from typing import Literal
 import tyro
 
 from pipelines.errors import UserError, unknown
-from tfrec import cli, flags, studying
+from tfrec import cli, flags, processes, studying
 from tfrec.experiments import STUDIES
 
 PROG = "python -m tfrec.study"
@@ -42,7 +42,8 @@ def main(argv):
     path = pathlib.Path(options.report or f"runs/{name}")
     steps = study.steps(options, others, path / "runs")  # a mistake there leaves no folder behind
     folder = studying.start(path, stored, options.resume)
-    studying.train(folder, steps)
+    with processes.cores_divided(options.workers):
+        studying.train(folder, steps, options.workers)
     tables = study.tables(folder, steps)
     studying.write(folder, tables)
     for table in tables:

@@ -6,10 +6,12 @@ runs/LABEL/           an ordinary run for each training
 logs/LABEL.txt        what it printed
 """
 
+import concurrent.futures
 import csv
 import dataclasses
 import io
 import sys
+import threading
 
 import numpy as np
 from rich import box
@@ -29,9 +31,12 @@ class Options:
 
     report: str | None = None  # folder of the runs and the tables; None is runs/STUDY
     seeds: tuple[int, ...] = (0, 1, 2)  # of weights, order, augmentation and the choice of examples
+    workers: int = 1  # trainings at once; cores are divided among them
     resume: bool = False  # go on with the study in --report
 
     def __post_init__(self):
+        if not 1 <= self.workers <= 64:
+            raise ValueError(f"workers must be from 1 to 64. Received: {self.workers}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds must name at least one, each once. Received: {self.seeds}")
 
@@ -63,40 +68,57 @@ class Table:
     records: list[dict]
 
 
-def train(folder, steps):
-    """Trains and measures what is not yet, one after the other; UserError where one fails."""
-    logs = folder / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    for number, step in enumerate(steps, start=1):
-        run = Run(folder / "runs" / step.label)
-        if run.is_measured() and (run.path / step.measured).is_file():
-            continue
-        about = f", {step.group}" if step.group else ""
-        console.print(f"{step.label} ({number} of {len(steps)}): {step.row or 'what others start from'}{about}")
-        reason = processes.train(run, [*step.words, "--export.no_after_fit"], logs, _wait)
-        if not reason and step.measure:
-            reason = _measure(run, step, logs)
-        if reason:
-            raise UserError(f"{step.label} failed: {reason} See {logs / step.label}.txt; --resume goes on.")
-        console.print(f"    {accuracy(run):.2%} of the test split")
+def train(folder, steps, workers=1):
+    """Trains and measures what is not yet, `workers` at once; UserError where one fails.
+
+    What others start from comes before all else.
+    """
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    waiting = [step for step in steps if not _is_done(folder, step)]
+    stopped = threading.Event()
+    for part in ([s for s in waiting if s.row is None], [s for s in waiting if s.row is not None]):
+        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
+            try:
+                results = [pool.submit(_go, folder, step, stopped) for step in part]
+                for result in concurrent.futures.as_completed(results):
+                    result.result()
+            except BaseException:
+                stopped.set()  # for the trainings that run; the others shall not begin
+                pool.shutdown(cancel_futures=True)
+                raise
+
+
+def _is_done(folder, step):
+    run = Run(folder / "runs" / step.label)
+    return run.is_measured() and (run.path / step.measured).is_file()
+
+
+def _go(folder, step, stopped):
+    """Trains and measures one."""
+    run, logs = Run(folder / "runs" / step.label), folder / "logs"
+
+    def wait(process, _=None):
+        while not process.wait(LOOK_SECONDS) and not stopped.is_set():
+            pass
+
+    console.print(f"{step.label}: {step.row or 'what others start from'}{f', {step.group}' if step.group else ''}")
+    reason = processes.train(run, [*step.words, "--export.no_after_fit"], logs, wait)
+    if not reason and step.measure:
+        module, *words = step.measure
+        log, record = logs / f"{step.label}.txt", logs / f"{step.label}-measure.jsonl"
+        with processes.Process([sys.executable, "-m", module, str(run.path), *words], log, record) as process:
+            wait(process)
+        reason = process.failure()
+    if stopped.is_set():
+        return
+    if reason:
+        raise UserError(f"{step.label} failed: {reason} See {logs / step.label}.txt; --resume goes on.")
+    console.print(f"    {step.label}: {accuracy(run):.2%} of the test split")
 
 
 def accuracy(run):
     """A finished run's accuracy on its test split."""
     return run.read_json("metrics.json")["test"]["accuracy"]
-
-
-def _wait(process, run):
-    while not process.wait(LOOK_SECONDS):
-        pass
-
-
-def _measure(run, step, logs):
-    module, *words = step.measure
-    log, record = logs / f"{step.label}.txt", logs / f"{step.label}-measure.jsonl"
-    with processes.Process([sys.executable, "-m", module, str(run.path), *words], log, record) as process:
-        _wait(process, run)
-    return process.failure()
 
 
 def rows(folder, steps, baseline):
@@ -204,7 +226,7 @@ def write(folder, tables):
 def settings(options):
     """What a study's folder keeps of its options: all that decides what comes out."""
     kept = dataclasses.asdict(options)
-    del kept["report"], kept["resume"]
+    del kept["report"], kept["workers"], kept["resume"]
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 

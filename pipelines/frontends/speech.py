@@ -17,6 +17,7 @@ from pipelines.layers import (
     Deltas,
     DynamicRange,
     FilterBank,
+    FixedFrames,
     Gain,
     LogMel,
     NoiseMix,
@@ -60,7 +61,7 @@ class SpeechConfig:
     normalise: Literal["none", "clip", "mean", "mean_variance", "running"] = (
         "clip"  # clip: loudness; mean, mean_variance: per bin; running: per bin, by what was heard so far
     )
-    picture_frames: int = 64  # of a picture, to which each clip is stretched or shrunk in time
+    fixed_frames: int | None = None  # each clip is stretched or shrunk in time to so many; a picture's None is 64
     picture_channels: int | None = None  # of a picture; None is 3 where weights of pictures are loaded, else 1
     picture_normalise: Literal["auto", "none", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
         "auto"  # range of a picture; auto is what the weights that training starts from want, else none
@@ -89,6 +90,8 @@ class SpeechConfig:
             raise ValueError(
                 f"frontend.sample_rate_hz must be between 1,000 and 384,000. Received: {self.sample_rate_hz}"
             )
+        if self.fixed_frames is not None and not 2 <= self.fixed_frames <= 4096:
+            raise ValueError(f"frontend.fixed_frames must be from 2 to 4,096. Received: {self.fixed_frames}")
         if self.picture_channels is not None and not 1 <= self.picture_channels <= 16:
             raise ValueError(f"frontend.picture_channels must be from 1 to 16. Received: {self.picture_channels}")
         for field in ("speed", "tempo", "tract"):
@@ -112,6 +115,7 @@ class SpeechConfig:
             self,
             sample_rate_hz=self.sample_rate_hz or sample_rate_hz,
             form=form,
+            fixed_frames=self.fixed_frames or (64 if form == "picture" else None),
             picture_normalise=range_of_picture,
             picture_channels=self.picture_channels or (1 if range_of_picture == "none" else 3),
         )
@@ -146,10 +150,14 @@ class SpeechFrontend(keras.layers.Layer):
         if self.features is None and (self.warp or self.channel or self.masks):
             raise ValueError("frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks")
         self.norm = _normalisation(config.normalise)
-        self.picture = None
+        self.picture = self.stretch = None
         if self.takes == "image":
             normalise = None if config.picture_normalise in ("auto", "none") else config.picture_normalise
-            self.picture = SpectrogramPicture(config.picture_frames, config.picture_channels or 1, normalise)
+            self.picture = SpectrogramPicture(config.fixed_frames or 64, config.picture_channels or 1, normalise)
+        elif config.fixed_frames:
+            self.stretch = FixedFrames(config.fixed_frames)
+        if self.features is None and self.stretch:
+            raise ValueError("frontend.form waveform has no frames to stretch: leave out fixed_frames")
 
     @property
     def feature_shape(self):
@@ -158,7 +166,9 @@ class SpeechFrontend(keras.layers.Layer):
             return (None, 1)
         bins = self.config.coefficients if self.config.features == "mfcc" else self.config.mels
         bins = 3 * bins if self.config.deltas else bins
-        return (self.picture.frames, bins, self.picture.channels) if self.picture else (None, bins)
+        if self.picture:
+            return (self.picture.frames, bins, self.picture.channels)
+        return (self.config.fixed_frames, bins)
 
     @property
     def steps_per_second(self):
@@ -199,6 +209,8 @@ class SpeechFrontend(keras.layers.Layer):
             x = self.deltas(x, frames)
         if self.norm is not None:
             x = self.norm(x, frames)
+        if self.stretch is not None:
+            x, frames = self.stretch(x, frames), ops.full(ops.shape(x)[:1], self.stretch.frames)
         if self.masks is not None:
             x = self.masks(x, frames, training=training)
         if self.picture is not None:

@@ -18,9 +18,9 @@ class Reverb(RandomLayer):
     Output: the same shape, float32, 0 past a clip's samples, where the reverberation is cut off; each clip keeps its
     mean power and its place in time. A clip is changed with `probability`.
     A room's impulse response is the direct sound, 1 at sample 0, and after it Gaussian noise that decays by 60 dB in
-    the reverberation time (Polack 1988; Lehmann and Johansson 2010 compare it with image sources), as long as the
-    longest reverberation time. That time is drawn evenly from `t60_ms` = (low, high), and the ratio of direct to
-    reverberant energy, in decibels, from `direct_db` = (low, high). No room comes twice, and no file is needed.
+    the reverberation time (the model of Polack 1988), as long as the longest reverberation time. That time is drawn
+    evenly from `t60_ms` = (low, high), and the ratio of direct to reverberant energy, in decibels, from `direct_db` =
+    (low, high). No room comes twice, and no file is needed.
     Raises ValueError for a range the wrong way round, a reverberation time below 10 ms, a probability outside 0 to 1,
     a sample rate below 1000 Hz.
     """

@@ -21,7 +21,7 @@ class SpectrogramWarp(Stretch):
     tempo: above 1 is faster; linear interpolation between frames; n frames become 1 + floor((n - 1) / tempo).
     tract: the speaker's vocal tract grows by this factor, so that formants fall by it. The value at frequency f is the
     input's at w(f): tract * f up to a boundary, and from there on a straight line that leaves `high_hz` in its place
-    (Jaitly and Hinton 2013, "Vocal tract length perturbation improves speech recognition", section 2). The paper warps
+    (Jaitly and Hinton 2013, "Vocal tract length perturbation (VTLP) improves speech recognition"). The paper warps
     the filters' centres; here the finished features are interpolated between filters, which a pitch's harmonics, where
     filters resolve them, follow as well. `boundary_hz` None is 0.6 of `high_hz`: the paper's 4,800 of 8,000 Hz.
     Raises ValueError for factors outside 0.1 to 10 or the wrong way round, a band of no width, an unknown scale, and a
@@ -84,7 +84,7 @@ class SpectrogramWarp(Stretch):
 
 
 def warp(hz, tract, boundary_hz, high_hz):
-    """Where in the input the output's frequency `hz` comes from (Jaitly and Hinton 2013, section 2)."""
+    """Where in the input the output's frequency `hz` comes from (Jaitly and Hinton 2013)."""
     end = boundary_hz * np.minimum(tract, 1.0)  # of the straight part, in the input
     rest = high_hz - (high_hz - end) / (high_hz - end / tract) * (high_hz - hz)
     return np.where(hz <= end / tract, tract * hz, rest)

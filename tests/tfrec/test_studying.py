@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import time
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import soundfile
 from scipy import stats
 
 from pipelines.errors import UserError
-from tfrec import flags, study, studying
+from tfrec import flags, processes, study, studying
 from tfrec.experiments import noise, speakers, transfer
 from tfrec.runs import Run
 from tfrec.studying import Step
@@ -68,6 +69,58 @@ def test_the_transfer_study_gives_every_policy_every_seed_and_its_own_source(tmp
             assert step.words[step.words.index("--seed") + 1] == seed
             if "--model.weights" in step.words:
                 assert step.words[step.words.index("--model.weights") + 1] == str(tmp_path / f"first-five-{seed}")
+
+
+def test_several_at_once_but_sources_first(tmp_path, monkeypatch):
+    running, most, order = set(), [], []
+
+    def train(run, words, logs, follow):
+        running.add(run.name)
+        most.append(len(running))
+        order.append(run.name)
+        time.sleep(0.2)
+        running.remove(run.name)
+        fake(tmp_path, run.name, 0.5)
+
+    monkeypatch.setattr(processes, "train", train)
+    steps = [Step(f"a{i}", "a", ()) for i in range(4)]
+    studying.train(tmp_path, [*steps, Step("source", None, ())], workers=2)
+    assert order[0] == "source"
+    assert most[0] == 1
+    assert max(most) == 2
+    assert sorted(order) == ["a0", "a1", "a2", "a3", "source"]
+
+
+def test_one_that_fails_ends_the_others(tmp_path, monkeypatch):
+    ended = []
+
+    class Endless:
+        def wait(self, seconds):
+            time.sleep(0.01)
+            return False
+
+    def train(run, words, logs, follow):
+        if run.name == "bad":
+            return "It is bad."
+        follow(Endless(), run)
+        ended.append(run.name)
+
+    monkeypatch.setattr(processes, "train", train)
+    steps = [Step("endless", "a", ()), Step("bad", "a", ()), Step("never", "a", ())]
+    with pytest.raises(UserError, match="bad failed: It is bad"):
+        studying.train(tmp_path, steps, workers=2)
+    assert ended[0] == "endless"
+
+
+def test_cores_are_divided(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setenv("TF_NUM_INTEROP_THREADS", "3")
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    with processes.cores_divided(3):
+        assert (os.environ["TF_NUM_INTRAOP_THREADS"], os.environ["TF_NUM_INTEROP_THREADS"]) == ("2", "3")
+    assert "TF_NUM_INTRAOP_THREADS" not in os.environ
+    with processes.cores_divided(1):
+        assert "TF_NUM_INTRAOP_THREADS" not in os.environ
 
 
 MEASURES = """

@@ -58,12 +58,20 @@ def spoken_digit_noise():
     spoken = spoken_digit()
     return dataclasses.replace(
         spoken,
-        frontend=dataclasses.replace(
-            spoken.frontend,
+        frontend=frontends.SpeechConfig(
+            range_db=50.0,
+            speed=(0.95, 1.05),
+            tract=(0.95, 1.05),
+            gain_db=6.0,
+            shift_ms=20.0,
             noise_types=("crowd", "machine", "traffic"),
             noise_fraction=0.65,
             noise_probability=0.9,
-            snr_db=(-5.0, 20.0),
+            snr_db=(-5.0, 15.0),
+        ),
+        model=architectures.cnn.Config(name="cnn", width=32, depth=4, convolutions=1),
+        fit=FitConfig(
+            epochs=40, batch_size=64, learning_rate=4e-3, weight_decay=1e-2, warmup_epochs=4, average=0.99
         ),
     )
 
@@ -73,4 +81,23 @@ def spoken_digit_speakers():
 
     `python -m tfrec.study speakers --noise NOISES/`.
     """
-    return spoken_digit_noise()
+    config = spoken_digit_noise()
+    return dataclasses.replace(
+        config,
+        frontend=dataclasses.replace(
+            config.frontend,
+            fixed_frames=48,
+            speed=(0.93, 1.07),
+            tract=(0.9, 1.1),
+            channel_db=4.0,
+            noise_probability=0.5,
+            snr_db=(-3.0, 25.0),
+            frequency_masks=1,
+            frequency_width=8,
+            time_masks=1,
+            time_width=10,
+        ),
+        model=dataclasses.replace(config.model, width=24),
+        task=classify.Config(label_smoothing=0.1),
+        fit=dataclasses.replace(config.fit, epochs=50, warmup_epochs=8, weight_decay=2e-2),
+    )

@@ -13,7 +13,9 @@ from tfrec.architectures.speech.bc_resnet import SubSpectralNorm
 THOUSANDS = {"bc_resnet_1": 9.2, "bc_resnet_2": 27.3, "bc_resnet_3": 54.2, "bc_resnet_6": 188, "bc_resnet_8": 321}
 
 
-@pytest.mark.parametrize("name", THOUSANDS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] * (name[-1] not in "18")) for name in THOUSANDS]
+)
 def test_parameters_of_the_paper(name):
     with keras.StatelessScope():
         net = architectures.build((None, 40), 12, architectures.default_config(name), "sequence")

@@ -28,10 +28,10 @@ def expected(clip, net, norm, pool):
         x = np.concatenate([of["stem_class"][0][None], x])
     for name in ("block0", "block1"):
         if norm == "pre":
-            x = plain_block(x, net, of, name)
+            x = plain.block(x, net, name, EPSILON)
             continue
-        layer = net.get_layer(f"{name}_attention")
-        x = plain.layer_norm(x + attention(x, layer), *of[f"{name}_norm1"], EPSILON)
+        mixed = plain.attention(x, net.get_layer(f"{name}_attention"))
+        x = plain.layer_norm(x + mixed, *of[f"{name}_norm1"], EPSILON)
         hidden = plain.gelu(plain.dense(x, *of[f"{name}_expand"]))
         x = plain.layer_norm(x + plain.dense(hidden, *of[f"{name}_shrink"]), *of[f"{name}_norm2"], EPSILON)
     if norm == "pre":
@@ -39,11 +39,45 @@ def expected(clip, net, norm, pool):
     return plain.dense(x[0] if pool == "class" else x.mean(axis=0), *of["logits"])
 
 
-def attention(x, layer):
-    return plain.attention(x, layer)
+@pytest.mark.parametrize("norm", ["pre", "post"])
+@pytest.mark.parametrize("pool", ["mean", "class"])
+def test_whole_network(norm, pool):
+    net = transformer.build((None, 5), 3, dataclasses.replace(SMALL, norm=norm, pool=pool))
+    clips = np.random.default_rng(0).normal(size=(2, 6, 5)).astype("float32")
+    counts = [6, 4]
+    wanted = [expected(clip[:count], net, norm, pool) for clip, count in zip(clips, counts, strict=True)]
+    np.testing.assert_allclose(net({"features": clips, "frames": np.array(counts)}), wanted, atol=1e-4)
 
 
-def plain_block(x, net, of, name):
-    x = x + attention(plain.layer_norm(x, *of[f"{name}_norm1"], EPSILON), net.get_layer(f"{name}_attention"))
-    hidden = plain.gelu(plain.dense(plain.layer_norm(x, *of[f"{name}_norm2"], EPSILON), *of[f"{name}_expand"]))
-    return x + plain.dense(hidden, *of[f"{name}_shrink"])
+@pytest.mark.parametrize(("name", "thousands"), [("kwt_1", 607), ("kwt_2", 2394), ("kwt_3", 5361)])
+def test_parameters_of_the_paper(name, thousands):
+    """Table 1 of arXiv:2104.00769, for 40 mels, 98 frames and 12 classes; the 99 places are not learned here."""
+    config = architectures.default_config(name)
+    with keras.StatelessScope():
+        net = architectures.build((98, 40), 12, config, "sequence")
+    count = sum(math.prod(weight.shape) for weight in net.trainable_weights) + 99 * config.width
+    assert count / 1000 == pytest.approx(thousands, abs=0.5)
+
+
+def test_places_and_the_mask_of_the_class():
+    x = np.random.default_rng(0).normal(size=(2, 7, 6)).astype("float32")
+    np.testing.assert_allclose(SinusoidalPosition()(x) - x, np.stack([waves(7, 6)] * 2), atol=1e-5)
+    np.testing.assert_allclose(sinusoids(np.array([-3.0]), 6)[0, :3], -sinusoids(np.array([3.0]), 6)[0, :3], atol=1e-6)
+    with pytest.raises(ValueError, match=r"even number of units\. Received: 5"):
+        SinusoidalPosition().build((None, 7, 5))
+    keep = np.array([[True, False], [False, False]])
+    np.testing.assert_array_equal(KeepClass()(keep), [[True, True, False], [True, False, False]])
+    assert KeepClass().compute_output_shape((None, 2)) == (None, 3)
+    assert KeepClass().compute_output_shape((None, None)) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["block0_attention_dropout", "block1_expand_dropout", "block1_dense_dropout"])
+def test_drops_in_training(name):
+    net = transformer.build((None, 5), 3, dataclasses.replace(SMALL, dropout=0.25))
+    assert net.get_layer(name).rate == 0.25
+
+
+@pytest.mark.parametrize(("changes", "received"), [({"heads": 5}, r"\(96, 5\)"), ({"depth": 0}, r"\(96, 0, 4, 4\)")])
+def test_refuses_wrong_arguments(changes, received):
+    with pytest.raises(ValueError, match=f"Received: {received}"):
+        transformer.build((None, 5), 3, dataclasses.replace(transformer.Config(), **changes))

@@ -45,8 +45,8 @@ def test_receptive_field(changes):
 
 
 def test_receptive_field_is_told():
-    assert receptive_field(Config()) == 8 * (2 + 2 * 127 + 9 + 4 * 10)
-    assert describe(Config()) == "receptive field 2,440 samples"
+    assert receptive_field(Config()) == 16 * (2 + 2 * 63 + 4 + 4 * 5)
+    assert describe(Config()) == "receptive field 2,432 samples"
 
 
 @pytest.mark.parametrize("dilation", [1, 3, 9])

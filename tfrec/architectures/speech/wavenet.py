@@ -22,12 +22,12 @@ KERNEL = 3  # frames that a convolution after the mean sees
 class Config(ModelConfig):
     """Dilated causal convolutions over samples."""
 
-    hop: int = 8  # samples from one step to the next; the first convolution sees twice as many
+    hop: int = 16  # samples from one step to the next; the first convolution sees twice as many
     channels: int = 32  # of the residual connections, and of both sides of the gates
     skip_channels: int = 64  # of the skip connections and all after them
-    layers: int = 7  # in a stack, dilated by 1, 2, 4, ... steps
+    layers: int = 6  # in a stack, dilated by 1, 2, 4, ... steps
     stacks: int = 2  # of layers, one after another
-    block: int = 10  # steps whose mean is one frame; 10 steps of 8 samples are 10 ms at 8 kHz
+    block: int = 5  # steps whose mean is one frame; 5 steps of 16 samples are 10 ms at 8 kHz
     convolutions: int = 2  # over those frames
     dropout: float = 0.1  # fraction, before the logits
 
