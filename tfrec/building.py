@@ -88,7 +88,9 @@ def examine(config, corpora):
     if key not in corpora:
         corpora[key] = datasets.load(config.data, rate)
     corpus = corpora[key]
-    resolved = frontends.resolve(config.frontend, corpus, source and source.normalise, architectures.takes(config.model))
+    resolved = frontends.resolve(
+        config.frontend, corpus, source and source.normalise, architectures.takes(config.model)
+    )
     config = dataclasses.replace(config, frontend=resolved)
     recogniser = Recogniser(config, corpus.class_names)
     if "accuracy" not in recogniser.task.monitor:

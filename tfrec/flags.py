@@ -20,7 +20,6 @@ from tfrec import architectures, experiments, tasks
 from tfrec.config import Config, Data, Frontend, Model, Task
 from tfrec.runs import Run
 
-
 OF_FIT = ("--config", "--seed")  # flags of a training that have no dot
 
 

@@ -18,7 +18,7 @@ class Arguments:
     """Train everything that a study compares, each with several seeds, and write its tables.
 
     transfer: five classes of CIFAR-10 from 50 images each, after training on the other five, or from random weights.
-    noise: architectures on spoken words, trained clean or with noise, heard clean and in noise; and what they start from.
+    noise: architectures on spoken words, trained clean or with noise, heard clean and in noise; what they start from.
     speakers: spoken digits by each speaker in turn, after training on the others.
     `python -m tfrec.study NAME --help` tells the study's own flags.
     """

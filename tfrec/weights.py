@@ -19,7 +19,19 @@ __all__ = ["Source", "find", "in_order", "load", "transfer"]
 
 # Settings of the frontend on which the shapes of weights may depend, and those that decide what features mean.
 _SIZES = ("height", "width", "channels", "form", "features", "mels", "coefficients", "deltas")
-_MEANING = ("normalise", "form", "picture_normalise", "features", "window_ms", "hop_ms", "mels", "low_hz", "high_hz", "mel_scale", "deltas")
+_MEANING = (
+    "normalise",
+    "form",
+    "picture_normalise",
+    "features",
+    "window_ms",
+    "hop_ms",
+    "mels",
+    "low_hz",
+    "high_hz",
+    "mel_scale",
+    "deltas",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +52,7 @@ class Source:
 
     @property
     def normalise(self):
-        """The range of pictures that the weights want, as `frontend.normalise` says it; None where that is not known."""
+        """The range of pictures that the weights want, as `frontend.normalise` says it; None where nobody knows."""
         frontend = self.pictures or self.frontend
         return getattr(frontend, "picture_normalise", getattr(frontend, "normalise", None))
 
@@ -56,7 +68,9 @@ def find(config):
     if name == "imagenet":
         constructor, normalise = weights_published.find(model)
         trained = dataclasses.replace(architectures.default_config(model.name), stem="large")
-        known = {"pictures" if config.frontend.name == "speech" else "frontend": types.SimpleNamespace(normalise=normalise)}
+        known = {
+            "pictures" if config.frontend.name == "speech" else "frontend": types.SimpleNamespace(normalise=normalise)
+        }
         return Source(name, lambda net: weights_published.layers(constructor, net), trained, **known)
     path = pathlib.Path(name)
     if path.is_dir():

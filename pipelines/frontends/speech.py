@@ -7,6 +7,7 @@ import keras
 from keras import ops
 
 from pipelines import noises
+from pipelines.errors import UserError
 from pipelines.frontends.base import Placement, next_seed
 from pipelines.layers import (
     MFCC,
@@ -105,7 +106,15 @@ class SpeechConfig:
             raise ValueError(f"frontend.noise_fraction must be above 0 and at most 1. Received: {self.noise_fraction}")
 
     def resolved(self, sample_rate_hz, normalise, takes):
-        """The config with the corpus's rate and the form and range that the network and its weights want."""
+        """The config with the corpus's rate and the form and range that the network and its weights want.
+
+        UserError for types of noise without a folder that holds them.
+        """
+        if self.noise_types and not self.noise_path and self.noise_probability:
+            raise UserError(
+                f"Training wants the noises {', '.join(self.noise_types)}, which do not come with the install: give"
+                " --frontend.noise_path FOLDER with a sub-folder for each, or --frontend.noise_probability 0."
+            )
         form = self.form
         if form == "auto":
             form = next((form for form, kind in FORMS.items() if kind in takes), "sequence")
@@ -145,10 +154,14 @@ class SpeechFrontend(keras.layers.Layer):
         self.range = DynamicRange(config.range_db) if config.range_db is not None and self.features else None
         self.deltas = Deltas() if config.deltas and self.features else None
         self.warp = _warp(config, seed) if augment else None
-        self.channel = ChannelGain(config.channel_db, seed=next_seed(seed, 15)) if augment and config.channel_db else None
+        self.channel = (
+            ChannelGain(config.channel_db, seed=next_seed(seed, 15)) if augment and config.channel_db else None
+        )
         self.masks = _masks(config, seed) if augment else None
         if self.features is None and (self.warp or self.channel or self.masks):
-            raise ValueError("frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks")
+            raise ValueError(
+                "frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks"
+            )
         self.norm = _normalisation(config.normalise)
         self.picture = self.stretch = None
         if self.takes == "image":
@@ -288,7 +301,9 @@ def _warp(config, seed):
     if config.tempo == config.tract == NEUTRAL:
         return None
     if config.tract != NEUTRAL and config.features not in ("log_mel", "pcen"):
-        raise ValueError(f"frontend.tract warps mel bins, which features {config.features} are not: take log_mel or pcen")
+        raise ValueError(
+            f"frontend.tract warps mel bins, which features {config.features} are not: take log_mel or pcen"
+        )
     return SpectrogramWarp(
         tempo=config.tempo,
         tract=config.tract,

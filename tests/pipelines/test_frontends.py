@@ -90,7 +90,12 @@ def test_pictures_of_speech_are_the_same_everywhere(tmp_path):
     signature = [tf.TensorSpec([None, None], tf.float32), tf.TensorSpec([None], tf.int32)]
     exported = in_saved_model(frontend, tmp_path, signature, (batch["audio"], batch["length"]))["features"]
     host = next(iter(tf.data.Dataset.from_tensors(batch).map(frontend)))
-    for other in (host, exported, tf.function(frontend, jit_compile=True)(batch), frontend(as_batch(waves, padding=777))):
+    for other in (
+        host,
+        exported,
+        tf.function(frontend, jit_compile=True)(batch),
+        frontend(as_batch(waves, padding=777)),
+    ):
         np.testing.assert_allclose(other, device, atol=1e-4)  # eight deviations of ImageNet's pixels are the range
     for i, wave in enumerate(waves):
         np.testing.assert_allclose(frontend(as_batch([wave]))[0], device[i], atol=1e-4)
@@ -272,6 +277,15 @@ def test_noise_that_training_hears_is_the_first_part_of_the_chosen_types(tmp_pat
     (mix,) = frontends.build(config, augment=True, seed=1).wave_augmentations
     assert mix.noises.shape == (1, 650)
     np.testing.assert_allclose(mix.noises, 0.5, atol=1e-3)
+
+
+def test_noises_want_a_folder():
+    corpus = Corpus("words", "audio", ("a", "b"), {}, 8000)
+    config = frontends.SpeechConfig(noise_types=("hum",))
+    with pytest.raises(UserError, match=r"noises hum.*--frontend\.noise_path"):
+        frontends.resolve(config, corpus)
+    frontends.resolve(dataclasses.replace(config, noise_probability=0.0), corpus)
+    frontends.resolve(dataclasses.replace(config, noise_path="noises"), corpus)
 
 
 def test_the_form_is_what_the_network_takes():

@@ -9,6 +9,8 @@ import h5py
 import numpy as np
 import pytest
 
+from pipelines import frontends
+from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
 from tests.tfrec.test_architectures import CASES, CLASSES, SHAPES, light
 from tfrec import architectures, weights
@@ -270,3 +272,23 @@ def test_another_architecture_is_refused(tmp_path):
     path = run_folder(tmp_path / "run", random_net(config()), model=CNN)
     with pytest.raises(UserError, match=r"run holds a 'cnn', but this network is a 'mlp': set --model.name cnn"):
         weights.find(config("mlp", weights=path))
+
+
+def test_weights_of_pictures_meet_spectrograms_in_their_range(trained):
+    run, recogniser = trained("digits")
+    stored = recogniser.config
+    model = dataclasses.replace(stored.model, weights=str(run.path))
+    settings = dataclasses.replace(stored, model=model, frontend=frontends.SpeechConfig())
+    source = weights.find(settings)
+    assert source.normalise == stored.frontend.normalise == "per_image"
+    corpus = Corpus("words", "audio", ("yes", "no"), {}, 8000)
+    frontend = frontends.resolve(frontends.SpeechConfig(form="picture"), corpus, source.normalise, ("image",))
+    assert (frontend.picture_normalise, frontend.picture_channels) == ("per_image", 3)
+    settings = dataclasses.replace(settings, frontend=frontend)
+    net = architectures.build(frontends.build(frontend).feature_shape, 2, model, "image")
+    notes = weights.load(source, net, settings, ["yes", "no"])
+    assert "at random: 'logits'" in notes[0]
+    assert len(notes) == 2  # and the number of channels; nothing about settings that pictures do not have
+    np.testing.assert_array_equal(
+        net.get_layer("block1_0_conv").kernel, recogniser.net.get_layer("block1_0_conv").kernel
+    )

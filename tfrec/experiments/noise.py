@@ -177,7 +177,7 @@ def _types(found):
 
 
 def _scores(run):
-    """Of one run: {"clean", "A", "B", "all" and each type of noise: (accuracy, its interval), "minutes": of training}."""
+    """Of one run: {"clean", "A", "B", "all" and each type of noise: (accuracy, its interval), "minutes"}."""
     report, metrics = run.read_json(MEASURED), run.read_json("metrics.json")
     measured = {
         "clean": report["clean"],
@@ -218,6 +218,8 @@ def _means(rows):
     """Scores of each seed, the means of several rows; their intervals are not known."""
     result = []
     for scores in zip(*rows, strict=True):
-        means = {name: (float(np.mean([row[name][0] for row in scores])), None) for name in scores[0] if name != "minutes"}
+        means = {
+            name: (float(np.mean([row[name][0] for row in scores])), None) for name in scores[0] if name != "minutes"
+        }
         result.append({**means, "minutes": float(np.mean([row["minutes"] for row in scores]))})
     return result

@@ -33,7 +33,17 @@ def steps(options, flags, runs):
         Step(
             f"{speaker}-{seed}",
             speaker,
-            (EXPERIMENT, *flags, *heard, "--seed", str(seed), "--data.split", "speaker", "--data.test_speakers", speaker),
+            (
+                EXPERIMENT,
+                *flags,
+                *heard,
+                "--seed",
+                str(seed),
+                "--data.split",
+                "speaker",
+                "--data.test_speakers",
+                speaker,
+            ),
             noise.GROUPS[1],
             measure,
             noise.MEASURED,

@@ -70,9 +70,7 @@ def spoken_digit_noise():
             snr_db=(-5.0, 15.0),
         ),
         model=architectures.cnn.Config(name="cnn", width=32, depth=4, convolutions=1),
-        fit=FitConfig(
-            epochs=40, batch_size=64, learning_rate=4e-3, weight_decay=1e-2, warmup_epochs=4, average=0.99
-        ),
+        fit=FitConfig(epochs=40, batch_size=64, learning_rate=4e-3, weight_decay=1e-2, warmup_epochs=4, average=0.99),
     )
 
 
