@@ -110,6 +110,9 @@ DEEP = {
 
 # Of networks that are no `ImageModelConfig`: as few layers and channels as show all that there is.
 LESS = {
+    "cnn": {"width": 8},
+    **{name: {"width": 8, "units": 32} for name in ("cnn_lstm", "cnn_lstm_concat")},
+    **{name: {"units": 32} for name in ("bilstm", "gru", "lstm", "rnn")},
     "conformer": {"depth": 1},
     **{name: {"depth": 2} for name in ("kwt_1", "kwt_2", "kwt_3", "transformer")},
     "resnet_mel": {"width": 16},

@@ -162,13 +162,13 @@ def noises(tmp_path):
 
 def test_the_noise_study_trains_every_row_clean_and_with_noise(tmp_path, noises):
     options = noise.Options(noise=noises, seeds=(3,))
-    steps = noise.steps(options, ["--fit.epochs", "5"], tmp_path)
+    steps = noise.steps(options, ["--fit.clip_norm", "7"], tmp_path)
     assert len({step.label for step in steps}) == len(steps)
     for row in noise.ARCHITECTURES:
         assert [step.group for step in steps if step.row == row] == list(noise.GROUPS)
     for step in (step for step in steps if step.row):
         _, arguments = flags.parse_fit(list(step.words))
-        assert (arguments.seed, arguments.fit.epochs) == (3, 5)
+        assert (arguments.seed, arguments.fit.clip_norm) == (3, 7)
         assert arguments.frontend.noise_types == ("crowd", "machine")
         assert (arguments.frontend.noise_probability == 0) == (step.group == "clean")
         assert step.measure[:3] == ("tfrec.noise_report", "--noise", noises)

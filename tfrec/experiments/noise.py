@@ -54,13 +54,14 @@ ARCHITECTURES = {
 
 # A small ResNet on pictures of the spectrogram, as it was trained on the pictures of CIFAR-10.
 PICTURES = (*NETWORK, "resnet18", "--model.width_multiplier", "0.25", "--model.depth_multiplier", "0.5")
+FEW = "--fit.batch_size 16 --fit.epochs 60 --fit.learning_rate 2e-3"  # enough steps for a few clips
 RANDOM = "random weights"
 POLICIES = {
     "CIFAR-10, nothing frozen": (),
     "CIFAR-10, backbone frozen": ("--fit.freeze", "backbone"),
     "CIFAR-10, frozen until stage2": ("--fit.freeze", "until:stage2"),
-    "CIFAR-10, freed gradually": ("--fit.freeze", "gradual", "--fit.unfreeze_epochs", "2"),
-    "CIFAR-10, head first, then all with a slow backbone": ("--fit.head_epochs", "4", "--fit.backbone_rate", "0.3"),
+    "CIFAR-10, freed gradually": ("--fit.freeze", "gradual", "--fit.unfreeze_epochs", "4"),
+    "CIFAR-10, head first, then all with a slow backbone": ("--fit.head_epochs", "10", "--fit.backbone_rate", "0.3"),
 }
 IMAGENET = (*NETWORK, "resnet50", "--model.stem", "large")
 
@@ -97,7 +98,7 @@ def steps(options, flags, runs):
     for seed in map(str, options.seeds):
 
         def step(label, row, group, *words, seed=seed):
-            words = (EXPERIMENT, *flags, *heard, "--seed", seed, *conditions[group], *words)
+            words = (EXPERIMENT, *heard, "--seed", seed, *conditions[group], *words, *flags)
             return Step(f"{label}-{group}-{seed}", row, words, group, measure, MEASURED)
 
         if "architectures" in options.parts:
@@ -106,8 +107,8 @@ def steps(options, flags, runs):
                     result.append(step(re.sub("[ ,]+", "-", row), row, group, *ARCHITECTURES[row]))
         if "pretraining" in options.parts:
             source = f"cifar10-{seed}"
-            result.append(Step(source, None, ("cifar10_resnet", "--seed", seed)))
-            few = ("--data.examples_per_class", str(options.few), "--data.split_seed", seed)
+            result.append(Step(source, None, ("cifar10_resnet", "--fit.epochs", "5", "--seed", seed)))
+            few = ("--data.examples_per_class", str(options.few), "--data.split_seed", seed, *FEW.split())
             policies = {RANDOM: (), **{p: ("--model.weights", str(runs / source), *w) for p, w in POLICIES.items()}}
             for number, (policy, words) in enumerate(policies.items()):
                 row = f"{PRETRAINING}{policy}"

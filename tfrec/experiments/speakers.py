@@ -29,28 +29,14 @@ def steps(options, flags, runs):
     """The trainings, in order; `flags` go to all of them, `runs` is the folder of their runs."""
     heard, measure = noise.heard_and_measure(options)
     noise.require_free(flags, "--data.split", "--data.test_speakers")
-    return [
-        Step(
-            f"{speaker}-{seed}",
-            speaker,
-            (
-                EXPERIMENT,
-                *flags,
-                *heard,
-                "--seed",
-                str(seed),
-                "--data.split",
-                "speaker",
-                "--data.test_speakers",
-                speaker,
-            ),
-            noise.GROUPS[1],
-            measure,
-            noise.MEASURED,
-        )
-        for seed in options.seeds
-        for speaker in SPEAKERS
-    ]
+    result = []
+    for seed in map(str, options.seeds):
+        for speaker in SPEAKERS:
+            words = ("--seed", seed, "--data.split", "speaker", "--data.test_speakers", speaker, *flags)
+            label = f"{speaker}-{seed}"
+            group = noise.GROUPS[1]
+            result.append(Step(label, speaker, (EXPERIMENT, *heard, *words), group, measure, noise.MEASURED))
+    return result
 
 
 def tables(folder, steps):

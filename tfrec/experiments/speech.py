@@ -85,11 +85,11 @@ def spoken_digit_speakers():
         frontend=dataclasses.replace(
             config.frontend,
             fixed_frames=48,
-            speed=(0.93, 1.07),
+            speed=(0.9, 1.1),
             tract=(0.9, 1.1),
             channel_db=4.0,
-            noise_probability=0.5,
-            snr_db=(-3.0, 25.0),
+            noise_probability=0.7,
+            snr_db=(-5.0, 20.0),
             frequency_masks=1,
             frequency_width=8,
             time_masks=1,
@@ -97,5 +97,5 @@ def spoken_digit_speakers():
         ),
         model=dataclasses.replace(config.model, width=24),
         task=classify.Config(label_smoothing=0.1),
-        fit=dataclasses.replace(config.fit, epochs=50, warmup_epochs=8, weight_decay=2e-2),
+        fit=dataclasses.replace(config.fit, epochs=80, warmup_epochs=12, weight_decay=2e-2),
     )
