@@ -26,7 +26,7 @@ class Arguments:
     """
 
     run: tyro.conf.Positional[str]  # run folder
-    noise: str  # folder of noises; each of its sub-folders is a type
+    noise: str | None = None  # folder of noises, a sub-folder for each type; None: those in the corpus, as aurora2 has
     snr: str = "clean,20,15,10,5,0,-5"  # decibels, with commas between them; clean is without noise
     split: Literal["test", "validation", "train"] = "test"  # examples to measure on
     seen: tuple[str, ...] | None = None  # types of noise in set A; None is what the run heard
@@ -74,19 +74,24 @@ def main(argv):
     recogniser = Recogniser.load(run)
     if recogniser.config.frontend.name != "speech":
         raise UserError(f"{run.path} was trained on images: noise is mixed into speech only, so give a run on speech.")
-    conditions = noise_reporting.conditions_of(
-        recogniser.config.frontend,
-        arguments.noise,
-        arguments.seen,
-        arguments.seen_fraction,
-        snr_db=ratios(arguments.snr),
-        split=arguments.split,
-        seed=arguments.seed,
-        repeats=arguments.repeats,
-    )
+    conditions = None
+    if arguments.noise is not None:
+        conditions = noise_reporting.conditions_of(
+            recogniser.config.frontend,
+            arguments.noise,
+            arguments.seen,
+            arguments.seen_fraction,
+            snr_db=ratios(arguments.snr),
+            split=arguments.split,
+            seed=arguments.seed,
+            repeats=arguments.repeats,
+        )
     corpus = datasets.load(recogniser.config.data, recogniser.config.frontend.sample_rate_hz)
     evaluation.require_same_classes(recogniser, corpus, run)
-    result = noise_reporting.measure(recogniser, corpus, conditions, arguments.batch_size)
+    if conditions is None:
+        result = noise_reporting.measure_own(recogniser, corpus, arguments.split, arguments.batch_size)
+    else:
+        result = noise_reporting.measure(recogniser, corpus, conditions, arguments.batch_size)
     folder = run.path / "noise"
     noise_reporting.write(folder, result)
     if arguments.json:

@@ -103,38 +103,73 @@ def measure(recogniser, corpus, conditions, batch_size=64):
     over the noises for each ratio, and under "noisy" over all but the clean clips; "recall" is that of each class.
     Raises UserError for noises that cannot be read.
     """
-    rate = recogniser.config.frontend.sample_rate_hz
-    loaded = conditions.load(rate)
+    loaded = conditions.load(recogniser.config.frontend.sample_rate_hz)
     waveforms, labels = _clips(corpus.splits[conditions.split])
     answers = _answers(recogniser, waveforms, labels, loaded, conditions, batch_size)
-    hits = {cell: given == labels for cell, given in answers.items()}  # each (repeats, clips)
-    noisy = [ratio for ratio in conditions.snr_db if ratio != CLEAN]
-    sets = {"A": [name for name in loaded if name in conditions.seen]}
-    sets["B"] = [name for name in loaded if name not in conditions.seen]
-    sets["all"] = list(loaded)
-    sets = {name: members for name, members in sets.items() if members}
+    clips = np.arange(len(labels))
+    sets = {name: "A" if name in conditions.seen else "B" for name in loaded}
+    told = {**dataclasses.asdict(conditions), "seen": list(conditions.seen)}
+    cells = {cell: (clips, given) for cell, given in answers.items()}
+    return {**told, **_scores(cells, labels, sets, recogniser.task.class_names, shared=True)}
 
-    def average(members, ratios):
-        return _average([hits[name, ratio] for name in members for ratio in ratios])
+
+def measure_own(recogniser, corpus, split="test", batch_size=64):
+    """The same for a split that the corpus itself has mixed with noises, see `Split.conditions`; the one set is "all".
+
+    Every noise has clips of its own there, the same at all ratios. UserError for a corpus that tells of no noises, and
+    for a split that does not hold each noise at each ratio alike.
+    """
+    conditions = corpus.splits[split].conditions
+    if conditions is None:
+        raise UserError(f"{corpus.name} comes without noises of its own: give --noise FOLDER to mix them in.")
+    logits, labels = recogniser.logits(corpus.splits[split], batch_size)
+    given, places = logits.argmax(axis=-1), {}
+    for clip, (name, ratio) in enumerate(conditions):
+        places.setdefault((None if ratio == CLEAN else name, ratio), []).append(clip)
+    cells = {cell: (np.array(clips), given[None, clips]) for cell, clips in places.items()}
+    sets = dict.fromkeys(sorted({name for name, _ in cells if name}), "")
+    if not sets:
+        raise UserError(f"The {split} split of {corpus.name} holds clean speech alone: take another.")
+    ratios = {ratio for name, ratio in cells if name}
+    if any(len({len(places.get((name, ratio), ())) for ratio in ratios}) > 1 for name in sets):
+        raise UserError(
+            f"The {split} split of {corpus.name} does not have the same clips of a noise at all its ratios, as the test"
+            " split should: take --split test, or copy the corpus anew."
+        )
+    return {"noise": None, "split": split, **_scores(cells, labels, sets, recogniser.task.class_names, shared=False)}
+
+
+def _scores(cells, labels, sets, class_names, shared):
+    """What `measure` returns, from {(type of noise or None, ratio): (clips, classes answered (repeats, clips))}.
+
+    `sets` has the set of each noise; `shared` tells whether all noises are mixed with the same clips.
+    """
+    hits = {cell: given == labels[clips] for cell, (clips, given) in cells.items()}
+    noisy = sorted({ratio for _, ratio in cells if ratio != CLEAN}, reverse=True)
+    members = {group: [name for name in sets if sets[name] == group] for group in sorted(set(sets.values())) if group}
+    members["all"] = list(sets)
+
+    def average(names, ratios):
+        groups = [names] if shared else [[name] for name in names]
+        return _average([[hits[name, ratio] for name in group for ratio in ratios] for group in groups])
 
     complete = set(AVERAGED_DB) <= set(noisy)
-    result = {**dataclasses.asdict(conditions), "seen": list(conditions.seen), "snr_db": noisy}
-    result |= {"examples": len(labels), "classes": list(recogniser.task.class_names)}
-    result["clean"] = _cell(hits[None, CLEAN]) if CLEAN in conditions.snr_db else None
+    result = {"snr_db": noisy, "examples": len(labels), "classes": list(class_names)}
+    result["clean"] = _cell(hits[None, CLEAN]) if (None, CLEAN) in hits else None
     result["noises"] = {
         name: {
-            "set": "A" if name in conditions.seen else "B",
+            "set": group,
             "snr": {label(ratio): _cell(hits[name, ratio]) for ratio in noisy},
             "average": average([name], AVERAGED_DB) if complete else None,
         }
-        for name in loaded
+        for name, group in sets.items()
     }
     result["sets"] = {
-        name: {"noises": members, "snr": {label(ratio): average(members, [ratio]) for ratio in noisy}}
-        for name, members in sets.items()
+        group: {"noises": names, "snr": {label(ratio): average(names, [ratio]) for ratio in noisy}}
+        for group, names in members.items()
     }
-    result["averages"] = {name: average(members, AVERAGED_DB) for name, members in sets.items()} if complete else {}
-    result["confusion"] = _confusions(answers, labels, len(result["classes"]))
+    result["averages"] = {group: average(names, AVERAGED_DB) for group, names in members.items()} if complete else {}
+    result["confusion"] = _confusions(cells, labels, len(result["classes"]))
     recalls = {key: classification.rates(np.array(table))[1] for key, table in result["confusion"].items()}
     result["recall"] = {key: dict(zip(result["classes"], map(float, row), strict=True)) for key, row in recalls.items()}
     return result
@@ -212,21 +247,27 @@ def _cell(hits):
     return {"accuracy": float(hits.mean()), "interval": interval, "correct": int(hits.sum()), "examples": hits.size}
 
 
-def _average(cells):
-    """Hits of some cells, each (repeats, clips) -> the mean accuracy and its bootstrap interval over the clips."""
-    right = np.concatenate(cells).sum(axis=0)  # of each clip
-    possible = sum(len(hits) for hits in cells)
-    # Resampling clips is drawing from their few different numbers of hits.
-    values, counts = np.unique(right, return_counts=True)
-    drawn = np.random.default_rng(0).multinomial(len(right), counts / len(right), size=BOOTSTRAP_SAMPLES)
-    interval = np.quantile(drawn @ values / (len(right) * possible), [0.025, 0.975])
-    return {"accuracy": float(right.mean() / possible), "interval": [float(bound) for bound in interval]}
+def _average(groups):
+    """Hits of cells, each (repeats, clips), in groups of the same clips -> the mean accuracy of all cells.
+
+    Its interval is a bootstrap over the clips of each group.
+    """
+    total, drawn, cells = 0.0, 0.0, sum(map(len, groups))
+    for seed, group in enumerate(groups):
+        right = np.concatenate(group).sum(axis=0)  # of each clip
+        share = len(group) / (cells * len(right) * sum(map(len, group)))
+        # Resampling clips is drawing from their few different numbers of hits.
+        values, counts = np.unique(right, return_counts=True)
+        random = np.random.default_rng(seed)
+        drawn = drawn + random.multinomial(len(right), counts / len(right), size=BOOTSTRAP_SAMPLES) @ values * share
+        total += float(right.sum() * share)
+    return {"accuracy": total, "interval": [float(bound) for bound in np.quantile(drawn, [0.025, 0.975])]}
 
 
-def _confusions(answers, labels, classes):
+def _confusions(cells, labels, classes):
     tables = {}
-    for (name, ratio), given in answers.items():
-        counts = np.bincount((labels * classes + given).ravel(), minlength=classes**2).reshape(classes, classes)
+    for (name, ratio), (clips, given) in cells.items():
+        counts = np.bincount((labels[clips] * classes + given).ravel(), minlength=classes**2).reshape(classes, classes)
         for key in [label(ratio)] if name is None else [label(ratio), "noisy"]:
             tables[key] = tables.get(key, 0) + counts
     return {key: table.tolist() for key, table in tables.items()}

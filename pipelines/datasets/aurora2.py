@@ -13,6 +13,7 @@ hold 16-bit samples without a header, the most significant byte first; some copi
 """
 
 import dataclasses
+import math
 import os
 import pathlib
 import re
@@ -130,7 +131,10 @@ def load(config, sample_rate_hz=None):
     def split(indices):
         waveforms = [samples[i].astype(np.float32) / 32768 for i in indices]
         waveforms = [audio.resample_array(waveform, SAMPLE_RATE_HZ, rate) for waveform in waveforms]
-        return memory.clips(waveforms, labels[indices], [rows[i].path for i in indices])
+        clips = memory.clips(waveforms, labels[indices], [rows[i].path for i in indices])
+        found = [condition(path) for path in clips.sources]
+        told = [(one.noise, math.inf if one.snr_db is None else float(one.snr_db)) for one in found]
+        return dataclasses.replace(clips, conditions=told)
 
     return Corpus(
         name="aurora2",

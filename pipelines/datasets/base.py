@@ -39,12 +39,15 @@ class Split:
     `examples` yields dicts with "label" (int64, scalar) and either "image" (uint8, height x width x
     channels) or "audio" (float32 in [-1, 1], samples). `size` counts them. `labels` and `sources`
     (a file's path or a clip's name) run in the same order and are None where they would take a pass over the data.
+    `conditions`, of a corpus that comes with noises, tells of each example (the noise, its ratio in decibels), which
+    for clean speech is infinite.
     """
 
     examples: tf.data.Dataset
     size: int
     labels: np.ndarray | None = None
     sources: Sequence[str] | None = None
+    conditions: Sequence[tuple[str | None, float]] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,11 +41,15 @@ def _taken(split, places, limit, seed):
     size = int(np.count_nonzero(kept))
     pairs = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices((kept, labels)), split.examples))
     examples = pairs.filter(lambda mark, _: mark[0]).map(lambda mark, example: {**example, "label": mark[1]})
-    sources = split.sources and [source for source, keep in zip(split.sources, kept, strict=True) if keep]
+
+    def chosen(values):
+        return values and [value for value, keep in zip(values, kept, strict=True) if keep]
+
     return dataclasses.replace(
         split,
         examples=examples.apply(tf.data.experimental.assert_cardinality(size)),
         size=size,
         labels=labels[kept],
-        sources=sources,
+        sources=chosen(split.sources),
+        conditions=chosen(split.conditions),
     )

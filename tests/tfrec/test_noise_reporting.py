@@ -262,3 +262,57 @@ def test_every_placement_answers_alike(trained, noise):
     host = Recogniser(dataclasses.replace(recogniser.config, frontend=frontend), corpus.class_names)
     host.net.set_weights(recogniser.net.get_weights())
     assert measure(host, corpus, conditions, batch_size=5) == result
+
+
+class Counting:
+    """A recogniser that is right about clips whose number is not among `wrong`."""
+
+    def __init__(self, corpus, wrong):
+        self.task, self.wrong = types.SimpleNamespace(class_names=corpus.class_names), wrong
+
+    def logits(self, split, batch_size):
+        given = [9 if i in self.wrong else label for i, label in enumerate(split.labels)]
+        return np.eye(10)[given], split.labels
+
+
+def own(conditions):
+    """A corpus of one clip in each condition."""
+    split = memory.clips([tone(800, 0.1)] * len(conditions), [0] * len(conditions), [""] * len(conditions))
+    split = dataclasses.replace(split, conditions=conditions)
+    return Corpus("noisy", "audio", tuple("abcdefghij"), {"test": split}, RATE)
+
+
+def test_noises_that_the_corpus_has_mixed_in(tmp_path):
+    ratios = (math.inf, 20.0, 15.0, 10.0, 5.0, 0.0, -5.0)
+    corpus = own([(name, ratio) for name in ("car", "car", "street") for ratio in ratios])
+    # the first clip in a car at 5 dB and less, and the street at -5 dB
+    result = noise_reporting.measure_own(Counting(corpus, {4, 5, 6, 20}), corpus)
+    assert json.loads(json.dumps(result)) == result
+    assert (result["clean"]["correct"], result["clean"]["examples"]) == (3, 3)
+    car = {ratio: cell["correct"] for ratio, cell in result["noises"]["car"]["snr"].items()}
+    assert car == {"20": 2, "15": 2, "10": 2, "5": 1, "0": 1, "-5": 1}
+    assert result["noises"]["car"]["average"]["accuracy"] == pytest.approx(0.8)
+    assert result["averages"]["all"]["accuracy"] == pytest.approx(0.9)  # each noise counts alike
+    assert result["sets"]["all"]["snr"]["-5"]["accuracy"] == pytest.approx(0.25)
+    low, high = result["averages"]["all"]["interval"]
+    assert low == pytest.approx(0.8)  # the bad clip in a car twice
+    assert high == pytest.approx(1.0)
+    write(tmp_path, result)
+    assert "car,20,1.0" in (tmp_path / "noise.csv").read_text()
+    assert Image.open(tmp_path / "heat_map.png").size
+
+
+@pytest.mark.parametrize(
+    ("conditions", "said"),
+    [
+        (None, "noisy comes without noises of its own: give --noise FOLDER"),
+        ([(None, math.inf)], "holds clean speech alone"),
+        ([("car", 20.0), ("car", 20.0), ("car", 5.0)], "does not have the same clips of a noise"),
+        ([("car", 20.0), ("street", 20.0), ("car", 5.0)], "does not have the same clips of a noise"),
+    ],
+)
+def test_corpora_without_such_noises(conditions, said):
+    corpus = own(conditions or [("car", 5.0)])
+    corpus.splits["test"] = dataclasses.replace(corpus.splits["test"], conditions=conditions)
+    with pytest.raises(UserError, match=said):
+        noise_reporting.measure_own(Counting(corpus, ()), corpus)

@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib import pyplot as plt
 
-from tfrec.reports import comparison_plots, plots
+from tfrec.reports import comparison_plots, noise_tables, plots
 
 CHANCE, PERFECT = 0.0, 100.0  # per cent
 
@@ -40,10 +40,10 @@ def curves(result, path):
             places,
             accuracies,
             yerr=np.maximum([accuracies - low, high - accuracies], 0),
-            label=f"{name} (set {found['set']})",
+            label=f"{name} (set {found['set']})" if found["set"] else name,
             color=colour,
             marker=marker,
-            linestyle="-" if found["set"] == "A" else "--",
+            linestyle="--" if found["set"] == "B" else "-",
             capsize=3,
             markersize=5,
         )
@@ -62,11 +62,9 @@ def curves(result, path):
 def _rows(result):
     """(names of the rows, of the columns, accuracies in per cent, how many rows at the end are means)."""
     names, rows = [], []
-    for group in "AB":
-        for name, found in result["noises"].items():
-            if found["set"] == group:
-                names.append(f"{name} ({group})")
-                rows.append(found["snr"])
+    for name, found in noise_tables.in_sets(result):
+        names.append(f"{name} ({found['set']})" if found["set"] else name)
+        rows.append(found["snr"])
     for group, found in result["sets"].items():
         names.append("mean" if group == "all" else f"mean of set {group}")
         rows.append(found["snr"])

@@ -18,14 +18,17 @@ def accuracies(result):
         table.add_column(heading)
     for heading in [f"{ratio} dB" for ratio in ratios] + ([f"{AVERAGED} dB"] if result["averages"] else []):
         table.add_column(heading, justify="right")
-    for group in "AB":
-        for name, found in result["noises"].items():
-            if found["set"] == group:
-                table.add_row(group, name, *_cells(found["snr"], found["average"]))
+    for name, found in in_sets(result):
+        table.add_row(found["set"], name, *_cells(found["snr"], found["average"]))
     table.add_section()
     for group, found in result["sets"].items():
         table.add_row(group, f"mean of {len(found['noises'])}", *_cells(found["snr"], result["averages"].get(group)))
     return table
+
+
+def in_sets(result):
+    """(name, what was found) of each noise, set by set."""
+    return sorted(result["noises"].items(), key=lambda item: item[1]["set"])
 
 
 def as_csv(result):
@@ -62,4 +65,6 @@ def _with_interval(cell):
 
 def _caption(result):
     clean = f"clean {_with_interval(result['clean'])}; " if result["clean"] else ""
+    if result["noise"] is None:
+        return f"{clean}intervals at 95 %; noises as the corpus has them"
     return f"{clean}intervals at 95 %; set A: noises seen, from parts of the files that were not; set B: the others"

@@ -128,6 +128,10 @@ def test_training_parts(tree, speech, training, folders):
 def test_test_conditions(tree, fields, said):
     found = conditions(load(tree, **fields).splits["test"])
     assert set(map(str, found)) == said
+    test = load(tree, **fields).splits["test"]
+    for source, (noise, ratio) in zip(test.sources, test.conditions, strict=True):
+        one = aurora2.condition(source)
+        assert (noise, ratio) == (one.noise, np.inf if one.snr_db is None else one.snr_db)
     if "test_noise" in fields:
         assert {each.noise for each in found} == {fields["test_noise"]}
 

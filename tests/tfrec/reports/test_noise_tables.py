@@ -32,7 +32,7 @@ def result():
         },
         "averages": {},
         "examples": 40,
-        "split": "test",
+        "split": "test", "noise": "noises",
     }
 
 
