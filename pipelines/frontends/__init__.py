@@ -12,7 +12,8 @@ import tensorflow as tf
 from pipelines.errors import UserError, unknown
 from pipelines.frontends.base import next_seed
 from pipelines.frontends.image import ImageConfig, ImageFrontend
-from pipelines.frontends.speech import SpeechConfig, SpeechFrontend
+from pipelines.frontends.speech import SpeechFrontend
+from pipelines.frontends.speech_config import SpeechConfig
 from pipelines.layers import Mix
 
 FRONTENDS = {"image": (ImageConfig, ImageFrontend), "speech": (SpeechConfig, SpeechFrontend)}

@@ -3,13 +3,12 @@
 import keras
 from keras import ops
 
-from pipelines.layers.base import RandomLayer
-from pipelines.layers.noise_mix import mix_at
-from pipelines.layers.sequences import draw_integers, true_lengths, true_only
+from pipelines.layers.noise_mix import Mixing
+from pipelines.layers.sequences import draw_integers
 
 
 @keras.saving.register_keras_serializable("pipelines")
-class Babble(RandomLayer):
+class Babble(Mixing):
     """Lets other clips of the batch talk over each clip; only with `training=True`.
 
     Input: waveform (batch, samples); `lengths` (batch,), true samples, None for all.
@@ -25,30 +24,16 @@ class Babble(RandomLayer):
     """
 
     def __init__(self, speakers=4, snr_db=(5.0, 20.0), probability=1.0, sample_rate_hz=None, seed=None, **kwargs):
-        super().__init__(seed=seed, **kwargs)
+        super().__init__(snr_db, probability, sample_rate_hz, seed=seed, **kwargs)
         if speakers < 1:
             raise ValueError(f"speakers must be at least 1. Received: {speakers}")
-        if len(snr_db) != 2 or not snr_db[0] <= snr_db[1]:
-            raise ValueError(f"snr_db must be (low, high), low not above high. Received: {snr_db}")
-        if not 0 <= probability <= 1:
-            raise ValueError(f"probability must be from 0 to 1. Received: {probability}")
-        if sample_rate_hz is not None and sample_rate_hz < 1000:
-            raise ValueError(f"sample_rate_hz must be at least 1000. Received: {sample_rate_hz}")
-        self.speakers, self.snr_db = speakers, tuple(snr_db)
-        self.probability, self.sample_rate_hz = probability, sample_rate_hz
+        self.speakers = speakers
 
-    def call(self, waveform, lengths=None, training=None):
-        """(batch, samples) and true samples (batch,) -> (batch, samples)."""
-        if not training:
-            return waveform
-        batch, seed = ops.shape(waveform)[0], self.seed_generator
-        true_samples = true_lengths(waveform, lengths)
-        waveform = true_only(waveform, lengths)
-        babble = sum(self._another(waveform, true_samples, batch) for _ in range(self.speakers))
-        snr_db = keras.random.uniform((batch,), *self.snr_db, seed=seed)
-        chosen = keras.random.uniform((batch, 1), seed=seed) < self.probability
-        chosen = ops.logical_and(chosen, batch > 1)
-        return mix_at(waveform, ops.where(chosen, babble, 0.0), snr_db, lengths, self.sample_rate_hz)
+    def interference(self, waveform, true_samples):
+        """The sum of other clips (batch, samples), silence where there is none."""
+        batch = ops.shape(waveform)[0]
+        babble = sum(self._another(waveform, true_samples[:, 0], batch) for _ in range(self.speakers))
+        return ops.where(batch > 1, babble, 0.0)
 
     def _another(self, waveform, true_samples, batch):
         """For each clip another one of mean power 1, from a random start and beginning again after its end."""
@@ -63,11 +48,6 @@ class Babble(RandomLayer):
         position = (start + ops.arange(samples, dtype="int32")[None, :]) % length
         return ops.take(scale, which) * ops.take(ops.reshape(waveform, (-1,)), which * samples + position)
 
-    def compute_output_shape(self, waveform_shape):
-        """The input's shape."""
-        return tuple(waveform_shape)
-
     def get_config(self):
         """The constructor's arguments."""
-        own = ("speakers", "snr_db", "probability", "sample_rate_hz")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+        return {**super().get_config(), "speakers": self.speakers}

@@ -30,8 +30,51 @@ def mix_at(waveform, noise, snr_db, lengths=None, sample_rate_hz=None):
     return waveform + ops.where(audible, scale, 0.0)[:, None] * noise
 
 
+class Mixing(RandomLayer):
+    """Adds to each clip what a subclass's `interference` has for it, at a random ratio; only with `training=True`.
+
+    A clip is mixed with `probability`, at a ratio drawn evenly, in decibels, from `snr_db` = (low, high); low == high
+    fixes it. `sample_rate_hz` decides what the ratio is of, see `mix_at`.
+    Raises ValueError for a range the wrong way round, a probability outside 0 to 1, a sample rate below 1000 Hz.
+    """
+
+    def __init__(self, snr_db, probability, sample_rate_hz, seed=None, **kwargs):
+        super().__init__(seed=seed, **kwargs)
+        if len(snr_db) != 2 or not snr_db[0] <= snr_db[1]:
+            raise ValueError(f"snr_db must be (low, high), low not above high. Received: {snr_db}")
+        if not 0 <= probability <= 1:
+            raise ValueError(f"probability must be from 0 to 1. Received: {probability}")
+        if sample_rate_hz is not None and sample_rate_hz < 1000:
+            raise ValueError(f"sample_rate_hz must be at least 1000. Received: {sample_rate_hz}")
+        self.snr_db, self.probability, self.sample_rate_hz = tuple(snr_db), probability, sample_rate_hz
+
+    def call(self, waveform, lengths=None, training=None):
+        """(batch, samples) and true samples (batch,) -> (batch, samples)."""
+        if not training:
+            return waveform
+        batch, seed = ops.shape(waveform)[0], self.seed_generator
+        waveform = true_only(waveform, lengths)
+        noise = self.interference(waveform, true_lengths(waveform, lengths)[:, None])
+        snr_db = keras.random.uniform((batch,), *self.snr_db, seed=seed)
+        chosen = keras.random.uniform((batch, 1), seed=seed) < self.probability
+        return mix_at(waveform, ops.where(chosen, noise, 0.0), snr_db, lengths, self.sample_rate_hz)
+
+    def interference(self, waveform, true_samples):
+        """(batch, samples), 0 past a clip's end, and true samples (batch, 1) -> what is mixed in, (batch, samples)."""
+        raise NotImplementedError
+
+    def compute_output_shape(self, waveform_shape):
+        """The input's shape."""
+        return tuple(waveform_shape)
+
+    def get_config(self):
+        """The constructor's arguments."""
+        own = ("snr_db", "probability", "sample_rate_hz")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
 @keras.saving.register_keras_serializable("pipelines")
-class NoiseMix(RandomLayer):
+class NoiseMix(Mixing):
     """Adds to each clip a random piece of a random noise at a random signal-to-noise ratio; only with `training=True`.
 
     Input: waveform (batch, samples); `lengths` (batch,), true samples, None for all.
@@ -57,20 +100,13 @@ class NoiseMix(RandomLayer):
         seed=None,
         **kwargs,
     ):
-        super().__init__(seed=seed, **kwargs)
+        super().__init__(snr_db, probability, sample_rate_hz, seed=seed, **kwargs)
         if num_noises < 1 or noise_samples < 1 or num_noises * noise_samples >= 2**31:
             raise ValueError(
                 "num_noises and noise_samples must be at least 1, their product below 2^31. "
                 f"Received: {num_noises=}, {noise_samples=}"
             )
-        if len(snr_db) != 2 or not snr_db[0] <= snr_db[1]:
-            raise ValueError(f"snr_db must be (low, high), low not above high. Received: {snr_db}")
-        if not 0 <= probability <= 1:
-            raise ValueError(f"probability must be from 0 to 1. Received: {probability}")
-        if sample_rate_hz is not None and sample_rate_hz < 1000:
-            raise ValueError(f"sample_rate_hz must be at least 1000. Received: {sample_rate_hz}")
         self.num_noises, self.noise_samples = num_noises, noise_samples
-        self.snr_db, self.probability, self.sample_rate_hz = tuple(snr_db), probability, sample_rate_hz
         self.noises = self.add_weight((num_noises, noise_samples), "zeros", trainable=False, name="noises")
         self.noise_lengths = self.add_weight((num_noises,), "ones", "int32", trainable=False, name="noise_lengths")
 
@@ -92,19 +128,9 @@ class NoiseMix(RandomLayer):
         self.noises.assign(bank)
         self.noise_lengths.assign(np.array([len(noise) for noise in noises], "int32"))
 
-    def call(self, waveform, lengths=None, training=None):
-        """(batch, samples) and true samples (batch,) -> (batch, samples)."""
-        if not training:
-            return waveform
-        batch, seed = ops.shape(waveform)[0], self.seed_generator
-        true_samples = true_lengths(waveform, lengths)[:, None]
-        noise = self._piece(waveform, true_samples, (batch, 1))
-        snr_db = keras.random.uniform((batch,), *self.snr_db, seed=seed)
-        chosen = keras.random.uniform((batch, 1), seed=seed) < self.probability
-        return mix_at(waveform, ops.where(chosen, noise, 0.0), snr_db, lengths, self.sample_rate_hz)
-
-    def _piece(self, waveform, true_samples, shape):
+    def interference(self, waveform, true_samples):
         """A random noise's samples (batch, samples) from a random start, beginning again after its end."""
+        shape = (ops.shape(waveform)[0], 1)
         which = draw_integers(shape, self.num_noises, self.seed_generator)
         length = ops.take(self.noise_lengths, which)
         # a longer noise is never cut at its end, which would put a jump into the clip
@@ -113,11 +139,6 @@ class NoiseMix(RandomLayer):
         position = (start + ops.arange(ops.shape(waveform)[1], dtype="int32")[None, :]) % length
         return ops.take(ops.reshape(self.noises, (-1,)), which * self.noise_samples + position)
 
-    def compute_output_shape(self, waveform_shape):
-        """The input's shape."""
-        return tuple(waveform_shape)
-
     def get_config(self):
         """The constructor's arguments."""
-        own = ("num_noises", "noise_samples", "snr_db", "probability", "sample_rate_hz")
-        return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+        return {**super().get_config(), "num_noises": self.num_noises, "noise_samples": self.noise_samples}

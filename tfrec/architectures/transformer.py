@@ -16,6 +16,11 @@ def heads_of(units, size=64):
     return max(1, round(units / size))
 
 
+def check_heads(width, heads):
+    """Raises ValueError unless the heads can share the width, in halves for sines and cosines."""
+    check(width % (2 * heads) == 0, "model.width must be a multiple of twice model.heads", (width, heads))
+
+
 def small_normal():
     """The initial weights of Transformers for images: normal, 0.02, cut at two deviations (arXiv:2012.12877)."""
     return initializers.TruncatedNormal(stddev=0.02)

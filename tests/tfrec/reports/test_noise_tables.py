@@ -32,7 +32,8 @@ def result():
         },
         "averages": {},
         "examples": 40,
-        "split": "test", "noise": "noises",
+        "split": "test",
+        "noise": "noises",
     }
 
 

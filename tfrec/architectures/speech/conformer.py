@@ -10,6 +10,7 @@ from keras import layers
 
 from tfrec.architectures.base import MaskedMean, ModelConfig, check, sequence_inputs
 from tfrec.architectures.conformer_block import conformer_block, subsample
+from tfrec.architectures.transformer import check_heads
 
 TAKES = ("sequence",)
 
@@ -37,11 +38,7 @@ def build(input_shape, num_classes, config):
     check(len(input_shape) == 2, "conformer takes (frames, mels)", input_shape)
     sizes = (config.width, config.depth, config.heads, config.kernel, config.filters)
     check(min(sizes) > 0, "conformer's width, depth, heads, kernel and filters must be positive", sizes)
-    check(
-        config.width % (2 * config.heads) == 0,
-        "model.width must be a multiple of twice model.heads",
-        (config.width, config.heads),
-    )
+    check_heads(config.width, config.heads)
     inputs, x, mask = sequence_inputs(input_shape)
     x, mask = subsample(x, mask, config.width, config.filters, config.subsampling)
     if config.dropout:

@@ -12,7 +12,14 @@ import keras
 from keras import layers
 
 from tfrec.architectures.base import MaskedMean, ModelConfig, check, drop_rates, sequence_inputs
-from tfrec.architectures.transformer import ClassToken, FirstToken, KeepClass, SinusoidalPosition, transformer_block
+from tfrec.architectures.transformer import (
+    ClassToken,
+    FirstToken,
+    KeepClass,
+    SinusoidalPosition,
+    check_heads,
+    transformer_block,
+)
 
 TAKES = ("sequence",)
 
@@ -46,11 +53,7 @@ def build(input_shape, num_classes, config):
     check(len(input_shape) == 2, "transformer takes (frames, mels)", input_shape)
     sizes = (config.width, config.depth, config.heads, config.expansion)
     check(min(sizes) > 0, "transformer's width, depth, heads and expansion must be positive", sizes)
-    check(
-        config.width % (2 * config.heads) == 0,
-        "model.width must be a multiple of twice model.heads",
-        (config.width, config.heads),
-    )
+    check_heads(config.width, config.heads)
     inputs, x, mask = sequence_inputs(input_shape)
     x = layers.Dense(config.width, name="stem_project")(x)
     x = SinusoidalPosition(name="stem_position")(x)
