@@ -65,11 +65,18 @@ class SpeechFrontend(keras.layers.Layer):
             )
         self.norm = _normalisation(config.normalise)
         self.picture = self.stretch = None
+        jitter = config.jitter if augment else 0.0
         if self.takes == "image":
             normalise = None if config.picture_normalise in ("auto", "none") else config.picture_normalise
-            self.picture = SpectrogramPicture(config.fixed_frames or 64, config.picture_channels or 1, normalise)
+            self.picture = SpectrogramPicture(
+                config.fixed_frames or 64, config.picture_channels or 1, normalise, jitter, seed=next_seed(seed, 16)
+            )
         elif config.fixed_frames:
-            self.stretch = FixedFrames(config.fixed_frames)
+            self.stretch = FixedFrames(config.fixed_frames, jitter, seed=next_seed(seed, 16))
+        if jitter and not (self.picture or self.stretch):
+            raise ValueError(
+                "frontend.jitter moves the ends of clips that fixed_frames stretch: set frontend.fixed_frames"
+            )
         if self.features is None and self.stretch:
             raise ValueError("frontend.form waveform has no frames to stretch: leave out fixed_frames")
 
@@ -124,11 +131,11 @@ class SpeechFrontend(keras.layers.Layer):
         if self.norm is not None:
             x = self.norm(x, frames)
         if self.stretch is not None:
-            x, frames = self.stretch(x, frames), ops.full(ops.shape(x)[:1], self.stretch.frames)
+            x, frames = self.stretch(x, frames, training=training), ops.full(ops.shape(x)[:1], self.stretch.frames)
         if self.masks is not None:
             x = self.masks(x, frames, training=training)
         if self.picture is not None:
-            return self.picture(x, frames)
+            return self.picture(x, frames, training=training)
         if frames is None:
             frames = ops.full(ops.shape(x)[:1], ops.shape(x)[1])
         return {"features": x, "frames": ops.cast(frames, "int32")}

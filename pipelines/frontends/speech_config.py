@@ -44,6 +44,7 @@ class SpeechConfig:
     tempo: tuple[float, float] = NEUTRAL  # augmentation: lowest and highest, the pitch stays
     tract: tuple[float, float] = NEUTRAL  # augmentation: lowest and highest warp of frequency, as of a vocal tract
     gain_db: float = 0.0  # augmentation: louder or softer by at most
+    jitter: float = 0.0  # augmentation: each end of a clip moves by at most this part, where fixed_frames stretch it
     shift_ms: float = 0.0  # augmentation: earlier or later by at most
     reverb_probability: float = 0.0  # augmentation: how often a clip is heard in a synthetic room
     babble_probability: float = 0.0  # augmentation: how often other clips of the batch talk in the background

@@ -17,27 +17,28 @@ class SpectrogramPicture(Float32Layer):
 
     Input: features (batch, any, bins); `lengths` (batch,), true frames, None for all.
     Output: (batch, `frames`, bins, `channels`), float32, all channels alike.
+    `jitter` and `seed` are those of `FixedFrames`.
     With `normalise` None the values are the features'. Any mode of `ImageNormalise` makes a picture in 0..255 of them
     first, the clip's own mean grey and 2.5 of its deviations black or white, and then what the mode makes of a picture:
     so that weights that know photographs meet the range that they were trained on.
     Raises ValueError for fewer than 2 frames, for channels below 1, and for an unknown mode.
     """
 
-    def __init__(self, frames=64, channels=1, normalise=None, **kwargs):
+    def __init__(self, frames=64, channels=1, normalise=None, jitter=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
         if channels < 1:
             raise ValueError(f"channels must be at least 1. Received: {channels}")
         self.frames, self.channels, self.normalise = frames, channels, normalise
-        self.stretch = FixedFrames(frames)
+        self.stretch = FixedFrames(frames, jitter, seed=seed)
         self.clip_norm = None if normalise is None else ClipNorm(per_bin=False)
         self.image_normalise = None if normalise is None else ImageNormalise(normalise)
 
-    def call(self, features, lengths=None):
+    def call(self, features, lengths=None, training=None):
         """(batch, any, bins) and true frames (batch,) -> (batch, frames, bins, channels)."""
         if self.normalise is not None:
             features = self.clip_norm(features, lengths)
             features = ops.clip(127.5 * (1.0 + features / DEVIATIONS), 0.0, 255.0)
-        x = ops.repeat(self.stretch(features, lengths)[..., None], self.channels, axis=-1)
+        x = ops.repeat(self.stretch(features, lengths, training=training)[..., None], self.channels, axis=-1)
         return x if self.normalise is None else self.image_normalise(x)
 
     def compute_output_shape(self, features_shape):
@@ -47,4 +48,4 @@ class SpectrogramPicture(Float32Layer):
     def get_config(self):
         """The constructor's arguments."""
         own = {"frames": self.frames, "channels": self.channels, "normalise": self.normalise}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), **own, "jitter": self.stretch.jitter, "seed": self.stretch.seed}

@@ -42,3 +42,34 @@ def test_layer_rules():
 def test_bad_arguments():
     with pytest.raises(ValueError, match="Received: 1"):
         FixedFrames(1)
+
+
+def test_jitter_moves_the_ends():
+    ramp = np.tile(np.arange(101, dtype="float32")[None, :, None], (500, 1, 2))
+    layer = FixedFrames(11, jitter=0.1, seed=1)
+    moved = checks.call(layer, (ramp,), training=True)
+    np.testing.assert_array_equal(moved[..., 0], moved[..., 1])
+    first, middle, last = moved[:, 0, 0], moved[:, 5, 0], moved[:, -1, 0]
+    assert first.min() == 0  # outwards there is nothing, so that the first frame stands on
+    assert 9 < first.max() <= 10
+    assert 90 <= last.min() < 91
+    assert last.max() == 100
+    assert 40 <= middle.min() < 42 < 58 < middle.max() <= 60
+    assert np.abs(np.corrcoef(first, last)[0, 1]) < 0.2  # each end by itself
+    still = checks.call(layer, (ramp,), training=False)[0, :, 0]
+    np.testing.assert_allclose(still, np.linspace(0, 100, 11), atol=1e-4)
+
+
+def test_random_layer_rules():
+    def make(seed=3):
+        return FixedFrames(9, jitter=0.2, seed=seed)
+
+    checks.assert_same_everywhere(make, speech.feature_batch(), training=True)
+    checks.assert_random_per_example(make, speech.feature_batch()[0][0], np.int32(30))
+    checks.assert_seed_reproduces(make, speech.feature_batch())
+
+
+@pytest.mark.parametrize("jitter", [-0.1, 0.5])
+def test_bad_jitter(jitter):
+    with pytest.raises(ValueError, match=f"Received: {jitter}"):
+        FixedFrames(9, jitter=jitter)

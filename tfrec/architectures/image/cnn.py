@@ -28,6 +28,8 @@ class Config(ModelConfig):
     width: int = 32  # channels of the first block
     depth: int = 3  # blocks
     convolutions: int = 2  # in each block
+    time_pools: int | None = None  # of clips: of the poolings, so many halve the time; None is all
+    frame_units: int = 0  # of clips: of a dense layer over each frame's frequencies before time is averaged; 0 is none
     dropout: float = 0.3  # fraction, before the logits
 
 
@@ -41,13 +43,15 @@ def build(input_shape, num_classes, config):
     check(len(input_shape) in (2, 3), "cnn takes (height, width, channels) or (frames, mels)", input_shape)
     check(config.width > 0 and config.depth > 0 and config.convolutions > 0, "cnn's sizes must be positive", config)
     if len(input_shape) == 3:
+        of_clips = (config.time_pools, config.frame_units)
+        check(of_clips == (None, 0), "model.time_pools and model.frame_units are for clips, not for pictures", of_clips)
         inputs = keras.Input(input_shape, name="features")
         x, _ = blocks(inputs, None, config)
         x = layers.GlobalAveragePooling2D(name="embedding")(x)
     else:
         inputs, x, mask = sequence_inputs(input_shape)
         x, mask = blocks(as_picture(x), mask, config)
-        x = MaskedMean(name="embedding")(bands(x), mask)
+        x = MaskedMean(name="embedding")(frames(x, mask, config.frame_units), mask)
     return keras.Model(inputs, head(x, num_classes, config.dropout), name="cnn")
 
 
@@ -62,16 +66,30 @@ def bands(x):
     return layers.Reshape((-1, x.shape[2] * x.shape[3]), name="bands")(x)
 
 
-def blocks(x, mask, config, time_pools=None):
+def frames(x, mask, units):
+    """A map (batch, frames, bins, channels) and its mask -> what is known of each frame, (batch, frames, units).
+
+    Without `units` that is all of the map.
+    """
+    x = bands(x)
+    if units:
+        x = layers.Dense(units, use_bias=False, name="frames_dense")(x)
+        x = layers.ReLU(name="frames_relu")(batch_norm("frames_norm")(x, mask=mask))
+        x = MaskFrames(name="frames_mask")(x, mask)
+    return x
+
+
+def blocks(x, mask, config):
     """The blocks of a Config: a map (batch, height, width, channels) -> the smaller map, and its mask.
 
-    `mask` (batch, height) says which rows are a clip's own; None is all of them. Of the poolings, the first
-    `time_pools` halve the height, None for all.
+    `mask` (batch, height) says which rows are a clip's own; None is all of them.
     """
+    most = config.depth if config.time_pools is None else config.time_pools
+    check(0 <= most <= config.depth, "model.time_pools must be from 0 to model.depth", config.time_pools)
     for block in range(config.depth):
         for i in range(config.convolutions):
             x = convolution(x, mask, config.width * 2**block, name=f"block{block}_{i}")
-        x, mask = halve(x, mask, name=f"block{block}", time=time_pools is None or block < time_pools)
+        x, mask = halve(x, mask, name=f"block{block}", time=block < most)
     return x, mask
 
 

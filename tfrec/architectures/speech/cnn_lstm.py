@@ -22,7 +22,7 @@ class Config(cnn.Config):
     """The convolutions of `cnn`, and LSTM layers."""
 
     join: Literal["stack", "concat"] = "stack"  # how the two meet
-    time_pools: int = 2  # of the blocks, how many halve the time; all halve the frequencies
+    time_pools: int | None = 2  # of the poolings, so many halve the time; None is all
     units: int = 128  # of every LSTM layer, in each direction
     lstm_depth: int = 1  # LSTM layers
     bidirectional: bool = False  # as many units again that read each clip from its end
@@ -43,10 +43,9 @@ def build(input_shape, num_classes, config):
     check(len(input_shape) == 2, "cnn_lstm takes (frames, mels)", input_shape)
     sizes = (config.width, config.depth, config.convolutions, config.units, config.lstm_depth)
     check(min(sizes) > 0 and config.fc_units >= 0, "cnn_lstm's sizes must be positive", config)
-    check(0 <= config.time_pools <= config.depth, "model.time_pools must be from 0 to model.depth", config.time_pools)
     inputs, features, mask = sequence_inputs(input_shape)
-    maps, short_mask = cnn.blocks(cnn.as_picture(features), mask, config, config.time_pools)
-    bands = cnn.bands(maps)
+    maps, short_mask = cnn.blocks(cnn.as_picture(features), mask, config)
+    bands = cnn.frames(maps, short_mask, config.frame_units)
     if config.join == "stack":
         x = _lstm(bands, short_mask, config, name="embedding")
     else:
