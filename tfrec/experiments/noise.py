@@ -37,18 +37,18 @@ ARCHITECTURES = {
     for row, words in {
         "mlp": (*NETWORK, "mlp --fit.epochs 40"),
         "cnn": (),  # the experiment as it is
-        "rnn": (*NETWORK, "rnn --fit.epochs 30", RECURRENT),
-        "lstm": (*NETWORK, "lstm --fit.epochs 30", RECURRENT),
-        "bilstm": (*NETWORK, "bilstm --fit.epochs 25", RECURRENT),
-        "gru": (*NETWORK, "gru --fit.epochs 30", RECURRENT),
-        "cnn_lstm": (*NETWORK, "cnn_lstm --fit.epochs 25", CONVOLUTIONS),
-        "cnn_lstm_concat": (*NETWORK, "cnn_lstm_concat --fit.epochs 25", CONVOLUTIONS),
-        "resnet_mel": (*NETWORK, "resnet_mel --fit.epochs 12"),
-        "resnet18 on pictures": (*NETWORK, "resnet18 --model.width_multiplier 0.5 --model.stem large --fit.epochs 30"),
-        "wavenet": (*NETWORK, "wavenet --fit.epochs 20 --fit.learning_rate 2e-3", SPECTRUM),
-        "transformer": (*NETWORK, "transformer --fit.epochs 40 --fit.learning_rate 1e-3"),
-        "conformer": (*NETWORK, "conformer --fit.epochs 30 --fit.learning_rate 1e-3"),
-        "bc_resnet, 10 channels": (*NETWORK, "bc_resnet_1 --model.channels 10 --fit.epochs 40"),
+        "rnn": (*NETWORK, "rnn --fit.epochs 20", RECURRENT),
+        "lstm": (*NETWORK, "lstm --fit.epochs 25", RECURRENT),
+        "bilstm": (*NETWORK, "bilstm --fit.epochs 20", RECURRENT),
+        "gru": (*NETWORK, "gru --fit.epochs 20", RECURRENT),
+        "cnn_lstm": (*NETWORK, "cnn_lstm --fit.epochs 15", CONVOLUTIONS),
+        "cnn_lstm_concat": (*NETWORK, "cnn_lstm_concat --fit.epochs 15", CONVOLUTIONS),
+        "resnet_mel": (*NETWORK, "resnet_mel --fit.epochs 8"),
+        "resnet18 on pictures": (*NETWORK, "resnet18 --model.width_multiplier 0.5 --model.stem large --fit.epochs 20"),
+        "wavenet": (*NETWORK, "wavenet --fit.epochs 15 --fit.learning_rate 2e-3", SPECTRUM),
+        "transformer": (*NETWORK, "transformer --fit.epochs 30 --fit.learning_rate 1e-3"),
+        "conformer": (*NETWORK, "conformer --fit.epochs 20 --fit.learning_rate 1e-3"),
+        "bc_resnet, 10 channels": (*NETWORK, "bc_resnet_1 --model.channels 10 --fit.epochs 30"),
     }.items()
 }
 
