@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfrec import architectures
-from tfrec.architectures.speech.bc_resnet import SubSpectralNorm
+from tfrec.architectures.speech.bc_resnet import SubSpectralNorm, TimeConvolution
 
 # Table 2 of arXiv:2106.04140, thousands, for 40 mels and 12 classes.
 THOUSANDS = {"bc_resnet_1": 9.2, "bc_resnet_2": 27.3, "bc_resnet_3": 54.2, "bc_resnet_6": 188, "bc_resnet_8": 321}
@@ -59,3 +59,14 @@ def test_any_number_of_bins(bins):
 def test_refuses_wrong_arguments():
     with pytest.raises(ValueError, match=r"must be positive. Received: 0"):
         SubSpectralNorm(0)
+
+
+@pytest.mark.parametrize("dilation", [1, 2, 8])
+@pytest.mark.parametrize("frames", [1, 2, 30])
+def test_convolution_over_time_is_keras_own(dilation, frames):
+    ours = TimeConvolution(dilation)
+    theirs = keras.layers.DepthwiseConv1D(3, padding="same", dilation_rate=dilation, use_bias=False)
+    x = np.random.default_rng(0).normal(size=(2, frames, 5)).astype("float32")
+    ours(x), theirs(x)
+    ours.kernel.assign(theirs.kernel)
+    np.testing.assert_allclose(ours(x), theirs(x), atol=1e-6)

@@ -61,9 +61,7 @@ def _block(x, mask, channels, stride, dilation, config, name):
     x = SubSpectralNorm(config.sub_bands, name=f"{name}_frequency_norm")(x, mask)
     row = FrequencyMean(name=f"{name}_mean")(x)
     row = MaskFrames(name=f"{name}_mask")(row, mask)
-    row = layers.DepthwiseConv1D(3, padding="same", dilation_rate=dilation, use_bias=False, name=f"{name}_time_conv")(
-        row
-    )
+    row = TimeConvolution(dilation, name=f"{name}_time_conv")(row)
     row = _normalised(row, mask, f"{name}_time", "silu")
     row = layers.Dense(channels, use_bias=False, name=f"{name}_point_conv")(row)
     row = layers.SpatialDropout1D(config.dropout, name=f"{name}_dropout")(row)
@@ -89,6 +87,39 @@ def _normalised(x, mask, name, activation="relu"):
     x = batch_norm(f"{name}_norm", epsilon=1e-5)(x, mask=keep)
     x = layers.Activation(activation, name=f"{name}_{activation}")(x)
     return MaskFrames(name=f"{name}_clip")(x, mask)  # and Keras takes the mask no further
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class TimeConvolution(layers.Layer):
+    """A depthwise convolution of three frames, `dilation` apart: (batch, frames, channels) -> the same shape.
+
+    As three products: TensorFlow takes a dilated convolution apart and together again on the CPU, and XLA takes minutes
+    to compile the gradients of a network of them.
+    """
+
+    def __init__(self, dilation, **kwargs):
+        super().__init__(**kwargs)
+        check(dilation > 0, "TimeConvolution's dilation must be positive", dilation)
+        self.dilation = dilation
+
+    def build(self, x_shape):
+        """Makes the weights."""
+        # as Keras's depthwise layers have it, whose initial scale follows from that shape
+        self.kernel = self.add_weight(shape=(3, x_shape[-1], 1), initializer="glorot_uniform", name="kernel")
+
+    def call(self, x):
+        """Zeros stand before the first and after the last frame."""
+        frames, kernel = ops.shape(x)[1], ops.cast(self.kernel, x.dtype)
+        padded = ops.pad(x, ((0, 0), (self.dilation, self.dilation), (0, 0)))
+        return sum(padded[:, i * self.dilation : i * self.dilation + frames] * kernel[i, :, 0] for i in range(3))
+
+    def compute_output_shape(self, x_shape):
+        """The input's shape."""
+        return x_shape
+
+    def get_config(self):
+        """The constructor's arguments."""
+        return {**super().get_config(), "dilation": self.dilation}
 
 
 @keras.saving.register_keras_serializable("tfrec")
