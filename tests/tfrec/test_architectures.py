@@ -106,6 +106,8 @@ DEEP = {
     "mobilenet_v3_large",
     "resnet50",
 }
+# What XLA makes of these, others show: a plain LSTM, the CNN with one, a Transformer.
+SAME_PARTS = {"bilstm", "cnn_lstm_concat", "gru", "kwt_1", "rnn"}
 
 
 # Of networks that are no `ImageModelConfig`: as few layers and channels as show all that there is.
@@ -236,7 +238,7 @@ def test_trains_in_mixed_precision(name, kind):
     check_mixed_precision(name, kind, jit_compile=False)
 
 
-@pytest.mark.parametrize(("name", "kind"), cases(ONLY_LARGER | DEEP))
+@pytest.mark.parametrize(("name", "kind"), cases(ONLY_LARGER | DEEP | SAME_PARTS))
 def test_trains_in_mixed_precision_under_xla(name, kind):
     check_mixed_precision(name, kind, jit_compile=True)
 
