@@ -162,7 +162,8 @@ def _normalisation(name):
         return None
     if name == "running":
         return RunningNorm()
-    return ClipNorm(variance=name != "mean", per_bin=name != "clip")
+    per_bin = name in ("mean", "mean_variance")
+    return ClipNorm(variance=name != "mean", per_bin=per_bin, bin_share=0.5 if name == "partial" else 0.0)
 
 
 def _wave_augmentations(config, seed):

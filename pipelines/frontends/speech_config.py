@@ -32,8 +32,8 @@ class SpeechConfig:
     lifter: float = 22.0  # of the MFCC; 0 is none
     range_db: float | None = None  # a floor so far below the clip's loudest energy; None is none
     deltas: bool = False  # append first and second derivatives
-    normalise: Literal["none", "clip", "mean", "mean_variance", "running"] = (
-        "clip"  # clip: loudness; mean, mean_variance: per bin; running: per bin, by what was heard so far
+    normalise: Literal["none", "clip", "partial", "mean", "mean_variance", "running"] = (
+        "clip"  # clip: loudness; partial: and half of the bins' means; mean, mean_variance: per bin; running: causal
     )
     fixed_frames: int | None = None  # each clip is stretched or shrunk in time to so many; a picture's None is 64
     picture_channels: int | None = None  # of a picture; None is 3 where weights of pictures are loaded, else 1

@@ -15,16 +15,18 @@ class ClipNorm(Float32Layer):
     Output: the same shape, float32; statistics are of the clip's true frames alone; 0 past them.
     With `per_bin` every bin has statistics of its own, which takes the channel away and, from short clips, the average
     spectrum that tells vowels apart; without it all bins share one mean and one variance, which takes the loudness
-    away.
+    away. `bin_share` lies between the two: so much of the difference of each bin's mean from the clip's is taken away.
     The divisor is sqrt(variance + `epsilon`), so what never changes comes out as 0.
-    Raises ValueError for an epsilon of 0 or below.
+    Raises ValueError for an epsilon of 0 or below, and for a share outside 0 to 1 or where each bin is by itself.
     """
 
-    def __init__(self, variance=True, per_bin=True, epsilon=1e-5, **kwargs):
+    def __init__(self, variance=True, per_bin=True, epsilon=1e-5, bin_share=0.0, **kwargs):
         super().__init__(**kwargs)
+        if not 0 <= bin_share <= 1 or (per_bin and bin_share):
+            raise ValueError(f"bin_share must be from 0 to 1, and 0 with per_bin. Received: {bin_share=}, {per_bin=}")
         if epsilon <= 0:
             raise ValueError(f"epsilon must be above 0. Received: {epsilon}")
-        self.variance, self.per_bin, self.epsilon = variance, per_bin, epsilon
+        self.variance, self.per_bin, self.epsilon, self.bin_share = variance, per_bin, epsilon, bin_share
 
     def call(self, features, lengths=None):
         """(batch, frames, bins) and true frames (batch,) -> (batch, frames, bins)."""
@@ -36,6 +38,9 @@ class ClipNorm(Float32Layer):
         count = count if self.per_bin else count * bins
         features = true_only(features, lengths)
         mean = ops.sum(features, axis=axes, keepdims=True) / count
+        if self.bin_share:
+            of_bins = ops.sum(features, axis=1, keepdims=True) * (bins / count)
+            mean = mean + self.bin_share * (of_bins - mean)
         centred = true_only(features - mean, lengths)
         if not self.variance:
             return centred
@@ -48,4 +53,5 @@ class ClipNorm(Float32Layer):
 
     def get_config(self):
         """The constructor's arguments."""
-        return {**super().get_config(), "variance": self.variance, "per_bin": self.per_bin, "epsilon": self.epsilon}
+        own = ("variance", "per_bin", "epsilon", "bin_share")
+        return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -21,6 +21,7 @@ SPEECH = {
     "pcen": frontends.SpeechConfig(sample_rate_hz=8000, features="pcen", normalise="none"),
     "running": frontends.SpeechConfig(sample_rate_hz=8000, normalise="running", pre_emphasis=0.97, range_db=50.0),
     "waveform": frontends.SpeechConfig(sample_rate_hz=8000, form="waveform"),
+    "partial": frontends.SpeechConfig(sample_rate_hz=8000, normalise="partial"),
     "stretched": frontends.SpeechConfig(sample_rate_hz=8000, fixed_frames=30),
 }
 PICTURE = frontends.SpeechConfig(

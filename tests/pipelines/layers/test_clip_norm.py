@@ -50,3 +50,20 @@ def test_stays_float32():
 def test_bad_arguments():
     with pytest.raises(ValueError, match="Received: 0"):
         ClipNorm(epsilon=0)
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_share_of_the_bins_own_means(share):
+    features, lengths = speech.feature_batch()
+    values = checks.call(ClipNorm(per_bin=False, bin_share=share), (features, lengths))
+    for value, clip, length in zip(values, features.astype("float64"), lengths, strict=True):
+        clip = clip[:length]
+        expected = clip - (1 - share) * clip.mean() - share * clip.mean(axis=0)
+        np.testing.assert_allclose(value[:length], expected / np.sqrt(expected.var() + 1e-5), atol=1e-5)
+        assert not np.any(value[length:])
+
+
+@pytest.mark.parametrize("options", [{"bin_share": 0.5}, {"per_bin": False, "bin_share": 1.5}])
+def test_bad_share(options):
+    with pytest.raises(ValueError, match=f"Received: bin_share={options['bin_share']}"):
+        ClipNorm(**options)
