@@ -26,11 +26,11 @@ FRACTION = 0.65  # of each noise, for training
 MEASURED = "noise/noise.json"
 GROUPS = ("clean", "multi-condition")
 
-NETWORK = ("--frontend.fixed_frames", "None", "--model.name")
+NETWORK = ("--frontend.fixed_frames", "48", "--model.name")  # half the frames that the longest clip of a batch has
 RECURRENT = "--fit.clip_norm 1 --fit.learning_rate 2e-3"
 CONVOLUTIONS = "--model.width 24 --model.convolutions 1"
 # A waveform has none of these.
-SPECTRUM = "--frontend.tract 1 1 --frontend.channel_db 0 --frontend.frequency_masks 0 --frontend.time_masks 0"
+SPECTRUM = "--frontend.fixed_frames None --frontend.tract 1 1 --frontend.channel_db 0 --frontend.frequency_masks 0 --frontend.time_masks 0"
 # What the rows of the table differ in: the network, and how long it trains on two cores.
 ARCHITECTURES = {
     row: tuple(" ".join(words).split())
