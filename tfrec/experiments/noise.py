@@ -26,7 +26,8 @@ FRACTION = 0.65  # of each noise, for training
 MEASURED = "noise/noise.json"
 GROUPS = ("clean", "multi-condition")
 
-NETWORK = ("--frontend.fixed_frames", "48", "--model.name")  # half the frames that the longest clip of a batch has
+# So many frames are half of what the longest clip of a batch has, and so is the cost.
+NETWORK = ("--frontend.fixed_frames", "48", "--model.name")
 RECURRENT = "--fit.clip_norm 1 --fit.learning_rate 2e-3"
 CONVOLUTIONS = "--model.width 24 --model.convolutions 1"
 # A waveform has none of these.
