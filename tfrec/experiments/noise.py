@@ -30,8 +30,7 @@ GROUPS = ("clean", "multi-condition")
 NETWORK = ("--frontend.fixed_frames", "48", "--model.name")
 RECURRENT = "--fit.clip_norm 1 --fit.learning_rate 2e-3"
 CONVOLUTIONS = "--model.width 24 --model.convolutions 1"
-# A waveform has none of these.
-SPECTRUM = "--frontend.fixed_frames None --frontend.tract 1 1 --frontend.channel_db 0 --frontend.frequency_masks 0 --frontend.time_masks 0"
+WAVEFORM = "--frontend.fixed_frames None --frontend.tract 1 1"  # which has neither frames nor a spectrum
 # What the rows of the table differ in: the network, and how long it trains on two cores.
 ARCHITECTURES = {
     row: tuple(" ".join(words).split())
@@ -46,7 +45,7 @@ ARCHITECTURES = {
         "cnn_lstm_concat": (*NETWORK, "cnn_lstm_concat --fit.epochs 15", CONVOLUTIONS),
         "resnet_mel": (*NETWORK, "resnet_mel --fit.epochs 8"),
         "resnet18 on pictures": (*NETWORK, "resnet18 --model.width_multiplier 0.5 --model.stem large --fit.epochs 20"),
-        "wavenet": (*NETWORK, "wavenet --fit.epochs 15 --fit.learning_rate 2e-3", SPECTRUM),
+        "wavenet": (*NETWORK, "wavenet --fit.epochs 15 --fit.learning_rate 2e-3", WAVEFORM),
         "transformer": (*NETWORK, "transformer --fit.epochs 30 --fit.learning_rate 1e-3"),
         "conformer": (*NETWORK, "conformer --fit.epochs 20 --fit.learning_rate 1e-3"),
         "bc_resnet, 10 channels": (*NETWORK, "bc_resnet_1 --model.channels 10 --fit.epochs 30"),
