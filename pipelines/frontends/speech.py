@@ -63,6 +63,11 @@ class SpeechFrontend(keras.layers.Layer):
             raise ValueError(
                 "frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks"
             )
+        if config.features not in ("log_mel", "filter_bank") and (self.range or self.channel):
+            raise ValueError(
+                "frontend.range_db and frontend.channel_db are for log energies, which features"
+                f" {config.features} are not: leave them out, or take log_mel or filter_bank"
+            )
         self.norm = _normalisation(config.normalise)
         self.picture = self.stretch = None
         jitter = config.jitter if augment else 0.0

@@ -316,6 +316,8 @@ def test_the_form_is_what_the_network_takes():
         {"form": "waveform", "fixed_frames": 30},
         {"jitter": 0.1},
         {"features": "mfcc", "tract": (0.9, 1.1)},
+        {"features": "mfcc", "range_db": 50.0},
+        {"features": "pcen", "channel_db": 3.0},
         {"placement": "host", "babble_probability": 0.5},
     ],
 )

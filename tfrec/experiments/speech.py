@@ -77,7 +77,14 @@ def spoken_digit_noise():
 def spoken_digit_speakers():
     """Spoken digits by a speaker never heard before; noises as `spoken_digit_noise`.
 
-    `python -m tfrec.study speakers --noise NOISES/`.
+    Every clip is stretched to the same length, and training changes what differs between people and microphones: size
+    of the vocal tract, speed, pitch, frequency response, background. The settings were compared by training on three
+    speakers and scoring the other two.
+
+    `python -m tfrec.study speakers --noise NOISES/ --seeds 0`, commit b335057, each speaker after training on the other
+    four, 4 minutes each on one of two CPU cores; clean / set A / set B, both the mean over 20 to 0 dB: george 79.0 /
+    80.8 / 80.2 %, jackson 95.2 / 84.1 / 86.8, nicolas 90.8 / 83.4 / 86.7, theo 94.4 / 90.4 / 93.8, yweweler 88.8 /
+    84.7 / 86.6; on average 89.6 / 84.7 / 86.8. With `spoken_digit` the clean average was 80.3.
     """
     config = spoken_digit_noise()
     return dataclasses.replace(
