@@ -132,7 +132,6 @@ def cases(slow):
 
 
 CASES = cases(ONLY_LARGER)
-NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name in ONLY_LARGER)) for name in ARCHITECTURES]
 # Whatever has true lengths; images have none.
 CLIPS = [case for case in cases(ONLY_LARGER) if case.values[1] in STEPS]
 CAUSAL = {name: getattr(module, "CAUSAL", {}).get(name) for name, (module, _) in ARCHITECTURES.items()}
@@ -320,12 +319,10 @@ def test_features_and_blocks(name, kind):
     assert {id(weight) for weight in features.weights} == backbone
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(("name", "kind"), [case for case in CASES if case.values[1] == "image"])
 @pytest.mark.parametrize("channels", [1, 4])
-def test_any_number_of_channels(name, channels):
-    if "image" not in ARCHITECTURES[name][0].TAKES:
-        pytest.skip("takes no images")
-    net = architectures.build((32, 32, channels), CLASSES, light(name), "image")
+def test_any_number_of_channels(name, kind, channels):
+    net = architectures.build((32, 32, channels), CLASSES, light(name), kind)
     assert net(np.zeros((2, 32, 32, channels), "float32")).shape == (2, CLASSES)
 
 

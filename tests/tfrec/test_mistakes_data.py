@@ -143,7 +143,10 @@ def test_folders_of_audio(fails, tmp_path, break_it, said):
         (["--frontend.noise_path", "silent"], "The noise folder silent holds no audio"),
         (["--frontend.snr_db", "20", "5", "--frontend.noise_path", "voices"], "snr_db"),
         (["--frontend.time_masks", "-1"], "time_masks"),
-        (["--model.name", "mlp"], "model.name 'mlp' takes image features, but the data gives sequence features"),
+        (
+            ["--model.name", "lstm", "--frontend.form", "picture"],
+            "takes sequence features, but the data gives image features",
+        ),
         (["--frontend.name", "image"], "frontend.name 'image' does not go with folder, which holds audio examples"),
     ],
 )
