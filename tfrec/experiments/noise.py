@@ -44,10 +44,10 @@ ARCHITECTURES = {
         "cnn_lstm": (*NETWORK, "cnn_lstm --fit.epochs 15", CONVOLUTIONS),
         "cnn_lstm_concat": (*NETWORK, "cnn_lstm_concat --fit.epochs 15", CONVOLUTIONS),
         "resnet_mel": (*NETWORK, "resnet_mel --fit.epochs 8"),
-        "resnet18 on pictures": (*NETWORK, "resnet18 --model.width_multiplier 0.5 --model.stem large --fit.epochs 20"),
-        "wavenet": (*NETWORK, "wavenet --fit.epochs 15 --fit.learning_rate 2e-3", WAVEFORM),
-        "transformer": (*NETWORK, "transformer --fit.epochs 30 --fit.learning_rate 1e-3"),
-        "conformer": (*NETWORK, "conformer --fit.epochs 20 --fit.learning_rate 1e-3"),
+        "resnet18 on pictures": (*NETWORK, "resnet18 --model.width_multiplier 0.5 --model.stem large --fit.epochs 15"),
+        "wavenet": (*NETWORK, "wavenet --fit.epochs 8 --fit.learning_rate 2e-3", WAVEFORM),
+        "transformer": (*NETWORK, "transformer --fit.epochs 20 --fit.learning_rate 1e-3"),
+        "conformer": (*NETWORK, "conformer --fit.epochs 15 --fit.learning_rate 1e-3"),
         "bc_resnet, 10 channels": (*NETWORK, "bc_resnet_1 --model.channels 10 --fit.epochs 30"),
     }.items()
 }
