@@ -6,6 +6,13 @@ questions that it leaves open: whether pre-training on pictures helps, which noi
 "clean" training sees the words as they are, "multi-condition" training (Hirsch & Pearce 2000) hears the noises of
 set A in the first 65 % of each recording. Set A is the rest of those recordings, set B noises that no training hears;
 both are averages over 20, 15, 10, 5 and 0 dB of the ratio of active speech to noise.
+
+`python -m tfrec.study noise --data.name spoken_digit --noise NOISES/ --seeds 0 --workers 2`: README's tables, from
+commits b335057 to 5691f67, one seed, 2 to 8 minutes for each training on one of two busy CPU cores. The paper's own
+figures, clean / noisy, on Aurora-2: ResNet-50 98.94 / 91.21 %, CNN 97.21 / 86.12, LSTM 94.54 / 83.43, BiLSTM 91.21 /
+83.43. Trained clean, every network falls to 65 to 73 % on set A; trained with noise all but the plain RNN and the
+short-trained `resnet_mel` stay above 92 %, and no type of noise stands out. Pre-training on CIFAR-10 is worth 6 to 7
+points where there are 20 clips of each word, if nothing or little of it is frozen.
 """
 
 import dataclasses
