@@ -11,7 +11,13 @@ from tfrec.experiments.images import (
     mnist,
     mnist_best,
 )
-from tfrec.experiments.speech import spoken_digit, spoken_digit_noise, spoken_digit_speakers, spoken_digits_tts
+from tfrec.experiments.speech import (
+    spoken_digit,
+    spoken_digit_light,
+    spoken_digit_noise,
+    spoken_digit_speakers,
+    spoken_digits_tts,
+)
 
 EXPERIMENTS = {
     "cifar10": cifar10,
@@ -22,6 +28,7 @@ EXPERIMENTS = {
     "mnist": mnist,
     "mnist_best": mnist_best,
     "spoken_digit": spoken_digit,
+    "spoken_digit_light": spoken_digit_light,
     "spoken_digit_noise": spoken_digit_noise,
     "spoken_digit_speakers": spoken_digit_speakers,
     "spoken_digits_tts": spoken_digits_tts,

@@ -76,6 +76,20 @@ def spoken_digit_noise():
     )
 
 
+def spoken_digit_light():
+    """The same for a small device: 15,472 parameters, batch normalisation's statistics included.
+
+    `python -m tfrec.fit spoken_digit_light --frontend.noise_path NOISES/`, seed 0, commit 5691f67, 6 minutes on one of
+    two busy CPU cores: clean 99.2 % of 250 test clips; set A, mean of 20 to 0 dB, 96.2; at 0 dB 86.1; set B 97.4.
+    """
+    config = spoken_digit_noise()
+    return dataclasses.replace(
+        config,
+        model=dataclasses.replace(config.model, width=6, dropout=0.05),
+        fit=dataclasses.replace(config.fit, epochs=50),
+    )
+
+
 def spoken_digit_speakers():
     """Spoken digits by a speaker never heard before; noises as `spoken_digit_noise`.
 
