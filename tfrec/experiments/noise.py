@@ -51,7 +51,7 @@ ARCHITECTURES = {
         "cnn_lstm": (*NETWORK, "cnn_lstm --fit.epochs 15", CONVOLUTIONS),
         "cnn_lstm_concat": (*NETWORK, "cnn_lstm_concat --fit.epochs 15", CONVOLUTIONS),
         "resnet_mel": (*NETWORK, "resnet_mel --fit.epochs 18"),
-        "resnet18 on pictures": (*NETWORK, "resnet18 --model.width_multiplier 0.5 --model.stem large --fit.epochs 15"),
+        "resnet18 on pictures": (*NETWORK, "resnet18 --model.width_multiplier 0.5 --model.stem large --fit.epochs 35"),
         "wavenet": (*NETWORK, "wavenet --fit.epochs 8 --fit.learning_rate 2e-3", WAVEFORM),
         "transformer": (*NETWORK, "transformer --fit.epochs 20 --fit.learning_rate 1e-3"),
         "conformer": (*NETWORK, "conformer --fit.epochs 15 --fit.learning_rate 1e-3"),
