@@ -21,10 +21,14 @@ class Header:
     channels: int
     samples: int  # per channel
     big_endian: bool
+    lacking: int = 0  # samples that were announced and are not there
 
 
-def read_header(path):
-    """The Header of a file; UserError unless it is well-formed, uncompressed 16-bit PCM and complete."""
+def read_header(path, may_lack=0.0):
+    """The Header of a file; UserError unless it is well-formed, uncompressed 16-bit PCM and complete.
+
+    With `may_lack` (a fraction) so many of the announced samples may be missing: the Header then counts those there.
+    """
     with open(path, "rb") as file:
         head = file.read(16)
         try:
@@ -54,16 +58,17 @@ def read_header(path):
     if channels < 1:
         raise UserError(f"{path} has a SPHERE header with {channels} channels.")
     samples = _number(path, fields, "sample_count", stored_bytes // (2 * channels))
-    if stored_bytes < 2 * channels * samples:
-        raise UserError(
-            f"{path} is truncated: {samples} samples announced, {max(0, stored_bytes) // (2 * channels)} there."
-        )
-    return Header(size, _number(path, fields, "sample_rate", None), channels, samples, order == "10")
+    there = max(0, stored_bytes) // (2 * channels)
+    if there < samples * (1 - may_lack):
+        raise UserError(f"{path} is truncated: {samples} samples announced, {there} there.")
+    here = min(samples, there)
+    rate = _number(path, fields, "sample_rate", None)
+    return Header(size, rate, channels, here, order == "10", samples - here)
 
 
-def read(path):
+def read(path, header=None):
     """The samples of a file as int16 (samples, channels); UserError as `read_header` raises it."""
-    header = read_header(path)
+    header = header or read_header(path)
     kind = np.dtype(">i2" if header.big_endian else "<i2")
     with open(path, "rb") as file:
         file.seek(header.header_bytes)

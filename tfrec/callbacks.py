@@ -6,6 +6,7 @@ import math
 import time
 
 import keras
+import numpy as np
 
 from pipelines.errors import UserError
 from tfrec import startup
@@ -26,6 +27,18 @@ class EpochSeeds(keras.callbacks.Callback):
         states = [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
         for i, state in enumerate(states):
             state.assign([self.seed * 100_003 + i, epoch << 20])
+
+
+class WidenMasks(keras.callbacks.Callback):
+    """SpecAugment's masks grow from nothing to their full width over so many epochs: a network first learns to hear."""
+
+    def __init__(self, masks, epochs):
+        super().__init__()
+        self.masks, self.epochs = masks, epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        """Sets the width of this epoch's."""
+        self.masks.strength.assign(min(epoch / self.epochs, 1.0))
 
 
 class StopOnNaN(keras.callbacks.Callback):
@@ -151,6 +164,7 @@ class Keeper(keras.callbacks.Callback):
         else:
             state["stale"] += 1
             state["plateau"] += 1
+        self._keep_checkpoint(epoch + 1, self.sign * score if self.config.checkpoints_of == "best" else epoch)
         if self.config.schedule == "plateau" and state["plateau"] >= self.config.plateau_patience:
             state.update(scale=state["scale"] * self.config.step_factor, plateau=0)
             self.schedule.scale.assign(state["scale"])
@@ -161,6 +175,33 @@ class Keeper(keras.callbacks.Callback):
             state["stopped"] = self.model.stop_training = True
         self.run.write_state(state, self.model)
         self.run.write_text("history.csv", _csv(state["history"]))
+
+    def _keep_checkpoint(self, epoch, value):
+        """Keeps the weights of the epochs of the highest values."""
+        if self.config.checkpoints == 1:
+            return
+        kept = sorted([*self.state.get("checkpoints", []), [float(value), epoch]], reverse=True)
+        self.state["checkpoints"], dropped = kept[: self.config.checkpoints], kept[self.config.checkpoints :]
+        if [float(value), epoch] not in dropped:
+            self.run.write_weights(self.trained.kept_net, self.run.checkpoint(epoch))
+        for _, old in dropped:
+            self.run.checkpoint(old).unlink(missing_ok=True)
+
+    def keep_mean(self, net):
+        """Makes the best weights of the run the mean of its checkpoints, where it has several; `net` is overwritten.
+
+        Vaswani et al. 2017, section 6.1, average the last ones.
+        """
+        epochs = [epoch for _, epoch in self.state.get("checkpoints", [])]
+        if len(epochs) < 2:
+            return
+        means = [np.zeros(weight.shape) for weight in net.weights]
+        for epoch in epochs:
+            net.load_weights(self.run.checkpoint(epoch))
+            for mean, weight in zip(means, net.get_weights(), strict=True):
+                mean += weight / len(epochs)
+        net.set_weights(means)
+        self.run.write_weights(net, self.run.best_weights)
 
 
 def _csv(rows):

@@ -18,6 +18,11 @@ class ExportConfig:
     after_fit: bool = True  # publish the model when training ends
     folder: str = "saved_models"  # holds NAME/VERSION/
     name: str | None = None  # the model's name; None is the run folder's
+    beam_width: int = 1  # of a recogniser that writes texts: of a beam inside the graph; 1 is the greedy text
+
+    def __post_init__(self):
+        if not 1 <= self.beam_width <= 1000:
+            raise ValueError(f"export.beam_width must be from 1 to 1,000. Received: {self.beam_width}")
 
 
 @dataclasses.dataclass(frozen=True)

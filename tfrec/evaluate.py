@@ -7,7 +7,9 @@ from typing import Literal
 import tyro
 
 from pipelines import datasets
+from pipelines.errors import UserError
 from tfrec import cli, evaluation, flags
+from tfrec.decoding import DecodeConfig
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
 
@@ -20,6 +22,7 @@ class Arguments:
     split: Literal["test", "validation", "train"] = "test"  # examples to measure on
     batch_size: int = 64  # examples at once; does not change the scores
     json: bool = False  # print the scores as JSON
+    decode: DecodeConfig = DecodeConfig()  # of a recogniser that writes texts
 
     def __post_init__(self):
         if self.batch_size < 1:
@@ -33,12 +36,18 @@ def main(argv):
     recogniser = Recogniser.load(run)
     corpus = datasets.load(recogniser.config.data, getattr(recogniser.config.frontend, "sample_rate_hz", None))
     evaluation.require_same_classes(recogniser, corpus, run)
-    scores = {arguments.split: evaluation.measure(recogniser, corpus, arguments.split, arguments.batch_size)}
-    evaluation.record(run, recogniser, scores, run.read_history())
+    options, name = {}, arguments.split
+    if arguments.decode != DecodeConfig():
+        if recogniser.config.task.name != "transcribe":
+            raise UserError(f"--decode is for runs that transcribe, which {run.path} does not: leave it out.")
+        options = {"decode": arguments.decode}
+        name = f"{name}_{arguments.decode.resolved(True)}" + ("_lm" if arguments.decode.lm else "")
+    scores = evaluation.measure(recogniser, corpus, arguments.split, arguments.batch_size, **options)
+    brief = evaluation.record(run, recogniser, {name: scores}, run.read_history())
     if arguments.json:
-        print(json.dumps(scores, indent=2, ensure_ascii=False))
+        print(json.dumps(brief, indent=2, ensure_ascii=False))
     else:
-        evaluation.show(recogniser, scores[arguments.split], arguments.split)
+        evaluation.show(recogniser, scores, name)
         written = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
         cli.console.print(f"In {run.path}: metrics.json, {written}.")
     return 0

@@ -9,20 +9,34 @@ from tfrec.reports import plots
 EXAMPLES = 8  # kept in the run for the export's replay
 
 
-def measure(recogniser, corpus, split, batch_size):
-    """The task's scores on one split, as `metrics.json` holds them."""
-    logits, targets = recogniser.logits(corpus.splits[split], batch_size)
-    return recogniser.task.score(logits, targets)
+def measure(recogniser, corpus, split, batch_size, **options):
+    """The task's scores on one split, as `metrics.json` holds them, and what is too bulky for it.
+
+    `options` are the task's own.
+    """
+    return recogniser.task.measure(recogniser, corpus.splits[split], batch_size, **options)
 
 
 def record(run, recogniser, scores, history):
-    """Merges the scores of some splits into `metrics.json` and draws the plots."""
+    """Merges the scores of some splits into `metrics.json`, draws the plots, and returns what it merged.
+
+    A name such as "test_beam" is the test split decoded in another way, whose plots go into a folder of that name.
+    """
     before = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
-    run.write_json("metrics.json", {**before, **scores})
-    if "test" in scores:
-        recogniser.task.plots(scores["test"], run.path)
+    bulky = recogniser.task.bulky
+    brief = {
+        name: {key: value for key, value in score.items() if key not in bulky} if isinstance(score, dict) else score
+        for name, score in scores.items()
+    }
+    run.write_json("metrics.json", {**before, **brief})
+    for name, score in scores.items():
+        if name.startswith("test"):
+            folder = run.path if name == "test" else run.path / name
+            folder.mkdir(exist_ok=True)
+            recogniser.task.plots(score, folder)
     if history:
         plots.learning_curves(history, run.path / "learning_curves.png")
+    return brief
 
 
 def show(recogniser, scores, split):
@@ -50,7 +64,9 @@ def keep_examples(run, recogniser, corpus):
 
 
 def require_same_classes(recogniser, corpus, run):
-    """UserError when the corpus no longer has the classes that the run was trained on."""
+    """UserError when the corpus no longer has the classes that the run was trained on; texts are no classes."""
+    if recogniser.config.task.name == "transcribe":
+        return
     if tuple(corpus.class_names) != recogniser.task.class_names:
         raise UserError(
             f"{run.path} was trained on the classes {', '.join(recogniser.task.class_names)}, but {corpus.name} now has"

@@ -7,8 +7,9 @@ import time
 
 from pipelines import datasets, frontends
 from pipelines.errors import UserError
-from tfrec import architectures, cli, evaluation, flags, training, weights
+from tfrec import architectures, cli, evaluation, flags, tasks, training, weights
 from tfrec.config import as_json
+from tfrec.metrics import cost
 from tfrec.recogniser import Recogniser, strategy_scope
 from tfrec.runs import Run, environment
 from tfrec.serving.publish import destination, publish
@@ -35,20 +36,20 @@ def main(argv):
     config = dataclasses.replace(config, frontend=resolved)
     if arguments.resume:
         _require_same(as_json(config), run)
-    counts = None
-    if config.task.class_weights == "balanced":
+    labels, counts = tasks.labels(config.task, corpus), None
+    if getattr(config.task, "class_weights", "none") == "balanced":
         counts = training.class_counts(corpus.splits["train"], len(corpus.class_names))
     with strategy_scope(config):
-        recogniser = Recogniser(config, corpus.class_names, counts)
+        recogniser = Recogniser(config, labels, counts)
         _announce(recogniser, corpus, run)
         if source:
-            for note in weights.load(source, recogniser.net, config, corpus.class_names):
+            for note in weights.load(source, recogniser.net, config, recogniser.task.class_names):
                 cli.console.print(note)
         if not arguments.resume:
             run.create()
         with contextlib.nullcontext() if arguments.resume else run.kept_from_first_epoch():
             run.write_json("config.json", as_json(config))
-            run.write_json("labels.json", list(corpus.class_names))
+            run.write_json("labels.json", labels)
             run.write_json("environment.json", environment())
             started = time.perf_counter()
             history = training.train(recogniser, corpus, run, arguments.resume, 1 if sys.stdout.isatty() else 2)
@@ -57,7 +58,8 @@ def main(argv):
     scores = {
         split: evaluation.measure(recogniser, corpus, split, config.fit.batch_size) for split in ("validation", "test")
     }
-    evaluation.record(run, recogniser, {**scores, "fit_seconds": round(seconds, 1)}, history)
+    figures = {"parameters": cost.parameters(recogniser.net), "fit_seconds": round(seconds, 1)}
+    evaluation.record(run, recogniser, {**scores, **figures}, history)
     evaluation.keep_examples(run, recogniser, corpus)
     evaluation.show(recogniser, scores["test"], "test")
     cli.console.print(f"Trained in {seconds:.0f} s; the run is in {run.path}.")
@@ -69,11 +71,13 @@ def main(argv):
 def _announce(recogniser, corpus, run):
     sizes = ", ".join(f"{corpus.splits[name].size:,} {name}" for name in ("train", "validation", "test"))
     cli.console.print(
-        f"{corpus.name}: {len(corpus.class_names)} classes, {sizes} examples; "
+        f"{corpus.name}: {recogniser.task.describe()}, {sizes} examples; "
         f"{recogniser.config.model.name} with {recogniser.net.count_params():,} parameters; run {run.path}"
     )
     if told := architectures.describe(recogniser.config.model):
         cli.console.print(told)
+    for sentence in (*corpus.notes, *recogniser.task.doubts(corpus)):
+        cli.console.print(f"warning: {sentence}")
 
 
 def _tell_next(run, saved):

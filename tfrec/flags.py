@@ -171,15 +171,18 @@ def _base(experiment, names):
         has_path = data_path and "path" in {field.name for field in dataclasses.fields(kind)}
         data = kind(name=data_name, **({"path": data_path} if has_path else {}))
     frontend_name = getattr(names, "frontend.name") or frontends.OF_MODALITY[datasets.find(data.name).modality(data)]
+    natural = getattr(datasets.find(data.name), "TASK", "classify")
+    if base and task_name in (None, base.task.name) and (task_name or data is base.data):
+        task = base.task
+    else:
+        task = tasks.default_config(task_name or natural)
     same_frontend = base and base.frontend.name == frontend_name
-    same_model = base and model_name in (None, base.model.name)
+    same_model = base and (model_name == base.model.name or (model_name is None and task.name == base.task.name))
     return Config(
         data=data,
         frontend=base.frontend if same_frontend else frontends.default_config(frontend_name),
-        model=base.model if same_model else architectures.default_config(model_name or "cnn"),
-        task=base.task
-        if base and task_name in (None, base.task.name)
-        else tasks.default_config(task_name or "classify"),
+        model=base.model if same_model else architectures.default_config(model_name or tasks.model(task.name)),
+        task=task,
         **({"fit": base.fit, "export": base.export, "seed": base.seed} if base else {}),
     )
 

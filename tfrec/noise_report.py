@@ -19,7 +19,7 @@ LOUDEST_DB = 100  # beyond it float32 holds nothing of the other
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Accuracy of a trained run on speech for every type of noise at every signal-to-noise ratio.
+    """Accuracy or error rate of a trained run on speech for every type of noise at every signal-to-noise ratio.
 
     Set A are the noises that training heard, from the part of each file that it did not hear; set B are the others.
     The mixes follow from the data, the noises, the ratios, what was seen and the seed: every run is asked the same.
@@ -97,7 +97,7 @@ def main(argv):
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))
     else:
-        cli.console.print(noise_tables.accuracies(result))
+        cli.console.print(noise_tables.for_terminal(result))
         cli.console.print(f"In {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
     return 0
 

@@ -2,7 +2,7 @@
 
 noise.json            everything that `measure` returns
 noise.csv             one row for each noise and ratio, then the averages
-heat_map.png, curves.png, confusion.png, confusion_0_dB.png
+heat_map.png, curves.png; of classes also confusion.png, confusion_0_dB.png
 """
 
 import dataclasses
@@ -20,13 +20,13 @@ from pipelines.datasets.base import Split
 from pipelines.errors import UserError, unknown
 from pipelines.layers.noise_mix import mix_at
 from tfrec.metrics import classification
+from tfrec.metrics.quality import average, cell
 from tfrec.reports import noise_plots, noise_tables, plots
 from tfrec.runs import Run
 
 CLEAN = math.inf  # decibels: as much speech as one likes over no noise
 AVERAGED_DB = (20.0, 15.0, 10.0, 5.0, 0.0)  # what Aurora-2 averages over (Hirsch and Pearce 2000)
 CLIPS = 64  # mixed at once
-BOOTSTRAP_SAMPLES = 1000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,21 +96,20 @@ def _heard(frontend):
 def measure(recogniser, corpus, conditions, batch_size=64):
     """How much a recogniser knows of a split of its corpus in all conditions: plain dicts, lists and numbers.
 
-    "clean" and each noise's "snr" hold accuracies with Wilson's 95 % interval for as many clips as there are; a clip
+    "measure" is what the task is judged by: "accuracy", or "wer" and "per" of texts; by that name "clean" and each
+    noise's "snr" hold it, with a 95 % interval for as many clips as there are (see `metrics.quality.cell`): a clip
     counts once in it, however often it is mixed. "averages" over 20 to 0 dB, of each noise and of the "sets" A, B and
     all, exist where all of those ratios were asked for; their 95 % intervals, and those of the sets at each ratio, are
     a percentile bootstrap over the clips, since one clip stands in many cells. "confusion" (truth, answer) is summed
-    over the noises for each ratio, and under "noisy" over all but the clean clips; "recall" is that of each class.
+    over the noises for each ratio, and under "noisy" over all but the clean clips; "recall" is that of each class; both
+    are empty for texts.
     Raises UserError for noises that cannot be read.
     """
     loaded = conditions.load(recogniser.config.frontend.sample_rate_hz)
-    waveforms, labels = _clips(corpus.splits[conditions.split])
-    answers = _answers(recogniser, waveforms, labels, loaded, conditions, batch_size)
-    clips = np.arange(len(labels))
+    places, found = _mixed(recogniser, corpus.splits[conditions.split], loaded, conditions, batch_size)
     sets = {name: "A" if name in conditions.seen else "B" for name in loaded}
     told = {**dataclasses.asdict(conditions), "seen": list(conditions.seen)}
-    cells = {cell: (clips, given) for cell, given in answers.items()}
-    return {**told, **_scores(cells, labels, sets, recogniser.task.class_names, shared=True)}
+    return {**told, **_scores(places, found, sets, recogniser.task.class_names, shared=True)}
 
 
 def measure_own(recogniser, corpus, split="test", batch_size=64):
@@ -122,54 +121,63 @@ def measure_own(recogniser, corpus, split="test", batch_size=64):
     conditions = corpus.splits[split].conditions
     if conditions is None:
         raise UserError(f"{corpus.name} comes without noises of its own: give --noise FOLDER to mix them in.")
-    logits, labels = recogniser.logits(corpus.splits[split], batch_size)
-    given, places = logits.argmax(axis=-1), {}
+    places = {}
     for clip, (name, ratio) in enumerate(conditions):
         places.setdefault((None if ratio == CLEAN else name, ratio), []).append(clip)
-    cells = {cell: (np.array(clips), given[None, clips]) for cell, clips in places.items()}
-    sets = dict.fromkeys(sorted({name for name, _ in cells if name}), "")
+    sets = dict.fromkeys(sorted({name for name, _ in places if name}), "")
     if not sets:
         raise UserError(f"The {split} split of {corpus.name} holds clean speech alone: take another.")
-    ratios = {ratio for name, ratio in cells if name}
+    ratios = {ratio for name, ratio in places if name}
     if any(len({len(places.get((name, ratio), ())) for ratio in ratios}) > 1 for name in sets):
         raise UserError(
             f"The {split} split of {corpus.name} does not have the same clips of a noise at all its ratios, as the test"
             " split should: take --split test, or copy the corpus anew."
         )
-    return {"noise": None, "split": split, **_scores(cells, labels, sets, recogniser.task.class_names, shared=False)}
+    found = recogniser.task.quality(recogniser, corpus.splits[split], batch_size)
+    places = {place: np.array(clips)[None] for place, clips in places.items()}
+    scores = _scores(places, found, sets, recogniser.task.class_names, shared=False)
+    return {"noise": None, "split": split, **scores, "examples": len(found.counts)}
 
 
-def _scores(cells, labels, sets, class_names, shared):
-    """What `measure` returns, from {(type of noise or None, ratio): (clips, classes answered (repeats, clips))}.
+def _scores(places, found, sets, class_names, shared):
+    """What `measure` returns, from a Quality and {(type of noise or None, ratio): where its clips are in it}.
 
-    `sets` has the set of each noise; `shared` tells whether all noises are mixed with the same clips.
+    Those places are (repeats, clips). `sets` has the set of each noise; `shared` tells whether all noises are mixed
+    with the same clips.
     """
-    hits = {cell: given == labels[clips] for cell, (clips, given) in cells.items()}
-    noisy = sorted({ratio for _, ratio in cells if ratio != CLEAN}, reverse=True)
+    name = found.name
+    counts = {place: found.counts[clips] for place, clips in places.items()}
+    sizes = {place: found.sizes[clips[0]] for place, clips in places.items()}
+    noisy = sorted({ratio for _, ratio in places if ratio != CLEAN}, reverse=True)
     members = {group: [name for name in sets if sets[name] == group] for group in sorted(set(sets.values())) if group}
     members["all"] = list(sets)
 
-    def average(names, ratios):
+    def mean(names, ratios):
         groups = [names] if shared else [[name] for name in names]
-        return _average([[hits[name, ratio] for name in group for ratio in ratios] for group in groups])
+        pairs = [([counts[noise, ratio] for noise in group for ratio in ratios], group[0]) for group in groups]
+        return average(name, [(group, sizes[first, ratios[0]]) for group, first in pairs])
+
+    def one(place):
+        return cell(name, counts[place], sizes[place])
 
     complete = set(AVERAGED_DB) <= set(noisy)
-    result = {"snr_db": noisy, "examples": len(labels), "classes": list(class_names)}
-    result["clean"] = _cell(hits[None, CLEAN]) if (None, CLEAN) in hits else None
+    result = {"measure": name, "snr_db": noisy, "examples": next(iter(places.values())).shape[1]}
+    result["classes"] = [] if found.answers is None else list(class_names)
+    result["clean"] = one((None, CLEAN)) if (None, CLEAN) in places else None
     result["noises"] = {
-        name: {
+        noise: {
             "set": group,
-            "snr": {label(ratio): _cell(hits[name, ratio]) for ratio in noisy},
-            "average": average([name], AVERAGED_DB) if complete else None,
+            "snr": {label(ratio): one((noise, ratio)) for ratio in noisy},
+            "average": mean([noise], AVERAGED_DB) if complete else None,
         }
-        for name, group in sets.items()
+        for noise, group in sets.items()
     }
     result["sets"] = {
-        group: {"noises": names, "snr": {label(ratio): average(names, [ratio]) for ratio in noisy}}
+        group: {"noises": names, "snr": {label(ratio): mean(names, [ratio]) for ratio in noisy}}
         for group, names in members.items()
     }
-    result["averages"] = {group: average(names, AVERAGED_DB) for group, names in members.items()} if complete else {}
-    result["confusion"] = _confusions(cells, labels, len(result["classes"]))
+    result["averages"] = {group: mean(names, AVERAGED_DB) for group, names in members.items()} if complete else {}
+    result["confusion"] = _confusions(places, found, len(result["classes"]))
     recalls = {key: classification.rates(np.array(table))[1] for key, table in result["confusion"].items()}
     result["recall"] = {key: dict(zip(result["classes"], map(float, row), strict=True)) for key, row in recalls.items()}
     return result
@@ -196,18 +204,14 @@ def mixtures(waveforms, pieces, ratios_db, sample_rate_hz):
         yield [row[:length] for row, length in zip(mixed, lengths, strict=True)]
 
 
-def _clips(split):
-    examples = list(split.examples.as_numpy_iterator())
-    return [example["audio"] for example in examples], np.array([example["label"] for example in examples], int)
-
-
-def _answers(recogniser, waveforms, labels, loaded, conditions, batch_size):
-    """A dict from (type of noise or None, ratio) to the classes answered, (repeats, clips).
+def _mixed(recogniser, split, loaded, conditions, batch_size):
+    """(a dict from (type of noise or None, ratio) to where its clips are, (repeats, clips), the Quality of all).
 
     All conditions stand in one split, so that one compiled program serves them all, and are mixed as it is read.
     """
-    rate, seed = recogniser.config.frontend.sample_rate_hz, conditions.seed
-    blocks = [np.arange(len(labels))[start : start + CLIPS] for start in range(0, len(labels), CLIPS)]
+    clean = list(split.examples.as_numpy_iterator())
+    rate, seed, waveforms = recogniser.config.frontend.sample_rate_hz, conditions.seed, [c["audio"] for c in clean]
+    blocks = [np.arange(len(clean))[start : start + CLIPS] for start in range(0, len(clean), CLIPS)]
     parts = list(itertools.product(blocks, _sources(conditions, loaded)))
 
     def examples():
@@ -219,18 +223,19 @@ def _answers(recogniser, waveforms, labels, loaded, conditions, batch_size):
                 ]
                 batches = mixtures(batches[0], pieces, ratios, rate)
             for batch in batches:
-                yield from ({"audio": audio, "label": labels[clip]} for audio, clip in zip(batch, clips, strict=True))
+                yield from ({**clean[clip], "audio": audio} for audio, clip in zip(batch, clips, strict=True))
 
-    places = [(name, ratio, repeat, clips) for clips, (name, repeat, ratios) in parts for ratio in ratios]
-    kinds = {"audio": tf.TensorSpec((None,), tf.float32), "label": tf.TensorSpec((), tf.int64)}
-    mixed = tf.data.Dataset.from_generator(examples, output_signature=kinds)
-    logits, _ = recogniser.logits(Split(mixed, sum(len(clips) for *_, clips in places)), batch_size)
-    given, answers = logits.argmax(axis=-1), {}
-    for name, ratio, repeat, clips in places:
-        shape = (conditions.repeats if name else 1, len(labels))
-        answers.setdefault((name, ratio), np.zeros(shape, int))[repeat, clips] = given[: len(clips)]
-        given = given[len(clips) :]
-    return answers
+    order, places = [], {}
+    for clips, (name, repeat, ratios) in parts:
+        for ratio in ratios:
+            shape = (conditions.repeats if name else 1, len(clean))
+            places.setdefault((name, ratio), np.zeros(shape, int))[repeat, clips] = len(order) + np.arange(len(clips))
+            order += clips.tolist()
+    mixed = tf.data.Dataset.from_generator(examples, output_signature=split.examples.element_spec)
+    texts = split.texts and [split.texts[clip] for clip in order]
+    seconds = np.array([len(waveforms[clip]) for clip in order]) / rate
+    mixed = Split(mixed, len(order), texts=texts, seconds=seconds)
+    return places, recogniser.task.quality(recogniser, mixed, batch_size)
 
 
 def _sources(conditions, names):
@@ -240,34 +245,13 @@ def _sources(conditions, names):
     return clean + [(name, repeat, noisy) for name in names for repeat in range(conditions.repeats)]
 
 
-def _cell(hits):
-    """Hits (repeats, clips) -> accuracy, Wilson's interval, how many of how many are right."""
-    clips = hits.shape[1]
-    interval = classification.wilson(round(hits.mean() * clips), clips)
-    return {"accuracy": float(hits.mean()), "interval": interval, "correct": int(hits.sum()), "examples": hits.size}
-
-
-def _average(groups):
-    """Hits of cells, each (repeats, clips), in groups of the same clips -> the mean accuracy of all cells.
-
-    Its interval is a bootstrap over the clips of each group.
-    """
-    total, drawn, cells = 0.0, 0.0, sum(map(len, groups))
-    for seed, group in enumerate(groups):
-        right = np.concatenate(group).sum(axis=0)  # of each clip
-        share = len(group) / (cells * len(right) * sum(map(len, group)))
-        # Resampling clips is drawing from their few different numbers of hits.
-        values, counts = np.unique(right, return_counts=True)
-        random = np.random.default_rng(seed)
-        drawn = drawn + random.multinomial(len(right), counts / len(right), size=BOOTSTRAP_SAMPLES) @ values * share
-        total += float(right.sum() * share)
-    return {"accuracy": total, "interval": [float(bound) for bound in np.quantile(drawn, [0.025, 0.975])]}
-
-
-def _confusions(cells, labels, classes):
+def _confusions(places, found, classes):
+    if found.answers is None:
+        return {}
     tables = {}
-    for (name, ratio), (clips, given) in cells.items():
-        counts = np.bincount((labels[clips] * classes + given).ravel(), minlength=classes**2).reshape(classes, classes)
+    for (name, ratio), clips in places.items():
+        pairs = found.labels[clips] * classes + found.answers[clips]
+        counts = np.bincount(pairs.ravel(), minlength=classes**2).reshape(classes, classes)
         for key in [label(ratio)] if name is None else [label(ratio), "noisy"]:
             tables[key] = tables.get(key, 0) + counts
     return {key: table.tolist() for key, table in tables.items()}
@@ -281,6 +265,7 @@ def write(folder, result):
     Run(folder).write_text("noise.csv", noise_tables.as_csv(result))
     noise_plots.heat_map(result, folder / "heat_map.png")
     noise_plots.curves(result, folder / "curves.png")
-    plots.confusion(result["confusion"]["noisy"], result["classes"], folder / "confusion.png")
+    if "noisy" in result["confusion"]:
+        plots.confusion(result["confusion"]["noisy"], result["classes"], folder / "confusion.png")
     if "0" in result["confusion"]:
         plots.confusion(result["confusion"]["0"], result["classes"], folder / "confusion_0_dB.png")

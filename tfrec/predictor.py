@@ -1,4 +1,4 @@
-"""A run or an export behind one face: a file in, probabilities out."""
+"""A run or an export behind one face: a file in, probabilities or a text out."""
 
 import json
 import pathlib
@@ -11,25 +11,36 @@ from pipelines.errors import UserError
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
 from tfrec.serving import savedmodel
+from tfrec.transcriber import Transcriber, Transcript
 
 
 class Predictor:
-    """`labels` are the classes; `answer(path)` gives their probabilities (classes,) for one file."""
+    """`answer(path)` is what is said of one file, which `task`, "classify" or "transcribe", decides.
 
-    def __init__(self, description, answer):
-        self.labels = description["labels"]
+    That is the probabilities (classes,) of the classes `labels`, or a Transcript. `recogniser` is that of a run, None
+    for an export.
+    """
+
+    def __init__(self, description, answer, recogniser=None):
+        self.task = description.get("task", "classify")
+        self.labels = description.get("labels", [])
+        self.recogniser = recogniser
         self._description, self._answer = description, answer
 
     @classmethod
-    def open(cls, path):
+    def open(cls, path, **options):
         """A run folder, `saved_models/NAME/VERSION`, or `saved_models/NAME` for its latest version.
 
-        Raises UserError for anything else.
+        `options` are those of a Transcriber, for runs that transcribe. Raises UserError for anything else.
         """
         path = pathlib.Path(path)
         if (path / "config.json").is_file():
             recogniser = Recogniser.load(Run.open(path))
-            return cls(savedmodel.describe(recogniser), recogniser.answer)
+            transcribes = recogniser.config.task.name == "transcribe"
+            if options and not transcribes:
+                raise _only_for_transcribers(path, options)
+            answer = Transcriber(recogniser, **options) if transcribes else recogniser.answer
+            return cls(savedmodel.describe(recogniser), answer, recogniser)
         versions = [child for child in path.iterdir() if child.name.isdecimal()] if path.is_dir() else []
         if versions:
             path = max(versions, key=lambda version: int(version.name))
@@ -37,7 +48,9 @@ class Predictor:
             raise UserError(f"{path} is neither a run (no config.json) nor an export (no saved_model.pb).")
         try:
             description = json.loads((path / savedmodel.DESCRIPTION).read_text(encoding="utf-8"))
-            description["labels"], description["channels" if description["modality"] == "image" else "sample_rate_hz"]
+            description["channels" if description["modality"] == "image" else "sample_rate_hz"]
+            if description.get("task", "classify") == "classify":
+                description["labels"]
         except FileNotFoundError:
             raise UserError(f"{path} was not exported by tfrec: it has no {savedmodel.DESCRIPTION}.") from None
         except (OSError, ValueError, KeyError, TypeError):
@@ -47,6 +60,9 @@ class Predictor:
             model.signatures["serving_default"]
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
             raise UserError(f"The export {path} is damaged or not whole: export the run anew.") from error
+
+        if options:
+            raise _only_for_transcribers(path, options)
 
         def answer(inputs):
             named = inputs if isinstance(inputs, dict) else {"image": inputs}
@@ -58,13 +74,21 @@ class Predictor:
         return cls(description, answer)
 
     def answer(self, path):
-        """Probabilities (classes,) of the file; UserError when it cannot be read."""
+        """Probabilities (classes,) or the Transcript of the file; UserError when it cannot be read."""
         if self._description["modality"] == "image":
-            inputs = images.read(path, self._description["channels"])[None]
-        else:
-            samples, _ = audio.read(path, self._description["sample_rate_hz"])
-            inputs = {"audio": samples[None], "length": np.array([len(samples)], "int32")}
-        return self._answer(inputs)["probabilities"][0]
+            return self._answer(images.read(path, self._description["channels"])[None])["probabilities"][0]
+        samples, _ = audio.read(path, self._description["sample_rate_hz"])
+        if isinstance(self._answer, Transcriber):
+            return self._answer(samples)
+        found = self._answer({"audio": samples[None], "length": np.array([len(samples)], "int32")})
+        if self.task == "classify":
+            return found["probabilities"][0]
+        return Transcript(found["text"][0].decode(), float(found["confidence"][0]))
+
+
+def _only_for_transcribers(path, options):
+    flags = ", ".join(f"--{name}" for name in options)
+    return UserError(f"{flags}: only a run that transcribes takes this, which {path} is not; leave it out.")
 
 
 def _tensors(arrays):

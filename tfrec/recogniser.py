@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import assemble, frontends
-from pipelines.errors import UserError
+from pipelines.errors import DamagedError, UserError
 from tfrec import architectures, flags, tasks
 
 
@@ -19,17 +19,18 @@ class Recogniser:
     too, by one look at the features or by several, as the task asks.
     """
 
-    def __init__(self, config, class_names, counts=None):
+    def __init__(self, config, labels, counts=None):
         self.config = config
         # Not 0: with that global seed TensorFlow refuses the seeded shuffles of `assemble`.
         keras.utils.set_random_seed(config.seed + 1)
         # The features of a GPU are to be those of the CPU that may serve them.
         tf.config.experimental.enable_tensor_float_32_execution(config.fit.tf32)
         self.frontend = frontends.build(config.frontend)
-        self.task = tasks.build(config.task, class_names, counts)
+        self.task = tasks.build(config.task, labels, counts)
         with _precision(config.fit.precision):
             shape = self.frontend.feature_shape
-            self.net = architectures.build(shape, self.task.outputs, config.model, self.frontend.takes)
+            gives = tasks.gives(config.task)
+            self.net = architectures.build(shape, self.task.outputs, config.model, self.frontend.takes, gives)
         self.classifier = self.task.classifier(self.net)
 
     @classmethod
@@ -38,9 +39,10 @@ class Recogniser:
         stored, labels = run.read_json("config.json"), run.read_json("labels.json")
         if not isinstance(stored, dict):
             raise UserError(f"{run.path / 'config.json'} is damaged: it must hold a JSON object.")
-        if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
-            raise UserError(f"{run.path / 'labels.json'} is damaged: it must hold a JSON list of at least two strings.")
-        recogniser = cls(flags.from_json(stored, run.path / "config.json"), labels)
+        try:
+            recogniser = cls(flags.from_json(stored, run.path / "config.json"), labels)
+        except DamagedError as error:
+            raise UserError(f"{run.path / 'labels.json'} is damaged: {error}.") from error
         try:
             with warnings.catch_warnings(action="ignore"):  # Keras warns before it fails, once for each layer
                 recogniser.net.load_weights(run.best_weights)
@@ -50,6 +52,11 @@ class Recogniser:
                 " changed, or train anew."
             ) from error
         return recogniser
+
+    @property
+    def takes_tokens(self):
+        """Whether the network has a decoder, which in training is shown the symbols so far."""
+        return isinstance(self.net.input, dict) and "tokens" in self.net.input
 
     def model_for(self, split):
         """(model, frontend) for batches of a split, without augmentation."""
@@ -70,6 +77,15 @@ class Recogniser:
             answers.append(forward(inputs).numpy())
             targets.append(target.numpy())
         return np.concatenate(answers), np.concatenate(targets)
+
+    def outputs(self, split, batch_size):
+        """(outputs, targets, numbers) of batches of clips of about the same length; `numbers` are places in it."""
+        model, frontend = self.model_for(split)
+        batches = assemble.numbered_batches(split, frontend, batch_size)
+        forward = tf.function(lambda inputs: model(inputs, training=False), input_signature=[batches.element_spec[0]])
+        for inputs, (targets, numbers) in batches:
+            outputs = tf.nest.map_structure(lambda value: value.numpy(), forward(inputs))
+            yield outputs, targets.numpy(), numbers.numpy()
 
     def answer(self, inputs):
         """The task's answer to a batch of raw inputs, as numpy arrays."""

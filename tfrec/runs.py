@@ -130,6 +130,11 @@ class Run:
         """Where the weights and optimizer after an epoch are kept for resuming."""
         return self.path / "state" / f"{epoch}.weights.h5"
 
+    def checkpoint(self, epoch):
+        """Where the weights of an epoch wait for being averaged with others."""
+        (self.path / "state" / "checkpoints").mkdir(exist_ok=True)
+        return self.path / "state" / "checkpoints" / f"{epoch}.weights.h5"
+
     def read_state(self):
         """What `write_state` wrote last, or None; UserError when it is damaged."""
         if not (self.path / "state" / "state.json").is_file():

@@ -16,6 +16,9 @@ def training_model(recogniser, split):
     else:
         inputs = frontend.inputs()
         features = frontend(inputs)
+    if recogniser.takes_tokens and config.frontend.placement == "device":
+        inputs = {**inputs, "tokens": keras.Input((None,), name="tokens", dtype="int32")}
+        features = {**features, "tokens": inputs["tokens"]}
     mixing = frontends.mixing(config.frontend, config.seed)
     if mixing is None:
         model = TrainingModel(inputs, recogniser.net(features), name="recogniser")
@@ -23,6 +26,9 @@ def training_model(recogniser, split):
         mixed, weight = mixing(features)
         model = TrainingModel(inputs, {"logits": recogniser.net(mixed), "weight": weight}, name="recogniser")
     model.net = recogniser.net
+    model.task = recogniser.task
+    if hasattr(model.task, "left_out"):
+        model.left_out = keras.metrics.Sum(name="left_out")
     if config.fit.average:
         net = keras.models.clone_model(recogniser.net)
         model.keep_average(net, keras.Model(inputs, net(features)), config.fit.average)
@@ -36,7 +42,7 @@ class TrainingModel(keras.Model):
     cross-entropy is the loss for the mixed label (Zhang et al. 2017, arXiv:1710.09412).
     """
 
-    average = None
+    average = task = None
 
     def keep_average(self, net, model, momentum):
         """Keeps in `net`, which `model` validates with, the moving average of the weights of `self.net`.
@@ -78,7 +84,12 @@ class TrainingModel(keras.Model):
         return self.average(inputs, training=False)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The loss of mixed labels; Keras's own where nothing is mixed."""
+        """The task's own where it has one for a whole batch; that of mixed labels; Keras's own for all else."""
+        if hasattr(self.task, "batch_loss"):
+            # As Keras does, the mean over the examples of all devices that take a part of the batch.
+            return self.task.batch_loss(y, y_pred) / tf.distribute.get_strategy().num_replicas_in_sync + sum(
+                self.losses
+            )
         if not isinstance(y_pred, dict):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         own, logits = y_pred["weight"], y_pred["logits"]
@@ -87,5 +98,7 @@ class TrainingModel(keras.Model):
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):
         """Of the logits; accuracy counts an example's own label, of which a mixed one holds a part."""
-        logits = y_pred["logits"] if isinstance(y_pred, dict) else y_pred
-        return super().compute_metrics(x, y, logits, sample_weight)
+        if hasattr(self, "left_out"):
+            self.left_out.update_state(self.task.left_out(y, y_pred))
+        mixed = isinstance(y_pred, dict) and "weight" in y_pred
+        return super().compute_metrics(x, y, y_pred["logits"] if mixed else y_pred, sample_weight)

@@ -20,6 +20,7 @@ class Arguments:
     transfer: five classes of CIFAR-10 from 50 images each, after training on the other five, or from random weights.
     noise: architectures on spoken words, trained clean or with noise, heard clean and in noise; what they start from.
     speakers: spoken digits by each speaker in turn, after training on the others.
+    transcription: networks from LSTM to Conformer on one corpus of transcripts, and their error rates.
     `python -m tfrec.study NAME --help` tells the study's own flags.
     """
 
@@ -49,6 +50,8 @@ def main(argv):
     for table in tables:
         cli.console.print(studying.for_terminal(table))
     cli.console.print(f"The tables are in {folder / 'study.md'}.")
+    if hasattr(study, "draw"):
+        cli.console.print(f"They are drawn in {study.draw(folder, steps)}.")
     return 0
 
 

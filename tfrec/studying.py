@@ -113,12 +113,21 @@ def _go(folder, step, stopped):
         return
     if reason:
         raise UserError(f"{step.label} failed: {reason} See {logs / step.label}.txt; --resume goes on.")
-    console.print(f"    {step.label}: {accuracy(run):.2%} of the test split")
+    console.print(f"    {step.label}: {_told(run)}")
 
 
 def accuracy(run):
     """A finished run's accuracy on its test split."""
     return run.read_json("metrics.json")["test"]["accuracy"]
+
+
+def _told(run):
+    """How a finished run does on its test split, in few words."""
+    test = run.read_json("metrics.json")["test"]
+    for rate in ("wer", "per"):
+        if rate in test:
+            return f"{rate.upper()} {test[rate]:.2%} on the test split"
+    return f"{accuracy(run):.2%} of the test split"
 
 
 def rows(folder, steps, baseline):

@@ -7,8 +7,10 @@ import keras
 import numpy as np
 
 from pipelines import assemble, frontends
+from pipelines.errors import UserError
 from tfrec import architectures, freezing
-from tfrec.callbacks import Budget, EndStage, EpochSeeds, Keeper, StopOnNaN
+from tfrec.callbacks import Budget, EndStage, EpochSeeds, Keeper, StopOnNaN, WidenMasks
+from tfrec.cli import console
 from tfrec.optimizers import Schedule, optimizer
 from tfrec.stepping import training_model
 
@@ -31,7 +33,10 @@ class FitConfig:
     step_factor: float = 0.1  # of schedules step and plateau
     plateau_patience: int = 3  # epochs without a better validation before schedule plateau steps
     clip_norm: float | None = None  # largest norm of the whole gradient
-    monitor: Literal["loss", "accuracy"] = "loss"  # on validation: decides the best weights, stopping and plateaus
+    batch_seconds: float | None = None  # of sound in a batch at most, padding included; clips of one length together
+    monitor: Literal["loss", "accuracy", "wer", "cer", "per"] = (
+        "loss"  # on validation: decides the best weights, stopping and plateaus
+    )
     patience: int | None = None  # epochs without a better validation before training stops
     budget_minutes: float | None = None  # of training, after which it stops; schedules linear and cosine keep to it
     freeze: str = "none"  # what stays as it is: none, backbone, until:BLOCK, or gradual, from all to nothing
@@ -40,6 +45,8 @@ class FitConfig:
     backbone_rate: float = 1.0  # learning rate of the backbone, as a factor
     bias_rate: float = 1.0  # learning rate of biases and of batch normalisation's scales and offsets, as a factor
     average: float = 0.0  # of the weights over the steps, for validation and for what is kept: how much of it stays
+    checkpoints: int = 1  # the mean of the weights after so many epochs is kept
+    checkpoints_of: Literal["best", "last"] = "best"  # which epochs those are
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = (
         "float32"  # of the network; features stay float32
     )
@@ -51,8 +58,13 @@ class FitConfig:
     tensorboard: bool = False  # write event files for TensorBoard into the run
 
     def __post_init__(self):
-        for field in ("epochs", "batch_size", "plateau_patience"):
+        for field in ("epochs", "batch_size", "plateau_patience", "checkpoints"):
             _require(getattr(self, field) >= 1, f"fit.{field} must be 1 or more", getattr(self, field))
+        _require(
+            self.batch_seconds is None or self.batch_seconds > 0,
+            "fit.batch_seconds must be above 0",
+            self.batch_seconds,
+        )
         _require(self.learning_rate > 0, "fit.learning_rate must be above 0", self.learning_rate)
         _require(0 <= self.momentum < 1, "fit.momentum must be at least 0 and below 1", self.momentum)
         _require(self.weight_decay >= 0, "fit.weight_decay must be 0 or more", self.weight_decay)
@@ -83,21 +95,37 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
     `run` keeps state after every epoch; with `resume` training goes on from there. Returns the history, one dict an
     epoch. Raises UserError when the loss is not a number.
     """
-    fit, seed = recogniser.config.fit, recogniser.config.seed
-    training, validation = corpus.splits["train"], corpus.splits["validation"]
-    steps = assemble.steps_per_epoch(training, fit.batch_size)
+    fit, seed, task = recogniser.config.fit, recogniser.config.seed, recogniser.task
+    if fit.jit_compile and hasattr(task, "batch_loss"):
+        raise UserError("fit.jit_compile is not for task.name transcribe, as XLA has no CTC loss: leave it out.")
+    if fit.monitor not in task.monitor:
+        raise UserError(
+            f"fit.monitor {fit.monitor!r} is nothing that task.name {recogniser.config.task.name!r} measures: choose"
+            f" {' or '.join(task.monitor)}."
+        )
+    training, validation = task.targets(corpus.splits["train"]), corpus.splits["validation"]
     if (not resume or run.read_state() is None) and recogniser.config.model.weights is None:
         adapt(recogniser, training)
     model, frontend = training_model(recogniser, training)
+    shapes = training_shapes(training, frontend, fit)
+    steps = shapes.batches if shapes else assemble.steps_per_epoch(training, fit.batch_size)
+    if shapes:
+        console.print(f"Training in {shapes.describe()}")
     blocks = architectures.backbone(recogniser.net)
     stages = freezing.stages(fit, blocks)
     slow = [weight for layers in blocks.values() for layer in layers for weight in layer.trainable_weights]
     schedule = Schedule.of(fit, steps)
     rule = optimizer(fit, schedule, model.trainable_variables, slow)
     model.compile(optimizer=rule)
-    keeper = Keeper(run, model, fit, schedule, steps, recogniser.task.monitor[fit.monitor])
+    keeper = Keeper(run, model, fit, schedule, steps, task.monitor[fit.monitor])
     first_epoch = keeper.restore() if resume else 0
-    callbacks = [EpochSeeds(seed), StopOnNaN(), keeper]
+    callbacks, judged = [EpochSeeds(seed), StopOnNaN(), keeper], None
+    if hasattr(task, "validation"):
+        callbacks.insert(2, task.validation(recogniser, model, validation, fit.batch_size))
+    else:
+        judged = assemble.evaluation_batches(validation, frontend, fit.batch_size)
+    if getattr(frontend, "masks", None) is not None and recogniser.config.frontend.mask_epochs:
+        callbacks.append(WidenMasks(frontend.masks, recogniser.config.frontend.mask_epochs))
     if fit.budget_minutes:
         callbacks.append(Budget(keeper))
     if fit.tensorboard:
@@ -109,13 +137,14 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
         freezing.freeze(blocks, frozen)
         model.compile(  # anew, since Keras looks at what is trainable only here
             optimizer=model.optimizer,
-            loss=recogniser.task.loss(),
-            metrics=recogniser.task.metrics(),
+            loss=task.loss(),
+            metrics=task.metrics(),
             jit_compile=fit.jit_compile,
         )
+        batches = assemble.training_batches(training, frontend, fit.batch_size, seed, end, first_epoch, shapes)
         model.fit(
-            assemble.training_batches(training, frontend, fit.batch_size, seed, end, first_epoch),
-            validation_data=assemble.evaluation_batches(validation, frontend, fit.batch_size),
+            batches.map(task.feed) if recogniser.takes_tokens else batches,
+            validation_data=judged,
             steps_per_epoch=steps,
             initial_epoch=first_epoch,
             epochs=fit.epochs,
@@ -123,8 +152,18 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
             shuffle=False,  # `assemble` has shuffled
             verbose=verbose,
         )
+    keeper.keep_mean(recogniser.net)
     recogniser.net.load_weights(run.best_weights)
     return keeper.history
+
+
+def training_shapes(split, frontend, fit):
+    """The Buckets of the training split; None where batches are as they come."""
+    if fit.batch_seconds is None:
+        return None
+    if frontend.modality != "audio":
+        raise UserError("fit.batch_seconds is for speech: leave it out, and set fit.batch_size.")
+    return assemble.bucket_plan(split, frontend, fit.batch_size, fit.batch_seconds)
 
 
 def adapt(recogniser, split):

@@ -2,17 +2,35 @@
 
 import re
 
-from pipelines.datasets import aurora2, digits, folder, manifest, spoken_digit, spoken_digits_tts, tfds
+from pipelines.datasets import (
+    an4,
+    aurora2,
+    commonvoice,
+    digits,
+    folder,
+    librispeech,
+    manifest,
+    multilingual_tts,
+    spoken_digit,
+    spoken_digits_tts,
+    tfds,
+    timit,
+)
 from pipelines.datasets.subset import subset
 from pipelines.errors import UserError, unknown
 
 DATASETS = {
+    "an4": an4,
     "aurora2": aurora2,
+    "commonvoice": commonvoice,
     "digits": digits,
     "folder": folder,
+    "librispeech": librispeech,
     "manifest": manifest,
+    "multilingual_tts": multilingual_tts,
     "spoken_digit": spoken_digit,
     "spoken_digits_tts": spoken_digits_tts,
+    "timit": timit,
     "mnist": tfds,
     "cifar10": tfds,
     "imagenet2012": tfds,

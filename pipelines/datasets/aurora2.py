@@ -123,7 +123,7 @@ def load(config, sample_rate_hz=None):
     folders = _folders(config.path)
     rows = [row for split, wanted in _wanted(config) for row in _rows(config.path, folders, split, wanted)]
     labels = np.array([WORDS.index(row.label) for row in rows], np.int64)
-    parts = files.split_rows(rows, labels, config, grouped=True)
+    parts = files.split_rows(rows, labels, config, by="speaker")
     samples = [_read(row.path, config.byte_order) for row in rows]
     _check_byte_order([samples[i] for i in parts["train"]], config)
     rate = sample_rate_hz or SAMPLE_RATE_HZ
@@ -200,7 +200,7 @@ def _rows(path, folders, split, wanted):
                 f"{file} is not named as in TIDigits, such as MAE_1A.08 or FAC_1Z9B.08: rename or remove it."
             )
         if len(parts["digits"]) == 1:
-            rows.append(files.Row(file, words(parts["digits"])[0], split, parts["speaker"]))
+            rows.append(files.Row(file, words(parts["digits"])[0], split, speaker=parts["speaker"]))
     if not rows:
         raise UserError(f"{folder} holds no isolated digits, such as MAE_1A.08: copy it from the discs anew.")
     return rows

@@ -36,11 +36,12 @@ class DataConfig:
 class Split:
     """One part of a corpus: raw examples in a fixed order.
 
-    `examples` yields dicts with "label" (int64, scalar) and either "image" (uint8, height x width x
-    channels) or "audio" (float32 in [-1, 1], samples). `size` counts them. `labels` and `sources`
-    (a file's path or a clip's name) run in the same order and are None where they would take a pass over the data.
-    `conditions`, of a corpus that comes with noises, tells of each example (the noise, its ratio in decibels), which
-    for clean speech is infinite.
+    `examples` yields dicts with either "image" (uint8, height x width x channels) or "audio" (float32 in [-1, 1],
+    samples), and "label" (int64, scalar) where the corpus has classes. `size` counts them. What follows runs in the
+    same order and is None where it is not known, or would take a pass over the data: `labels`; `sources` (a file's
+    path or a clip's name); `conditions`, of a corpus that comes with noises: of each example (the noise, its ratio in
+    decibels), which for clean speech is infinite; `texts`, transcripts as the corpus has them; `speakers`; `groups`,
+    such as the languages of a corpus in several; `seconds`, float (examples,), how long each is.
     """
 
     examples: tf.data.Dataset
@@ -48,14 +49,18 @@ class Split:
     labels: np.ndarray | None = None
     sources: Sequence[str] | None = None
     conditions: Sequence[tuple[str | None, float]] | None = None
+    texts: Sequence[str] | None = None
+    speakers: Sequence[str] | None = None
+    groups: Sequence[str] | None = None
+    seconds: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
     """Everything the rest of the program knows about a dataset.
 
-    `modality` is "image" or "audio"; `splits` has the keys "train", "validation" and "test";
-    `sample_rate_hz` is the rate of every waveform (None for images).
+    `modality` is "image" or "audio"; `class_names` is empty where there are transcripts instead; `splits` has the keys
+    "train", "validation" and "test"; `sample_rate_hz` is the rate of every waveform (None for images).
     """
 
     name: str
@@ -63,6 +68,7 @@ class Corpus:
     class_names: tuple[str, ...]
     splits: Mapping[str, Split]
     sample_rate_hz: int | None = None
+    notes: tuple[str, ...] = ()  # sentences that whoever reads a score must know
 
 
 def split_indices(labels, fraction, seed, groups=None):

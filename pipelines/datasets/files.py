@@ -1,4 +1,4 @@
-"""A table of files, their classes and their splits, as a Corpus: what `folder` and `manifest` share."""
+"""A table of files, their classes or transcripts and their splits, as a Corpus: what corpora in files share."""
 
 import collections
 import dataclasses
@@ -20,12 +20,14 @@ class Row:
     """One example: a file, or a piece of an audio file."""
 
     path: str
-    label: str
+    label: str = ""
     split: str = ""  # train, validation or test; empty = not named
-    group: str = ""  # what must not stand on both sides of a split
+    group: str = ""  # what a breakdown of the scores may go by, such as a language
     start_s: float = 0.0  # audio only
     end_s: float | None = None  # audio only; None = the file's end
     where: str = ""  # what an error calls the row; empty = its path
+    text: str = ""  # the transcript
+    speaker: str = ""
 
 
 def modality_of(paths):
@@ -43,26 +45,26 @@ def modality_of(paths):
     return next(iter(found))
 
 
-def split_rows(rows, labels, config, grouped=False):
+def split_rows(rows, labels, config, by=None):
     """Split name -> sorted indices: the rows' own splits, and fractions where they name no validation or no test.
 
-    A fraction takes at least one example of every class, or with `grouped` whole groups, whatever their classes.
+    A fraction takes at least one example of every class, or with `by` ("speaker" or "group") whole speakers or groups,
+    whatever their classes.
     """
     left = np.array([i for i, row in enumerate(rows) if row.split in ("", "train")], np.int64)
-    groups = np.array([row.group for row in rows]) if grouped else None
-    if not grouped:
+    groups = np.array([getattr(row, by) for row in rows]) if by else None
+    if not by:
         missing = [name for name in ("test", "validation") if all(row.split != name for row in rows)]
         for label, count in zip(*np.unique(labels[left], return_counts=True), strict=True):
             if count <= len(missing):
                 row = next(row for i, row in enumerate(rows) if labels[i] == label)
-                raise UserError(
-                    f"Class {row.label!r} has too few examples, {count}: train, {' and '.join(missing)} need one each."
-                )
+                what = f"Class {row.label!r} has" if row.label else "The corpus has"
+                raise UserError(f"{what} too few examples, {count}: train, {' and '.join(missing)} need one each.")
     parts = {}
     for name, fraction in (("test", config.test_fraction), ("validation", config.validation_fraction)):
         parts[name] = np.array([i for i, row in enumerate(rows) if row.split == name], np.int64)
         if len(parts[name]) == 0:
-            if grouped:
+            if by:
                 kept, taken = split_indices(labels[left], fraction, config.split_seed, groups[left])
             else:
                 least = len(np.unique(labels[left])) / max(1, len(left))
@@ -77,36 +79,53 @@ def split_rows(rows, labels, config, grouped=False):
     return {"train": left, **parts}
 
 
-def corpus(config, rows, class_names, parts, channels, verify, sample_rate_hz):
+def corpus(config, rows, class_names, parts, channels, verify, sample_rate_hz, own_hz=None):
     """The Corpus of rows, whose labels must all be among `class_names`, cut into `parts` (as `split_rows` does).
 
-    Pictures come with `channels` channels in their own sizes; audio at `sample_rate_hz`, or at the rate that most of
-    the files have. With `verify` every file is decoded once. Raises UserError that counts and names unreadable files.
+    Without class names examples have no label. Texts, speakers and groups are told where every row has one. Pictures
+    come with `channels` channels in their own sizes; audio at `sample_rate_hz`, or at the rate that most of the files
+    have; `own_hz` is the rate that all of them must have. With `verify` every file is decoded once. Raises UserError
+    that counts and names unreadable files.
     """
     kind = modality_of(row.path for row in rows)
-    labels = np.array([class_names.index(row.label) for row in rows], np.int64)
+    labels = np.array([class_names.index(row.label) for row in rows], np.int64) if class_names else None
     if kind == "image":
-        table, decode, rate = {"path": [os.fsencode(row.path) for row in rows]}, _image_decoder(channels), None
+        table, decode = {"path": [os.fsencode(row.path) for row in rows]}, _image_decoder(channels)
+        rate, seconds = None, None
         if verify:
             _probe(images.probe, rows)
     else:
-        table, decode, rate = _audio(rows, sample_rate_hz)
+        table, decode, rate, seconds = _audio(rows, sample_rate_hz, own_hz)
     if verify:
         _verify(rows, table, decode, kind)
-    table = {key: np.array(values) for key, values in table.items()}
+    table = {key: np.array(values) for key, values in table.items()} | ({} if labels is None else {"label": labels})
     sources = [row.where or row.path for row in rows]
 
+    def example(row):
+        return {kind: decode(row)} | ({} if labels is None else {"label": row["label"]})
+
     def split(indices):
-        columns = {key: values[indices] for key, values in table.items()} | {"label": labels[indices]}
-        examples = tf.data.Dataset.from_tensor_slices(columns).map(
-            lambda row: {kind: decode(row), "label": row["label"]},
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=True,
+        columns = {key: values[indices] for key, values in table.items()}
+        return Split(
+            tf.data.Dataset.from_tensor_slices(columns).map(
+                example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True
+            ),
+            len(indices),
+            labels=None if labels is None else labels[indices],
+            sources=[sources[i] for i in indices],
+            seconds=None if seconds is None else seconds[indices],
+            **told([rows[i] for i in indices]),
         )
-        return Split(examples, len(indices), labels[indices], [sources[i] for i in indices])
 
     splits = {name: split(indices) for name, indices in parts.items()}
     return Corpus(config.name, kind, tuple(class_names), splits, rate)
+
+
+def told(rows):
+    """The fields `texts`, `speakers` and `groups` of a Split of rows: a list where every row has one, else None."""
+    fields = {"texts": "text", "speakers": "speaker", "groups": "group"}
+    lists = {name: [getattr(row, field) for row in rows] for name, field in fields.items()}
+    return {name: values if all(values) else None for name, values in lists.items()}
 
 
 def _image_decoder(channels):
@@ -115,12 +134,17 @@ def _image_decoder(channels):
     return lambda row: images.decode(tf.io.read_file(row["path"]), channels)
 
 
-def _audio(rows, sample_rate_hz):
-    """(columns, decoder, rate); the columns hold what the headers say, so that a graph need not look."""
+def _audio(rows, sample_rate_hz, own_hz):
+    """(columns, decoder, rate, seconds); the columns hold what the headers say, so that a graph need not look."""
     infos = _probe(audio.probe, rows)
     counts = collections.Counter(info.sample_rate_hz for info in infos)
+    if own_hz and (wrong := [info for info in infos if info.sample_rate_hz != own_hz]):
+        raise UserError(
+            f"{wrong[0].path} has {wrong[0].sample_rate_hz} Hz, but the corpus comes at {own_hz} Hz: "
+            f"bring it as distributed ({len(wrong)} of {len(infos)} are so)."
+        )
     rate = sample_rate_hz or max(counts, key=lambda hz: (counts[hz], hz))
-    starts, stops = [], []
+    starts, stops, seconds = [], [], []
     for row, info in zip(rows, infos, strict=True):
         length = info.samples / info.sample_rate_hz
         if row.end_s is not None and row.end_s > length + 0.5 / info.sample_rate_hz:
@@ -130,6 +154,7 @@ def _audio(rows, sample_rate_hz):
         if stop <= start:
             raise UserError(f"{row.where}: no samples lie between start {row.start_s} and the end ({length:.3f} s).")
         starts.append(start)
+        seconds.append((stop - start) / info.sample_rate_hz)
         stops.append(np.iinfo(np.int64).max if row.end_s is None else stop)
     codes, rates = np.array([info.code for info in infos], np.int32), [info.sample_rate_hz for info in infos]
     # One branch instead of a switch, where all files are alike.
@@ -149,7 +174,7 @@ def _audio(rows, sample_rate_hz):
             waveform = waveform[row["start"] : tf.minimum(row["stop"], tf.size(waveform, tf.int64))]
         return audio.resample(waveform, row["rate"] if from_hz is None else from_hz, rate)
 
-    return table, decode, rate
+    return table, decode, rate, np.array(seconds)
 
 
 def _probe(probe, rows):

@@ -1,4 +1,4 @@
-"""A list of files as CSV or JSON lines: path and label, and if wanted start, end, speaker, group and split."""
+"""A list of files as CSV or JSON lines: path, label or text, and if wanted start, end, speaker, group and split."""
 
 import csv
 import dataclasses
@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.datasets import files
+from pipelines.datasets import files, transcripts
 from pipelines.datasets.base import DataConfig
 from pipelines.errors import UserError, unknown
 
@@ -36,14 +36,16 @@ def modality(config):
 def load(config, sample_rate_hz=None):
     """The Corpus of a manifest; pictures in their own sizes, audio at `sample_rate_hz` (None = most files' rate).
 
+    It has no classes where there are texts and no labels.
+
     Raises UserError, with file and line, for anything that is missing, unknown, empty or out of range.
     """
     rows = _rows(config)
-    classes = list(config.classes) or sorted({row.label for row in rows})
-    if len(classes) < 2:
+    classes = list(config.classes) or sorted({row.label for row in rows} - {""})
+    if len(classes) == 1:
         raise UserError(f"{config.path} has only the label {classes[0]!r}: at least two are needed.")
-    labels = np.array([classes.index(row.label) for row in rows], np.int64)
-    parts = files.split_rows(rows, labels, config, grouped=config.split_by != "random")
+    labels = np.array([classes.index(row.label) if classes else 0 for row in rows], np.int64)
+    parts = files.split_rows(rows, labels, config, by=None if config.split_by == "random" else config.split_by)
     return files.corpus(config, rows, classes, parts, config.channels, config.verify, sample_rate_hz)
 
 
@@ -65,6 +67,16 @@ def _rows(config):
         raise UserError(f"{config.path} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
     if not rows:
         raise UserError(f"{config.path} lists no files.")
+    for field in ("label", "text"):
+        without = next((row for row in rows if not getattr(row, field)), None)
+        if without and any(getattr(row, field) for row in rows):
+            raise UserError(
+                f"{without.where}: {field} is empty, but other lines have one; fill it everywhere or nowhere."
+            )
+    if config.classes and not rows[0].label:
+        raise UserError(
+            f"data.classes is given, but {config.path} has no labels: leave it out, or add the column 'label'."
+        )
     if any(row.split for row in rows):
         bare = next((row for row in rows if not row.split), None)
         if bare:
@@ -119,35 +131,46 @@ def _check_columns(path, where, names):
             raise UserError(f"{where}: the column {name!r} is there twice.")
     if "path" not in names:
         raise UserError(f"{where}: the column 'path' is missing.")
-    if "label" not in names:
-        text = "it has 'text', which is for transcription, and " if "text" in names else ""
-        raise UserError(f"{where}: the column 'label' is missing: {text}classification needs labels.")
+    if "label" not in names and "text" not in names:
+        raise UserError(
+            f"{where}: the columns 'label' (for classification) and 'text' (for transcription) are missing."
+        )
 
 
 def _row(config, where, cells):
     cells = {key: value.strip() for key, value in cells.items()}
     for key in ("path", "label"):
-        if not cells[key]:
+        if not cells.get(key, "-"):
             raise UserError(f"{where}: {key} is empty.")
+    text = transcripts.checked(where, cells["text"]) if "text" in cells else ""
     path = os.path.join(os.path.dirname(config.path), cells["path"])
     if not os.path.isfile(path):
         raise UserError(f"{where}: there is no file {path}.")
-    if config.classes and cells["label"] not in config.classes:
+    if config.classes and cells.get("label") not in (None, *config.classes):
         error = unknown("label", cells["label"], config.classes)
         raise UserError(f"{where}: {error}") from error
     split = cells.get("split", "")
     if split and split not in files.SPLITS:
         error = unknown("split", split, files.SPLITS)
         raise UserError(f"{where}: {error}") from error
-    group = "" if config.split_by == "random" else cells.get(config.split_by, "")
-    if config.split_by != "random" and not group:
+    if config.split_by != "random" and not cells.get(config.split_by):
         raise UserError(f"{where}: {config.split_by} is empty, but data.split_by is {config.split_by!r}.")
     start, end = (_seconds(where, key, cells.get(key, "")) for key in ("start", "end"))
     if (start is not None or end is not None) and files.modality_of([path]) == "image":
         raise UserError(f"{where}: start and end are for audio, and {path} is a picture.")
     if end is not None and (start or 0.0) >= end:
         raise UserError(f"{where}: start must be before end. Received: start {start or 0.0}, end {end}.")
-    return files.Row(path, cells["label"], files.SPLITS.get(split, ""), group, start or 0.0, end, where)
+    return files.Row(
+        path,
+        cells.get("label", ""),
+        files.SPLITS.get(split, ""),
+        cells.get("group", ""),
+        start or 0.0,
+        end,
+        where,
+        text,
+        cells.get("speaker", ""),
+    )
 
 
 def _seconds(where, key, value):

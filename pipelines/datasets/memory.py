@@ -6,18 +6,21 @@ import tensorflow as tf
 from pipelines.datasets.base import Split
 
 
-def clips(waveforms, labels, sources):
-    """The Split of equally many waveforms (each float32, (samples,)), labels and sources.
+def clips(waveforms, labels, sources, rate=None, **told):
+    """The Split of equally many waveforms (each float32, (samples,)), labels (or None) and sources.
 
-    All clips lie in one flat tensor, so that nothing is padded and the dataset's graph holds no samples.
+    `rate` gives the clips' durations; `told` are further fields of the Split, such as `texts`. All clips lie in one
+    flat tensor, so that nothing is padded and the dataset's graph holds no samples.
     """
     lengths = np.array([len(waveform) for waveform in waveforms], np.int64)
     stops = np.cumsum(lengths)
-    labels = np.asarray(labels, np.int64)
     flat = tf.constant(np.concatenate(waveforms).astype(np.float32))
-    table = {"start": stops - lengths, "stop": stops, "label": labels}
+    table = {"start": stops - lengths, "stop": stops}
+    if labels is not None:
+        table["label"] = labels = np.asarray(labels, np.int64)
 
     def example(row):
-        return {"audio": flat[row["start"] : row["stop"]], "label": row["label"]}
+        return {"audio": flat[row.pop("start") : row.pop("stop")], **row}
 
-    return Split(tf.data.Dataset.from_tensor_slices(table).map(example), len(labels), labels, list(sources))
+    examples = tf.data.Dataset.from_tensor_slices(table).map(example)
+    return Split(examples, len(lengths), labels, list(sources), seconds=rate and lengths / rate, **told)

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from pipelines.errors import unknown
+from pipelines.errors import UserError, unknown
 
 
 def subset(corpus, config):
@@ -15,6 +15,10 @@ def subset(corpus, config):
     """
     if not config.only_classes and config.examples_per_class is None:
         return corpus
+    if not corpus.class_names:
+        raise UserError(
+            f"{corpus.name} has transcripts and no classes: leave out data.only_classes and data.examples_per_class."
+        )
     names = tuple(config.only_classes) or corpus.class_names
     for name in names:
         if name not in corpus.class_names:
@@ -52,4 +56,8 @@ def _taken(split, places, limit, seed):
         labels=labels[kept],
         sources=chosen(split.sources),
         conditions=chosen(split.conditions),
+        texts=chosen(split.texts),
+        speakers=chosen(split.speakers),
+        groups=chosen(split.groups),
+        seconds=None if split.seconds is None else split.seconds[kept],
     )

@@ -1,4 +1,4 @@
-"""Any image or audio classification set of TensorFlow Datasets, by its name."""
+"""Any set of TensorFlow Datasets that classifies images or audio, or transcribes speech, by its name."""
 
 import contextlib
 import dataclasses
@@ -12,11 +12,13 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import audio
+from pipelines.datasets import transcripts
 from pipelines.datasets.base import Corpus, DataConfig, Split
 from pipelines.errors import UserError, unknown
 
 # TFDS itself does not say the rate of these.
-SAMPLE_RATES_HZ = {"spoken_digit": 8000, "speech_commands": 16000}
+SAMPLE_RATES_HZ = {"spoken_digit": 8000, "speech_commands": 16000, "librispeech": 16000, "ljspeech": 22050}
+SPEAKERS = ("speaker_id", "speaker", "client_id")  # what features with speakers are called
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Config(DataConfig):
 
     data_dir: str | None = None  # folder of prepared sets; none = TFDS_DATA_DIR, or else ~/tensorflow_datasets
     train_split: str = "train"  # the set's split to train on, slices such as `train[:10%]` too
+    validation_split: str | None = None  # the set's split to validate on; none = validation, or else a fraction
     test_split: str | None = None  # the set's split to test on; none = test, or else validation, or else a fraction
     sample_rate_hz: int | None = None  # of the corpus's audio, where neither TFDS nor this program knows it
 
@@ -37,18 +40,21 @@ def modality(config):
 def load(config, sample_rate_hz=None):
     """The Corpus `config.name`, downloaded and prepared first where it is not under the data folder.
 
-    Audio comes at `sample_rate_hz` (None = the corpus's own). Raises UserError for an unknown name, a set that is not
-    a classification of images or audio, an unknown sample rate or split, and where the download cannot be had.
+    Audio comes at `sample_rate_hz` (None = the corpus's own). Audio with texts and without labels is transcribed: it
+    has no classes, and its texts and speakers are read at once. Raises UserError for an unknown name, a set that is
+    neither that nor a classification of images or audio, an unknown sample rate or split, and where the download
+    cannot be had.
     """
     builder = find_builder(config.name, config.data_dir)
     kind, feature, label = _features(builder)
+    is_text = _is_text(builder, label)
     from_hz = _sample_rate(config, builder, feature) if kind == "audio" else None
     prepare(builder)
     classes = builder.info.features[label]
-    decode = _decoder(builder, kind, feature, label, from_hz, sample_rate_hz)
+    decode = _decoder(builder, kind, feature, None if is_text else label, from_hz, sample_rate_hz)
 
     def split(name, mask=None):
-        raw = read(builder, name, (feature, label))
+        raw = read(builder, name, (feature,) if is_text else (feature, label))
         size = builder.info.splits[name].num_examples
         if mask is not None:
             keep = tf.data.Dataset.from_tensor_slices(mask)
@@ -56,12 +62,13 @@ def load(config, sample_rate_hz=None):
             raw = tf.data.Dataset.zip((keep, raw)).filter(lambda kept, _: kept).map(lambda _, example: example)
             size = int(np.count_nonzero(mask))
         examples = raw.map(decode, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return Split(examples.apply(tf.data.experimental.assert_cardinality(size)), size)
+        told = _told(builder, name, mask, label) if is_text else {}
+        return Split(examples.apply(tf.data.experimental.assert_cardinality(size)), size, **told)
 
     return Corpus(
         name=config.name,
         modality=kind,
-        class_names=tuple(classes.names or map(str, range(classes.num_classes))),
+        class_names=() if is_text else tuple(classes.names or map(str, range(classes.num_classes))),
         splits={name: split(*part) for name, part in _parts(config, builder, label).items()},
         sample_rate_hz=(sample_rate_hz or from_hz) if kind == "audio" else None,
     )
@@ -124,7 +131,7 @@ def read(builder, split, features):
 
 
 def _features(builder):
-    """(modality, input feature, label feature), the pair TFDS itself supervises with first."""
+    """(modality, input feature, label or text feature), the pair TFDS itself supervises with first."""
     import tensorflow_datasets as tfds
 
     features = builder.info.features
@@ -135,10 +142,36 @@ def _features(builder):
         return next((name for name in names if isinstance(features[name], kind)), None)
 
     image, sound, label = first(tfds.features.Image), first(tfds.features.Audio), first(tfds.features.ClassLabel)
+    text = next((name for name in (*supervised, "text") if _is_text(builder, name)), None)
+    if sound is not None and text is not None and (label is None or text in supervised):
+        return "audio", sound, text
     if label is None or (image is None and sound is None):
         has = ", ".join(f"{name} ({type(features[name]).__name__})" for name in features)
-        raise UserError(f"{builder.name!r} is not a classification of images or audio: its features are {has}.")
+        raise UserError(
+            f"{builder.name!r} is not a classification of images or audio, nor speech with texts: it has {has}."
+        )
     return ("image", image, label) if image is not None else ("audio", sound, label)
+
+
+def _is_text(builder, name):
+    import tensorflow_datasets as tfds
+
+    return name in builder.info.features and isinstance(builder.info.features[name], tfds.features.Text)
+
+
+def _told(builder, split, mask, text):
+    """Texts, speakers and sources of a split, by a pass that reads no audio."""
+    speaker = next((name for name in SPEAKERS if name in builder.info.features), None)
+    texts, speakers, sources = [], [], []
+    for i, example in enumerate(read(builder, split, tuple(filter(None, (text, speaker)))).as_numpy_iterator()):
+        if mask is None or mask[i]:
+            sources.append(f"{builder.name} {split} {i}")
+            texts.append(transcripts.checked(sources[-1], example[text].decode()))
+            if speaker:
+                speakers.append(
+                    example[speaker].decode() if isinstance(example[speaker], bytes) else str(example[speaker])
+                )
+    return {"texts": texts, "speakers": speakers or None, "sources": sources}
 
 
 def _sample_rate(config, builder, feature):
@@ -151,7 +184,7 @@ def _sample_rate(config, builder, feature):
 def _parts(config, builder, label):
     """Split name -> (TFDS split, mask or None)."""
     named = builder.info.splits
-    for wanted in (config.train_split, config.test_split):
+    for wanted in (config.train_split, config.validation_split, config.test_split):
         if wanted is not None and re.split(r"[\[+]", wanted)[0] not in named:
             raise unknown(f"split of {builder.name!r}", wanted, named)
         try:
@@ -161,11 +194,14 @@ def _parts(config, builder, label):
         if empty:
             raise UserError(f"The split {wanted!r} of {builder.name!r} holds no examples.")
     train, test, size = config.train_split, config.test_split, named[config.train_split].num_examples
-    if train == test:
-        raise UserError(f"data.train_split and data.test_split must differ; both are {train!r}.")
+    for name, other in (("test", test), ("validation", config.validation_split)):
+        if train == other:
+            raise UserError(f"data.train_split and data.{name}_split must differ; both are {train!r}.")
     if test is None:
         test = next((name for name in ("test", "validation") if _labelled(builder, name, label)), None)
-    own_validation = "validation" if "validation" in named and test != "validation" else None
+    own_validation = config.validation_split or (
+        "validation" if "validation" in named and test != "validation" else None
+    )
     left, parts = np.random.default_rng(config.split_seed).permutation(size), {}
     for name, own, fraction in (
         ("test", test, config.test_fraction),
@@ -186,6 +222,8 @@ def _labelled(builder, split, label):
     """Whether the split is there and was not published without its labels, which TFDS writes as -1."""
     if split not in builder.info.splits or builder.info.splits[split].num_examples == 0:
         return False
+    if _is_text(builder, label):
+        return True
     return all(int(example[label]) >= 0 for example in read(builder, split, (label,)).take(1))
 
 
@@ -197,25 +235,28 @@ def _mask(size, indices):
 
 def _decoder(builder, kind, feature, label, from_hz, to_hz):
     connector = builder.info.features[feature]
-    classes = builder.info.features[label].num_classes
+    classes = label and builder.info.features[label].num_classes
 
-    def decode(example):
+    def labelled(example):
         rule = f"labels of {builder.name} must be 0 to {classes - 1}. Received:"
         with tf.control_dependencies(
             [tf.debugging.Assert((example[label] >= 0) & (example[label] < classes), [rule, example[label]])]
         ):
-            answer = tf.identity(example[label])
+            return {"label": tf.identity(example[label])}
+
+    def decode(example):
+        answer = {} if label is None else labelled(example)
         if kind == "image":
             channels = connector.shape[-1] or 3
             image = tf.io.decode_image(example[feature], channels=channels, expand_animations=False)
             image.set_shape((*connector.shape[:2], channels))
-            return {"image": image, "label": answer}
+            return {"image": image, **answer}
         waveform = example[feature]
         if waveform.dtype.is_integer:
             waveform = tf.cast(waveform, tf.float32) / 32768  # TFDS widens 16-bit samples
         if waveform.shape.rank == 2:
             waveform = tf.reduce_mean(waveform, axis=-1)
-        return {"audio": audio.resample(waveform, from_hz, to_hz or from_hz), "label": answer}
+        return {"audio": audio.resample(waveform, from_hz, to_hz or from_hz), **answer}
 
     return decode
 

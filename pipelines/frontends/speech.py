@@ -231,10 +231,14 @@ def _warp(config, seed):
 def _masks(config, seed):
     if not config.frequency_masks and not config.time_masks:
         return None
-    return SpecAugment(
+    masks = SpecAugment(
         frequency_masks=config.frequency_masks,
         frequency_width=config.frequency_width,
         time_masks=config.time_masks,
         time_width=config.time_width,
+        max_time_fraction=config.time_fraction,
         seed=next_seed(seed, 9),
     )
+    if config.mask_epochs:
+        masks.make_scalable()
+    return masks

@@ -59,6 +59,8 @@ class SpeechConfig:
     frequency_width: int = 8  # augmentation: bins, at most
     time_masks: int = 0  # augmentation: SpecAugment, how many
     time_width: int = 20  # augmentation: frames, at most
+    time_fraction: float = 1.0  # augmentation: part of a clip that one mask over time hides, at most
+    mask_epochs: float = 0.0  # augmentation: how long until the masks are as wide as that; they begin at nothing
 
     def __post_init__(self):
         if self.sample_rate_hz is not None and not 1000 <= self.sample_rate_hz <= 384_000:
@@ -76,6 +78,8 @@ class SpeechConfig:
         for field in ("reverb_probability", "babble_probability", "noise_probability"):
             if not 0 <= (value := getattr(self, field)) <= 1:
                 raise ValueError(f"frontend.{field} must be from 0 to 1. Received: {value}")
+        if not 0 <= self.mask_epochs < float("inf"):
+            raise ValueError(f"frontend.mask_epochs must be 0 or more. Received: {self.mask_epochs}")
         if not 0 < self.noise_fraction <= 1:
             raise ValueError(f"frontend.noise_fraction must be above 0 and at most 1. Received: {self.noise_fraction}")
 

@@ -39,6 +39,11 @@ class SpecAugment(RandomLayer):
                 raise ValueError(f"{name} must not be negative. Received: {getattr(self, name)}")
         if not 0 <= max_time_fraction <= 1:
             raise ValueError(f"max_time_fraction must be from 0 to 1. Received: {max_time_fraction}")
+        self.strength = None
+
+    def make_scalable(self):
+        """Gives the layer the variable `strength`, by which both greatest widths are multiplied: 1 until assigned."""
+        self.strength = keras.Variable(1.0, trainable=False, name="strength")
 
     def call(self, features, lengths=None, training=None):
         """(batch, frames, bins) and true frames (batch,) -> (batch, frames, bins)."""
@@ -54,11 +59,14 @@ class SpecAugment(RandomLayer):
         mean = ops.sum(features, axis=(1, 2))[:, None] / count
 
         longest = ops.cast(ops.cast(true_frames, "float32") * self.max_time_fraction, "int32")
-        time_width = ops.minimum(longest, self.time_width)
+        time_width = self._scaled(ops.minimum(longest, self.time_width))
         hidden_frames = self._masks((batch, self.time_masks), time_width, true_frames, frames)
-        hidden_bins = self._masks((batch, self.frequency_masks), self.frequency_width, bins, bins)
+        hidden_bins = self._masks((batch, self.frequency_masks), self._scaled(self.frequency_width), bins, bins)
         hidden = ops.logical_or(hidden_frames[:, :, None], hidden_bins[:, None, :])
         return true_only(ops.where(hidden, mean[:, :, None], features), lengths)
+
+    def _scaled(self, width):
+        return width if self.strength is None else ops.cast(ops.cast(width, "float32") * self.strength + 0.5, "int32")
 
     def _masks(self, shape, width, room, steps):
         """(batch, steps) booleans, True under any of (batch, masks) stretches of 0 to `width` steps inside `room`."""

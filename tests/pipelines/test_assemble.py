@@ -98,3 +98,64 @@ def test_small_splits_are_read_once(limit, monkeypatch):
     labels(assemble.training_batches(split, image_frontend(split), 5, seed=3, epochs=3))
     look = 1  # at the first example, for its size
     assert read.numpy() == look + (23 if limit else 3 * 23)
+
+
+def clips(sizes, seconds=True):
+    """Clips whose labels are sequences: as many ones as the clip's number, which its first sample tells too."""
+    examples = tf.data.Dataset.from_generator(
+        lambda: ({"audio": np.full(size, i, "float32"), "label": [1] * i} for i, size in enumerate(sizes)),
+        output_signature={"audio": tf.TensorSpec([None], tf.float32), "label": tf.TensorSpec([None], tf.int32)},
+    )
+    return Split(examples, len(sizes), seconds=np.array(sizes) / 8000 if seconds else None)
+
+
+SIZES = np.random.default_rng(0).integers(500, 9000, size=40).tolist()
+
+
+@pytest.mark.parametrize("placement", ["device", "host"])
+@pytest.mark.parametrize("known", [True, False])
+def test_clips_of_one_length_stand_together(placement, known):
+    split = clips(SIZES, known)
+    frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000, placement=placement))
+    shapes = assemble.bucket_plan(split, frontend, 8, batch_seconds=4)
+    batches = list(assemble.training_batches(split, frontend, 8, seed=1, epochs=2, shapes=shapes))
+    assert len(batches) == 2 * shapes.batches
+    epochs = batches[: shapes.batches], batches[shapes.batches :]
+    numbers = [[(label.numpy() != 0).sum(axis=1).tolist() for _, label in epoch] for epoch in epochs]
+    assert [sorted(flat(epoch)) for epoch in numbers] == [list(range(40))] * 2
+    assert numbers[0] != numbers[1]
+    longest = max(shapes.limits)
+    assert {np.searchsorted(shapes.limits, SIZES[i]) for i in numbers[0][0]} == {len(shapes.limits) - 1}
+    for inputs, label in batches:
+        assert label.shape[1] % assemble.LABEL_STEPS == 0
+        assert not label.numpy()[:, -1].any()
+        if placement == "device":
+            size, length = inputs["audio"].shape
+            assert length in shapes.limits
+            assert size == 1 or size * length <= 4 * 8000
+            own = (label.numpy() != 0).sum(axis=1)
+            assert inputs["length"].numpy().tolist() == [SIZES[i] for i in own]
+            assert inputs["audio"].shape[1] <= longest
+
+
+def test_an_epoch_in_buckets_depends_on_its_number_alone():
+    split = clips(SIZES)
+    frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000))
+    shapes = assemble.bucket_plan(split, frontend, 8)
+    orders = [
+        [label.numpy().tolist() for _, label in assemble.training_batches(split, frontend, 8, 1, 3, first, shapes)]
+        for first in (0, 2)
+    ]
+    assert orders[0][2 * shapes.batches :] == orders[1]
+
+
+def test_numbered_batches_tell_where_an_example_stands():
+    split = clips(SIZES)
+    frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000))
+    seen = {}
+    for inputs, (label, numbers) in assemble.numbered_batches(split, frontend, 8):
+        for row, number in enumerate(numbers.numpy().tolist()):
+            assert inputs["length"][row] == SIZES[number]
+            assert (label[row].numpy() != 0).sum() == number
+            seen[number] = True
+    assert sorted(seen) == list(range(40))

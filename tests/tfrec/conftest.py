@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import sys
 
 import numpy as np
@@ -10,7 +11,7 @@ import soundfile
 
 from pipelines import datasets, frontends
 from tests.tfrec.mistakes import check, files
-from tfrec import cli, evaluation, flags, training
+from tfrec import cli, evaluation, flags, tasks, training
 from tfrec.config import as_json
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run, environment
@@ -23,9 +24,10 @@ def train(config, path):
     run = Run(path)
     run.create()
     run.write_json("config.json", as_json(config))
-    run.write_json("labels.json", list(corpus.class_names))
+    labels = tasks.labels(config.task, corpus)
+    run.write_json("labels.json", labels)
     run.write_json("environment.json", environment())
-    recogniser = Recogniser(config, corpus.class_names)
+    recogniser = Recogniser(config, labels)
     history = training.train(recogniser, corpus, run, verbose=0)
     evaluation.record(run, recogniser, {"test": evaluation.measure(recogniser, corpus, "test", 64)}, history)
     evaluation.keep_examples(run, recogniser, corpus)
@@ -48,16 +50,54 @@ def tones(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained(tones, tmp_path_factory):
-    """A function from a name to (run, recogniser): "digits" for images, "cnn" and "lstm" for the tones."""
+def melodies(tmp_path_factory):
+    """A manifest of audio with texts: each letter of "abc" is a tone of 0.2 s, a space is a pause."""
+    folder, random, lines = tmp_path_factory.mktemp("melodies"), np.random.default_rng(0), []
+    for i in range(48):
+        text = " ".join(
+            "".join(random.permutation(list("abc"))[: random.integers(1, 4)]) for _ in range(random.integers(1, 3))
+        )
+        waves = []
+        for letter in text:
+            wave = np.sin(2 * np.pi * {"a": 300, "b": 800, "c": 2000, " ": 0}[letter] * np.arange(1600) / 8000)
+            waves.append(0.3 * wave * np.hanning(1600))
+        samples = np.concatenate(waves) + random.normal(scale=0.005, size=1600 * len(text))
+        soundfile.write(folder / f"{i}.wav", samples, 8000)
+        split = "test" if i < 8 else "validation" if i < 16 else "train"
+        speaker = f"s{i % 4 + (10 if split == 'train' else 0)}"
+        lines.append(json.dumps({"path": f"{i}.wav", "text": text.upper(), "split": split, "speaker": speaker}))
+    (folder / "melodies.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    return folder / "melodies.jsonl"
+
+
+@pytest.fixture(scope="session")
+def trained(tones, melodies, tmp_path_factory):
+    """A function from a name to (run, recogniser).
+
+    "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies.
+    """
 
     @functools.cache
     def run_of(name):
         words = ["--data.name", "folder", "--data.path", str(tones), "--model.name", name, "--fit.epochs", "3"]
+        texts = ["--data.name", "manifest", "--data.path", str(melodies), "--model.name", name, "--task.name"]
+        texts += [
+            "transcribe",
+            "--task.shown",
+            "0",
+            "--fit.epochs",
+            "12",
+            "--fit.learning_rate",
+            "0.01",
+            "--fit.batch_seconds",
+            "6",
+        ]
         words = {
             "digits": ["--fit.epochs", "4", "--model.width", "8"],
             "cnn": [*words, "--model.width", "4"],
             "lstm": [*words, "--model.units", "16"],
+            "bilstm_ctc": [*texts, "--model.depth", "1", "--model.units", "24"],
+            "las": [*texts, "--model.units", "16"],
         }[name]
         return train(flags.plain(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / name)
 

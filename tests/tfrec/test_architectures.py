@@ -122,11 +122,19 @@ LESS = {
 }
 
 
+# Those that give tokens have tests of their own, in test_transcribers.py.
+CLASSIFIERS = {
+    name: entry
+    for name, entry in ARCHITECTURES.items()
+    if architectures.gives(architectures.default_config(name)) == "classes"
+}
+
+
 def cases(slow):
     """Every architecture with each kind of features it takes; those named in `slow` are marked so."""
     return [
         pytest.param(name, kind, marks=[pytest.mark.slow] * (name in slow))
-        for name, (module, _) in ARCHITECTURES.items()
+        for name, (module, _) in CLASSIFIERS.items()
         for kind in module.TAKES
     ]
 
@@ -134,7 +142,7 @@ def cases(slow):
 CASES = cases(ONLY_LARGER)
 # Whatever has true lengths; images have none.
 CLIPS = [case for case in cases(ONLY_LARGER) if case.values[1] in STEPS]
-CAUSAL = {name: getattr(module, "CAUSAL", {}).get(name) for name, (module, _) in ARCHITECTURES.items()}
+CAUSAL = {name: getattr(module, "CAUSAL", {}).get(name) for name, (module, _) in CLASSIFIERS.items()}
 IMAGES = [name for name, (module, _) in ARCHITECTURES.items() if issubclass(module.Config, ImageModelConfig)]
 
 

@@ -74,6 +74,17 @@ def test_the_same_again_and_other_seeds(run, noise, capsys):
     assert other["noises"]["road"]["snr"]["3"]["examples"] == 44
 
 
+@pytest.mark.slow
+def test_a_run_that_transcribes(trained, noise, tmp_path, capsys):
+    run = pathlib.Path(shutil.copytree(trained("bilstm_ctc")[0].path, tmp_path / "mine"))
+    assert noise_report.main([str(run), "--noise", str(noise), "--snr", "clean,0"]) == 0
+    assert "word error rate among noises, %: 8 clips of the test split" in capsys.readouterr().out
+    result = json.loads((run / "noise" / "noise.json").read_text())
+    test = json.loads((run / "metrics.json").read_text())["test"]
+    assert (result["clean"]["wer"], result["clean"]["words"]) == (test["wer"], test["words"])
+    assert not list((run / "noise").glob("confusion*"))
+
+
 def test_ratios():
     assert noise_report.ratios("-5, clean,20,2.5") == (CLEAN, 20, 2.5, -5)
     assert str(noise_report.ratios("-0")) == "(0.0,)"

@@ -53,17 +53,18 @@ def _shifted(by_distance, tokens):
     return ops.reshape(rows, (-1, heads, tokens, 2 * tokens - 1))[..., :tokens]
 
 
-def subsample(x, mask, units, filters, factor, name="stem"):
+def subsample(x, mask, units, filters, factor, name="stem", causal=False):
     """Two convolutions that shrink time by `factor` (1, 2 or 4) and frequency by 4, and a projection to `units`.
 
     Features (batch, frames, bins), 0 past the clip's end, and mask (batch, frames) -> (batch, ceil(frames / factor),
     units) and its mask. Padding is one frame on both sides whatever the length, so that windows always start at frame
-    -1; "same" would start elsewhere for odd lengths. Raises ValueError for another factor.
+    -1; "same" would start elsewhere for odd lengths. If `causal`, both frames are before the clip, and no window sees
+    further than the first of the frames that become one. Raises ValueError for another factor.
     """
     check(factor in (1, 2, 4), "model.subsampling must be 1, 2 or 4", factor)
     x = layers.Reshape((-1, x.shape[2], 1), name=f"{name}_image")(x)
     for i, stride in enumerate({1: (1, 1), 2: (2, 1), 4: (2, 2)}[factor]):
-        x = layers.ZeroPadding2D(1, name=f"{name}_pad{i}")(x)
+        x = layers.ZeroPadding2D(((2, 0) if causal else (1, 1), (1, 1)), name=f"{name}_pad{i}")(x)
         x = layers.Conv2D(filters, 3, (stride, 2), activation="relu", name=f"{name}_conv{i}")(x)
         mask = mask if stride == 1 else StrideMask(stride, name=f"{name}_mask{i}")(mask)
         x = MaskFrames(name=f"{name}_clip{i}")(x, mask)

@@ -32,19 +32,22 @@ class Attention(layers.Layer):
 
     `units` is as many as come in unless given. Optional, in the call: `keep`, bool (batch, tokens), true for the tokens
     that may be looked at, or (batch, tokens, tokens), by who looks first; `bias`, (heads, tokens, tokens), which is
-    added to the logits. `dropout` is the fraction of the attention that training leaves out. Queries, keys and values
-    come from one product, with a bias unless `qkv_bias` is False; the softmax is float32 under any precision.
-    Raises ValueError for sizes that are not positive.
+    added to the logits. If `causal`, nobody looks at a later token. `dropout` is the fraction of the attention that
+    training leaves out. Queries, keys and values come from one product, with a bias unless `qkv_bias` is False; the
+    softmax is float32 under any precision. Raises ValueError for sizes that are not positive.
     """
 
-    def __init__(self, heads, size, units=None, qkv_bias=True, dropout=0.0, **kwargs):
+    PROJECTED = "qkv"  # what comes of the tokens by one product, a letter each
+
+    def __init__(self, heads, size, units=None, qkv_bias=True, dropout=0.0, causal=False, **kwargs):
         super().__init__(**kwargs)
         check(heads > 0 and size > 0, "Attention's heads and size must be positive", (heads, size))
         self.heads, self.size, self.units, self.qkv_bias, self.dropout = heads, size, units, qkv_bias, dropout
+        self.causal = causal
         policy = self.dtype_policy
-        inside = 3 * heads * size
+        inside = len(self.PROJECTED) * heads * size
         self.project = layers.Dense(
-            inside, use_bias=qkv_bias, kernel_initializer=small_normal(), dtype=policy, name="qkv"
+            inside, use_bias=qkv_bias, kernel_initializer=small_normal(), dtype=policy, name=self.PROJECTED
         )
         self.drop = layers.Dropout(dropout, dtype=policy, name="dropout")
 
@@ -62,6 +65,13 @@ class Attention(layers.Layer):
         # indexed: the gradient of an index fills three arrays of this size with zeros, and that took twice as long.
         qkv = ops.reshape(self.project(x), (-1, tokens, 3, self.heads, self.size))
         query, key, value = ops.unstack(ops.transpose(qkv, (2, 0, 3, 1, 4)), 3, axis=0)
+        if self.causal:
+            earlier = ops.arange(tokens)[:, None] >= ops.arange(tokens)[None, :]
+            bias = ops.where(earlier, 0.0, LOWEST) if bias is None else ops.where(earlier, bias, LOWEST)
+        return self.mixture(query, key, value, keep, bias, training)
+
+    def mixture(self, query, key, value, keep, bias, training):
+        """Queries (batch, heads, T, size), keys and values (batch, heads, S, size) -> tokens (batch, T, `units`)."""
         logits = ops.cast(self.scores(query * self.size**-0.5, key), "float32")
         if bias is not None:
             logits = logits + ops.cast(bias, "float32")
@@ -70,7 +80,7 @@ class Attention(layers.Layer):
             logits = ops.where(keep, logits, LOWEST)
         weights = self.drop(ops.cast(ops.softmax(logits), value.dtype), training=training)
         mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
-        return self.combine(ops.reshape(mixed, (-1, tokens, self.heads * self.size)))
+        return self.combine(ops.reshape(mixed, (-1, ops.shape(mixed)[1], self.heads * self.size)))
 
     def scores(self, query, key):
         """How well queries, already scaled, fit keys: (batch, heads, tokens, size) each -> (batch, heads, T, T)."""
@@ -82,7 +92,7 @@ class Attention(layers.Layer):
 
     def get_config(self):
         """The constructor's arguments."""
-        names = ("heads", "size", "units", "qkv_bias", "dropout")
+        names = ("heads", "size", "units", "qkv_bias", "dropout", "causal")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -1,7 +1,7 @@
 """The registry of experiments: functions that return a whole configuration, and say what it costs and scores."""
 
 from pipelines.errors import unknown
-from tfrec.experiments import noise, speakers, transfer
+from tfrec.experiments import noise, speakers, transcription, transfer
 from tfrec.experiments.images import (
     cifar10,
     cifar10_first_five,
@@ -11,6 +11,7 @@ from tfrec.experiments.images import (
     mnist,
     mnist_best,
 )
+from tfrec.experiments.sentences import an4
 from tfrec.experiments.speech import (
     spoken_digit,
     spoken_digit_light,
@@ -20,6 +21,7 @@ from tfrec.experiments.speech import (
 )
 
 EXPERIMENTS = {
+    "an4": an4,
     "cifar10": cifar10,
     "cifar10_first_five": cifar10_first_five,
     "cifar10_other_five": cifar10_other_five,
@@ -35,8 +37,8 @@ EXPERIMENTS = {
 }
 
 # Many trainings that differ in one thing: modules with `Options`, the dataclass of a study's flags,
-# `steps(options, flags of every training, folder of the runs)` and `tables(folder, steps)`.
-STUDIES = {"noise": noise, "speakers": speakers, "transfer": transfer}
+# `steps(options, flags of every training, folder of the runs)` and `tables(folder, steps)`; some `draw(folder, steps)`.
+STUDIES = {"noise": noise, "speakers": speakers, "transcription": transcription, "transfer": transfer}
 
 
 def find(name):

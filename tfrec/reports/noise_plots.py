@@ -1,22 +1,25 @@
-"""Accuracy among noises as a heat map and as curves, each as PNG, from what `noise_reporting.measure` returns."""
+"""Accuracy or error rates among noises as a heat map and as curves, from what `noise_reporting.measure` returns."""
 
 import numpy as np
 from matplotlib import pyplot as plt
 
+from tfrec.metrics.quality import TITLES
 from tfrec.reports import comparison_plots, noise_tables, plots
 
-CHANCE, PERFECT = 0.0, 100.0  # per cent
+LOWEST, HIGHEST = 0.0, 100.0  # per cent; error rates beyond it have the colour of the highest
 
 
 def heat_map(result, path):
     """One row for each type of noise, set by set, and one for each set's mean; one column for each ratio."""
-    names, ratios, accuracies, means = _rows(result)
+    names, ratios, values, means = _rows(result)
+    colours = "viridis" if result["measure"] == "accuracy" else "viridis_r"  # the better, the brighter
     figure, axis = plt.subplots(figsize=(3.2 + 0.9 * len(ratios), 1.8 + 0.5 * len(names)), layout="constrained")
-    image = axis.imshow(accuracies, cmap="viridis", vmin=CHANCE, vmax=PERFECT, aspect="auto")
-    figure.colorbar(image, ax=axis, label="accuracy, %")
-    for (row, column), accuracy in np.ndenumerate(accuracies):
-        colour = "black" if accuracy > 65 else "white"
-        axis.text(column, row, f"{accuracy:.1f}", ha="center", va="center", color=colour, fontsize=9)
+    image = axis.imshow(values, cmap=colours, vmin=LOWEST, vmax=HIGHEST, aspect="auto")
+    figure.colorbar(image, ax=axis, label=f"{TITLES[result['measure']]}, %")
+    for (row, column), value in np.ndenumerate(values):
+        brightness = value if colours == "viridis" else HIGHEST - value
+        colour = "black" if brightness > 65 else "white"
+        axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=colour, fontsize=9)
     axis.axhline(len(names) - means - 0.5, color="white", linewidth=4)
     axis.set_xticks(range(len(ratios)), ratios)
     axis.set_yticks(range(len(names)), names)
@@ -25,21 +28,21 @@ def heat_map(result, path):
 
 
 def curves(result, path):
-    """Accuracy over the ratio, a curve with 95 % intervals for each type of noise; set B is dashed."""
+    """What is measured over the ratio, a curve with 95 % intervals for each type of noise; set B is dashed."""
     ratios = [float(ratio) for ratio in next(iter(result["noises"].values()))["snr"]]
     figure, axis = plt.subplots(figsize=(8, 4.8), layout="constrained")
-    span = max(ratios) - min(ratios) or 1.0
+    measure, span = result["measure"], max(ratios) - min(ratios) or 1.0
     styles = comparison_plots.styles(len(result["noises"]))
     for i, ((name, found), (colour, marker)) in enumerate(zip(result["noises"].items(), styles, strict=True)):
         cells = list(found["snr"].values())
-        accuracies = 100 * np.array([cell["accuracy"] for cell in cells])
+        values = 100 * np.array([cell[measure] for cell in cells])
         low, high = 100 * np.array([cell["interval"] for cell in cells]).T
         # Beside each other, since intervals that lie on each other cannot be read.
         places = np.array(ratios) - span * 0.006 * (i - (len(styles) - 1) / 2)
         axis.errorbar(
             places,
-            accuracies,
-            yerr=np.maximum([accuracies - low, high - accuracies], 0),
+            values,
+            yerr=np.maximum([values - low, high - values], 0),
             label=f"{name} (set {found['set']})" if found["set"] else name,
             color=colour,
             marker=marker,
@@ -48,19 +51,20 @@ def curves(result, path):
             markersize=5,
         )
     if result["clean"]:
-        clean, (low, high) = 100 * result["clean"]["accuracy"], 100 * np.array(result["clean"]["interval"])
+        clean, (low, high) = 100 * result["clean"][measure], 100 * np.array(result["clean"]["interval"])
         axis.axhline(clean, color="grey", linestyle=":", label=f"clean ({clean:.1f} %)")
         axis.axhspan(low, high, color="grey", alpha=0.15, linewidth=0)
     axis.invert_xaxis()  # worse to the right, as in the tables
     axis.set_xticks(ratios, [f"{ratio:g}" for ratio in ratios])
-    axis.set(xlabel="signal-to-noise ratio, dB", ylabel="accuracy, %, with 95 % interval", title=_title(result))
+    told = f"{TITLES[measure]}, %, with 95 % interval"
+    axis.set(xlabel="signal-to-noise ratio, dB", ylabel=told, title=_title(result))
     axis.grid(alpha=0.3)
     axis.legend()
     plots.save(figure, path)
 
 
 def _rows(result):
-    """(names of the rows, of the columns, accuracies in per cent, how many rows at the end are means)."""
+    """(names of the rows, of the columns, what is measured in per cent, how many rows at the end are means)."""
     names, rows = [], []
     for name, found in noise_tables.in_sets(result):
         names.append(f"{name} ({found['set']})" if found["set"] else name)
@@ -68,8 +72,8 @@ def _rows(result):
     for group, found in result["sets"].items():
         names.append("mean" if group == "all" else f"mean of set {group}")
         rows.append(found["snr"])
-    accuracies = np.array([[100 * cell["accuracy"] for cell in row.values()] for row in rows])
-    return names, list(rows[0]), accuracies, len(result["sets"])
+    values = np.array([[100 * cell[result["measure"]] for cell in row.values()] for row in rows])
+    return names, list(rows[0]), values, len(result["sets"])
 
 
 def _title(result):

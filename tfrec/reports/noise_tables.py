@@ -1,4 +1,4 @@
-"""Accuracy among noises as tables, from what `noise_reporting.measure` returns."""
+"""Accuracy or error rates among noises as tables, from what `noise_reporting.measure` returns."""
 
 import csv
 import io
@@ -6,23 +6,26 @@ import io
 from rich import box
 from rich.table import Table
 
+from tfrec.metrics.quality import COUNTED, TITLES
+
 AVERAGED = "20 to 0"  # dB
 
 
-def accuracies(result):
+def for_terminal(result):
     """The table for the terminal: a row for each noise and each set, a column for each ratio and the average."""
     ratios = list(next(iter(result["noises"].values()))["snr"])
-    title = f"accuracy among noises, %: {result['examples']} clips of the {result['split']} split"
-    table = Table(title=title, caption=_caption(result), box=box.SIMPLE)
+    title = f"{TITLES[result['measure']]} among noises, %: {result['examples']} clips of the {result['split']} split"
+    table, measure = Table(title=title, caption=_caption(result), box=box.SIMPLE), result["measure"]
     for heading in ("set", "noise"):
         table.add_column(heading)
     for heading in [f"{ratio} dB" for ratio in ratios] + ([f"{AVERAGED} dB"] if result["averages"] else []):
         table.add_column(heading, justify="right")
     for name, found in in_sets(result):
-        table.add_row(found["set"], name, *_cells(found["snr"], found["average"]))
+        table.add_row(found["set"], name, *_cells(measure, found["snr"], found["average"]))
     table.add_section()
     for group, found in result["sets"].items():
-        table.add_row(group, f"mean of {len(found['noises'])}", *_cells(found["snr"], result["averages"].get(group)))
+        cells = _cells(measure, found["snr"], result["averages"].get(group))
+        table.add_row(group, f"mean of {len(found['noises'])}", *cells)
     return table
 
 
@@ -35,11 +38,13 @@ def as_csv(result):
     """A row for clean speech, for each noise and each set at each ratio, and for their averages over 20 to 0 dB."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["set", "noise", "snr_db", "accuracy", "low", "high", "correct", "examples"])
+    measure = result["measure"]
+    writer.writerow(["set", "noise", "snr_db", measure, "low", "high", *COUNTED[measure]])
 
     def row(*names, cell):
         if cell is not None:
-            writer.writerow([*names, cell["accuracy"], *cell["interval"], cell.get("correct"), cell.get("examples")])
+            counted = [cell.get(name) for name in COUNTED[measure]]  # which averages lack
+            writer.writerow([*names, cell[measure], *cell["interval"], *counted])
 
     row("", "", "clean", cell=result["clean"])
     for name, found in result["noises"].items():
@@ -53,18 +58,18 @@ def as_csv(result):
     return text.getvalue()
 
 
-def _cells(row, average):
-    texts = [f"{100 * cell['accuracy']:.1f}" for cell in row.values()]
-    return texts + ([_with_interval(average)] if average else [])
+def _cells(measure, row, average):
+    texts = [f"{100 * cell[measure]:.1f}" for cell in row.values()]
+    return texts + ([_with_interval(measure, average)] if average else [])
 
 
-def _with_interval(cell):
+def _with_interval(measure, cell):
     low, high = cell["interval"]
-    return f"{100 * cell['accuracy']:.1f} ({100 * low:.1f} to {100 * high:.1f})"
+    return f"{100 * cell[measure]:.1f} ({100 * low:.1f} to {100 * high:.1f})"
 
 
 def _caption(result):
-    clean = f"clean {_with_interval(result['clean'])}; " if result["clean"] else ""
+    clean = f"clean {_with_interval(result['measure'], result['clean'])}; " if result["clean"] else ""
     if result["noise"] is None:
         return f"{clean}intervals at 95 %; noises as the corpus has them"
     return f"{clean}intervals at 95 %; set A: noises seen, from parts of the files that were not; set B: the others"

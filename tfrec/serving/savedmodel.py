@@ -1,4 +1,4 @@
-"""A trained recogniser as a SavedModel: raw tensors or encoded bytes in, labels and probabilities out.
+"""A trained recogniser as a SavedModel: raw tensors or encoded bytes in, labels and probabilities or texts out.
 
 Every signature begins with `tf.ensure_shape`, because a request of the wrong rank can abort the whole server inside a
 kernel.
@@ -49,7 +49,10 @@ def describe(recogniser):
         known = {"modality": "image", "channels": config.channels}
     else:
         known = {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
-    return {**known, "labels": list(recogniser.task.class_names)}
+    task = recogniser.config.task.name
+    if task == "classify":
+        known["labels"] = list(recogniser.task.class_names)
+    return {"task": task, **known}
 
 
 def without_cudnn(net):

@@ -15,9 +15,9 @@ an architecture may return several outputs, since only the task looks at them.
 """
 
 from pipelines.errors import unknown
-from tfrec.tasks import classify
+from tfrec.tasks import classify, transcribe
 
-TASKS = {"classify": classify}
+TASKS = {"classify": classify, "transcribe": transcribe}
 
 
 def default_config(name):
@@ -27,6 +27,24 @@ def default_config(name):
     return TASKS[name].Config()
 
 
-def build(config, class_names, counts=None):
-    """The task of a config; `counts` holds the number of training examples of each class."""
-    return TASKS[config.name].Task(config, class_names, counts)
+def labels(config, corpus):
+    """What the task must know of a corpus, as JSON; UserError where the corpus is for another task."""
+    return TASKS[config.name].labels(config, corpus)
+
+
+def gives(config):
+    """What the networks of a task put out: "classes" or "tokens"."""
+    return TASKS[config.name].GIVES
+
+
+def model(name):
+    """The architecture of a task where none is named."""
+    return TASKS[name].MODEL
+
+
+def build(config, labels, counts=None):
+    """The task of a config; `labels` are those of `labels`, `counts` the number of training examples of each class.
+
+    UserError for labels that are damaged.
+    """
+    return TASKS[config.name].Task(config, labels, counts)

@@ -9,9 +9,13 @@ import tensorflow as tf
 from keras import ops
 from rich.table import Table
 
-from pipelines.errors import UserError
+from pipelines.errors import DamagedError, UserError
 from tfrec.metrics import classification
+from tfrec.metrics.quality import Quality
 from tfrec.reports import plots
+
+GIVES = "classes"  # what its networks put out
+MODEL = "cnn"  # where none is named
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,12 +32,25 @@ class Config:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
 
 
+def labels(config, corpus):
+    """The names of the classes; UserError where the corpus has none."""
+    if not corpus.class_names:
+        raise UserError(
+            f"{corpus.name} has transcripts and no classes, which task.name classify needs: set --task.name transcribe."
+        )
+    return list(corpus.class_names)
+
+
 class Task:
     """Classification with softmax; targets are class indices (batch,)."""
 
     monitor: ClassVar = {"loss": "min", "accuracy": "max"}  # what training can watch on the validation split
+    bulky: ClassVar = ()  # scores that are not for `metrics.json`
 
     def __init__(self, config, class_names, counts=None):
+        sound = isinstance(class_names, (list, tuple)) and all(isinstance(name, str) for name in class_names)
+        if not sound or len(class_names) < 2:
+            raise DamagedError("it must hold a JSON list of at least two strings")
         self.config = config
         self.class_names = tuple(class_names)
         self.outputs = len(self.class_names)
@@ -41,6 +58,18 @@ class Task:
         if config.class_weights == "balanced" and counts is not None:
             counts = np.maximum(np.asarray(counts, dtype="float64"), 1)
             self.weights = (counts.sum() / (len(counts) * counts)).astype("float32")
+
+    def describe(self):
+        """What the answers are, in few words."""
+        return f"{self.outputs} classes"
+
+    def doubts(self, corpus):
+        """Sentences on what of a corpus cannot be learnt: none."""
+        return []
+
+    def targets(self, split):
+        """The split itself, whose labels are the targets."""
+        return split
 
     def loss(self):
         """Cross-entropy of each example in nats, smoothed and weighted as configured."""
@@ -77,6 +106,16 @@ class Task:
             "probability": tf.reduce_max(probabilities, axis=-1),
             "probabilities": probabilities,
         }
+
+    def measure(self, recogniser, split, batch_size):
+        """The dict that `metrics.json` holds for a split."""
+        return self.score(*recogniser.logits(split, batch_size))
+
+    def quality(self, recogniser, split, batch_size):
+        """Which examples of a split are answered rightly, see `metrics.quality`."""
+        logits, labels = recogniser.logits(split, batch_size)
+        answers = logits.argmax(axis=-1)
+        return Quality("accuracy", answers == labels, np.ones(len(labels), int), answers, labels)
 
     def score(self, logits, targets):
         """Logits (examples, classes) and class indices -> the dict that `metrics.json` holds for a split."""

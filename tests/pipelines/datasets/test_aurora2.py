@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipelines import audio, datasets
-from pipelines.datasets import aurora2, spoken_digits_tts
+from pipelines.datasets import aurora2, espeak
 from pipelines.errors import UserError
 from tfrec import fit
 
@@ -18,7 +18,7 @@ CODES = "Z123456789O"
 
 def spoken(speakers):
     """File name -> int16 samples at 8 kHz: every digit and one string by every speaker."""
-    with spoken_digits_tts._LOCK, spoken_digits_tts._engine() as (speak, engine_hz):
+    with espeak.LOCK, espeak.engine() as (speak, engine_hz):
         clips = {}
         for speaker, voice in speakers.items():
             for code in [*CODES, "1Z9"]:

@@ -37,6 +37,41 @@ def load(path, sample_rate_hz=None, **fields):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+@pytest.mark.parametrize("labelled", [False, True])
+def test_texts(clips, suffix, labelled):
+    folder, rows = clips
+    rows = [row | {"text": f" Clip {i} ", "group": "en" if i % 2 else "ur"} for i, row in enumerate(rows)]
+    if not labelled:
+        rows = [{key: value for key, value in row.items() if key != "label"} for row in rows]
+    corpus = load(write(folder, rows, suffix), split_by="speaker")
+    assert corpus.class_names == (("a", "b") if labelled else ())
+    seen = []
+    for split in corpus.splits.values():
+        for n, example in enumerate(split.examples.as_numpy_iterator()):
+            i = int(split.texts[n].removeprefix("Clip "))
+            assert set(example) == {"audio", "label"} if labelled else {"audio"}
+            assert (split.speakers[n], split.groups[n]) == (rows[i]["speaker"], rows[i]["group"])
+            assert split.sources[n].endswith(f":{i + (2 if suffix == '.csv' else 1)}")
+            seen.append(i)
+        assert (split.seconds == 1).all()
+        assert (split.labels is not None) == labelled
+    assert sorted(seen) == list(range(12))
+
+
+def test_texts_of_segments_and_without_the_rest(clips):
+    folder, _ = clips
+    rows = [{"path": f"{i}.wav", "text": "word", "start": 0.25, "end": 0.75} for i in range(12)]
+    corpus = load(write(folder, rows, ".csv"))
+    split = corpus.splits["train"]
+    assert (split.speakers, split.groups, split.size) == (None, None, 8)
+    np.testing.assert_array_equal(split.seconds, 0.5)
+    with pytest.raises(UserError, match=r"data\.classes is given, but .* has no labels"):
+        load(write(folder, rows, ".csv"), classes=("a", "b"))
+    with pytest.raises(UserError, match="The corpus has too few examples, 2: train, test and validation"):
+        load(write(folder, rows[:2], ".csv"))
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
 def test_labels_and_sources(clips, suffix):
     folder, rows = clips
     path = write(folder, rows, suffix)
@@ -119,8 +154,11 @@ def test_pictures_quotes_blanks_and_bom(tmp_path):
     [
         ("", r"list\.csv:1: the column 'path' is missing"),
         ("label\na\n", r"list\.csv:1: the column 'path' is missing"),
-        ("path,text\n0.wav,hello\n", r"list\.csv:1: the column 'label' is missing: it has 'text'.*classification"),
-        ("path\n0.wav\n", r"list\.csv:1: the column 'label' is missing: classification"),
+        ("path\n0.wav\n", r"list\.csv:1: the columns 'label' .* and 'text' .* are missing"),
+        ("path,text\n0.wav,hello\n1.wav, \n", r"list\.csv:3: the transcript is empty"),
+        ("path,text,label\n0.wav,hello,\n", r"list\.csv:2: label is empty"),
+        (f"path,text\n0.wav,{'a' * 10_001}\n", r"list\.csv:2: the transcript has 10,001 characters"),
+        ("path,text\n0.wav,a\x07b\n", r"list\.csv:2: the transcript holds control characters"),
         ("path,lable\n0.wav,a\n", r"list\.csv:1: Unknown column 'lable': did you mean 'label'"),
         ("path,label,label\n0.wav,a,b\n", r"list\.csv:1: the column 'label' is there twice"),
         ("path,label\n", r"list\.csv lists no files"),
@@ -157,7 +195,12 @@ def test_mistakes_name_file_and_line(clips, text, said):
         ('{"path": "0.wav", "label": null}', r"list\.jsonl:1: label is empty"),
         ('{"path": "0.wav", "label": ["a"]}', r"list\.jsonl:1: label must be text or a number"),
         ('{"path": "0.wav", "lbl": "a"}', r"list\.jsonl:1: Unknown column 'lbl': did you mean 'label'"),
-        ('{"path": "0.wav", "text": "a"}', r"list\.jsonl:1: the column 'label' is missing: it has 'text'"),
+        ('{"path": "0.wav"}', r"list\.jsonl:1: the columns 'label' .* and 'text' .* are missing"),
+        ('{"path": "0.wav", "text": null}', r"list\.jsonl:1: the transcript is empty"),
+        (
+            '{"path": "0.wav", "text": "a"}\n{"path": "1.wav", "label": "a"}',
+            r"list\.jsonl:1: label is empty, but other",
+        ),
     ],
 )
 def test_mistakes_in_json_lines(clips, line, said):

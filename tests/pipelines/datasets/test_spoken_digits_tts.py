@@ -5,7 +5,7 @@ import sys
 import numpy as np
 import pytest
 
-from pipelines.datasets import spoken_digits_tts
+from pipelines.datasets import espeak, spoken_digits_tts
 from pipelines.errors import UserError
 
 
@@ -77,7 +77,7 @@ def test_rate_and_renderings():
 
 def test_voices_differ():
     pytest.importorskip("espeakng_loader")
-    with spoken_digits_tts._engine() as (speak, _):
+    with espeak.engine() as (speak, _):
         spoken = [speak("seven", f"gmw/en+{name}", 150, 50).tobytes() for name in spoken_digits_tts.SPEAKERS]
         spoken += [speak("seven", f"gmw/{name}+m1", 150, 50).tobytes() for name in spoken_digits_tts.ACCENTS[1:]]
         with pytest.raises(UserError, match="cannot speak with its voice 'nobody'"):

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+import soundfile
 
 from pipelines import datasets
-from pipelines.datasets import digits
+from pipelines.datasets import digits, manifest
 from pipelines.errors import UserError
 
 
@@ -44,6 +45,36 @@ def test_some_examples_of_each_class_to_train_on():
     np.testing.assert_array_equal(pixels(again.splits["train"]), pixels(few.splits["train"]))
     other = datasets.load(dataclasses.replace(config, split_seed=1))
     assert not np.array_equal(pixels(other.splits["train"]), pixels(few.splits["train"]))
+
+
+def test_what_is_told_of_examples_follows_them(tmp_path):
+    lines = ["path,label,text,speaker,group"]
+    for i in range(24):
+        soundfile.write(tmp_path / f"{i}.wav", np.zeros(800 + i), 8000, subtype="PCM_16")
+        lines.append(f"{i}.wav,{'abc'[i % 3]},text {i},speaker {i},group {i}")
+    (tmp_path / "list.csv").write_text("\n".join(lines))
+    some = datasets.load(
+        manifest.Config(path=str(tmp_path / "list.csv"), only_classes=("c", "a"), examples_per_class=2)
+    )
+    assert {name: split.size for name, split in some.splits.items()}["train"] == 4
+    for split in some.splits.values():
+        assert split.size
+        examples = list(split.examples.as_numpy_iterator())
+        for n, i in enumerate(len(example["audio"]) - 800 for example in examples):
+            assert split.texts[n] == f"text {i}"
+            assert split.speakers[n] == f"speaker {i}"
+            assert split.groups[n] == f"group {i}"
+            assert split.seconds[n] == pytest.approx((800 + i) / 8000)
+        assert len(examples) == len(split.texts) == len(split.seconds) == split.size
+
+
+def test_transcripts_have_no_classes(tmp_path):
+    for i in range(6):
+        soundfile.write(tmp_path / f"{i}.wav", np.zeros(800), 8000, subtype="PCM_16")
+    (tmp_path / "list.csv").write_text("path,text\n" + "".join(f"{i}.wav,word\n" for i in range(6)))
+    for fields in ({"only_classes": ("a", "b")}, {"examples_per_class": 1}):
+        with pytest.raises(UserError, match="transcripts and no classes"):
+            datasets.load(manifest.Config(path=str(tmp_path / "list.csv"), **fields))
 
 
 def test_mistakes():

@@ -168,6 +168,72 @@ def test_not_a_classification(tmp_path):
         tfds.modality(tfds.Config(name="glue", data_dir=str(tmp_path)))
 
 
+def spoken(folder, **splits):
+    """A set of speech with texts: split name -> texts; utterance i has 100 + i samples and speaker i % 4."""
+    import tensorflow_datasets as datasets
+
+    features = {
+        "speech": datasets.features.Audio(sample_rate=8000),
+        "text": datasets.features.Text(),
+        "speaker_id": np.int64,
+    }
+    signature = {
+        "speech": tf.TensorSpec([None], tf.int64),
+        "text": tf.TensorSpec([], tf.string),
+        "speaker_id": tf.TensorSpec([], tf.int64),
+    }
+
+    def rows(texts):
+        return [
+            {"speech": np.full(100 + i, 16384, np.int64), "text": said, "speaker_id": i % 4}
+            for i, said in enumerate(texts)
+        ]
+
+    with tfds._quiet():
+        datasets.dataset_builders.store_as_tfds_dataset(
+            name="spoken",
+            version="1.0.0",
+            features=datasets.features.FeaturesDict(features),
+            split_datasets={
+                name: tf.data.Dataset.from_generator(lambda texts=texts: iter(rows(texts)), output_signature=signature)
+                for name, texts in splits.items()
+            },
+            data_dir=str(folder),
+            disable_shuffling=True,
+        )
+
+
+def test_speech_with_texts(tmp_path):
+    texts = [f"GRÜSSE {i}" for i in range(20)]
+    spoken(tmp_path, train_clean=texts, test_clean=["EINS", "ZWEI"], dev_clean=["DREI"])
+    fields = {"name": "spoken", "data_dir": str(tmp_path), "train_split": "train_clean", "test_split": "test_clean"}
+    assert tfds.modality(tfds.Config(**fields)) == "audio"
+    corpus = tfds.load(tfds.Config(**fields))
+    assert (corpus.modality, corpus.class_names, corpus.sample_rate_hz) == ("audio", (), 8000)
+    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 18, "validation": 2, "test": 2}
+    seen = []
+    for name in ("train", "validation"):
+        split = corpus.splits[name]
+        for example, said, who in zip(split.examples.as_numpy_iterator(), split.texts, split.speakers, strict=True):
+            i = len(example["audio"]) - 100
+            assert set(example) == {"audio"}
+            assert (said, who) == (texts[i], str(i % 4))
+            seen.append(i)
+    assert sorted(seen) == list(range(20))
+    assert corpus.splits["test"].texts == ["EINS", "ZWEI"]
+    own = tfds.load(tfds.Config(**fields, validation_split="dev_clean"), 16000)
+    assert {name: split.size for name, split in own.splits.items()} == {"train": 20, "validation": 1, "test": 2}
+    assert len(next(iter(own.splits["validation"].examples))["audio"]) == 200
+    with pytest.raises(UserError, match=r"data\.train_split and data\.validation_split must differ"):
+        tfds.load(tfds.Config(**fields, validation_split="train_clean"))
+
+
+def test_an_empty_text_is_an_error(tmp_path):
+    spoken(tmp_path, train=["A"] * 10, test=["A", " "])
+    with pytest.raises(UserError, match="spoken test 1: the transcript is empty"):
+        tfds.load(tfds.Config(name="spoken", data_dir=str(tmp_path)))
+
+
 @pytest.mark.usefixtures("no_network")
 @pytest.mark.parametrize("name", ["fashion_mnist", "speech_commands", "spoken_digit"])
 def test_no_network_is_one_quick_sentence(tmp_path, name):

@@ -49,15 +49,18 @@ def test_receptive_field_is_told():
     assert describe(Config()) == "receptive field 2,432 samples"
 
 
+@pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize("dilation", [1, 3, 9])
-def test_gated_dilation(dilation):
-    layer = GatedDilation(4, dilation)
+def test_gated_dilation(dilation, causal):
+    layer = GatedDilation(4, dilation, causal)
     x = RANDOM.normal(size=(2, 7, 3)).astype("float32")
     result = np.asarray(layer(x))
     kernel, bias = np.asarray(layer.project.kernel), np.asarray(layer.project.bias)
     for t in range(7):
         past = x[:, t - dilation] if t >= dilation else np.zeros((2, 3))
-        y = past @ kernel[:3] + x[:, t] @ kernel[3:] + bias
+        y = past @ kernel[:3] + x[:, t] @ kernel[3:6] + bias
+        if not causal and t + dilation < 7:
+            y += x[:, t + dilation] @ kernel[6:]
         np.testing.assert_allclose(result[:, t], np.tanh(y[:, :4]) / (1 + np.exp(-y[:, 4:])), atol=1e-5)
     assert layer.compute_output_shape(x.shape) == result.shape
     assert GatedDilation.from_config(layer.get_config()).dilation == dilation

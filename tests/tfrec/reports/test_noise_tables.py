@@ -20,6 +20,7 @@ def result():
         return dict(zip(("10", "0"), map(cell, accuracies), strict=True))
 
     return {
+        "measure": "accuracy",
         "clean": cell(0.97),
         "noises": {
             "rain": {"set": "B", "snr": row(0.9, 0.5), "average": None},
@@ -39,7 +40,7 @@ def result():
 
 def shown(result):
     console = rich.console.Console(width=120, record=True, file=io.StringIO())
-    console.print(noise_tables.accuracies(result))
+    console.print(noise_tables.for_terminal(result))
     return [line.split() for line in console.export_text().splitlines() if line.split()]
 
 

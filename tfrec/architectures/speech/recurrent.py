@@ -11,7 +11,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from tfrec.architectures.base import FinalState, MaskedMean, ModelConfig, check, sequence_inputs
+from tfrec.architectures.base import FinalState, MaskedMean, ModelConfig, batch_norm, check, sequence_inputs
 
 TAKES = ("sequence",)
 CELLS = {"rnn": layers.SimpleRNN, "lstm": layers.LSTM, "gru": layers.GRU}
@@ -54,11 +54,11 @@ def build(input_shape, num_classes, config):
     return keras.Model(inputs, logits, name="recurrent")
 
 
-def recurrent(x, mask, cell, units, depth, dropout=0.0, bidirectional=False):
+def recurrent(x, mask, cell, units, depth, dropout=0.0, bidirectional=False, norm="none"):
     """Layers of a cell of CELLS: (batch, frames, bins) and mask (batch, frames) -> states (batch, frames, units).
 
-    Twice the units if `bidirectional`, the second half from the end on. `dropout` acts between the layers. What the
-    states are past a clip's end depends on the device.
+    Twice the units if `bidirectional`, the second half from the end on. `norm` (of `normalised`) and `dropout` act
+    between the layers. What the states are past a clip's end depends on the device.
     """
     for i in range(depth):
         name = f"{cell}{i}"
@@ -66,8 +66,20 @@ def recurrent(x, mask, cell, units, depth, dropout=0.0, bidirectional=False):
         layer = layers.Bidirectional(layer, name=name) if bidirectional else layer
         x = layer(x, mask=mask)
         if i < depth - 1:
+            x = normalised(x, mask, norm, f"{name}_norm")
             x = layers.Dropout(dropout, name=f"dropout{i}")(x)
     return x
+
+
+def normalised(x, mask, norm, name):
+    """(batch, frames, units), each frame normalised ("layer"), each unit over all true frames ("batch"), or neither.
+
+    Raises ValueError for another `norm` than these and "none".
+    """
+    check(norm in ("none", "batch", "layer"), "model.norm must be none, batch or layer", norm)
+    if norm == "batch":
+        return batch_norm(name)(x, mask=mask)
+    return x if norm == "none" else layers.LayerNormalization(epsilon=1e-6, name=name)(x)
 
 
 def pooled(states, mask, pool, bidirectional, name):

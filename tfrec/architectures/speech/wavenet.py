@@ -11,7 +11,7 @@ import dataclasses
 import keras
 from keras import layers, ops
 
-from tfrec.architectures.base import MaskedMean, ModelConfig, StrideMask, check, sequence_inputs
+from tfrec.architectures.base import MaskedMean, MaskFrames, ModelConfig, StrideMask, check, sequence_inputs
 
 TAKES = ("waveform",)
 CAUSAL = {"wavenet": "final_relu1"}  # the layer whose output never depends on later samples
@@ -60,7 +60,7 @@ def build(input_shape, num_classes, config):
     x = layers.Conv1D(config.channels, 2 * config.hop, config.hop, "causal", name="stem_conv")(x)
     if config.hop > 1:
         mask = StrideMask(config.hop, name="stem_mask")(mask)
-    x = _stacks(x, config)
+    x = stacks(x, config)
     x = layers.ReLU(name="skip_relu")(x)
     x = layers.Dense(config.skip_channels, "relu", name="skip_point")(x)
     x = BlockMean(config.block, name="frames_mean")(x, mask)
@@ -74,13 +74,17 @@ def build(input_shape, num_classes, config):
     return keras.Model(inputs, logits, name="wavenet")
 
 
-def _stacks(x, config):
-    """The sum of what all layers skip (figure 4): (batch, steps, channels) -> (batch, steps, skip_channels)."""
+def stacks(x, config, mask=None):
+    """The sum of what all layers skip (figure 4): (batch, steps, channels) -> (batch, steps, skip_channels).
+
+    With a mask (batch, steps) the convolutions are not causal: they see as far ahead as back, and 0 past a clip's end.
+    """
     skipped = []
     for stack in range(config.stacks):
         for i in range(config.layers):
             name = f"stack{stack}_{i}"
-            y = GatedDilation(config.channels, 2**i, name=f"{name}_gated")(x)
+            x = x if mask is None else MaskFrames(name=f"{name}_clip")(x, mask)
+            y = GatedDilation(config.channels, 2**i, mask is None, name=f"{name}_gated")(x)
             skipped.append(layers.Dense(config.skip_channels, name=f"{name}_skip")(y))
             if len(skipped) < config.stacks * config.layers:  # nobody reads on from the last
                 y = layers.Dense(config.channels, name=f"{name}_residual")(y)
@@ -90,26 +94,29 @@ def _stacks(x, config):
 
 @keras.saving.register_keras_serializable("tfrec")
 class GatedDilation(layers.Layer):
-    """A dilated causal convolution of two steps and its gate, tanh(W x) sigmoid(V x) (equation 2).
+    """A dilated convolution of two steps and its gate, tanh(W x) sigmoid(V x) (equation 2); of three if not `causal`.
 
-    (batch, steps, channels) -> (batch, steps, `units`): step t depends on steps t and t - `dilation`. It is one dense
-    layer over both steps, since TensorFlow takes a dilated convolution apart and together again on the CPU.
+    (batch, steps, channels) -> (batch, steps, `units`): step t depends on steps t and t - `dilation`, and on t +
+    `dilation` if not `causal`. It is one dense layer over those steps, since TensorFlow takes a dilated convolution
+    apart and together again on the CPU.
     """
 
-    def __init__(self, units, dilation, **kwargs):
+    def __init__(self, units, dilation, causal=True, **kwargs):
         super().__init__(**kwargs)
         check(units > 0 and dilation > 0, "GatedDilation's units and dilation must be positive", (units, dilation))
-        self.units, self.dilation = units, dilation
+        self.units, self.dilation, self.causal = units, dilation, causal
         self.project = layers.Dense(2 * units, dtype=self.dtype_policy, name="project")
 
     def build(self, x_shape):
         """Makes the weights."""
-        self.project.build((*x_shape[:-1], 2 * x_shape[-1]))
+        self.project.build((*x_shape[:-1], (2 if self.causal else 3) * x_shape[-1]))
 
     def call(self, x):
-        """Before the first step there is silence."""
-        past = ops.pad(x, ((0, 0), (self.dilation, 0), (0, 0)))[:, : ops.shape(x)[1]]
-        signal, gate = ops.split(self.project(ops.concatenate([past, x], axis=-1)), 2, axis=-1)
+        """Before the first step and after the last there is silence."""
+        seen = [ops.pad(x, ((0, 0), (self.dilation, 0), (0, 0)))[:, : ops.shape(x)[1]], x]
+        if not self.causal:
+            seen.append(ops.pad(x, ((0, 0), (0, self.dilation), (0, 0)))[:, self.dilation :])
+        signal, gate = ops.split(self.project(ops.concatenate(seen, axis=-1)), 2, axis=-1)
         return ops.tanh(signal) * ops.sigmoid(gate)
 
     def compute_output_shape(self, x_shape):
@@ -118,7 +125,7 @@ class GatedDilation(layers.Layer):
 
     def get_config(self):
         """The constructor's arguments."""
-        return {**super().get_config(), "units": self.units, "dilation": self.dilation}
+        return {**super().get_config(), "units": self.units, "dilation": self.dilation, "causal": self.causal}
 
 
 @keras.saving.register_keras_serializable("tfrec")

@@ -1,0 +1,78 @@
+"""The layout of Common Voice."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from pipelines.datasets import commonvoice
+from pipelines.errors import UserError
+from tests.pipelines.datasets.speech_files import assert_transcribed, sizes, text
+
+HEADER = "client_id\tpath\tsentence\tup_votes"
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "clips").mkdir()
+    for table, count in (("train", 3), ("dev", 1), ("test", 2)):
+        names = [f"{table}_{n}.mp3" for n in range(count)]
+        for n, name in enumerate(names):
+            clip = 0.3 * np.sin(np.arange(32000) / 10)
+            soundfile.write(tmp_path / "clips" / name, clip, 48000 if n == 2 else 32000, format="MP3")
+        lines = [f'client{n}\t{name}\t"Ja", „sagte“ {n}\'\t2' for n, name in enumerate(names)]
+        text(tmp_path / f"{table}.tsv", HEADER, *lines)
+    return tmp_path
+
+
+def load(folder, rate=None, **fields):
+    return commonvoice.load(commonvoice.Config(path=str(folder), **fields), rate)
+
+
+@pytest.mark.parametrize("rate", [None, 16000])
+def test_tables(folder, rate):
+    corpus = load(folder, rate, verify=True)
+    assert_transcribed(corpus, rate or 32000)
+    assert sizes(corpus) == {"train": 3, "validation": 1, "test": 2}
+    test = corpus.splits["test"]
+    assert test.texts == ['"Ja", „sagte“ 0\'', '"Ja", „sagte“ 1\'']
+    assert test.speakers == ["client0", "client1"]
+    assert test.sources[1].endswith("test.tsv:3")
+
+
+def test_early_releases_leave_the_suffix_out(folder):
+    text(folder / "dev.tsv", "path\tsentence\tclient_id", "dev_0\tHallo\tme")
+    split = load(folder).splits["validation"]
+    assert (split.texts, split.speakers, split.size) == (["Hallo"], ["me"], 1)
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([], r"dev\.tsv: the column 'client_id' is missing; it has none"),
+        (["client_id\tpath\tup_votes"], r"dev\.tsv:1: the column 'sentence' is missing; it has client_id, path"),
+        ([HEADER], r"dev\.tsv lists no clips"),
+        ([HEADER, "me\tdev_0.mp3\tHallo"], r"dev\.tsv:2: 3 cells, but the header names 4 columns"),
+        ([HEADER, "me\tdev_0.mp3\t \t2"], r"dev\.tsv:2: the transcript is empty"),
+        ([HEADER, "me\t../train.tsv\tHallo\t2"], r"dev\.tsv:2: path must be the name of a file in clips/"),
+        ([HEADER, "me\t\tHallo\t2"], r"dev\.tsv:2: path must be the name"),
+        ([HEADER, "me\ttrain_1.mp3\tHallo\t2"], r"dev\.tsv:2: 'train_1\.mp3' was there before, at .*train\.tsv:3"),
+        ([HEADER, "me\tno.mp3\tHallo\t2"], r"dev\.tsv:2: there is no file .*clips/no\.mp3: add it"),
+        ([HEADER, *(f"me\tno{n}.mp3\tA\t2" for n in "12")], r"dev\.tsv:2: .*no1\.mp3 \(2 of 2 clips are missing\)"),
+        ([HEADER, f"me\tdev_0.mp3\t{'a' * 10_001}\t2"], r"dev\.tsv:2: the transcript has 10,001 characters"),
+    ],
+)
+def test_mistakes(folder, lines, said):
+    text(folder / "dev.tsv", *lines)
+    with pytest.raises(UserError, match=said):
+        load(folder)
+
+
+def test_missing_and_broken(folder):
+    (folder / "clips" / "dev_0.mp3").write_bytes(b"no audio")
+    with pytest.raises(UserError, match=r"1 of 6 files cannot be used.*dev_0\.mp3"):
+        load(folder)
+    (folder / "dev.tsv").unlink()
+    with pytest.raises(UserError, match=r"dev\.tsv cannot be read: No such file"):
+        load(folder)
+    with pytest.raises(UserError, match=r"data\.path is needed"):
+        load("")

@@ -1,0 +1,92 @@
+"""Connectionist temporal classification (Graves et al. 2006): loss, score of a text, and the greedy text.
+
+The blank is id 0; targets are padded with 0.
+"""
+
+import tensorflow as tf
+
+# The kernel works with probabilities, not with their logarithms: one below 1e-38 would make a loss infinite.
+SMALLEST_LOG_PROBABILITY = -80.0
+
+
+def losses(logits, steps, targets):
+    """The negative log-probability of each target, summed over all its alignments (Graves et al. 2006, section 4).
+
+    The kernel runs on the CPU, wherever the logits are: there it is several times as fast as a loop over the steps
+    in TensorFlow. It does not exist under XLA.
+
+    Args:
+        logits: (batch, steps, n + 1). What lies past a clip's steps may be anything and gets a gradient of exactly 0.
+        steps: int32 (batch,), the true steps of each clip.
+        targets: int32 (batch, length), ids 1..n, padded with 0.
+
+    Returns:
+        The losses in nats, float32 (batch,), and whether the steps suffice for the target, bool (batch,). Where they
+        do not, the loss and its gradient are 0.
+    """
+    targets, steps = tf.cast(targets, tf.int32), tf.cast(steps, tf.int32)
+    inside = tf.sequence_mask(steps, tf.shape(logits)[1])
+    logits = _bounded(tf.where(inside[:, :, None], tf.cast(logits, tf.float32), 0.0))
+    possible = steps_needed(targets) <= steps
+    targets = tf.where(possible[:, None], targets, 0)
+    empty = tf.reduce_all(targets == 0, axis=1)
+    first = tf.cast(empty, tf.int32)[:, None]  # the kernel refuses an empty target, so it gets another and is not asked
+    labels = tf.sparse.from_dense(tf.concat([first, targets], axis=1))
+    loss = tf.raw_ops.CTCLoss(
+        inputs=tf.transpose(tf.roll(logits, -1, axis=-1), [1, 0, 2]),  # the kernel has the blank last
+        labels_indices=labels.indices,
+        labels_values=labels.values - 1,
+        sequence_length=steps,
+        ignore_longer_outputs_than_inputs=True,
+    ).loss
+    blanks = tf.reduce_sum(tf.where(inside, tf.nn.log_softmax(logits)[:, :, 0], 0.0), axis=1)
+    return tf.where(possible, tf.where(empty, -blanks, loss), 0.0), possible
+
+
+def steps_needed(targets):
+    """The fewest steps that can hold each target: one per label, one between equal neighbours; int32 (batch,)."""
+    given = tf.cast(targets, tf.int32)
+    repeats = (given[:, 1:] == given[:, :-1]) & (given[:, 1:] != 0)
+    return tf.math.count_nonzero(given, axis=1, dtype=tf.int32) + tf.math.count_nonzero(repeats, axis=1, dtype=tf.int32)
+
+
+def score(logits, steps, ids):
+    """The log-probability of each text, summed over all its alignments: float32 (batch,), -inf where it cannot fit."""
+    loss, possible = losses(logits, steps, ids)
+    return tf.where(possible, -loss, -float("inf"))
+
+
+def greedy(logits, steps):
+    """The text of the likeliest path (best path decoding, Graves et al. 2006, section 3.2).
+
+    Works in a graph, for any batch, and in an export.
+
+    Args:
+        logits: (batch, steps, n + 1), or log-probabilities.
+        steps: int32 (batch,), the true steps of each clip.
+
+    Returns:
+        ids, int32 (batch, steps), left-aligned and padded with 0; their number, int32 (batch,); and the
+        log-probability of the path, float32 (batch,), which is at most the `score` of the text.
+    """
+    logits = tf.cast(logits, tf.float32)
+    inside = tf.sequence_mask(steps, tf.shape(logits)[1])
+    path = tf.where(inside, tf.argmax(logits, axis=-1, output_type=tf.int32), 0)
+    before = tf.pad(path[:, :-1], [[0, 0], [1, 0]])[:, : tf.shape(path)[1]]
+    kept = (path != 0) & (path != before)
+    ids = _left_aligned(path, kept)
+    best = tf.reduce_max(tf.nn.log_softmax(logits), axis=-1)
+    return ids, tf.math.count_nonzero(kept, axis=1, dtype=tf.int32), tf.reduce_sum(tf.where(inside, best, 0.0), axis=1)
+
+
+def _left_aligned(ids, kept):
+    """The kept ids of each row moved to its start, 0 after them."""
+    places = tf.where(kept)
+    columns = tf.gather_nd(tf.cumsum(tf.cast(kept, tf.int64), axis=1) - 1, places)
+    return tf.scatter_nd(tf.stack([places[:, 0], columns], axis=1), ids[kept], tf.shape(ids, tf.int64))
+
+
+def _bounded(logits):
+    """The logits, none further below the highest of its step than the kernel can bear; the gradient passes through."""
+    lowest = tf.reduce_max(logits, axis=-1, keepdims=True) + SMALLEST_LOG_PROBABILITY
+    return logits + tf.stop_gradient(tf.maximum(logits, lowest) - logits)

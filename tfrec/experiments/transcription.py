@@ -1,0 +1,154 @@
+"""Recurrent networks, attention, Transformer and Conformer on the same transcripts, in the same minutes.
+
+Every row of `MODELS` is trained on one corpus with the settings of one experiment, and measured on the test split by
+its greedy text, and with `--lm` also by what a beam with a language model finds.
+"""
+
+import dataclasses
+import os
+
+import numpy as np
+
+from pipelines.errors import UserError, unknown
+from tfrec import studying
+from tfrec.experiments.noise import require_free
+from tfrec.reports import error_plots
+from tfrec.reports.comparison_plots import short
+from tfrec.runs import Run
+from tfrec.studying import Step, Table
+
+PASSES_FLAGS = True
+EXPERIMENT = "an4"  # whose settings all trainings share
+EPOCHS = 10_000  # more than any budget has room for
+# What the rows differ in, beside the network: flags of `tfrec.fit`.
+MODELS = {
+    row: tuple(words.split())
+    for row, words in {
+        "lstm_ctc": "",
+        "gru_ctc": "",
+        "bilstm_ctc": "",
+        "deepspeech2": "",
+        "wavenet_ctc": "",
+        "las": "",
+        "speech_transformer": "",
+        "conformer_ctc": "",
+    }.items()
+}
+# How the text was found: the scores of `metrics.json` that tell; runs without them leave a gap.
+CONDITIONS = {"greedy": "test", "language model": "test_beam_lm"}
+RATES = {"wer": "word error rate", "per": "phoneme error rate", "cer": "character error rate"}
+PICTURE = "error_rates.png"
+HYPOTHESES = "hypotheses.txt"  # which `tfrec.evaluate` writes for each condition
+
+
+@dataclasses.dataclass(frozen=True)
+class Options(studying.Options):
+    """Speech to text by every kind of network; any flag of `tfrec.fit` goes to every training.
+
+    python -m tfrec.study transcription --data.path an4/
+    """
+
+    models: tuple[str, ...] = tuple(MODELS)  # rows of the table
+    minutes: float = 15.0  # of training for each, with its validation
+    lm: str | None = None  # ARPA file, as `tfrec.lm` makes it: decode by a beam with this language model too
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.minutes > 0:
+            raise ValueError(f"minutes must be above 0. Received: {self.minutes}")
+        if not self.models or len(set(self.models)) < len(self.models):
+            raise ValueError(f"models must name at least one, each once. Received: {self.models}")
+
+
+def steps(options, flags, _):
+    """The trainings, in order; `flags` go to all of them."""
+    require_free(flags, "--model", "--fit.budget", "--fit.epochs", "--task.name")
+    for model in options.models:
+        if model not in MODELS:
+            raise unknown("row", model, MODELS)
+    measure, measured = None, "metrics.json"
+    if options.lm is not None:
+        if not os.path.isfile(options.lm):
+            raise UserError(f"There is no language model {options.lm}: --lm names a file in ARPA's format.")
+        measure = ("tfrec.evaluate", "--decode.lm", options.lm)
+        measured = f"{CONDITIONS['language model']}/{HYPOTHESES}"
+    shared = ("--task.name", "transcribe", "--fit.budget_minutes", str(options.minutes), "--fit.epochs", str(EPOCHS))
+    result = []
+    for seed in map(str, options.seeds):
+        for row in options.models:
+            words = (EXPERIMENT, "--model.name", row, "--seed", seed, *shared, *MODELS[row], *flags)
+            result.append(Step(f"{row}-{seed}", row, words, "", measure, measured))
+    return result
+
+
+def tables(folder, steps):
+    """Error rates, parameters and minutes of each model."""
+    found = _scores(folder, steps)
+    shown = [
+        (condition, rate)
+        for condition in CONDITIONS
+        for rate in RATES
+        if any((condition, rate) in score for scores in found.values() for score in scores)
+    ]
+    lines, records = [], []
+    for row, scores in found.items():
+        cells, record = [], {"model": row}
+        for place in shown:
+            middle, bounds, values = _middle(scores, place)
+            cells.append("" if middle is None else _told(middle, bounds))
+            low, high = bounds or ("", "")
+            name = " ".join(place)
+            record |= {name: middle, f"{name} low": low, f"{name} high": high, f"{name} values": values}
+        minutes = float(np.mean([score["minutes"] for score in scores]))
+        parameters = scores[0]["parameters"]
+        lines.append((row, *cells, "" if parameters is None else short(parameters), f"{minutes:.1f}"))
+        records.append({**record, "parameters": parameters, "minutes": minutes})
+    headings = (
+        "model",
+        *(f"{condition}: {rate.upper()}, %" for condition, rate in shown),
+        "parameters",
+        "minutes each",
+    )
+    title = "Error rates on the test split, with 95 % intervals: over the seeds, or of one seed over the utterances."
+    return [Table("transcription", title, headings, lines, records)]
+
+
+def draw(folder, steps):
+    """The line graph of the first error rate by model; returns its path."""
+    found = _scores(folder, steps)
+    rate = next(rate for rate in RATES if any(("greedy", rate) in score for score in next(iter(found.values()))))
+    rows = []
+    for condition in CONDITIONS:
+        for model, scores in found.items():
+            middle, bounds, _ = _middle(scores, (condition, rate))
+            if middle is not None:
+                rows.append({"model": model, "condition": condition, "rate": middle, "interval": bounds})
+    error_plots.error_rates(rows, folder / PICTURE, RATES[rate])
+    return folder / PICTURE
+
+
+def _scores(folder, steps):
+    """{row: a dict for each seed of {(condition, rate): (value, its interval), "parameters", "minutes"}}."""
+    found = {}
+    for step in steps:
+        metrics = Run(folder / "runs" / step.label).read_json("metrics.json")
+        score = {"parameters": metrics.get("parameters"), "minutes": metrics["fit_seconds"] / 60}
+        for condition, split in CONDITIONS.items():
+            for rate in RATES:
+                if rate in metrics.get(split, {}):
+                    score[condition, rate] = (metrics[split][rate], metrics[split][f"{rate}_interval"])
+        found.setdefault(step.row, []).append(score)
+    return found
+
+
+def _middle(scores, place):
+    """(mean, interval, values with spaces between them) over the seeds; (None, None, "") where one lacks it."""
+    if not all(place in score for score in scores):
+        return None, None, ""
+    values = [score[place][0] for score in scores]
+    bounds = studying.interval(values) or scores[0][place][1]
+    return float(np.mean(values)), bounds, " ".join(map(str, values))
+
+
+def _told(middle, bounds):
+    return f"{100 * middle:.2f} ({100 * bounds[0]:.2f} to {100 * bounds[1]:.2f})"

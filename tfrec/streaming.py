@@ -1,0 +1,307 @@
+"""Transcribing while somebody still speaks, by a causal network: the answer is that of the whole recording.
+
+What a piece of sound costs does not depend on how much was heard before. The states of recurrent layers are carried
+from piece to piece; the layers below them, or a network without any, have a finite memory, which is measured once and
+heard again with each piece. Of features with a running normalisation the sums are carried.
+"""
+
+import dataclasses
+import itertools
+import math
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from pipelines import audio, frontends
+from pipelines.errors import UserError
+from tfrec import architectures
+from tfrec.long_audio import timing
+
+PIECE_SECONDS = 0.25
+LONGEST_MEMORY = 4096  # steps
+FORGOTTEN = 1e-15  # what is left of PCEN's average after the frames that are heard again
+
+
+class Stream:
+    """Sound in pieces in, text out, by a Recogniser that transcribes.
+
+    `feed` and `end` give the logits of the steps that became known; `text` is the greedy text so far, which later
+    pieces only lengthen, and after `end` that of the whole recording. `start` begins another recording.
+    UserError where the network or its features see the future, or more than it can keep in mind.
+    """
+
+    def __init__(self, recogniser):
+        self.sample_rate_hz = recogniser.config.frontend.sample_rate_hz
+        self._vocabulary = recogniser.task.vocabulary
+        self._features = _Features(recogniser)
+        self._network = _Network(recogniser)
+        self.start()
+
+    def start(self):
+        """Forgets all that was heard."""
+        self._features.start()
+        self._network.start()
+        self._ids, self._last = [], 0
+
+    @property
+    def text(self):
+        """What was said so far, as far as the network is through with it."""
+        return self._vocabulary.decode(self._ids)
+
+    def feed(self, samples):
+        """Samples (n,) in [-1, 1] at `sample_rate_hz`, any number -> logits (steps, outputs) of those now known."""
+        return self._hear(samples, last=False)
+
+    def end(self):
+        """The logits (steps, outputs) of what the last samples leave open."""
+        return self._hear(np.zeros(0, "float32"), last=True)
+
+    def _hear(self, samples, last):
+        logits = self._network.feed(self._features.feed(samples, last), last)
+        for symbol in logits.argmax(axis=-1).tolist():
+            if symbol not in (0, self._last):
+                self._ids.append(symbol)
+            self._last = symbol
+        return logits
+
+
+def listen(stream, file):
+    """Yields (seconds heard, text so far, whether that was all) after each piece of a file.
+
+    The file "-" is standard input: 16-bit samples of one channel at the stream's rate, little-endian, without a header.
+    """
+    stream.start()
+    piece, heard = round(PIECE_SECONDS * stream.sample_rate_hz), 0
+    for samples in _from_standard_input(piece) if file == "-" else _from_file(file, piece, stream.sample_rate_hz):
+        stream.feed(samples)
+        heard += len(samples)
+        yield heard / stream.sample_rate_hz, stream.text, False
+    stream.end()
+    yield heard / stream.sample_rate_hz, stream.text, True
+
+
+def _from_standard_input(piece):
+    while contents := sys.stdin.buffer.read(2 * piece):
+        yield np.frombuffer(contents[: len(contents) // 2 * 2], "<i2").astype("float32") / 32768
+
+
+def _from_file(file, piece, sample_rate_hz):
+    samples, _ = audio.read(file, sample_rate_hz)
+    for start in range(0, len(samples), piece):
+        yield samples[start : start + piece]
+
+
+class _Features:
+    """Samples in pieces -> features (frames, bins), each frame as soon as all of it is heard."""
+
+    def __init__(self, recogniser):
+        frontend, config = recogniser.frontend, recogniser.config.frontend
+        _require_causal(config)
+        self._timing = timing(recogniser)
+        self._bins = frontend.feature_shape[-1]
+        self._running = frontend.norm  # None, or a RunningNorm
+        # The first sample of a frame that is heard again does not know the one before it, which pre-emphasis takes.
+        self._context = 1 if config.pre_emphasis else 0
+        if config.features == "pcen" and frontend.features is not None:
+            self._context += math.ceil(math.log(FORGOTTEN) / math.log1p(-frontend.features.smoothing))
+        local = frontends.build(dataclasses.replace(config, normalise="none"))
+
+        def compute(samples):
+            return local({"audio": samples[None], "length": tf.size(samples)[None]}, training=False)["features"][0]
+
+        self._compute = tf.function(compute, input_signature=[tf.TensorSpec([None], tf.float32)])
+
+    def start(self):
+        """Forgets all that was heard."""
+        self._buffer, self._known, self._any = np.zeros(0, "float32"), 0, False
+        if self._running is not None:
+            self._norm = type(self._running).from_config(self._running.get_config())
+
+    def feed(self, samples, last):
+        """The frames that became known, (frames, bins); with `last` a clip shorter than a window gets its one."""
+        hop, window = self._timing.hop, self._timing.window
+        self._buffer = np.concatenate([self._buffer, np.asarray(samples, "float32")])
+        frames = max(0, 1 + (len(self._buffer) - window) // hop)
+        if last and not self._any and not frames and window > 1:
+            frames = 1
+        if frames <= self._known:
+            return np.zeros((0, self._bins), "float32")
+        self._any = True
+        features = self._compute(self._buffer).numpy()[self._known : frames]
+        self._known = min(self._context, frames)
+        self._buffer = self._buffer[(frames - self._known) * hop :]
+        return features if self._running is None else self._normalised(features)
+
+    def _normalised(self, features):
+        """Frames normalised after those before: what was heard is to a RunningNorm a prior, here one for each bin."""
+        norm, count = self._norm, len(features)
+        answer = ops.convert_to_numpy(norm(features[None]))[0]
+        features = features.astype("float64")
+        before, total = norm.prior_frames, norm.prior_frames + count
+        mean = (before * norm.prior_mean + features.sum(axis=0)) / total
+        squares = before * (norm.prior_deviation**2 + (norm.prior_mean - mean) ** 2)
+        squares += ((features - mean) ** 2).sum(axis=0)
+        norm.prior_mean, norm.prior_deviation = mean.astype("float32"), np.sqrt(squares / total).astype("float32")
+        norm.prior_frames = total
+        return answer
+
+
+def _require_causal(config):
+    """UserError for a frontend that looks at more than what was heard."""
+    causes = {
+        f"frontend.normalise {config.normalise}": config.normalise not in ("none", "running"),
+        "frontend.range_db": config.range_db is not None,
+        "frontend.deltas": config.deltas,
+    }
+    if found := [name for name, seen in causes.items() if seen]:
+        raise UserError(
+            f"--stream needs features of what was heard alone, and {' and '.join(found)} look further: train with"
+            " --frontend.normalise running, without frontend.range_db and frontend.deltas."
+        )
+
+
+class _Network:
+    """Features in pieces -> logits of the steps that became known."""
+
+    def __init__(self, recogniser):
+        encoder = recogniser.classifier
+        self._frames, self._bins = timing(recogniser).frames, recogniser.frontend.feature_shape[-1]
+        self._steps = _memory(recogniser, self._frames, self._bins)
+        self._carriers = []
+        self._skip = tf.Variable(0, dtype=tf.int32)
+        net = keras.models.clone_model(encoder, clone_function=self._carrying)
+
+        def forward(features, skip):
+            self._skip.assign(skip)
+            return net({"features": features[None], "frames": tf.shape(features)[:1]}, training=False)["logits"][0]
+
+        signature = [tf.TensorSpec([None, self._bins], tf.float32), tf.TensorSpec([], tf.int32)]
+        self._forward = tf.function(forward, input_signature=signature)
+        self._outputs = recogniser.task.outputs
+
+    def _carrying(self, layer):
+        """The layer itself, or for a recurrent one another with its cell, and so its weights."""
+        if not isinstance(layer, layers.RNN):
+            return layer
+        self._carriers.append(_Carrier(layer.cell, self._skip, name=layer.name))
+        return self._carriers[-1]
+
+    def start(self):
+        """Forgets all that was heard."""
+        self._buffer, self._known = np.zeros((0, self._bins), "float32"), 0
+        for carrier in self._carriers:
+            carrier.start()
+
+    def feed(self, features, last):
+        """Features (frames, bins) -> logits (steps, outputs); a step of fewer frames than others is only the last."""
+        self._buffer = np.concatenate([self._buffer, features])
+        count = len(self._buffer)
+        steps = -(-count // self._frames) if last else count // self._frames
+        if steps <= self._known:
+            return np.zeros((0, self._outputs), "float32")
+        heard = self._buffer[: steps * self._frames]
+        logits = self._forward(heard, self._known).numpy()[self._known :]
+        self._known = min(self._steps, steps)
+        self._buffer = self._buffer[(steps - self._known) * self._frames :]
+        return logits
+
+
+class _Carrier(layers.Layer):
+    """A recurrent layer of a given cell for one clip in pieces: its states are kept from call to call.
+
+    (1, steps, units) and mask (1, steps) -> (1, steps, units); the first `skip` steps, heard before, change no state.
+    """
+
+    def __init__(self, cell, skip, **kwargs):
+        super().__init__(**kwargs)
+        self.layer = layers.RNN(cell, return_sequences=True, return_state=True)
+        self.supports_masking = True
+        self.skip = skip
+        sizes = [cell.state_size] if isinstance(cell.state_size, int) else cell.state_size
+        self.states = [self.add_weight(shape=(1, size), initializer="zeros", trainable=False) for size in sizes]
+
+    def start(self):
+        """Sets the states to zero."""
+        for state in self.states:
+            state.assign(ops.zeros_like(state))
+
+    def build(self, x_shape):
+        """Nothing but what the cell has."""
+        self.layer.build(x_shape)
+
+    def call(self, x, mask=None):
+        """Goes on from the states."""
+        x = ops.reshape(x, (1, -1, x.shape[-1]))  # functional models leave the batch open
+        fresh = ops.arange(ops.shape(x)[1], dtype="int32")[None] >= self.skip
+        mask = fresh if mask is None else ops.logical_and(ops.reshape(mask, (1, -1)), fresh)
+        x, *states = self.layer(x, mask=mask, initial_state=[ops.convert_to_tensor(state) for state in self.states])
+        for state, new in zip(self.states, states, strict=True):
+            state.assign(new)
+        return x
+
+    def compute_output_shape(self, x_shape):
+        """(batch, steps, units)."""
+        return (*x_shape[:-1], self.layer.cell.output_size)
+
+
+def _memory(recogniser, frames, bins):
+    """How many steps back a step depends on what was heard, but for what the states of recurrent layers keep.
+
+    Measured with features that are not numbers, which show in every step that sees them. UserError where they show in
+    steps before them, in steps however far, or, above a recurrent layer, in later ones.
+    """
+    encoder = recogniser.classifier
+    recurrent = [layer for layer in encoder.layers if isinstance(layer, layers.RNN)]
+    whole = keras.models.clone_model(
+        encoder, clone_function=lambda layer: _Passing(layer) if isinstance(layer, layers.RNN) else layer
+    )
+    total = below = _reach(keras.Model(whole.input, whole.output["logits"]), frames, bins)
+    if recurrent and total is not None:
+        first = keras.tree.flatten(recurrent[0].input)[0]
+        below = _reach(keras.Model(encoder.input, first), frames, bins)
+    if total is None or total != below or any(layer.go_backwards for layer in recurrent):
+        raise UserError(
+            f"--stream needs a network that sees nothing of the future and keeps what it heard in mind, which"
+            f" model.name {recogniser.config.model.name} as configured is not: train one such as {_causal_names()}."
+        )
+    return below
+
+
+def _reach(model, frames, bins):
+    """How many steps after its own a step's frames show in the output (batch, steps, units); None if before it too."""
+    for steps in (4**power for power in itertools.count(3)):
+        place = steps // 4
+        features = np.zeros((1, steps * frames, bins), "float32")
+        features[:, place * frames : (place + 1) * frames] = np.nan
+        with tf.device("CPU:0"):  # a GPU's convolutions may mix what does not belong together
+            output = model({"features": features, "frames": np.array([steps * frames], "int32")}, training=False)
+        shown = np.flatnonzero(np.isnan(ops.convert_to_numpy(output)).any(axis=(0, 2)))
+        if not len(shown) or shown[0] < place or steps > LONGEST_MEMORY:
+            return None
+        if shown[-1] < steps - 1:
+            return int(shown[-1]) - place
+
+
+class _Passing(layers.Layer):
+    """In the place of a recurrent layer: the same units, each step by itself."""
+
+    def __init__(self, layer):
+        super().__init__(name=layer.name)
+        self.units, self.supports_masking = layer.cell.output_size, True
+
+    def call(self, x, mask=None):
+        """Every unit is the sum of what comes in."""
+        return ops.repeat(ops.sum(x, axis=-1, keepdims=True), self.units, axis=-1)
+
+
+def _causal_names():
+    """The architectures that give tokens and are causal as they come."""
+    modules = {name: module for name, (module, _) in architectures.ARCHITECTURES.items()}
+    return " or ".join(
+        name
+        for name, module in modules.items()
+        if getattr(module, "GIVES", "classes") == "tokens" and name in getattr(module, "CAUSAL", {})
+    )

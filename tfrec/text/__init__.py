@@ -1,0 +1,1 @@
+"""Text: normal form, vocabularies, n-gram models and what decoding does with them."""
