@@ -17,6 +17,7 @@ class Arguments:
     run: tyro.conf.Positional[str]  # run folder
     folder: str | None = None  # holds NAME/VERSION/; none is the run's export.folder
     name: str | None = None  # the model's name; none is the run's export.name, or else the run folder's
+    beam_width: int | None = None  # of a beam that writes the text; none is the run's export.beam_width
 
 
 def main(argv):
@@ -25,6 +26,8 @@ def main(argv):
     run = Run.open(arguments.run)
     recogniser = Recogniser.load(run)
     changes = {key: value for key in ("folder", "name") if (value := getattr(arguments, key))}
+    if arguments.beam_width is not None:
+        changes["beam_width"] = arguments.beam_width
     export = dataclasses.replace(recogniser.config.export, **changes)
     recogniser.config = dataclasses.replace(recogniser.config, export=export)
     saved = publish(run, recogniser)

@@ -86,22 +86,31 @@ class Chunks:
 
         def forward(audio):
             given = {"audio": audio[None], "length": tf.size(audio)[None]}
-            return recogniser.classifier(recogniser.frontend(given, training=False), training=False)["logits"][0]
+            outputs = recogniser.classifier(recogniser.frontend(given, training=False), training=False)
+            return {name: value[0] for name, value in outputs.items() if name != "steps"}
 
         # Chunks and clips come in many lengths, for which one trace does.
         self._forward = tf.function(forward, input_signature=[tf.TensorSpec([None], tf.float32)])
 
-    def logits(self, samples):
-        """Samples (n,) in [-1, 1] at the recogniser's rate -> logits, float32 numpy (steps, outputs)."""
+    def outputs(self, samples):
+        """Samples (n,) in [-1, 1] at the recogniser's rate -> numpy arrays (steps, units) of the encoder's outputs.
+
+        These are "logits" and, of a network with a decoder, "encoded".
+        """
         steps = self.timing.count_steps(len(samples))
         if steps <= self.longest:
-            return self._forward(samples).numpy()
+            return _arrays(self._forward(samples))
         kept = []
         for first, start, stop, last in plan(steps, self.longest - 2 * self.overlap, self.overlap):
             begin = first * self.timing.stride
             end = len(samples) if last == steps else begin + self.timing.covered(last - first)
-            kept.append(self._forward(samples[begin:end]).numpy()[start - first : stop - first])
-        return np.concatenate(kept)
+            outputs = _arrays(self._forward(samples[begin:end]))
+            kept.append({name: value[start - first : stop - first] for name, value in outputs.items()})
+        return {name: np.concatenate([each[name] for each in kept]) for name in kept[0]}
+
+
+def _arrays(tensors):
+    return {name: keras.ops.convert_to_numpy(keras.ops.cast(value, "float32")) for name, value in tensors.items()}
 
 
 def plan(steps, middle, overlap):
@@ -114,13 +123,13 @@ def plan(steps, middle, overlap):
         yield max(0, start - overlap), start, stop, min(steps, stop + overlap)
 
 
-def segments(log_probs, pieces, longest):
-    """Cuts outputs (steps, n + 1) where a word begins: [(first step, one after the last, "" or " " before it)].
+def segments(logits, pieces, longest):
+    """Cuts logits (steps, n + 1) where a word begins: [(first step, one after the last, "" or " " before it)].
 
     No segment has more than `longest` steps. Where no word begins in the second half of so many, the cut is at a blank,
     or at the end of them, and no space belongs there. `pieces` are the vocabulary's.
     """
-    path = np.argmax(log_probs, axis=-1)
+    path = np.argmax(logits, axis=-1)
     begins = np.array([piece.startswith(" ") for piece in pieces])[path]
     begins[1:] &= path[1:] != path[:-1]
     found, first, space = [], 0, ""

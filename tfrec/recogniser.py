@@ -87,9 +87,9 @@ class Recogniser:
             outputs = tf.nest.map_structure(lambda value: value.numpy(), forward(inputs))
             yield outputs, targets.numpy(), numbers.numpy()
 
-    def answer(self, inputs):
-        """The task's answer to a batch of raw inputs, as numpy arrays."""
-        outputs = self.task.answer(self.classifier(self.frontend(inputs, training=False), training=False))
+    def answer(self, inputs, **options):
+        """The task's answer to a batch of raw inputs, as numpy arrays; `options` are those of the task's `answer`."""
+        outputs = self.task.answer(self.classifier(self.frontend(inputs, training=False), training=False), **options)
         return {name: value.numpy() for name, value in outputs.items()}
 
 

@@ -5,8 +5,6 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from pipelines.errors import UserError
-from tfrec import decoding
 from tfrec.decoding import align, ctc
 from tfrec.decoding.config import DecodeConfig
 from tfrec.long_audio import CHUNK_SECONDS, OVERLAP_SECONDS, Chunks, segments
@@ -18,48 +16,48 @@ class Transcript:
 
     text: str
     confidence: float  # geometric mean of the probabilities of the best symbol of each step
-    words: tuple | None = None  # (word, start_s, end_s) of each; None where no times are known
+    words: tuple | None = None  # (word, start_s, end_s) of each, seconds None where unknown; None for an export
 
 
 class Transcriber:
     """Sound to Transcript by a Recogniser that transcribes; recordings of any length, see `long_audio.Chunks`.
 
-    `decode` is a DecodeConfig of a method of CTC, None for its defaults. A beam decodes what is longer than a chunk in
-    parts that end between words. UserError for a language model that cannot be used, and for method attention.
+    `decode` is a DecodeConfig, None for its defaults. What is longer than a chunk is decoded in parts that end between
+    words, but for the greedy text, which needs no parts. Raises UserError for a decoder that the network lacks and for
+    a language model that cannot be used.
     """
 
     def __init__(self, recogniser, decode=None, chunk_seconds=CHUNK_SECONDS, overlap_seconds=OVERLAP_SECONDS):
         decode = decode or DecodeConfig()
-        method = decode.resolved(has_ctc=True)
-        if method == "attention":
-            raise UserError("decode.method attention is for `python -m tfrec.evaluate`: take greedy or beam for files.")
         self.task, self.vocabulary = recogniser.task, recogniser.task.vocabulary
         self.chunks = Chunks(recogniser, chunk_seconds, overlap_seconds)
-        self.decoder = None if method == "greedy" else decoding.build(decode, self.vocabulary)
+        greedy = decode.resolved(has_ctc=True) == "greedy"
+        self.decoder = None if greedy else self.task.decoder(recogniser.net, decode)
 
     def __call__(self, samples):
         """Samples, float32 numpy (n,) in [-1, 1] at the recogniser's rate -> Transcript."""
-        logits = self.chunks.logits(samples)
+        outputs = self.chunks.outputs(samples)
+        logits = outputs["logits"]
         answer = self.task.answer({"logits": logits[None], "steps": tf.constant([len(logits)])})
         text, confidence = answer["text"].numpy()[0].decode(), float(answer["confidence"][0])
-        log_probs = tf.nn.log_softmax(logits).numpy()
         texts, words = [], []
-        for first, last, space in segments(log_probs, self.vocabulary.pieces, self.chunks.longest):
-            part = log_probs[first:last]
+        for first, last, space in segments(logits, self.vocabulary.pieces, self.chunks.longest):
+            part = {name: value[None, first:last] for name, value in outputs.items()}
+            part["steps"] = np.array([last - first], "int32")
             if self.decoder:
-                found = self.decoder(part[None], [len(part)])[0]
+                found = self.decoder(part)[0]
                 ids = self.vocabulary.encode(found)
                 texts += [space, found] if found and any(texts) else [found]
             else:
-                ids = ctc.greedy(part[None], [len(part)])[0].numpy()[0]
-            words += self._words(part, ids, first)
+                ids = ctc.greedy(part["logits"], part["steps"])[0].numpy()[0]
+            words += self._words(part["logits"][0], ids, first)
         return Transcript("".join(texts) if self.decoder else text, confidence, tuple(words))
 
-    def _words(self, log_probs, ids, first):
+    def _words(self, logits, ids, first):
         """(word, start_s, end_s) of a part of a recording that begins at step `first`."""
         step = self.chunks.timing.seconds_per_step
         try:
-            found = align.words(log_probs, np.asarray(ids), self.vocabulary, step)
-        except ValueError:  # sub-words of a beam may be spelt again as more of them than there are steps
+            found = align.words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
+        except ValueError:  # what a beam or attention wrote may need more steps than there are
             return [(word, None, None) for word in self.vocabulary.decode(ids).split()]
         return [(word, start + first * step, end + first * step) for word, start, end in found]

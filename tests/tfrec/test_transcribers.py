@@ -172,6 +172,8 @@ def test_gradient_in_mixed_precision(name, kind, jit_compile):
         net = build.__wrapped__(name, kind)
     finally:
         keras.config.set_dtype_policy("float32")
+    if jit_compile and "decoder_spell" in {layer.name for layer in net.layers}:
+        pytest.skip("XLA takes no gradient of the speller's loop, which says so itself")
     check_gradients(net, kind, lambda function: tf.function(function, jit_compile=jit_compile))
 
 

@@ -27,6 +27,8 @@ class Speller(layers.Layer):
             (units, depth, attention),
         )
         self.units, self.depth, self.attention = units, depth, attention
+        # XLA takes no gradient of a loop whose greatest length it is not told, which TensorFlow's `scan` does not do.
+        self.supports_jit = False
         policy = self.dtype_policy
         self.cells = [layers.LSTMCell(units, dtype=policy, name=f"lstm{i}") for i in range(depth)]
         self.query = layers.Dense(attention, "tanh", dtype=policy, name="query")

@@ -11,7 +11,7 @@ from tfrec.experiments.images import (
     mnist,
     mnist_best,
 )
-from tfrec.experiments.sentences import an4
+from tfrec.experiments.sentences import an4, multilingual_tts
 from tfrec.experiments.speech import (
     spoken_digit,
     spoken_digit_light,
@@ -29,6 +29,7 @@ EXPERIMENTS = {
     "digits": digits,
     "mnist": mnist,
     "mnist_best": mnist_best,
+    "multilingual_tts": multilingual_tts,
     "spoken_digit": spoken_digit,
     "spoken_digit_light": spoken_digit_light,
     "spoken_digit_noise": spoken_digit_noise,

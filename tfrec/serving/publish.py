@@ -27,6 +27,8 @@ def publish(run, recogniser):
     the trained model's.
     """
     base, examples = destination(recogniser.config.export, run), _examples(run)
+    if options := savedmodel.answer_options(recogniser.config):  # the run holds the answers without them
+        examples = _answered(recogniser, examples[0], options)
     base.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
     try:
@@ -83,6 +85,16 @@ def _examples(run):
             f"Cannot read {run.path / 'examples.npz'}, the examples that an export must repeat: {error}; finish the run"
             f" with `python -m tfrec.fit --run {run.path} --resume`."
         ) from None
+
+
+def _answered(recogniser, raw, options):
+    """(raw inputs, answers) of clips, answered with other options than in training."""
+    answers = []
+    for clip in raw:
+        given = {"audio": clip[None], "length": np.array([len(clip)], "int32")}
+        answer = {name: value[0] for name, value in recogniser.answer(given, **options).items()}
+        answers.append({**answer, "text": np.array(answer["text"].decode())})
+    return raw, answers
 
 
 def _replay(saved_model, run, recogniser, raw, expected):

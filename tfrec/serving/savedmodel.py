@@ -10,6 +10,7 @@ import pathlib
 import keras
 import tensorflow as tf
 
+from pipelines.errors import UserError
 from pipelines.layers import ImageResize
 from tfrec.serving import decoding
 
@@ -29,8 +30,10 @@ def write(recogniser, folder):
     archive.track(recogniser.frontend)
     archive.track(net)
 
+    options = answer_options(recogniser.config)
+
     def answer(inputs):
-        return recogniser.task.answer(net(recogniser.frontend(inputs, training=False), training=False))
+        return recogniser.task.answer(net(recogniser.frontend(inputs, training=False), training=False), **options)
 
     for name, (function, signature) in SIGNATURES[recogniser.config.frontend.name](
         recogniser.config.frontend, answer
@@ -40,6 +43,14 @@ def write(recogniser, folder):
     description = pathlib.Path(folder) / DESCRIPTION
     description.parent.mkdir(exist_ok=True)
     description.write_text(json.dumps(describe(recogniser), indent=2) + "\n", encoding="utf-8")
+
+
+def answer_options(config):
+    """How the task is to answer in the export; UserError for a beam where there are no texts."""
+    width = config.export.beam_width
+    if width > 1 and config.task.name != "transcribe":
+        raise UserError("export.beam_width is for recognisers that write texts, which this one does not: leave it out.")
+    return {"beam_width": width} if width > 1 else {}
 
 
 def describe(recogniser):

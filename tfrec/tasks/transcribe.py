@@ -10,7 +10,7 @@ from keras import ops
 from pipelines.errors import UserError
 from tfrec import decoding
 from tfrec.architectures import parts
-from tfrec.decoding import attention, ctc
+from tfrec.decoding import attention, beam, ctc
 from tfrec.metrics import transcription
 from tfrec.metrics.quality import Quality
 from tfrec.reports import alignments
@@ -32,6 +32,7 @@ class Config:
     vocabulary_size: int = 500  # of subwords and words, at most
     fold_phonemes: Literal[48, 39] | None = None  # TIMIT's 61 phonemes become so many in training; scores have 39
     ctc_share: float = 0.3  # of the loss, where there is a decoder too, whose cross-entropy is the rest
+    intermediate_share: float = 0.3  # of CTC's loss, where a layer in the middle of the network writes too
     label_smoothing: float = 0.1  # of the decoder's cross-entropy: part of the target spread over all symbols
     shown: int = 3  # hypotheses of the validation split that are printed after an epoch
     text: TextConfig = TextConfig()
@@ -39,6 +40,8 @@ class Config:
     def __post_init__(self):
         if not 0 < self.ctc_share <= 1:
             raise ValueError(f"task.ctc_share must be above 0 and at most 1. Received: {self.ctc_share}")
+        if not 0 <= self.intermediate_share < 1:
+            raise ValueError(f"task.intermediate_share must be from 0 to below 1. Received: {self.intermediate_share}")
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
         if not 2 <= self.vocabulary_size <= 100_000:
@@ -118,15 +121,22 @@ class Task:
     def batch_loss(self, targets, outputs):
         """The mean over a batch of the loss of each text in nats; a text that cannot fit its steps counts nothing.
 
-        CTC (Graves et al. 2006) and, with a decoder, smoothed cross-entropy of each symbol and of the end, given those
+        CTC (Graves et al. 2006), also of a layer in the middle where the network gives that out (Lee & Watanabe 2021,
+        arXiv:2102.03216), and, with a decoder, smoothed cross-entropy of each symbol and of the end, given those
         before it; both together as in Watanabe et al. 2017, "Hybrid CTC/attention architecture", equation 10.
         """
-        losses, possible = ctc.losses(outputs["logits"], outputs["steps"], targets)
-        loss = ops.sum(losses) / ops.maximum(ops.sum(ops.cast(possible, "float32")), 1.0)
+        loss = self._ctc(targets, outputs["logits"], outputs["steps"])
+        if "intermediate" in outputs:
+            share = self.config.intermediate_share
+            loss = (1 - share) * loss + share * self._ctc(targets, outputs["intermediate"], outputs["steps"])
         if "decoder" not in outputs:
             return loss
         share = self.config.ctc_share
         return share * loss + (1 - share) * ops.mean(self._cross_entropy(targets, outputs["decoder"]))
+
+    def _ctc(self, targets, logits, steps):
+        losses, possible = ctc.losses(logits, steps, targets)
+        return ops.sum(losses) / ops.maximum(ops.sum(ops.cast(possible, "float32")), 1.0)
 
     def _cross_entropy(self, targets, logits):
         smoothing = self.config.label_smoothing
@@ -148,8 +158,8 @@ class Task:
         """The network that answers: the encoder with its CTC head."""
         return parts.encoder(net)
 
-    def answer(self, outputs):
-        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)}, the greedy text.
+    def answer(self, outputs, beam_width=1):
+        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)}, the greedy text or that of a beam.
 
         The confidence is the geometric mean of the probabilities of the best symbol of each step.
         """
@@ -157,7 +167,8 @@ class Task:
         best = tf.reduce_max(tf.nn.log_softmax(logits), axis=-1)
         inside = tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
         mean = tf.reduce_sum(best * inside, axis=1) / tf.maximum(tf.reduce_sum(inside, axis=1), 1.0)
-        return {"text": self.spell(ctc.greedy(logits, steps)[0]), "confidence": tf.exp(mean)}
+        ids = ctc.greedy(logits, steps)[0] if beam_width == 1 else beam.search(logits, steps, beam_width)[0]
+        return {"text": self.spell(ids), "confidence": tf.exp(mean)}
 
     def spell(self, ids):
         """Ids (batch, length), 0 for nothing, -> texts (batch,), in TensorFlow."""
@@ -165,15 +176,18 @@ class Task:
 
     def texts(self, recogniser, split, batch_size, decode=None):
         """Hypotheses of a split, in its order; `decode` is a DecodeConfig, None for its defaults."""
-        decoder = self._decoder(recogniser.net, decode or decoding.DecodeConfig())
+        decoder = self.decoder(recogniser.net, decode or decoding.DecodeConfig())
         texts = [None] * split.size
         for outputs, _, numbers in recogniser.outputs(self.targets(split), batch_size):
             for number, text in zip(numbers, decoder(outputs), strict=True):
                 texts[number] = text
         return texts
 
-    def _decoder(self, net, decode):
-        """A function from the encoder's outputs, arrays, to a list of texts."""
+    def decoder(self, net, decode):
+        """A function from the encoder's outputs, arrays, to a list of texts.
+
+        UserError for attention where the network has no decoder, and for a language model that cannot be used.
+        """
 
         def log_probabilities(outputs):
             return ops.convert_to_numpy(ops.log_softmax(outputs["logits"]))

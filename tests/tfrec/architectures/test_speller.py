@@ -101,6 +101,10 @@ def test_graph_says_what_eager_says_for_any_length():
     np.testing.assert_allclose(compiled(TOKENS, MEMORY, KEEP), layer(TOKENS, MEMORY, KEEP), atol=1e-5)
 
 
+def test_keras_is_told_that_xla_takes_no_gradient():
+    assert not speller().supports_jit
+
+
 def test_half_precision():
     layer = speller(dtype="mixed_float16")
     result = layer(TOKENS, MEMORY, KEEP)

@@ -1,0 +1,73 @@
+"""How much faster than real time networks write speech down, features included: `python -m benchmarks.transcribing`.
+
+Random weights and noise for sound, since neither changes the time of greedy decoding by CTC; the first network is what
+the others are compared with.
+"""
+
+import dataclasses
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.timing import medians
+from pipelines import frontends
+from tfrec import architectures, cli, flags
+from tfrec.config import Config
+from tfrec.recogniser import Recogniser
+from tfrec.tasks import transcribe
+from tfrec.text import vocabulary
+
+RATE_HZ = 16000
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Waveforms to texts on this machine, network by network, in turn."""
+
+    models: tuple[str, ...] = ("conformer_ctc", "bilstm_ctc", "lstm_ctc", "deepspeech2", "wavenet_ctc")  # to time
+    batch_size: int = 1  # clips at once
+    seconds: float = 10.0  # of each clip
+    repetitions: int = 5  # of each that count
+
+
+def main(argv):
+    """Prints a table: milliseconds of a batch, times faster than real time, ratio to the first."""
+    arguments = flags.parse(Arguments, argv, prog="python -m benchmarks.transcribing")
+    samples = round(arguments.seconds * RATE_HZ)
+    sound = np.random.default_rng(0).normal(scale=0.1, size=(arguments.batch_size, samples)).astype("float32")
+    inputs = {"audio": tf.constant(sound), "length": tf.fill((arguments.batch_size,), samples)}
+    texts = vocabulary.build("characters", ["the quick brown fox jumps over the lazy dog"])
+    calls = {name: _writer(name, texts.as_json(), inputs) for name in arguments.models}
+    times = medians(calls, arguments.repetitions)
+    table = Table(title=f"{arguments.batch_size} clips of {arguments.seconds:.0f} s, features included")
+    for column in ("network", "ms", "times real time", "beside the first"):
+        table.add_column(column, justify="left" if column == "network" else "right")
+    for name, seconds in times.items():
+        speed = arguments.batch_size * arguments.seconds / seconds
+        ratio = seconds / times[arguments.models[0]]
+        table.add_row(name, f"{1000 * seconds:.0f}", f"{speed:.0f}", f"{ratio:.2f}")
+    Console().print(table)
+    return 0
+
+
+def _writer(name, labels, inputs):
+    """A call without arguments that writes the clips down."""
+    frontend = frontends.SpeechConfig(mels=80, normalise="mean_variance", sample_rate_hz=RATE_HZ, form="sequence")
+    model = architectures.default_config(name)
+    recogniser = Recogniser(Config(None, frontend, model, transcribe.Config()), labels)
+
+    @tf.function
+    def answer():
+        features = recogniser.frontend(inputs, training=False)
+        return recogniser.task.answer(recogniser.classifier(features, training=False))["text"]
+
+    return lambda: answer().numpy()
+
+
+if __name__ == "__main__":
+    cli.run(main)
