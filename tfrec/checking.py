@@ -1,7 +1,5 @@
 """What a training on speech would stumble over, found before it starts."""
 
-import collections
-import contextlib
 import dataclasses
 import os
 import resource
@@ -11,8 +9,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines import assemble, audio
-from pipelines.errors import UserError
+from pipelines import assemble
+from tfrec.decoding import ctc
 from tfrec.stepping import training_model
 from tfrec.training import training_shapes
 
@@ -39,7 +37,6 @@ def findings(recogniser, corpus):
     found = []
     for name, split in corpus.splits.items():
         found += _clips(name, split)
-        found += _rates(name, split, corpus.sample_rate_hz)
         if recogniser.config.task.name == "transcribe":
             found += _too_long(recogniser, name, split)
             found += _uncovered(recogniser, name, split)
@@ -70,25 +67,8 @@ def _clips(name, split):
     return result + _finding(name, split, f"clips are clipped ({CLIPPED_SHARE:.1%} of samples or more)", clipped, False)
 
 
-def _rates(name, split, wanted):
-    """Files that are resampled, as far as the sources are files."""
-    others = collections.defaultdict(list)
-    for i, source in enumerate(split.sources or []):
-        with contextlib.suppress(UserError, OSError, ValueError):
-            rate = audio.probe(source).sample_rate_hz
-            if rate != wanted:
-                others[rate].append(i)
-    return [
-        finding
-        for rate, places in sorted(others.items())
-        for finding in _finding(name, split, f"clips have {rate:,} Hz and are resampled to {wanted:,}", places, False)
-    ]
-
-
 def _too_long(recogniser, name, split):
     """Texts that CTC cannot write in the steps that their clips have (Graves et al. 2006: labels and repeats)."""
-    from tfrec.decoding import ctc
-
     seconds, targets = split.seconds, recogniser.task.targets(split).examples.map(lambda example: example["label"])
     if seconds is None:
         sizes = split.examples.map(lambda example: tf.size(example["audio"]))
@@ -136,7 +116,7 @@ def _speakers(splits):
         shared = [i for i, speaker in enumerate(split.speakers or ()) if speaker in trained]
         if name != "train" and shared:
             names = sorted({split.speakers[i] for i in shared})
-            what = f"clips are of {len(names)} speakers whom the training hears too"
+            what = "clips are of speakers whom the training hears too"
             found.append(Finding(name, what, len(shared), split.size, tuple(names[:SHOWN]), False))
     return found
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from pipelines.datasets import DATASETS
 from pipelines.layers import LAYERS
 from tfrec import cli, flags
-from tfrec.architectures import ARCHITECTURES
+from tfrec.architectures import ARCHITECTURES, gives
 from tfrec.experiments import EXPERIMENTS
 
 
@@ -42,7 +42,12 @@ def everything():
     """{"architectures": {NAME: {"summary": ...}}, "datasets": ..., "experiments": ..., "layers": ...}."""
     return {
         "architectures": {
-            name: {"summary": _summary(module), "takes": list(module.TAKES), "config": dataclasses.asdict(config)}
+            name: {
+                "summary": _summary(module),
+                "takes": list(module.TAKES),
+                "gives": gives(config),
+                "config": dataclasses.asdict(config),
+            }
             for name, (module, config) in ARCHITECTURES.items()
         },
         "datasets": {name: {"summary": _summary(module)} for name, module in DATASETS.items()},

@@ -127,16 +127,19 @@ def segments(logits, pieces, longest):
     """Cuts logits (steps, n + 1) where a word begins: [(first step, one after the last, "" or " " before it)].
 
     No segment has more than `longest` steps. Where no word begins in the second half of so many, the cut is at a blank,
-    or at the end of them, and no space belongs there. `pieces` are the vocabulary's.
+    or at the end of them, perhaps within a word. `pieces` are the vocabulary's.
     """
     path = np.argmax(logits, axis=-1)
     begins = np.array([piece.startswith(" ") for piece in pieces])[path]
     begins[1:] &= path[1:] != path[:-1]
+    heard = np.flatnonzero(path)
+    written = ["", *(pieces[symbol] for symbol in path[heard]), ""]
     found, first, space = [], 0, ""
     while len(path) - first > longest:
         half = first + longest // 2 + 1
         ways = [half + np.flatnonzero(where[half : first + longest + 1]) for where in (begins, path == 0)]
         cut = next((int(places[-1]) for places in ways if len(places)), first + longest)
         found.append((first, cut, space))
-        first, space = cut, " " if begins[cut] else ""
+        before, after = written[(number := np.searchsorted(heard, cut)) : number + 2]
+        first, space = cut, " " if before.endswith(" ") or after.startswith(" ") else ""
     return [*found, (first, len(path), space)]

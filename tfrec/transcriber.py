@@ -50,7 +50,11 @@ class Transcriber:
                 texts += [space, found] if found and any(texts) else [found]
             else:
                 ids = ctc.greedy(part["logits"], part["steps"])[0].numpy()[0]
-            words += self._words(part["logits"][0], ids, first)
+            more = self._words(part["logits"][0], ids, first)
+            if words and more and not space:  # the cut was within a word
+                (begun, start, _), (rest, _, end) = words.pop(), more.pop(0)
+                more.insert(0, (begun + rest, start, end))
+            words += more
         return Transcript("".join(texts) if self.decoder else text, confidence, tuple(words))
 
     def _words(self, logits, ids, first):

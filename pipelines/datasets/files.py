@@ -91,11 +91,11 @@ def corpus(config, rows, class_names, parts, channels, verify, sample_rate_hz, o
     labels = np.array([class_names.index(row.label) for row in rows], np.int64) if class_names else None
     if kind == "image":
         table, decode = {"path": [os.fsencode(row.path) for row in rows]}, _image_decoder(channels)
-        rate, seconds = None, None
+        rate, seconds, notes = None, None, ()
         if verify:
             _probe(images.probe, rows)
     else:
-        table, decode, rate, seconds = _audio(rows, sample_rate_hz, own_hz)
+        table, decode, rate, seconds, notes = _audio(rows, sample_rate_hz, own_hz)
     if verify:
         _verify(rows, table, decode, kind)
     table = {key: np.array(values) for key, values in table.items()} | ({} if labels is None else {"label": labels})
@@ -118,7 +118,7 @@ def corpus(config, rows, class_names, parts, channels, verify, sample_rate_hz, o
         )
 
     splits = {name: split(indices) for name, indices in parts.items()}
-    return Corpus(config.name, kind, tuple(class_names), splits, rate)
+    return Corpus(config.name, kind, tuple(class_names), splits, rate, notes)
 
 
 def told(rows):
@@ -135,7 +135,7 @@ def _image_decoder(channels):
 
 
 def _audio(rows, sample_rate_hz, own_hz):
-    """(columns, decoder, rate, seconds); the columns hold what the headers say, so that a graph need not look."""
+    """(columns, decoder, rate, seconds, notes); the columns hold what the headers say: a graph need not look."""
     infos = _probe(audio.probe, rows)
     counts = collections.Counter(info.sample_rate_hz for info in infos)
     if own_hz and (wrong := [info for info in infos if info.sample_rate_hz != own_hz]):
@@ -174,7 +174,12 @@ def _audio(rows, sample_rate_hz, own_hz):
             waveform = waveform[row["start"] : tf.minimum(row["stop"], tf.size(waveform, tf.int64))]
         return audio.resample(waveform, row["rate"] if from_hz is None else from_hz, rate)
 
-    return table, decode, rate, np.array(seconds)
+    notes = tuple(
+        f"{count:,} of {len(infos):,} files have {hz:,} Hz and are resampled to {rate:,}."
+        for hz, count in sorted(counts.items())
+        if hz != rate
+    )
+    return table, decode, rate, np.array(seconds), notes
 
 
 def _probe(probe, rows):

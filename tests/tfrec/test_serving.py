@@ -19,6 +19,7 @@ from tensorflow.core.framework import tensor_shape_pb2
 from tensorflow.core.protobuf import saved_model_pb2
 
 from pipelines.errors import UserError
+from tests.tfrec import untrained
 from tfrec.predictor import Predictor
 from tfrec.serving import publish as publishing
 from tfrec.serving import savedmodel
@@ -235,6 +236,19 @@ def test_run_and_export_predict_alike(name, trained, exported, tones):
         np.testing.assert_allclose(of_run.answer(file), of_export.answer(file), atol=1e-5)
 
 
+def test_an_export_that_does_not_say_its_task_has_classes(exported, tones, tmp_path):
+    """As those of before there were other tasks."""
+    folder = tmp_path / "saved"
+    shutil.copytree(exported("cnn"), folder)
+    path = folder / savedmodel.DESCRIPTION
+    description = json.loads(path.read_text())
+    assert description.pop("task") == "classify"
+    path.write_text(json.dumps(description))
+    predictor = Predictor.open(folder)
+    assert (predictor.task, predictor.labels) == ("classify", ["high", "low"])
+    assert predictor.answer(next((tones / "high").iterdir())).shape == (2,)
+
+
 def test_predict_resamples(exported, tmp_path):
     predictor = Predictor.open(exported("cnn"))
     time = np.arange(48000) / 48000
@@ -243,3 +257,40 @@ def test_predict_resamples(exported, tmp_path):
     np.testing.assert_allclose(
         predictor.answer(tmp_path / "high.wav"), predictor.answer(tmp_path / "same.wav"), atol=0.05
     )
+
+
+@pytest.mark.parametrize(("name", "width"), [("bilstm_ctc", 1), pytest.param("las", 8, marks=pytest.mark.slow)])
+def test_an_export_that_writes_texts(name, width, tmp_path):
+    built = untrained.recogniser.__wrapped__(name)
+    export = dataclasses.replace(built.config.export, beam_width=width)
+    built.config = dataclasses.replace(built.config, export=export)
+    savedmodel.write(built, tmp_path / "saved")
+    sounds = [untrained.sound(seconds, seed=3) for seconds in (1.7, 0.6, 0.01)]
+    soundfile.write(tmp_path / "clip.wav", sounds[0], untrained.RATE_HZ, subtype="PCM_16")
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+
+    def ask(clips, lengths):
+        audio = np.stack([np.pad(clip, (0, 20000 - len(clip)), constant_values=0.3) for clip in clips])
+        answer = loaded.signatures["serving_default"](audio=tf.constant(audio), length=tf.constant(np.int32(lengths)))
+        return [text.decode() for text in answer["text"].numpy()], answer["confidence"].numpy()
+
+    texts, confidences = ask(sounds, [len(clip) for clip in sounds])
+    options = {"beam_width": width} if width > 1 else {}
+    for clip, text, confidence in zip(sounds, texts, confidences, strict=True):
+        alone = built.answer({"audio": clip[None], "length": np.int32([len(clip)])}, **options)
+        assert (text, confidence) == (alone["text"][0].decode(), pytest.approx(alone["confidence"][0], abs=1e-5))
+    assert len(texts[0]) > 5
+    assert (texts[0] == untrained.offline(built, sounds[0])[1]) == (width == 1)
+    assert ask(sounds[:1], [-3])[0] == ask(sounds[:1], [0])[0]
+    empty = loaded.signatures["serving_default"](audio=tf.zeros([0, 9]), length=tf.zeros([0], tf.int32))
+    assert empty["text"].shape == empty["confidence"].shape == (0,)
+    predictor = Predictor.open(tmp_path / "saved")
+    said = predictor.answer(tmp_path / "clip.wav")
+    assert (predictor.task, said.text, said.words) == ("transcribe", texts[0], None)
+
+
+def test_a_beam_for_classes_is_refused(trained):
+    _, recogniser = trained("digits")
+    export = dataclasses.replace(recogniser.config.export, beam_width=4)
+    with pytest.raises(UserError, match=r"export\.beam_width is for recognisers that write texts"):
+        savedmodel.answer_options(dataclasses.replace(recogniser.config, export=export))

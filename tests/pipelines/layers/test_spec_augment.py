@@ -76,6 +76,18 @@ def test_random_layer_rules():
     checks.assert_declared_shape_is_real(make(), [(2, 1, 5), (3, 70, 8)])
 
 
+def test_masks_grow_with_their_strength():
+    layer = SpecAugment(2, 4, 2, 20, seed=3)
+    layer.make_scalable()
+    features = np.ones((64, 50, 20), "float32") * np.arange(50, dtype="float32")[:, None]
+    hidden = []
+    for strength in (0.0, 0.5, 1.0):
+        layer.strength.assign(strength)
+        hidden.append((np.array(layer(features, training=True)) != features).mean())
+    assert hidden[0] == 0
+    assert 0.05 < hidden[1] < 0.75 * hidden[2]
+
+
 @pytest.mark.parametrize(
     ("options", "quoted"),
     [
