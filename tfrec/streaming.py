@@ -99,7 +99,7 @@ class _Features:
 
     def __init__(self, recogniser):
         frontend, config = recogniser.frontend, recogniser.config.frontend
-        _require_causal(config)
+        require_causal(config)
         self._timing = timing(recogniser)
         self._bins = frontend.feature_shape[-1]
         self._running = frontend.norm  # None, or a RunningNorm
@@ -149,7 +149,7 @@ class _Features:
         return answer
 
 
-def _require_causal(config):
+def require_causal(config):
     """UserError for a frontend that looks at more than what was heard."""
     causes = {
         f"frontend.normalise {config.normalise}": config.normalise not in ("none", "running"),

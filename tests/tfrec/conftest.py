@@ -28,6 +28,16 @@ def train(config, path):
     run.write_json("labels.json", labels)
     run.write_json("environment.json", environment())
     recogniser = Recogniser(config, labels)
+    recogniser.task.traced = traced = []  # how many epochs were over whenever the loss was traced
+    if hasattr(recogniser.task, "batch_loss"):
+        loss = recogniser.task.batch_loss
+
+        def batch_loss(targets, outputs):
+            done = run.path / "history.csv"
+            traced.append(len(done.read_text(encoding="utf-8").splitlines()) - 1 if done.is_file() else 0)
+            return loss(targets, outputs)
+
+        recogniser.task.batch_loss = batch_loss
     history = training.train(recogniser, corpus, run, verbose=0)
     evaluation.record(run, recogniser, {"test": evaluation.measure(recogniser, corpus, "test", 64)}, history)
     evaluation.keep_examples(run, recogniser, corpus)

@@ -67,19 +67,23 @@ def test_a_word_is_where_it_is_heard(home):
         assert (new_start, new_end) == pytest.approx((start + 1, end + 1))
 
 
-def test_other_decoders(home, capsys):
+def test_a_language_model(home, capsys):
     folder, built = home
-    greedy = answers(capsys, folder, "run", "one.wav")[0]["one.wav"]
-    beam = answers(capsys, folder, "run", "one.wav", "--decode.method", "beam", "--decode.width", "8")[0]["one.wav"]
     fused = answers(capsys, folder, "run", "one.wav", "--decode.lm", str(folder / "lm.arpa"))[0]["one.wav"]
+    assert fused["text"] != untrained.offline(built, untrained.sound(1.6))[1]
+    assert [word["word"] for word in fused["words"]] == fused["text"].split()
+
+
+def test_a_beam_whole_and_in_parts(home):
+    _, built = home
     samples = untrained.sound(1.6)
     given = {"audio": samples[None], "length": np.int32([len(samples)])}
-    assert beam["text"] == built.answer(given, beam_width=8)["text"][0].decode()
-    assert len({row["text"] for row in (greedy, beam, fused)}) == 3
-    for row in (beam, fused):
-        assert [word["word"] for word in row["words"]] == row["text"].split()
-    parts = Transcriber(built, DecodeConfig(method="beam"), chunk_seconds=1.0, overlap_seconds=0.2)(samples)
-    assert [word for word, _, _ in parts.words] == parts.text.split()
+    beam = DecodeConfig(method="beam", width=8)
+    whole = Transcriber(built, beam)(samples)
+    assert whole.text == built.answer(given, beam_width=8)["text"][0].decode()
+    assert whole.text != untrained.offline(built, samples)[1]
+    for said in (whole, Transcriber(built, beam, chunk_seconds=1.0, overlap_seconds=0.2)(samples)):
+        assert [word for word, _, _ in said.words] == said.text.split()
 
 
 @pytest.mark.slow
@@ -106,8 +110,9 @@ def test_silence_has_no_words():
     head = built.net.get_layer("logits")
     kernel, bias = head.get_weights()
     head.set_weights([0 * kernel, np.float32([9] + [0] * (len(bias) - 1))])
-    for samples in (1, 150, 30000, 8000 * 30):
-        said = Transcriber(built)(np.zeros(samples, "float32"))
+    transcriber = Transcriber(built)
+    for samples in (1, 150, 8000 * 30):
+        said = transcriber(np.zeros(samples, "float32"))
         assert (said.text, said.words) == ("", ())
 
 

@@ -144,6 +144,13 @@ def test_a_run_learns_to_write_melodies_down(trained):
     assert (run.path / "hypotheses.txt").is_file()
 
 
+def test_nothing_is_traced_anew_after_the_first_pass_over_the_shapes(trained):
+    """Eight batches of six shapes an epoch."""
+    _, recogniser = trained("bilstm_ctc")
+    assert recogniser.task.traced
+    assert set(recogniser.task.traced) == {0}
+
+
 @pytest.mark.slow
 def test_a_run_with_a_decoder_learns(trained):
     run, _ = trained("las")
