@@ -11,7 +11,7 @@ import tensorflow as tf
 from pipelines import datasets
 from pipelines.datasets import memory
 from pipelines.errors import UserError
-from tfrec import tasks
+from tfrec import evaluate, fit, lm, tasks
 from tfrec.decoding import DecodeConfig
 from tfrec.tasks import transcribe
 
@@ -168,3 +168,31 @@ def test_a_beam_is_never_less_likely_than_greedy(trained):
     assert abs(beam["cer"] - greedy["cer"]) < 0.1
     assert [row["reference"] for row in greedy["hypotheses"]] == [text.lower() for text in split.texts]
     assert [row["source"] for row in greedy["hypotheses"]] == list(split.sources)
+
+
+def test_evaluate_decodes_in_other_ways(trained, tmp_path, capsys):
+    run, _ = trained("bilstm_ctc")
+    sentences = tmp_path / "texts.txt"
+    sentences.write_text("abc ab\nba c\ncab\n" * 4, encoding="utf-8")
+    assert lm.main([str(sentences), "--order", "2", "--output", str(tmp_path / "lm.arpa")]) == 0
+    assert evaluate.main([str(run.path), "--decode.lm", str(tmp_path / "lm.arpa"), "--json"]) == 0
+    assert '"test_beam_lm"' in capsys.readouterr().out
+    scores = run.read_json("metrics.json")
+    assert scores["test_beam_lm"]["utterances"] == scores["test"]["utterances"] == 8
+    assert (run.path / "test_beam_lm" / "hypotheses.html").is_file()
+
+
+def test_mistakes_of_evaluation(trained, fails, tmp_path_factory):
+    run, _ = trained("bilstm_ctc")
+    assert "needs a network with a decoder" in fails(evaluate, run.path, "--decode.method", "attention")
+    assert "Cannot read missing.arpa" in fails(evaluate, run.path, "--decode.lm", "missing.arpa")
+    digits, _ = trained("digits")
+    assert "--decode is for runs that transcribe" in fails(evaluate, digits.path, "--decode.method", "beam")
+
+
+def test_mistakes_of_training(melodies, fails):
+    words = ("--data.name", "manifest", "--data.path", melodies, "--task.name", "transcribe")
+    assert "fit.monitor 'accuracy' is nothing" in fails(fit, *words, "--fit.monitor", "accuracy")
+    assert "XLA has no CTC loss" in fails(fit, *words, "--fit.jit_compile")
+    assert "does not answer with tokens" in fails(fit, *words, "--model.name", "lstm")
+    assert "has transcripts and no classes" in fails(fit, *words[:-1], "classify")
