@@ -50,9 +50,9 @@ def describe(config):
 def build(input_shape, num_classes, config):
     """Log-mel (batch, frames, mels) -> {"logits": (batch, steps, num_classes), "steps": int32 (batch,)}.
 
-    `input_shape` is `(frames, mels)`; `frames` may be None; steps are ceil(frames / subsampling) * emissions. The input is a dict
-    with "features" and "frames" (batch,), the true number of frames; what lies past it never changes the logits of a
-    clip's own steps. Raises ValueError for another rank and for sizes that make no network.
+    `input_shape` is `(frames, mels)`; `frames` may be None; steps are ceil(frames / subsampling) * emissions. The input
+    is a dict with "features" and "frames" (batch,), the true number of frames; what lies past it never changes the
+    logits of a clip's own steps. Raises ValueError for another rank and for sizes that make no network.
     """
     check(len(input_shape) == 2, f"{config.cell}_ctc takes (frames, mels)", input_shape)
     sizes = (config.units, config.depth, config.filters, config.emissions)
@@ -72,7 +72,7 @@ def build(input_shape, num_classes, config):
 
 
 def _expanded(x, mask, times):
-    """Each step as `times` steps, which differ in what a dense layer makes of it: recurrence at a coarser rate than CTC."""
+    """Each step as `times` steps, in each of which a dense layer makes something else of it."""
     if times == 1:
         return x, mask
     units = x.shape[-1]
