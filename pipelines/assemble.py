@@ -51,15 +51,27 @@ def evaluation_batches(split, frontend, batch_size):
     return _tuned(_batches(_prepared(split, frontend)[0], frontend, batch_size, None))
 
 
-def numbered_batches(split, frontend, batch_size):
+def numbered_batches(split, frontend, batch_size, batch_seconds=None):
     """Batches of (inputs, (label, number)) of clips of about the same length, without augmentation.
 
-    `number` is where an example stands in the split, since the batches are in another order.
+    `number` is where an example stands in the split, since the batches are in another order. They hold at most
+    `batch_size` clips and `batch_seconds` of sound, as those of `bucket_plan`.
     """
-    shapes = bucket_plan(split, frontend, batch_size)
+    shapes = bucket_plan(split, frontend, batch_size, batch_seconds)
     examples = _prepared(split, frontend)[0].enumerate()
     examples = examples.map(lambda number, example: {**example, "label": (example["label"], number)})
     return _tuned(_batches(examples, frontend, batch_size, None, shapes))
+
+
+def for_replicas(batches, count):
+    """Batches of which each of `count` devices gets a part: of too few or odd ones, the first stand there again."""
+
+    def filled(*batch):
+        size = tf.shape(tf.nest.flatten(batch)[0])[0]
+        places = tf.range(-(-size // count) * count) % size
+        return tf.nest.map_structure(lambda part: tf.gather(part, places), batch)
+
+    return batches.map(filled)
 
 
 def bucket_plan(split, frontend, batch_size, batch_seconds=None):
@@ -91,9 +103,9 @@ def _prepared(split, frontend):
             return {**example, "image": tf.ensure_shape(frontend.resize(example["image"][None])[0], frontend.raw_shape)}
 
         examples = examples.map(resized, num_parallel_calls=tf.data.AUTOTUNE)
-    # The first stands for all.
+    # The first stands for all; it may be empty.
     size = sum(tensor.numpy().nbytes for example in examples.take(1) for tensor in example.values())
-    return (examples.cache() if size * split.size <= CACHE_BYTES else examples), size
+    return (examples.cache() if size * split.size <= CACHE_BYTES else examples), max(1, size)
 
 
 def _batches(examples, frontend, batch_size, place, shapes=None):

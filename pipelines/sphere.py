@@ -82,6 +82,6 @@ def _number(path, fields, name, default):
         number = int(value)
     except (TypeError, ValueError):
         number = -1
-    if number < 0:
-        raise UserError(f"{path} has a SPHERE header with {name} = {value!r}: it must be a number.")
+    if not 0 <= number < 2**63:
+        raise UserError(f"{path} has a SPHERE header with {name} = {str(value)[:80]!r}: it must be a number.")
     return number

@@ -15,7 +15,7 @@ import keras
 
 from pipelines import datasets, frontends
 from pipelines.errors import UserError
-from tfrec import architectures, candidates, flags, freezing, weights
+from tfrec import architectures, candidates, flags, freezing, tasks, weights
 from tfrec.metrics import cost
 from tfrec.processes import Process
 from tfrec.recogniser import Recogniser
@@ -92,9 +92,9 @@ def examine(config, corpora):
         config.frontend, corpus, source and source.normalise, architectures.takes(config.model)
     )
     config = dataclasses.replace(config, frontend=resolved)
-    recogniser = Recogniser(config, corpus.class_names)
-    if "accuracy" not in recogniser.task.monitor:
+    if tasks.gives(config.task) != "classes":
         raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: take classify.")
+    recogniser = Recogniser(config, tasks.labels(config.task, corpus))
     freezing.stages(config.fit, architectures.backbone(recogniser.net))
     shape = recogniser.frontend.feature_shape
     frames = None if shape[0] else round(CLIP_SECONDS * recogniser.frontend.steps_per_second)

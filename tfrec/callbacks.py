@@ -174,6 +174,7 @@ class Keeper(keras.callbacks.Callback):
         if self.config.budget_minutes and state["seconds"] >= 60 * self.config.budget_minutes:
             state["stopped"] = self.model.stop_training = True
         self.run.write_state(state, self.model)
+        self._forget_checkpoints()
         self.run.write_text("history.csv", _csv(state["history"]))
 
     def _keep_checkpoint(self, epoch, value):
@@ -181,11 +182,16 @@ class Keeper(keras.callbacks.Callback):
         if self.config.checkpoints == 1:
             return
         kept = sorted([*self.state.get("checkpoints", []), [float(value), epoch]], reverse=True)
-        self.state["checkpoints"], dropped = kept[: self.config.checkpoints], kept[self.config.checkpoints :]
-        if [float(value), epoch] not in dropped:
+        self.state["checkpoints"] = kept[: self.config.checkpoints]
+        if [float(value), epoch] in self.state["checkpoints"]:
             self.run.write_weights(self.trained.kept_net, self.run.checkpoint(epoch))
-        for _, old in dropped:
-            self.run.checkpoint(old).unlink(missing_ok=True)
+
+    def _forget_checkpoints(self):
+        """Deletes those of other epochs, once no state on the disk names them any more."""
+        if self.config.checkpoints > 1:
+            kept = {self.run.checkpoint(epoch) for _, epoch in self.state["checkpoints"]}
+            for old in set(self.run.checkpoint(0).parent.glob("*.weights.h5")) - kept:
+                old.unlink()
 
     def keep_mean(self, net):
         """Makes the best weights of the run the mean of its checkpoints, where it has several; `net` is overwritten.

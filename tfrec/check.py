@@ -8,7 +8,7 @@ from rich.text import Text
 
 from pipelines import datasets, frontends
 from pipelines.errors import UserError
-from tfrec import architectures, checking, cli, flags, tasks
+from tfrec import architectures, checking, cli, flags, tasks, training
 from tfrec.config import Config, Data, Frontend, Model, Task
 from tfrec.recogniser import Recogniser
 
@@ -31,6 +31,7 @@ def main(argv):
     resolved = frontends.resolve(config.frontend, corpus, None, architectures.takes(config.model))
     config = dataclasses.replace(config, frontend=resolved)
     recogniser = Recogniser(config, tasks.labels(config.task, corpus))
+    training.require_fitting(recogniser)
     found = checking.findings(recogniser, corpus)
     cli.console.print(_sizes(corpus))
     for note in corpus.notes:

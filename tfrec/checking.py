@@ -140,7 +140,8 @@ def rehearse(recogniser, corpus):
             "audio": tf.random.normal((clips, samples)) * 0.1,
             "length": tf.fill((clips,), samples),
         }
-        inputs, labels = (inputs, np.repeat(label[None], clips, axis=0))
+        inputs = frontend(inputs, training=True) if frontend.config.placement == "host" else inputs
+        labels = np.repeat(label[None], clips, axis=0)
         if labels.ndim > 1:
             labels = tf.pad(labels, [[0, 0], [0, 1]])
         if recogniser.takes_tokens:

@@ -41,15 +41,17 @@ def main(argv):
         if recogniser.config.task.name != "transcribe":
             raise UserError(f"--decode is for runs that transcribe, which {run.path} does not: leave it out.")
         options = {"decode": arguments.decode}
-        name = f"{name}_{arguments.decode.resolved(True)}" + ("_lm" if arguments.decode.lm else "")
+        name = f"{name}_{arguments.decode.resolved}" + ("_lm" if arguments.decode.lm else "")
     scores = evaluation.measure(recogniser, corpus, arguments.split, arguments.batch_size, **options)
     brief = evaluation.record(run, recogniser, {name: scores}, run.read_history())
     if arguments.json:
         print(json.dumps(brief, indent=2, ensure_ascii=False))
     else:
         evaluation.show(recogniser, scores, name)
-        written = ", ".join(sorted(path.name for path in run.path.glob("*.png")))
-        cli.console.print(f"In {run.path}: metrics.json, {written}.")
+        written = sorted(path.name for kind in ("*.png", "*.txt", "*.html") for path in run.path.glob(kind))
+        if (run.path / name).is_dir():
+            written.append(f"{name}/")
+        cli.console.print(f"In {run.path}: {', '.join(['metrics.json', *written])}.")
     return 0
 
 

@@ -5,6 +5,7 @@ import dataclasses
 import tyro
 
 from tfrec import cli, flags
+from tfrec.config import ExportConfig
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
 from tfrec.serving.publish import publish
@@ -18,6 +19,10 @@ class Arguments:
     folder: str | None = None  # holds NAME/VERSION/; none is the run's export.folder
     name: str | None = None  # the model's name; none is the run's export.name, or else the run folder's
     beam_width: int | None = None  # of a beam that writes the text; none is the run's export.beam_width
+
+    def __post_init__(self):
+        if self.beam_width is not None:
+            ExportConfig(beam_width=self.beam_width)  # raises ValueError
 
 
 def main(argv):

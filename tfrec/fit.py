@@ -12,6 +12,7 @@ from tfrec.config import as_json
 from tfrec.metrics import cost
 from tfrec.recogniser import Recogniser, strategy_scope
 from tfrec.runs import Run, environment
+from tfrec.serving import savedmodel
 from tfrec.serving.publish import destination, publish
 
 
@@ -28,6 +29,7 @@ def main(argv):
         run.require_empty()
     if config.export.after_fit:
         destination(config.export, run)  # a mistake there should not show after the training
+        savedmodel.answer_options(config)
 
     source = None if begun else weights.find(config)
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
@@ -37,6 +39,11 @@ def main(argv):
     if arguments.resume:
         _require_same(as_json(config), run)
     labels, counts = tasks.labels(config.task, corpus), None
+    if begun and labels != run.read_json("labels.json"):
+        raise UserError(
+            f"{run.path} was started with other classes or transcripts than {corpus.name} has now: give it the same"
+            " data, or start another --run."
+        )
     if getattr(config.task, "class_weights", "none") == "balanced":
         counts = training.class_counts(corpus.splits["train"], len(corpus.class_names))
     with strategy_scope(config):

@@ -1,7 +1,6 @@
 """Build an n-gram language model from transcripts: `python -m tfrec.lm EXPERIMENT --output lm.arpa`."""
 
 import dataclasses
-import gzip
 import os
 import zlib
 from typing import Literal
@@ -12,7 +11,8 @@ from tfrec import cli, flags
 from tfrec.config import Config, Data, Frontend, Model, Task
 from tfrec.experiments import EXPERIMENTS
 from tfrec.runs import Run
-from tfrec.text import kneser_ney, ngram
+from tfrec.tasks import transcribe
+from tfrec.text import kneser_ney, ngram, phonemes
 from tfrec.text.normalise import TextConfig, normalise
 
 PROG = "python -m tfrec.lm"
@@ -98,9 +98,7 @@ def _texts(corpus, split):
 def _lines(path):
     """The lines of a text file, as they are read."""
     try:
-        with open(path, "rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-        with (gzip.open if zipped else open)(path, "rt", encoding="utf-8-sig") as file:
+        with ngram.opened(path, encoding="utf-8-sig") as file:
             yield from file
     except (UnicodeDecodeError, EOFError, zlib.error) as error:
         raise UserError(f"{path} is not UTF-8 text, plain or gzipped: {error}.") from error
@@ -109,12 +107,17 @@ def _lines(path):
 
 
 def _sentences(texts, arguments):
-    """What the model sees of texts; phonemes are taken as they are, and empty texts are left out."""
+    """What the model sees of texts; phonemes are folded as in the run, and empty texts are left out."""
     config = getattr(arguments.task, "text", TextConfig())
-    as_it_is = getattr(arguments.task, "unit", None) == "phonemes"
+    of_phonemes = getattr(arguments.task, "unit", None) == "phonemes"
     for text in texts:
-        if normal := " ".join(text.split()) if as_it_is else normalise(text, config):
+        if normal := _phonemes(text, transcribe.folds(arguments.task)) if of_phonemes else normalise(text, config):
             yield ngram.units(normal, arguments.unit)
+
+
+def _phonemes(text, to):
+    symbols = text.split()
+    return " ".join(phonemes.fold(symbols, to) if to else symbols)
 
 
 def _tell(model, arguments):

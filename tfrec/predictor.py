@@ -13,6 +13,8 @@ from tfrec.runs import Run
 from tfrec.serving import savedmodel
 from tfrec.transcriber import Transcriber, Transcript
 
+TASKS = ("classify", "transcribe")
+
 
 class Predictor:
     """`answer(path)` is what is said of one file, which `task`, "classify" or "transcribe", decides.
@@ -49,6 +51,8 @@ class Predictor:
         try:
             description = json.loads((path / savedmodel.DESCRIPTION).read_text(encoding="utf-8"))
             description["channels" if description["modality"] == "image" else "sample_rate_hz"]
+            if description.get("task", "classify") not in TASKS:
+                raise ValueError(description["task"])
             if description.get("task", "classify") == "classify":
                 description["labels"]
         except FileNotFoundError:

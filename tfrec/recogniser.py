@@ -81,7 +81,7 @@ class Recogniser:
     def outputs(self, split, batch_size):
         """(outputs, targets, numbers) of batches of clips of about the same length; `numbers` are places in it."""
         model, frontend = self.model_for(split)
-        batches = assemble.numbered_batches(split, frontend, batch_size)
+        batches = assemble.numbered_batches(split, frontend, batch_size, self.config.fit.batch_seconds)
         forward = tf.function(lambda inputs: model(inputs, training=False), input_signature=[batches.element_spec[0]])
         for inputs, (targets, numbers) in batches:
             outputs = tf.nest.map_structure(lambda value: value.numpy(), forward(inputs))

@@ -1,12 +1,13 @@
 """The folder of one training.
 
 config.json           every setting, resolved
-labels.json           the classes, in the order of the network's outputs
+labels.json           the classes, in the order of the network's outputs; or the vocabulary of texts
 environment.json      package versions, machine, git commit, command
-best.weights.h5       the network after its best epoch
+best.weights.h5       the network after its best epoch, or the mean of several
 history.csv           one row an epoch
 metrics.json          scores of the splits
 *.png                 plots
+hypotheses.txt, .html texts of the test split beside what was recognised
 examples.npz          a few test examples with the network's answers, replayed before an export is published
 state/                what --resume needs
 """

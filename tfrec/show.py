@@ -49,11 +49,16 @@ def main(argv):
     # Raw batches, and pictures in a range that can be drawn, whatever training does.
     drawable = {"normalise": "unit"} if config.name == "image" else {}
     config = dataclasses.replace(config, placement="device", **drawable)
-    split = _some(corpus.splits[arguments.split], arguments.rows, arguments.seed)
+    split, told = corpus.splits[arguments.split], corpus.class_names
+    if not told:  # but texts, which take the place of labels by their numbers
+        told = split.texts or [""] * split.size
+        numbered = split.examples.enumerate().map(lambda number, example: {**example, "label": number})
+        split = dataclasses.replace(split, examples=numbered)
+    split = _some(split, arguments.rows, arguments.seed)
     frontend = frontends.build(config, augment=True, seed=arguments.seed, split=split)
     inputs, labels = _shuffled(next(iter(assemble.evaluation_batches(split, frontend, split.size))), arguments.seed)
     looks = [frontend(inputs, training=column > 0) for column in range(arguments.columns)]
-    names = [corpus.class_names[label] for label in labels.numpy()]
+    names = [told[label] for label in labels.numpy()]
     title = f"{corpus.name}, {arguments.split} split\nleft: as evaluation sees them"
     if config.name == "image":
         changed = _draw_images(looks, frontends.mixing(config, arguments.seed), names, title, path)

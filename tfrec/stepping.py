@@ -86,10 +86,9 @@ class TrainingModel(keras.Model):
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The task's own where it has one for a whole batch; that of mixed labels; Keras's own for all else."""
         if hasattr(self.task, "batch_loss"):
-            # As Keras does, the mean over the examples of all devices that take a part of the batch.
-            return self.task.batch_loss(y, y_pred) / tf.distribute.get_strategy().num_replicas_in_sync + sum(
-                self.losses
-            )
+            # As Keras does, the mean over all devices that take a part of the batch.
+            devices = tf.distribute.get_strategy().num_replicas_in_sync
+            return (self.task.batch_loss(y, y_pred) + sum(self.losses)) / devices
         if not isinstance(y_pred, dict):
             return super().compute_loss(x, y, y_pred, sample_weight, training)
         own, logits = y_pred["weight"], y_pred["logits"]

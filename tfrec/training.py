@@ -5,6 +5,7 @@ from typing import Literal
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from pipelines import assemble, frontends
 from pipelines.errors import UserError
@@ -96,13 +97,7 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
     epoch. Raises UserError when the loss is not a number.
     """
     fit, seed, task = recogniser.config.fit, recogniser.config.seed, recogniser.task
-    if fit.jit_compile and hasattr(task, "batch_loss"):
-        raise UserError("fit.jit_compile is not for task.name transcribe, as XLA has no CTC loss: leave it out.")
-    if fit.monitor not in task.monitor:
-        raise UserError(
-            f"fit.monitor {fit.monitor!r} is nothing that task.name {recogniser.config.task.name!r} measures: choose"
-            f" {' or '.join(task.monitor)}."
-        )
+    require_fitting(recogniser)
     training, validation = task.targets(corpus.splits["train"]), corpus.splits["validation"]
     if (not resume or run.read_state() is None) and recogniser.config.model.weights is None:
         adapt(recogniser, training)
@@ -121,7 +116,8 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
     first_epoch = keeper.restore() if resume else 0
     callbacks, judged = [EpochSeeds(seed), StopOnNaN(), keeper], None
     if hasattr(task, "validation"):
-        callbacks.insert(2, task.validation(recogniser, model, validation, fit.batch_size))
+        # Before what looks at its figures.
+        callbacks.insert(1, task.validation(recogniser, model, validation, fit.batch_size))
     else:
         judged = assemble.evaluation_batches(validation, frontend, fit.batch_size)
     if getattr(frontend, "masks", None) is not None and recogniser.config.frontend.mask_epochs:
@@ -142,6 +138,8 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
             jit_compile=fit.jit_compile,
         )
         batches = assemble.training_batches(training, frontend, fit.batch_size, seed, end, first_epoch, shapes)
+        if (replicas := tf.distribute.get_strategy().num_replicas_in_sync) > 1 and hasattr(task, "batch_loss"):
+            batches = assemble.for_replicas(batches, replicas)  # a loss of no texts would be no number
         model.fit(
             batches.map(task.feed) if recogniser.takes_tokens else batches,
             validation_data=judged,
@@ -155,6 +153,18 @@ def train(recogniser, corpus, run, resume=False, verbose="auto"):
     keeper.keep_mean(recogniser.net)
     recogniser.net.load_weights(run.best_weights)
     return keeper.history
+
+
+def require_fitting(recogniser):
+    """UserError for settings of the training that do not go with the task."""
+    config, task = recogniser.config, recogniser.task
+    if config.fit.jit_compile and hasattr(task, "batch_loss"):
+        raise UserError("fit.jit_compile is not for task.name transcribe, as XLA has no CTC loss: leave it out.")
+    if config.fit.monitor not in task.monitor:
+        raise UserError(
+            f"fit.monitor {config.fit.monitor!r} is nothing that task.name {config.task.name!r} measures: choose"
+            f" {' or '.join(task.monitor)}."
+        )
 
 
 def training_shapes(split, frontend, fit):

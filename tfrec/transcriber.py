@@ -31,7 +31,7 @@ class Transcriber:
         decode = decode or DecodeConfig()
         self.task, self.vocabulary = recogniser.task, recogniser.task.vocabulary
         self.chunks = Chunks(recogniser, chunk_seconds, overlap_seconds)
-        greedy = decode.resolved(has_ctc=True) == "greedy"
+        greedy = decode.resolved == "greedy"
         self.decoder = None if greedy else self.task.decoder(recogniser.net, decode)
 
     def __call__(self, samples):

@@ -19,7 +19,9 @@ class TranscribedValidation(keras.callbacks.Callback):
         super().__init__()
         self.task, self.trained = recogniser.task, model
         self.references = [self.task.reference(text) for text in split.texts]
-        self.batches = assemble.numbered_batches(self.task.targets(split), recogniser.frontend, batch_size)
+        self.batches = assemble.numbered_batches(
+            self.task.targets(split), recogniser.frontend, batch_size, recogniser.config.fit.batch_seconds
+        )
         takes_tokens = recogniser.takes_tokens
 
         @tf.function(reduce_retracing=True)
@@ -47,5 +49,5 @@ class TranscribedValidation(keras.callbacks.Callback):
         logs |= {"val_loss": total / len(self.references), **{f"val_{name}": rate for name, rate in rates.items()}}
         told = ", ".join(f"{name.upper()} {rate:.2%}" for name, rate in rates.items())
         console.print(f"validation: loss {logs['val_loss']:.3f}, {told} ({time.perf_counter() - started:.0f} s)")
-        for number in np.linspace(0, len(hypotheses) - 1, self.task.config.shown, dtype=int):
+        for number in np.unique(np.linspace(0, len(hypotheses) - 1, self.task.config.shown, dtype=int)):
             console.print(f"    {self.references[number]!r} heard as {hypotheses[number]!r}")

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 
 from pipelines import frontends
-from pipelines.errors import UserError
-from tfrec import architectures, flags, weights_file, weights_published
+from pipelines.errors import DamagedError, UserError
+from tfrec import architectures, flags, tasks, weights_file, weights_published
 from tfrec.runs import Run
 from tfrec.weights_file import MisfitError
 from tfrec.weights_published import in_order, transfer
@@ -85,9 +85,13 @@ def find(config):
 
 def _of_run(run, config):
     stored, labels = run.read_json("config.json"), run.read_json("labels.json")
-    if not isinstance(stored, dict) or not isinstance(labels, list):
-        raise UserError(f"{run.path} is damaged: config.json must hold a JSON object, and labels.json a list.")
+    if not isinstance(stored, dict):
+        raise UserError(f"{run.path} is damaged: config.json must hold a JSON object.")
     trained = flags.from_json(stored, run.path / "config.json")
+    try:
+        task = tasks.build(trained.task, labels)
+    except DamagedError as error:
+        raise UserError(f"{run.path / 'labels.json'} is damaged: {error}.") from error
     if trained.model.name != config.model.name:
         raise UserError(
             f"model.weights {run.path} holds a {trained.model.name!r}, but this network is a {config.model.name!r}: set"
@@ -101,15 +105,15 @@ def _of_run(run, config):
         trained.model,
         trained.frontend if same else None,
         None if same else trained.frontend,
-        tuple(labels),
-        lambda: _head_of(trained, len(labels)),
+        task.class_names,
+        lambda: _head_of(trained, task.outputs),
     )
 
 
-def _head_of(config, classes):
-    frontend = frontends.build(config.frontend)
+def _head_of(config, outputs):
+    frontend, gives = frontends.build(config.frontend), tasks.gives(config.task)
     with keras.StatelessScope():  # nothing is drawn: only the names are wanted
-        net = architectures.build(frontend.feature_shape, classes, config.model, frontend.takes)
+        net = architectures.build(frontend.feature_shape, outputs, config.model, frontend.takes, gives)
     return {layer.name for layer in _parted(net)[1]}
 
 
@@ -136,7 +140,9 @@ def load(source, net, config, class_names):
     first = next((layer for layer in layers if isinstance(layer, keras.layers.Conv2D)), None)
     plan, notes, left, why = [], [], [], None
     if head and source.class_names not in (None, tuple(class_names)):
-        left, why = head[-1:], "the classes are others"
+        # A decoder reads the symbols too, and may give them out in a layer beside the last.
+        spells = isinstance(net.output, dict)
+        left, why = (head, "the vocabulary is another") if spells else (head[-1:], "the classes are others")
     with source.layers(net) as stored:
         if extra := stored.keys() - {layer.name for layer in layers}:
             if unknown := sorted(extra - source.head()):

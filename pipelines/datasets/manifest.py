@@ -111,7 +111,7 @@ def _json_lines(path, file):
         try:
             # A list of pairs, because a dict would swallow a key that is there twice.
             pairs = json.loads(line, object_pairs_hook=list)
-        except (json.JSONDecodeError, RecursionError) as error:
+        except (ValueError, RecursionError) as error:  # ValueError: a number of too many digits too
             raise UserError(f"{where}: not JSON: {error}.") from error
         if line.lstrip()[0] != "{":
             raise UserError(f'{where}: every line must be a JSON object such as {{"path": ..., "label": ...}}.')

@@ -78,9 +78,8 @@ def modality(config):
 def load(config, sample_rate_hz=None):
     """The Corpus, all clips in memory, at `sample_rate_hz` (None = 16000); the same for the same config.
 
-    A speaker is a voice variant; a group is a language, or "mixed". Speaking takes seconds for a hundred
-    clips. Raises UserError
-    where the engine is not installed.
+    A speaker is a voice variant; a group is a language, or "mixed". Speaking takes seconds for a hundred clips. Raises
+    UserError where the engine is not installed.
     """
     rate = sample_rate_hz or SAMPLE_RATE_HZ
     generator = np.random.default_rng(config.speech_seed)

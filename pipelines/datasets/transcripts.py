@@ -41,7 +41,7 @@ def checked(where, text):
         raise UserError(f"{where}: the transcript is empty: fill it in, or remove the utterance.")
     if len(text) > MAX_CHARACTERS:
         raise UserError(f"{where}: the transcript has {len(text):,} characters; {MAX_CHARACTERS:,} at most are read.")
-    if any(character < " " and character != "\t" for character in text):
+    if any((character < " " and character != "\t") or "\ud800" <= character <= "\udfff" for character in text):
         raise UserError(f"{where}: the transcript holds control characters: it is not text.")
     return text
 

@@ -240,5 +240,10 @@ def _masks(config, seed):
         seed=next_seed(seed, 9),
     )
     if config.mask_epochs:
+        if config.placement == "host":
+            raise ValueError(
+                "frontend.mask_epochs widens masks from epoch to epoch, ahead of which the host works: set"
+                " frontend.placement device"
+            )
         masks.make_scalable()
     return masks

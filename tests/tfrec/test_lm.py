@@ -86,10 +86,12 @@ def test_a_language(home, capsys):
     assert ngram.read("lm.arpa").words == {"\u06a9\u06cc\u0627"}
 
 
-def test_phonemes_are_taken_as_they_are(home, capsys):
+def test_phonemes_are_taken_as_they_are_or_folded_as_in_the_run(home, capsys):
     home.joinpath("said.txt").write_text("h# ax-h  AA q\n")
     told(capsys, "said.txt", "--task.unit", "phonemes")
     assert ngram.read("lm.arpa").words == {"h#", "ax-h", "AA", "q"}
+    told(capsys, "said.txt", "--task.unit", "phonemes", "--task.fold_phonemes", "39")
+    assert ngram.read("lm.arpa").words == {"sil", "ah", "AA"}
 
 
 @pytest.mark.parametrize(("words", "said"), [

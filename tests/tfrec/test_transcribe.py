@@ -119,7 +119,7 @@ def test_each_task_says_what_a_corpus_lacks(split):
     with pytest.raises(UserError, match=r"own has transcripts and no classes.*--task.name transcribe"):
         tasks.labels(tasks.default_config("classify"), corpus)
     silent = dataclasses.replace(corpus, splits={"train": dataclasses.replace(split, texts=None)})
-    with pytest.raises(UserError, match="own has no transcripts"):
+    with pytest.raises(UserError, match="own, train split, has no transcripts"):
         tasks.labels(transcribe.Config(), silent)
 
 

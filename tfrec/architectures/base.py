@@ -174,23 +174,6 @@ class StrideMask(_MaskLayer):
 
 
 @keras.saving.register_keras_serializable("tfrec")
-class RepeatMask(_MaskLayer):
-    """The mask after each frame has become several: (batch, frames) -> (batch, frames * times)."""
-
-    def __init__(self, times, **kwargs):
-        super().__init__(**kwargs)
-        self.times = times
-
-    def call(self, keep):
-        """Each entry so often."""
-        return ops.repeat(keep, self.times, axis=1)
-
-    def get_config(self):
-        """The constructor's arguments."""
-        return {**super().get_config(), "times": self.times}
-
-
-@keras.saving.register_keras_serializable("tfrec")
 class MaskedMean(_MaskLayer):
     """Mean over the frames that a clip really has: (batch, frames, units) and (batch, frames) -> (batch, units)."""
 

@@ -16,7 +16,7 @@ def build(config, vocabulary):
     (batch,), and gives a list of texts. A text does not depend on what else is in the batch.
     Raises UserError for a language model that cannot be read or that has no word in common with the vocabulary.
     """
-    method = config.resolved(has_ctc=True)
+    method = config.resolved
     if method == "attention":
         raise ValueError(f"build takes the methods of CTC: auto, greedy and beam. Received: {method}")
     if config.lm is not None:

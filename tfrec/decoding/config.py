@@ -33,13 +33,12 @@ class DecodeConfig:
         if self.lm is not None:
             _check(self.method in ("auto", "beam"), "lm needs decode.method beam", self.method)
 
-    def resolved(self, has_ctc):
-        """The method that "auto" stands for, given whether the network has a CTC head."""
+    @property
+    def resolved(self):
+        """The method that "auto" stands for: a beam where its width or a language model is given, or else greedy."""
         if self.method != "auto":
             return self.method
-        if self.lm is not None:
-            return "beam"
-        return "greedy" if has_ctc else "attention"
+        return "beam" if self.lm is not None or self.width != DecodeConfig.width else "greedy"
 
 
 def _check(condition, rule, received):

@@ -24,7 +24,8 @@ class Language:
 
     def __init__(self, model, config):
         self._model, self._config = model, config
-        self.of_characters = all(len(word) == 1 or word == SPACE for word in model.words)
+        # Words may all be letters, as where people spell; without the space these are no characters of a text.
+        self.of_characters = SPACE in model.words and all(len(word) == 1 or word == SPACE for word in model.words)
         self._sorted = sorted(model.words)
         self._after = functools.lru_cache(maxsize=1_000_000)(self._score)
         self._expected = functools.lru_cache(maxsize=1_000_000)(self._expect)

@@ -25,17 +25,17 @@ def an4():
             time_width=30,
             time_fraction=0.1,
         ),
-        model=architectures.recurrent_ctc.Config(name="bilstm_ctc", bidirectional=True, units=256),
+        model=architectures.recurrent_ctc.Config(name="bilstm_ctc", bidirectional=True, units=160, subsampling=2),
         task=transcribe.Config(),
         fit=FitConfig(
-            epochs=60,
+            epochs=40,
             batch_size=32,
-            batch_seconds=60.0,
-            learning_rate=1.5e-3,
+            batch_seconds=40.0,
+            learning_rate=2e-3,
             warmup_epochs=4,
             weight_decay=1e-2,
             clip_norm=5.0,
-            monitor="wer",
+            average=0.998,
         ),
     )
 

@@ -1,17 +1,21 @@
 """The registry of tasks: what an answer means.
 
-A task module offers `Config` and a class `Task` with:
+A task module offers `Config`, `GIVES` (what its networks answer with), `MODEL` (the one where none is named),
+`labels(config, corpus)` (what it must know of a corpus, as JSON) and a class `Task` with:
 
-- `Task(config, class_names, counts)`: what it knows of the answers before training;
-- `outputs`, the size of the architecture's last layer;
-- `loss()` and `metrics()` for Keras, each over (batch, outputs) float32 logits and the targets of the dataset;
+- `Task(config, labels, counts)`: what it knows of the answers before training;
+- `outputs`, the size of the architecture's last layer, and `class_names`, what those of them stand for that have names;
+- `monitor`: what training can watch on the validation split -> "min" or "max";
+- `describe()` and `doubts(corpus)` for the user, before training;
+- `targets(split)`: the split with what the network shall learn as each example's label, of any shape that `assemble`
+  batches;
+- `loss()` and `metrics()` for Keras, over the network's output and the targets; or `batch_loss(targets, outputs)` and
+  `left_out(targets, outputs)` for a whole batch, and `validation(...)`, a callback that measures in Keras's place;
 - `classifier(net)`: the Keras model that answers, `net` itself or one that looks at its input more than once;
-- `answer(logits)`: TensorFlow code from logits to the named outputs of the export, which is also what `predict` shows;
-- `score(logits, targets)`: everything that `metrics.json` holds about a split;
-- `report(scores)` and `plots(scores, folder)`: the same for people.
-
-`transcribe` and `retrieve` come as further modules: targets may be of any shape that `assemble` batches, and
-an architecture may return several outputs, since only the task looks at them.
+- `answer(outputs)`: TensorFlow code from them to the named outputs of the export, which is also what `predict` shows;
+- `measure(recogniser, split, batch_size)`: everything that `metrics.json` holds about a split, and what is `bulky`;
+- `quality(recogniser, split, batch_size)`: right answers or errors of each example;
+- `report(scores, title)` and `plots(scores, folder)`: the same for people.
 """
 
 from pipelines.errors import unknown

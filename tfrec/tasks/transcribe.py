@@ -30,7 +30,7 @@ class Config:
     name: Literal["transcribe"] = "transcribe"  # task
     unit: Literal["characters", "subwords", "words", "phonemes"] = "characters"  # what the network spells in
     vocabulary_size: int = 500  # of subwords and words, at most
-    fold_phonemes: Literal[48, 39] | None = None  # TIMIT's 61 phonemes become so many in training; scores have 39
+    fold_phonemes: Literal[61, 48, 39] | None = None  # train on so many of TIMIT's, score 39; None: any, as written
     ctc_share: float = 0.3  # of the loss, where there is a decoder too, whose cross-entropy is the rest
     intermediate_share: float = 0.3  # of CTC's loss, where a layer in the middle of the network writes too
     label_smoothing: float = 0.1  # of the decoder's cross-entropy: part of the target spread over all symbols
@@ -46,6 +46,8 @@ class Config:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
         if not 2 <= self.vocabulary_size <= 100_000:
             raise ValueError(f"task.vocabulary_size must be from 2 to 100,000. Received: {self.vocabulary_size}")
+        if self.fold_phonemes and self.unit != "phonemes":
+            raise ValueError(f"task.fold_phonemes is for task.unit phonemes. Received: {self.unit}")
         if self.shown < 0:
             raise ValueError(f"task.shown must be 0 or more. Received: {self.shown}")
 
@@ -53,11 +55,16 @@ class Config:
 def labels(config, corpus):
     """What the network spells with, from the training transcripts alone, as JSON: see `Vocabulary.as_json`.
 
-    UserError where the corpus has no transcripts.
+    UserError where a split of the corpus has no transcripts.
     """
-    texts = _texts(corpus.splits["train"], corpus.name)
+    texts = {name: _texts(split, f"{corpus.name}, {name} split,") for name, split in corpus.splits.items()}["train"]
     size = config.vocabulary_size if config.unit in ("subwords", "words") else None
-    return vocabulary.build(config.unit, texts, size, config.text, config.fold_phonemes).as_json()
+    return vocabulary.build(config.unit, texts, size, config.text, folds(config)).as_json()
+
+
+def folds(config):
+    """What training folds TIMIT's phonemes into, 48 or 39; None leaves the symbols as they are."""
+    return config.fold_phonemes if config.fold_phonemes != 61 else None
 
 
 def _texts(split, name):
@@ -69,7 +76,6 @@ def _texts(split, name):
 class Task:
     """Transcription; targets are ids of symbols (batch, length), padded with 0, which is the blank too."""
 
-    monitor: ClassVar = {"loss": "min", "wer": "min", "cer": "min", "per": "min"}  # per of phonemes alone
     bulky: ClassVar = ("hypotheses",)  # scores that go into files of their own
 
     def __init__(self, config, labels, counts=None):
@@ -79,6 +85,7 @@ class Task:
         self.outputs = len(self.vocabulary.tokens) + 1
         self.scored = "phonemes" if config.unit == "phonemes" else "words"
         self.rates = transcription.RATES[self.scored]
+        self.monitor = dict.fromkeys(("loss", *self.rates), "min")  # what training can watch on the validation split
 
     def describe(self):
         """What the answers are, in few words."""
@@ -119,7 +126,7 @@ class Task:
         return []
 
     def batch_loss(self, targets, outputs):
-        """The mean over a batch of the loss of each text in nats; a text that cannot fit its steps counts nothing.
+        """The mean over a batch of the loss of each text in nats; CTC leaves out those that cannot fit their steps.
 
         CTC (Graves et al. 2006), also of a layer in the middle where the network gives that out (Lee & Watanabe 2021,
         arXiv:2102.03216), and, with a decoder, smoothed cross-entropy of each symbol and of the end, given those
@@ -192,7 +199,7 @@ class Task:
         def log_probabilities(outputs):
             return ops.convert_to_numpy(ops.log_softmax(outputs["logits"]))
 
-        if decode.resolved(has_ctc=True) != "attention":
+        if decode.resolved != "attention":
             of_ctc = decoding.build(decode, self.vocabulary)
             return lambda outputs: of_ctc(log_probabilities(outputs), outputs["steps"])
         decoder = parts.decoder(net)
@@ -229,7 +236,7 @@ class Task:
 
     def comparable(self, text):
         """What is scored of a text in its normal form: all of it, or TIMIT's phonemes as 39 (Lee & Hon 1989)."""
-        return " ".join(phonemes.fold(text.split())) if self.scored == "phonemes" else text
+        return " ".join(phonemes.fold(text.split())) if self.config.fold_phonemes else text
 
     def report(self, scores, title):
         """A table for the terminal."""

@@ -106,12 +106,17 @@ def _lines(model):
     yield "\n\\end\\\n"
 
 
+def opened(path, **options):
+    """The text file, gzipped or not, opened for reading; `options` are those of `open`."""
+    with open(path, "rb") as raw:
+        zipped = raw.read(2) == b"\x1f\x8b"
+    return (gzip.open if zipped else open)(path, "rt", **options)
+
+
 def read(path):
     """The NgramModel of an ARPA file, gzipped or not. Raises UserError, with the line, for what is no such file."""
     try:
-        with open(path, "rb") as raw:
-            zipped = raw.read(2) == b"\x1f\x8b"
-        with (gzip.open if zipped else open)(path, "rt", encoding="utf-8", newline="\n") as file:
+        with opened(path, encoding="utf-8", newline="\n") as file:
             return _Reader(path, file).model()
     except OSError as error:
         raise UserError(f"Cannot read {path}: {error.strerror or error}.") from error

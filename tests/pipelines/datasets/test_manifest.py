@@ -188,6 +188,7 @@ def test_mistakes_name_file_and_line(clips, text, said):
     ("line", "said"),
     [
         ("{broken", r"list\.jsonl:1: not JSON"),
+        pytest.param(f'{{"start": {"9" * 5000}}}', r"list\.jsonl:1: not JSON", id="a number of 5000 digits"),
         ('["0.wav", "a"]', r"list\.jsonl:1: every line must be a JSON object"),
         ("[]", r"list\.jsonl:1: every line must be a JSON object"),
         ('"text"', r"list\.jsonl:1: every line must be a JSON object"),

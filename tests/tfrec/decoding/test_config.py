@@ -25,7 +25,7 @@ def test_what_cannot_be(wrong, rule):
 
 
 def test_auto():
-    assert DecodeConfig().resolved(has_ctc=True) == "greedy"
-    assert DecodeConfig().resolved(has_ctc=False) == "attention"
-    assert DecodeConfig(lm="lm.arpa").resolved(has_ctc=True) == "beam"
-    assert DecodeConfig(method="attention").resolved(has_ctc=True) == "attention"
+    assert DecodeConfig().resolved == "greedy"
+    assert DecodeConfig(width=32).resolved == "beam"
+    assert DecodeConfig(lm="lm.arpa").resolved == "beam"
+    assert DecodeConfig(method="attention").resolved == "attention"

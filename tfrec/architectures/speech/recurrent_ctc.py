@@ -10,7 +10,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from tfrec.architectures.base import ModelConfig, RepeatMask, check, sequence_inputs
+from tfrec.architectures.base import ModelConfig, check, sequence_inputs
 from tfrec.architectures.conformer_block import subsample
 from tfrec.architectures.parts import ctc_head
 from tfrec.architectures.speech.recurrent import normalised, recurrent
@@ -32,7 +32,6 @@ class Config(ModelConfig):
     dropout: float = 0.2  # fraction, after the convolutions and every layer
     subsampling: int = 4  # how many frames become one step: 1, 2 or 4
     filters: int = 32  # channels of the convolutions that do it
-    emissions: int = 1  # symbols that a step can write: with 2, steps of 40 ms are enough for fast spelling
     norm: Literal["none", "batch", "layer"] = "layer"  # of what goes into every recurrent layer and the logits
 
 
@@ -50,13 +49,13 @@ def describe(config):
 def build(input_shape, num_classes, config):
     """Log-mel (batch, frames, mels) -> {"logits": (batch, steps, num_classes), "steps": int32 (batch,)}.
 
-    `input_shape` is `(frames, mels)`; `frames` may be None; steps are ceil(frames / subsampling) * emissions. The input
-    is a dict with "features" and "frames" (batch,), the true number of frames; what lies past it never changes the
-    logits of a clip's own steps. Raises ValueError for another rank and for sizes that make no network.
+    `input_shape` is `(frames, mels)`; `frames` may be None; steps are ceil(frames / subsampling). The input is a dict
+    with "features" and "frames" (batch,), the true number of frames; what lies past it never changes the logits of a
+    clip's own steps. Raises ValueError for another rank and for sizes that make no network.
     """
     check(len(input_shape) == 2, f"{config.cell}_ctc takes (frames, mels)", input_shape)
-    sizes = (config.units, config.depth, config.filters, config.emissions)
-    check(min(sizes) > 0, f"{config.cell}_ctc's units, depth, filters and emissions must be positive", sizes)
+    sizes = (config.units, config.depth, config.filters)
+    check(min(sizes) > 0, f"{config.cell}_ctc's units, depth and filters must be positive", sizes)
     inputs, x, mask = sequence_inputs(input_shape)
     causal = not config.bidirectional
     x, mask = subsample(x, mask, config.units, config.filters, config.subsampling, causal=causal)
@@ -66,15 +65,5 @@ def build(input_shape, num_classes, config):
         x, mask, config.cell, config.units, config.depth, config.dropout, config.bidirectional, norm=config.norm
     )
     x = normalised(x, mask, config.norm, f"{config.cell}{config.depth - 1}_norm")
-    x, mask = _expanded(x, mask, config.emissions)
     _, outputs, _ = ctc_head(x, mask, num_classes, config.dropout)
     return keras.Model(inputs, outputs, name="recurrent_ctc")
-
-
-def _expanded(x, mask, times):
-    """Each step as `times` steps, in each of which a dense layer makes something else of it."""
-    if times == 1:
-        return x, mask
-    units = x.shape[-1]
-    x = layers.Dense(times * units, activation="relu", name="expand_dense")(x)
-    return layers.Reshape((-1, units), name="expand_steps")(x), RepeatMask(times, name="expand_mask")(mask)
