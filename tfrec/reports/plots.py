@@ -9,13 +9,17 @@ from matplotlib import pyplot as plt
 
 
 def learning_curves(history, path):
-    """Rows of {"epoch", "loss", "val_loss", ...} -> one panel for each quantity, training and validation together."""
-    names = [name for name in history[0] if f"val_{name}" in history[0]]
+    """Rows of {"epoch", "loss", "val_loss", ...} -> one panel for each quantity, training and validation together.
+
+    What only validation measures, such as the error rate of texts, stands alone.
+    """
+    names = [name.removeprefix("val_") for name in history[0] if name.startswith("val_")]
     figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 3.6), layout="constrained", squeeze=False)
     epochs = [row["epoch"] for row in history]
     for axis, name in zip(axes[0], names, strict=True):
-        axis.plot(epochs, [row[name] for row in history], marker=".", label="training")
-        axis.plot(epochs, [row[f"val_{name}"] for row in history], marker=".", label="validation")
+        if name in history[0]:
+            axis.plot(epochs, [row[name] for row in history], marker=".", color="C0", label="training")
+        axis.plot(epochs, [row[f"val_{name}"] for row in history], marker=".", color="C1", label="validation")
         axis.set(xlabel="epoch", title=name)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)
