@@ -8,10 +8,6 @@ class UserError(Exception):
     """What was wrong, where, and what to do about it, in one sentence; entry points print it and exit."""
 
 
-class DamagedError(UserError):
-    """Content of a file that is not what was written there; the message ends without a full stop."""
-
-
 def unknown(kind: str, received: str, known: Iterable[str]) -> UserError:
     """The error for a name that is not among `known`, with the nearest names.
 

@@ -11,7 +11,7 @@ from rich.table import Table
 from pipelines.datasets import DATASETS
 from pipelines.layers import LAYERS
 from tfrec import cli, flags
-from tfrec.architectures import ARCHITECTURES, gives
+from tfrec.architectures import ARCHITECTURES, default_config, gives
 from tfrec.experiments import EXPERIMENTS
 
 
@@ -45,7 +45,7 @@ def everything():
             name: {
                 "summary": _summary(module),
                 "takes": list(module.TAKES),
-                "gives": gives(config),
+                "gives": gives(default_config(name)),
                 "config": dataclasses.asdict(config),
             }
             for name, (module, config) in ARCHITECTURES.items()

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import assemble, frontends
-from pipelines.errors import DamagedError, UserError
+from pipelines.errors import UserError
 from tfrec import architectures, flags, tasks
 
 
@@ -39,10 +39,9 @@ class Recogniser:
         stored, labels = run.read_json("config.json"), run.read_json("labels.json")
         if not isinstance(stored, dict):
             raise UserError(f"{run.path / 'config.json'} is damaged: it must hold a JSON object.")
-        try:
-            recogniser = cls(flags.from_json(stored, run.path / "config.json"), labels)
-        except DamagedError as error:
-            raise UserError(f"{run.path / 'labels.json'} is damaged: {error}.") from error
+        config = flags.from_json(stored, run.path / "config.json")
+        tasks.require_labels(config.task, labels, run.path / "labels.json")
+        recogniser = cls(config, labels)
         try:
             with warnings.catch_warnings(action="ignore"):  # Keras warns before it fails, once for each layer
                 recogniser.net.load_weights(run.best_weights)

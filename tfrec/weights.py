@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from pipelines import frontends
-from pipelines.errors import DamagedError, UserError
+from pipelines.errors import UserError
 from tfrec import architectures, flags, tasks, weights_file, weights_published
 from tfrec.runs import Run
 from tfrec.weights_file import MisfitError
@@ -88,10 +88,8 @@ def _of_run(run, config):
     if not isinstance(stored, dict):
         raise UserError(f"{run.path} is damaged: config.json must hold a JSON object.")
     trained = flags.from_json(stored, run.path / "config.json")
-    try:
-        task = tasks.build(trained.task, labels)
-    except DamagedError as error:
-        raise UserError(f"{run.path / 'labels.json'} is damaged: {error}.") from error
+    tasks.require_labels(trained.task, labels, run.path / "labels.json")
+    task = tasks.build(trained.task, labels)
     if trained.model.name != config.model.name:
         raise UserError(
             f"model.weights {run.path} holds a {trained.model.name!r}, but this network is a {config.model.name!r}: set"

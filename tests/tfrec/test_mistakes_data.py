@@ -163,7 +163,7 @@ def test_settings_for_audio(fails, tmp_path, words, said):
         ("", [], "list.csv:1: the column 'path' is missing"),
         ("path,label\n", [], "list.csv lists no files"),
         ("path,class\n0.wav,a\n", [], "list.csv:1: Unknown column 'class'"),
-        ("path,text\n0.wav,a\n", [], "the column 'label' is missing"),
+        ("path\n0.wav\n", [], "the columns 'label' (for classification) and 'text'"),
         ("path,label\n9.wav,a\n", [], "list.csv:2: there is no file 9.wav"),
         ("path,label\n0.wav,\n", [], "list.csv:2: label is empty"),
         ("path,label\n0.wav\n", [], "list.csv:2: 1 cells, but the header names 2 columns"),

@@ -18,7 +18,7 @@ A task module offers `Config`, `GIVES` (what its networks answer with), `MODEL` 
 - `report(scores, title)` and `plots(scores, folder)`: the same for people.
 """
 
-from pipelines.errors import unknown
+from pipelines.errors import UserError, unknown
 from tfrec.tasks import classify, transcribe
 
 TASKS = {"classify": classify, "transcribe": transcribe}
@@ -34,6 +34,14 @@ def default_config(name):
 def labels(config, corpus):
     """What the task must know of a corpus, as JSON; UserError where the corpus is for another task."""
     return TASKS[config.name].labels(config, corpus)
+
+
+def require_labels(config, stored, path):
+    """UserError where `stored`, from the file at `path`, is not what `labels` gives."""
+    try:
+        TASKS[config.name].require_labels(stored)
+    except UserError as error:
+        raise UserError(f"{path} is damaged: {error}") from error
 
 
 def gives(config):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 from rich.table import Table
 
-from pipelines.errors import DamagedError, UserError
+from pipelines.errors import UserError
 from tfrec.metrics import classification
 from tfrec.metrics.quality import Quality
 from tfrec.reports import plots
@@ -41,6 +41,12 @@ def labels(config, corpus):
     return list(corpus.class_names)
 
 
+def require_labels(stored):
+    """UserError for anything but what `labels` gives."""
+    if not isinstance(stored, list) or len(stored) < 2 or not all(isinstance(label, str) for label in stored):
+        raise UserError("it must hold a JSON list of at least two strings.")
+
+
 class Task:
     """Classification with softmax; targets are class indices (batch,)."""
 
@@ -48,9 +54,6 @@ class Task:
     bulky: ClassVar = ()  # scores that are not for `metrics.json`
 
     def __init__(self, config, class_names, counts=None):
-        sound = isinstance(class_names, (list, tuple)) and all(isinstance(name, str) for name in class_names)
-        if not sound or len(class_names) < 2:
-            raise DamagedError("it must hold a JSON list of at least two strings")
         self.config = config
         self.class_names = tuple(class_names)
         self.outputs = len(self.class_names)

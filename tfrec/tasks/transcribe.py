@@ -62,6 +62,11 @@ def labels(config, corpus):
     return vocabulary.build(config.unit, texts, size, config.text, folds(config)).as_json()
 
 
+def require_labels(stored):
+    """UserError for anything but what `labels` gives."""
+    vocabulary.from_json(stored)
+
+
 def folds(config):
     """What training folds TIMIT's phonemes into, 48 or 39; None leaves the symbols as they are."""
     return config.fold_phonemes if config.fold_phonemes != 61 else None
