@@ -394,7 +394,7 @@ def test_a_task_counts_the_edits_of_its_texts(spoken, monkeypatch):
     config = tasks.default_config("transcribe")
     task = tasks.build(config, tasks.labels(config, spoken))
     heard = ["", *TEXTS[1:9], "ab c"]
-    monkeypatch.setattr(task, "texts", lambda recogniser, split, batch_size: heard)
+    monkeypatch.setattr(task, "texts", lambda recogniser, split, batch_size, decode: heard)
     found = task.quality(None, spoken.splits["test"], 4)
     assert found.name == "wer"
     assert found.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 10]

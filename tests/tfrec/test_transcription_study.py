@@ -42,7 +42,7 @@ def test_a_language_model_is_one_more_measurement(tmp_path):
     assert step.measure == ("tfrec.evaluate", "--decode.lm", str(tmp_path / "lm.arpa"))
     assert step.measured == "test_beam_lm/hypotheses.txt"
     decode = flags.parse(evaluate.Arguments, ["run", *step.measure[1:]], prog="x").decode
-    assert f"test_{decode.resolved(True)}_lm" == transcription.CONDITIONS["language model"]
+    assert f"test_{decode.resolved}_lm" == transcription.CONDITIONS["language model"]
 
 
 def test_table_and_picture(tmp_path):
