@@ -97,6 +97,10 @@ def test_an_answer_is_the_greedy_text_and_how_sure_it_is(task):
     answer = task.answer(outputs_of(task, ["cab a", ""]))
     assert [text.decode() for text in answer["text"].numpy()] == ["cab a", ""]
     np.testing.assert_allclose(answer["confidence"], 1, atol=1e-6)
+    ids = [task.vocabulary.encode(letter)[0] for letter in "ab"]
+    space = task.vocabulary.encode("a b")[1]
+    gaps = [space, ids[0], space, space, ids[1]]
+    assert task.spell(tf.constant([gaps]))[0].numpy().decode() == task.vocabulary.decode(gaps) == "a b"
     unsure = task.answer(outputs_of(task, ["cab"], sure=0.0))["confidence"]
     np.testing.assert_allclose(unsure, 1 / task.outputs, rtol=1e-5)
 

@@ -184,7 +184,8 @@ class Task:
 
     def spell(self, ids):
         """Ids (batch, length), 0 for nothing, -> texts (batch,), in TensorFlow."""
-        return tf.strings.strip(tf.strings.reduce_join(tf.gather(tf.constant(self.vocabulary.pieces), ids), axis=1))
+        written = tf.strings.reduce_join(tf.gather(tf.constant(self.vocabulary.pieces), ids), axis=1)
+        return tf.strings.strip(tf.strings.regex_replace(written, " +", " "))
 
     def texts(self, recogniser, split, batch_size, decode=None):
         """Hypotheses of a split, in its order; `decode` is a DecodeConfig, None for its defaults."""

@@ -29,7 +29,7 @@ class Vocabulary:
     """Symbols with ids 1 to n; id 0 is the blank of CTC, padding, and start and end of a sentence.
 
     `tokens` (tuple of n str) names them. `pieces` (list of n + 1 str, the first empty) are what they write:
-    decode(ids) == "".join(pieces[i] for i in ids).strip(). `text` is the TextConfig of whatever is encoded.
+    decode(ids) is what they write, its words one space apart. `text` is the TextConfig of whatever is encoded.
     decode(encode(text)) == normalise(text) wherever the vocabulary covers the text.
     """
 
@@ -58,8 +58,8 @@ class Vocabulary:
         return [self._ids[symbol] for symbol in self._symbols(self.covered(text))]
 
     def decode(self, ids):
-        """The text of ids; ignores 0."""
-        return "".join(self.pieces[number] for number in ids).strip()
+        """The text of ids, its words one space apart; ignores 0."""
+        return " ".join("".join(self.pieces[number] for number in ids).split())
 
     def covered(self, text):
         """The normalised text without what the vocabulary does not cover; decode(encode(text)) gives it."""
