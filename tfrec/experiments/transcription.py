@@ -29,8 +29,8 @@ MODELS = {
         "bilstm_ctc": "",
         "deepspeech2": "",
         "wavenet_ctc": "",
-        "las": "",
-        "speech_transformer": "--fit.learning_rate 1e-3",
+        "las": "--task.ctc_share 0.8",
+        "speech_transformer": "--task.ctc_share 0.8",
         # As wide as the paper's smallest, and less deep, for so few minutes and so little speech.
         "conformer_ctc": "--model.depth 6 --model.kernel 15 --model.dropout 0.2 --model.intermediate 3",
     }.items()
