@@ -11,7 +11,14 @@ from tfrec.training import FitConfig
 
 
 def an4():
-    """A bidirectional LSTM under CTC on AN4: spelled words, numbers and dates, 130 test utterances, 773 words."""
+    """A bidirectional LSTM under CTC on AN4: spelled words, numbers and dates, 130 test utterances, 773 words.
+
+    `python -m tfrec.fit an4 --data.path an4/ --data.train_on_validation --seed N`, 28 minutes on one of two CPU cores,
+    commit c26c6c7: greedy WER 7.76, 8.80, 7.37 % (seeds 0, 1, 2; mean 7.98), CER 3.35, 3.98, 3.43. With a beam and
+    `tfrec.lm --order 3` of the training transcripts, `--decode.word_bonus 2 --decode.unknown_penalty 20`: WER 5.43,
+    6.08, 4.53 % (mean 5.35). The settings were chosen on 104 training utterances of speakers kept apart; these final
+    models saw them. With `--model.subsampling 4` words with double letters come out short: 12.68 %, one seed.
+    """
     return Config(
         data=datasets.an4.Config(name="an4"),
         frontend=frontends.SpeechConfig(
@@ -44,11 +51,16 @@ def multilingual_tts():
     """English, Urdu, Punjabi and Sindhi in one model with one vocabulary, spoken by espeak-ng; no download.
 
     The test has voices and phrases of its own; scores come by language, and for phrases that mix languages.
+    `pip install ".[tts]" && python -m tfrec.fit multilingual_tts`, 13 minutes on one of two CPU cores, commit b4d7fc2:
+    CER of 300 clips 5.08 % (3.87 to 6.35); English 2.77, Punjabi 3.52, Urdu 7.38, Sindhi 8.92, mixed 4.13. Chosen on
+    the validation voices: with the vocal tracts and masks of `an4` the voices that test were at 7.58.
     """
     english = an4()
     return dataclasses.replace(
         english,
         data=datasets.multilingual_tts.Config(name="multilingual_tts"),
+        # So few voices to learn from that more of them have to be made up.
+        frontend=dataclasses.replace(english.frontend, tract=(0.85, 1.15), frequency_width=20),
         task=transcribe.Config(text=TextConfig(language="mul")),
-        fit=dataclasses.replace(english.fit, epochs=30),
+        fit=dataclasses.replace(english.fit, epochs=32),
     )
