@@ -13,8 +13,8 @@ class DecodeConfig:
     width: int = 16  # texts that a beam keeps at each step
     lm: str | None = None  # ARPA file of an n-gram language model for the beam
     lm_weight: float = 0.5  # of the language model's log-probability beside that of CTC
-    word_bonus: float = 1.0  # nats for each word; for each character where the language model is over characters
-    unknown_penalty: float = 10.0  # nats in place of the language model's for a word that it does not know
+    word_bonus: float = 2.0  # nats for each word; for each character where the language model is over characters
+    unknown_penalty: float = 20.0  # nats in place of the language model's for a word that it does not know
     min_log_prob: float = -7.0  # with a language model, symbols of a step below this log-probability are not tried
     length_penalty: float = 0.0  # exponent that favours long texts of attention; 0.6 to 0.7 is usual, 0 is off
     ctc_weight: float = 0.3  # of CTC in the beam of attention, where the network has both

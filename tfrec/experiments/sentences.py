@@ -25,9 +25,9 @@ def an4():
             mels=80,
             normalise="mean_variance",
             speed=(0.85, 1.15),
-            tract=(0.9, 1.1),
+            tract=(0.85, 1.15),
             frequency_masks=2,
-            frequency_width=16,
+            frequency_width=20,
             time_masks=2,
             time_width=30,
             time_fraction=0.1,
@@ -35,7 +35,7 @@ def an4():
         model=architectures.recurrent_ctc.Config(name="bilstm_ctc", bidirectional=True, units=160, subsampling=2),
         task=transcribe.Config(),
         fit=FitConfig(
-            epochs=40,
+            epochs=65,
             batch_size=32,
             batch_seconds=40.0,
             learning_rate=2e-3,
@@ -59,8 +59,6 @@ def multilingual_tts():
     return dataclasses.replace(
         english,
         data=datasets.multilingual_tts.Config(name="multilingual_tts"),
-        # So few voices to learn from that more of them have to be made up.
-        frontend=dataclasses.replace(english.frontend, tract=(0.85, 1.15), frequency_width=20),
         task=transcribe.Config(text=TextConfig(language="mul")),
         fit=dataclasses.replace(english.fit, epochs=32),
     )

@@ -7,6 +7,7 @@ paper has 12 blocks of 256 units, 4 heads and 2,048 units inside, and 6 blocks t
 """
 
 import dataclasses
+import math
 
 import keras
 from keras import layers
@@ -51,6 +52,7 @@ def build(input_shape, num_classes, config):
     inputs, x, mask = sequence_inputs(input_shape)
     inputs["tokens"] = keras.Input((None,), dtype="int32", name="tokens")
     x, mask = subsample(x, mask, config.width, config.filters, config.subsampling)
+    x = layers.Rescaling(math.sqrt(config.width), name="stem_scale")(x)  # section 3.4, or places drown what is heard
     x = layers.Dropout(config.dropout, name="stem_dropout")(SinusoidalPosition(name="stem_position")(x))
     attention = {"heads": config.heads, "size": config.width // config.heads}
     units = config.expansion * config.width
