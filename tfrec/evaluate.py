@@ -35,7 +35,7 @@ def main(argv):
     run = Run.open(arguments.run)
     recogniser = Recogniser.load(run)
     corpus = datasets.load(recogniser.config.data, getattr(recogniser.config.frontend, "sample_rate_hz", None))
-    evaluation.require_same_classes(recogniser, corpus, run)
+    recogniser.task.require_same(corpus, run.path)
     options, name = {}, arguments.split
     if arguments.decode != DecodeConfig():
         if recogniser.config.task.name != "transcribe":

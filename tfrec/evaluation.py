@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from pipelines.errors import UserError
 from tfrec.cli import console
 from tfrec.reports import plots
 
@@ -61,14 +60,3 @@ def keep_examples(run, recogniser, corpus):
             text = value.dtype == object  # which numpy would store as a pickle
             arrays[f"{i}/{name}"] = np.array(value[0].decode()) if text else value[0]
     np.savez_compressed(run.path / "examples.npz", **arrays)
-
-
-def require_same_classes(recogniser, corpus, run):
-    """UserError when the corpus no longer has the classes that the run was trained on; texts are no classes."""
-    if recogniser.config.task.name == "transcribe":
-        return
-    if tuple(corpus.class_names) != recogniser.task.class_names:
-        raise UserError(
-            f"{run.path} was trained on the classes {', '.join(recogniser.task.class_names)}, but {corpus.name} now has"
-            f" {', '.join(corpus.class_names)}: give it the data it was trained on."
-        )

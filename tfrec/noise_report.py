@@ -9,7 +9,7 @@ import tyro
 
 from pipelines import datasets
 from pipelines.errors import UserError
-from tfrec import cli, evaluation, flags, noise_reporting
+from tfrec import cli, flags, noise_reporting
 from tfrec.recogniser import Recogniser
 from tfrec.reports import noise_tables
 from tfrec.runs import Run
@@ -87,7 +87,7 @@ def main(argv):
             repeats=arguments.repeats,
         )
     corpus = datasets.load(recogniser.config.data, recogniser.config.frontend.sample_rate_hz)
-    evaluation.require_same_classes(recogniser, corpus, run)
+    recogniser.task.require_same(corpus, run.path)
     if conditions is None:
         result = noise_reporting.measure_own(recogniser, corpus, arguments.split, arguments.batch_size)
     else:

@@ -7,6 +7,7 @@ A task module offers `Config`, `GIVES` (what its networks answer with), `MODEL` 
 - `outputs`, the size of the architecture's last layer, and `class_names`, what those of them stand for that have names;
 - `monitor`: what training can watch on the validation split -> "min" or "max";
 - `describe()` and `doubts(corpus)` for the user, before training;
+- `require_same(corpus, path)`: a UserError where a corpus does not fit what the run at `path` has learnt;
 - `targets(split)`: the split with what the network shall learn as each example's label, of any shape that `assemble`
   batches;
 - `loss()` and `metrics()` for Keras, over the network's output and the targets; or `batch_loss(targets, outputs)` and

@@ -70,6 +70,14 @@ class Task:
         """Sentences on what of a corpus cannot be learnt: none."""
         return []
 
+    def require_same(self, corpus, path):
+        """UserError where the corpus no longer has the classes that the run at `path` was trained on."""
+        if tuple(corpus.class_names) != self.class_names:
+            raise UserError(
+                f"{path} was trained on the classes {', '.join(self.class_names)}, but {corpus.name} now has"
+                f" {', '.join(corpus.class_names)}: give it the data it was trained on."
+            )
+
     def targets(self, split):
         """The split itself, whose labels are the targets."""
         return split

@@ -109,6 +109,9 @@ class Task:
                 )
         return doubts
 
+    def require_same(self, corpus, path):
+        """Nothing: a vocabulary is for any texts, and what it lacks counts as errors."""
+
     def targets(self, split):
         """The split with ids of symbols, int32 (length,), as each example's label."""
         ids = [self.vocabulary.encode(text) for text in _texts(split, "The split")]
