@@ -27,10 +27,9 @@ def test_every_model_with_every_seed_in_its_minutes(tmp_path):
         _, arguments = flags.parse_fit(list(step.words))
         assert (arguments.model.name, arguments.task.name) == (step.row, "transcribe")
         assert arguments.fit.clip_norm == 7
-        assert arguments.fit.budget_minutes == {"las": 6.25, "conformer_ctc": 15}.get(
-            step.row, arguments.fit.budget_minutes
-        )
-        assert arguments.fit.budget_minutes >= 2.5
+        share = transcription.MODELS[step.row].share
+        assert arguments.fit.budget_minutes == (None if step.row == "bilstm_ctc" else 2.5 * share)
+        assert (arguments.fit.epochs == transcription.EPOCHS) == (step.row != "bilstm_ctc")
         assert step.label == f"{step.row}-{arguments.seed}"
 
 
