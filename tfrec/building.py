@@ -24,16 +24,17 @@ BUILD = "import sys; from tfrec import building; building.build_all(*sys.argv[1:
 CLIP_SECONDS = 1  # length of the clip that costs are told for
 
 
-def costs(configs, tell):
+def costs(configs, tell, latency=True, environment=None):
     """{label: configuration as JSON} -> {label: {"parameters", "multiply_adds", "latency_ms", ...}}.
 
-    A model that ends the process, such as by taking all memory, gets {"error": why}. Calls `tell(label, cost)` for
-    each. UserError for a mistake in any of them.
+    Without `latency`, which takes seconds, that one is None. `environment` is added to that of the process. A model
+    that ends the process, such as by taking all memory, gets {"error": why}. Calls `tell(label, cost)` for each.
+    UserError for a mistake in any of them.
     """
     found, waiting = {}, dict(configs)
     while waiting:
         with tempfile.TemporaryDirectory() as folder:
-            reason = _run(waiting, pathlib.Path(folder), found, tell)
+            reason = _run(waiting, pathlib.Path(folder), found, tell, latency, environment)
         waiting = {label: config for label, config in waiting.items() if label not in found}
         if waiting:  # at the first of which it ended
             found[next(iter(waiting))] = {"error": f"It could not be built: {reason}"}
@@ -42,13 +43,13 @@ def costs(configs, tell):
     return found
 
 
-def _run(configs, folder, found, tell):
+def _run(configs, folder, found, tell, latency, environment):
     """Builds in one process until it ends, adding to `found`; returns why it ended."""
     results = folder / "results"
     results.touch()
     (folder / "configs").write_text(json.dumps(configs), encoding="utf-8")
-    command = [sys.executable, "-c", BUILD, str(folder / "configs"), str(results)]
-    with Process(command, folder / "log", folder / "record") as process:
+    command = [sys.executable, "-c", BUILD, str(folder / "configs"), str(results), "latency" if latency else ""]
+    with Process(command, folder / "log", folder / "record", environment) as process:
         ended = False
         while not ended:
             ended = process.wait(0.2)
@@ -60,7 +61,7 @@ def _run(configs, folder, found, tell):
         return process.failure()
 
 
-def build_all(source, results):
+def build_all(source, results, latency="latency"):
     """Builds every configuration in the JSON file `source`, {label: config}, and writes a line for each to `results`.
 
     {"label", "parameters", "multiply_adds", ...}, or {"label", "mistake"} for a user's mistake.
@@ -68,7 +69,7 @@ def build_all(source, results):
     corpora = {}
     for label, stored in json.loads(pathlib.Path(source).read_text(encoding="utf-8")).items():
         try:
-            line = examine(flags.from_json(stored), corpora)
+            line = examine(flags.from_json(stored), corpora, bool(latency))
         except UserError as error:
             line = {"mistake": str(error)}
         with open(results, "a", encoding="utf-8") as file:
@@ -77,8 +78,8 @@ def build_all(source, results):
         gc.collect()
 
 
-def examine(config, corpora):
-    """Builds what a Config describes, as `tfrec.fit` would, and returns what it costs.
+def examine(config, corpora, latency=True):
+    """Builds what a Config describes, as `tfrec.fit` would, and returns what it costs, with its `latency` or without.
 
     `corpora` keeps what has been loaded. Raises UserError for what does not go together.
     """
@@ -92,8 +93,6 @@ def examine(config, corpora):
         config.frontend, corpus, source and source.normalise, architectures.takes(config.model)
     )
     config = dataclasses.replace(config, frontend=resolved)
-    if tasks.gives(config.task) != "classes":
-        raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: take classify.")
     recogniser = Recogniser(config, tasks.labels(config.task, corpus))
     freezing.stages(config.fit, architectures.backbone(recogniser.net))
     shape = recogniser.frontend.feature_shape
@@ -105,7 +104,7 @@ def examine(config, corpora):
     return {
         "parameters": cost.parameters(recogniser.net),
         "multiply_adds": products,
-        "latency_ms": cost.latency_ms(recogniser.classifier, frames),
+        "latency_ms": cost.latency_ms(recogniser.classifier, frames) if latency else None,
         "features": [size or frames for size in shape],
         "classes": len(corpus.class_names),
         "examples": {name: corpus.splits[name].size for name in ("train", "validation", "test")},

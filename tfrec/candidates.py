@@ -4,7 +4,7 @@ import dataclasses
 import re
 
 from pipelines.errors import UserError
-from tfrec import architectures, flags
+from tfrec import architectures, flags, tasks
 from tfrec.config import Config
 
 SECTIONS = ("model", "frontend", "task", "fit")  # which may differ from model to model; the data may not
@@ -42,6 +42,8 @@ def parse(models, experiment, words, budget_minutes):
         ]
         try:
             config = flags.plain(flags.parse_fit(all_words)[1])
+            if tasks.gives(config.task) != "classes":
+                raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: take classify.")
             candidates.append(Candidate(label, settings, tuple(all_words), config))
         except UserError as error:
             errors[label] = str(error)

@@ -7,8 +7,6 @@ logs/LABEL.txt        what its training printed; LABEL.jsonl what each of its st
 """
 
 import contextlib
-import fcntl
-import os
 import pathlib
 import shlex
 import time
@@ -83,7 +81,7 @@ class Comparison:
         unknown = [one for one in self.chosen if "error" in costs.get(one.label, {"error": None})]
         costs |= building.costs({one.label: as_json(one.config) for one in unknown}, self._tell_cost)
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        with self._alone():
+        with self.folder.alone():
             (self.folder.path / "logs").mkdir(exist_ok=True)
             self.record["sessions"].append({**environment(), "hardware": comparison.hardware()})
             for label in self.failed:
@@ -125,19 +123,6 @@ class Comparison:
     def _tell_cost(self, label, cost):
         if "mistake" not in cost:
             console.print(f"{label} can be built: {comparison.cost_sentence(cost)}")
-
-    @contextlib.contextmanager
-    def _alone(self):
-        """UserError where another process is at work on this report."""
-        folder = os.open(self.folder.path, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"Another process is at work on {self.folder.path}: wait for it, or end it.") from None
-        else:
-            yield
-        finally:
-            os.close(folder)
 
 
 class _Progress:

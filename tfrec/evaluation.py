@@ -43,10 +43,10 @@ def show(recogniser, scores, split):
     console.print(recogniser.task.report(scores, title=f"{split} split"))
 
 
-def keep_examples(run, recogniser, corpus):
-    """Keeps a few raw test examples and the recogniser's answers, which an export must repeat."""
+def keep_examples(run, recogniser, corpus, split="test"):
+    """Keeps a few raw examples of a split and the recogniser's answers, which an export must repeat."""
     arrays = {}
-    examples = corpus.splits["test"].examples.take(8 * EXAMPLES).shard(8, 0)
+    examples = corpus.splits[split].examples.take(8 * EXAMPLES).shard(8, 0)
     for i, example in enumerate(examples.as_numpy_iterator()):
         if corpus.modality == "image":
             raw = example["image"]

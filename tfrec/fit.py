@@ -62,13 +62,12 @@ def main(argv):
             history = training.train(recogniser, corpus, run, arguments.resume, 1 if sys.stdout.isatty() else 2)
             seconds = time.perf_counter() - started
 
-    scores = {
-        split: evaluation.measure(recogniser, corpus, split, config.fit.batch_size) for split in ("validation", "test")
-    }
+    splits = ("validation", "test") if arguments.test else ("validation",)
+    scores = {split: evaluation.measure(recogniser, corpus, split, config.fit.batch_size) for split in splits}
     figures = {"parameters": cost.parameters(recogniser.net), "fit_seconds": round(seconds, 1)}
     evaluation.record(run, recogniser, {**scores, **figures}, history)
-    evaluation.keep_examples(run, recogniser, corpus)
-    evaluation.show(recogniser, scores["test"], "test")
+    evaluation.keep_examples(run, recogniser, corpus, splits[-1])
+    evaluation.show(recogniser, scores[splits[-1]], splits[-1])
     cli.console.print(f"Trained in {seconds:.0f} s; the run is in {run.path}.")
     saved = publish(run, recogniser) if config.export.after_fit else None
     _tell_next(run, saved)

@@ -30,6 +30,7 @@ class FitArguments(Config[Data, Frontend, Model, Task]):
     run: str | None = None  # run folder; None is the first free runs/NAME
     config: str | None = None  # a run's config.json, which flags then change
     resume: bool = False  # go on with an interrupted run
+    test: bool = True  # measure on the test split; else leave it alone, until `python -m tfrec.evaluate` does
 
 
 def parse_fit(argv, kind=FitArguments, prog="python -m tfrec.fit"):

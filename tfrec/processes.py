@@ -16,10 +16,11 @@ SHEPHERD = pathlib.Path(__file__).with_name("shepherd.py")
 class Process:
     """`command` runs; what it prints is added to the file `log`, what it took to the file `record`.
 
-    A context: the command is stopped where its block is left before the command has ended.
+    `environment` is added to that of this process. A context: the command is stopped where its block is left before the
+    command has ended.
     """
 
-    def __init__(self, command, log, record):
+    def __init__(self, command, log, record, environment=None):
         self.log, self.record = pathlib.Path(log), pathlib.Path(record)
         self._before = (self.log.stat().st_size if self.log.is_file() else 0, len(read_records(self.record)))
         with self.log.open("ab") as output:
@@ -29,6 +30,7 @@ class Process:
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # Ctrl-C comes through `stop` and not twice
+                env={**os.environ, **(environment or {})},
             )
 
     def __enter__(self):
@@ -65,11 +67,12 @@ class Process:
         return _last_words(self.log, printed) or f"Ended with status {status}."
 
 
-def train(run, words, logs, follow):
+def train(run, words, logs, follow, always=(), environment=None):
     """Trains a run in a process of its own, or goes on with it where it has begun; returns why that failed, or None.
 
-    `words` are those of `tfrec.fit`, without the run. `follow(process, run)` waits until it has ended. What it prints
-    and takes is in LABEL.txt and LABEL.jsonl of the folder `logs`. A run that has come to its very end is left alone.
+    `words` are those of `tfrec.fit`, without the run, and `always` those that a run which goes on needs again.
+    `follow(process, run)` waits until it has ended. What it prints and takes is in LABEL.txt and LABEL.jsonl of the
+    folder `logs`. A run that has come to its very end is left alone.
     """
     if run.is_measured():
         return None
@@ -78,7 +81,8 @@ def train(run, words, logs, follow):
     else:
         shutil.rmtree(run.path, ignore_errors=True)  # not one epoch is lost
     log, record = (logs / f"{run.name}{suffix}" for suffix in (".txt", ".jsonl"))
-    with Process([*FIT, *words, "--run", str(run.path)], log, record) as process:
+    command = [*FIT, *words, *always, "--run", str(run.path)]
+    with Process(command, log, record, environment) as process:
         follow(process, run)
     return process.failure()
 

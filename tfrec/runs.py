@@ -8,13 +8,14 @@ history.csv           one row an epoch
 metrics.json          scores of the splits
 *.png                 plots
 hypotheses.txt, .html texts of the test split beside what was recognised
-examples.npz          a few test examples with the network's answers, replayed before an export is published
+examples.npz          a few examples with the network's answers, replayed before an export is published
 state/                what --resume needs
 """
 
 import contextlib
 import datetime
 import errno
+import fcntl
 import importlib.metadata
 import json
 import math
@@ -78,6 +79,19 @@ class Run:
                     for parent in self._made:
                         parent.rmdir()
             raise
+
+    @contextlib.contextmanager
+    def alone(self):
+        """UserError where another process is at work on this folder."""
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"Another process is at work on {self.path}: wait for it, or end it.") from None
+        else:
+            yield
+        finally:
+            os.close(folder)
 
     @classmethod
     def open(cls, path, trained=True):
@@ -150,8 +164,8 @@ class Run:
             ) from error
 
     def is_measured(self):
-        """Whether its test split has been scored, which is the last thing that `tfrec.fit` does to a run."""
-        return (self.path / "metrics.json").is_file() and "test" in self.read_json("metrics.json")
+        """Whether `tfrec.fit` has come to its end: what the training took is written down with its scores."""
+        return (self.path / "metrics.json").is_file() and "fit_seconds" in self.read_json("metrics.json")
 
     def read_history(self):
         """The finished epochs; none where somebody has deleted the state to save space."""

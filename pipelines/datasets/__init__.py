@@ -16,6 +16,7 @@ from pipelines.datasets import (
     tfds,
     timit,
 )
+from pipelines.datasets.joined import joined
 from pipelines.datasets.subset import subset
 from pipelines.errors import UserError, unknown
 
@@ -55,7 +56,7 @@ def find(name):
 
 def load(config, sample_rate_hz=None):
     """The Corpus that `config.name` names; waveforms come at `sample_rate_hz` (None = the corpus's own rate)."""
-    corpus = subset(find(config.name).load(config, sample_rate_hz), config)
+    corpus = joined(subset(find(config.name).load(config, sample_rate_hz), config), config)
     for name, split in corpus.splits.items():
         if split.size == 0:
             raise UserError(f"The {name} split of {config.name} holds no examples: see the settings data.* in --help.")

@@ -35,7 +35,6 @@ class Config(DataConfig):
     name: str = "an4"  # dataset, see `python -m tfrec.list`
     path: str = ""  # folder that holds etc/ and wav/
     validation_utterances: int = 100  # so many at least, of whole training speakers; split_seed says which
-    train_on_validation: bool = False  # train on them too: the validation scores then say nothing
 
     def __post_init__(self):
         super().__post_init__()
@@ -58,13 +57,11 @@ def load(config, sample_rate_hz=None):
     training = np.array([i for i, row in enumerate(rows) if row.split == "train"])
     validating = _chosen(np.array([rows[i].speaker for i in training]), config)
     parts = {
-        "train": training if config.train_on_validation else training[~validating],
+        "train": training[~validating],
         "validation": training[validating],
         "test": np.array([i for i, row in enumerate(rows) if row.split == "test"]),
     }
     clips, notes = _audio(rows, sample_rate_hz or SAMPLE_RATE_HZ)
-    if config.train_on_validation:
-        notes.append("Trained on the validation utterances too (data.train_on_validation): those scores say nothing.")
     return transcripts.in_memory(config, rows, clips, parts, sample_rate_hz or SAMPLE_RATE_HZ, notes)
 
 

@@ -20,6 +20,7 @@ class DataConfig:
     split_seed: int = 0  # which examples the fractions and examples_per_class take
     only_classes: tuple[str, ...] = ()  # these, in this order; empty is all
     examples_per_class: int | None = None  # of the training split, so many of each class at most
+    train_on_validation: bool = False  # train on those examples too: the validation scores then say nothing
 
     def __post_init__(self):
         for field in ("validation_fraction", "test_fraction"):

@@ -22,7 +22,7 @@ QUICK = ("digits", "--fit.epochs", "1", "--model.width", "4", "--model.depth", "
 def fake(folder, label, accuracy):
     run = Run(folder / "runs" / label)
     run.path.mkdir(parents=True)
-    run.write_json("metrics.json", {"test": {"accuracy": accuracy}})
+    run.write_json("metrics.json", {"test": {"accuracy": accuracy}, "fit_seconds": 60})
 
 
 def test_rows_and_files(tmp_path):

@@ -40,7 +40,7 @@ def latency_ms(net, frames=None):
     fewest, most = LATENCY_CALLS
     while len(times) < 2 + fewest or (len(times) < 2 + most and time.perf_counter() - start < LATENCY_SECONDS):
         before = time.perf_counter()
-        forward(inputs).numpy()
+        tf.nest.map_structure(lambda output: output.numpy(), forward(inputs))
         times.append(time.perf_counter() - before)
     return 1000 * statistics.median(times[2:])
 

@@ -85,11 +85,16 @@ def resampled(edits, lengths, seed=0):
 
     Bisani and Ney 2004, "Bootstrap estimates for confidence intervals in ASR performance evaluation".
     """
-    # Resampling utterances is drawing from their fewer different pairs of edits and length.
-    cells, filled = np.unique(np.stack([edits, lengths], axis=1), axis=0, return_counts=True)
-    total = int(filled.sum())
-    drawn = np.random.default_rng(seed).multinomial(total, filled / total, size=BOOTSTRAP_SAMPLES) @ cells
+    drawn = resampled_sums([edits, lengths], seed)
     return drawn[:, 0] / np.maximum(drawn[:, 1], 1)
+
+
+def resampled_sums(columns, seed=0):
+    """Sums (BOOTSTRAP_SAMPLES, columns) of `columns`, each (utterances,), over as many utterances drawn from these."""
+    # Resampling utterances is drawing from their fewer different rows.
+    cells, filled = np.unique(np.stack(columns, axis=1), axis=0, return_counts=True)
+    total = int(filled.sum())
+    return np.random.default_rng(seed).multinomial(total, filled / total, size=BOOTSTRAP_SAMPLES) @ cells
 
 
 def _rates(unit):

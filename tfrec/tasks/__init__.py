@@ -1,7 +1,8 @@
 """The registry of tasks: what an answer means.
 
 A task module offers `Config`, `GIVES` (what its networks answer with), `MODEL` (the one where none is named),
-`labels(config, corpus)` (what it must know of a corpus, as JSON) and a class `Task` with:
+`labels(config, corpus)` (what it must know of a corpus, as JSON), `scores(config)` (names of the numbers that it
+measures) and a class `Task` with:
 
 - `Task(config, labels, counts)`: what it knows of the answers before training;
 - `outputs`, the size of the architecture's last layer, and `class_names`, what those of them stand for that have names;
@@ -43,6 +44,11 @@ def require_labels(config, stored, path):
         TASKS[config.name].require_labels(stored)
     except UserError as error:
         raise UserError(f"{path} is damaged: {error}") from error
+
+
+def scores(config):
+    """Names of the single numbers that a task measures on a split, the usual one first."""
+    return TASKS[config.name].scores(config)
 
 
 def gives(config):

@@ -47,6 +47,11 @@ def require_labels(stored):
         raise UserError("it must hold a JSON list of at least two strings.")
 
 
+def scores(config):
+    """Names of the single numbers that `measure` gives, the usual one first."""
+    return ("accuracy", "macro_precision", "macro_recall", "macro_f1", "top5_accuracy", "loss")
+
+
 class Task:
     """Classification with softmax; targets are class indices (batch,)."""
 

@@ -67,6 +67,11 @@ def require_labels(stored):
     vocabulary.from_json(stored)
 
 
+def scores(config):
+    """Names of the single numbers that `measure` gives, the usual one first."""
+    return (*transcription.RATES["phonemes" if config.unit == "phonemes" else "words"], "sentence_error_rate")
+
+
 def folds(config):
     """What training folds TIMIT's phonemes into, 48 or 39; None leaves the symbols as they are."""
     return config.fold_phonemes if config.fold_phonemes != 61 else None

@@ -72,12 +72,6 @@ def test_validation_follows_from_the_seed(folder):
         an4.Config(validation_utterances=0)
 
 
-def test_training_on_validation_is_told(folder):
-    corpus = load(folder, train_on_validation=True)
-    assert sizes(corpus) == {"train": 12, "validation": 4, "test": 1}
-    assert "train_on_validation" in corpus.notes[0]
-
-
 def test_a_file_without_its_end(folder):
     path = folder / "wav" / "an4test_clstk" / "fx" / "cen1-fx-b.sph"
     sphere(path, samples=1600, announced=2000)
