@@ -1,0 +1,313 @@
+"""What a sweep may choose: the lines, what is refused, and what the oracles draw from it."""
+
+import json
+
+import keras_tuner
+import pytest
+from keras_tuner.engine.hyperparameters import HyperParameters
+
+from pipelines.errors import UserError
+from tfrec import experiments, flags
+from tuning import spaces
+
+DIGITS = experiments.digits()
+DRAWS = 300
+
+
+def parse(*lines):
+    return spaces.parse(lines, DIGITS)
+
+
+def one(*lines):
+    """The parameter of the last line."""
+    name = lines[-1].split("=")[0]
+    (found,) = [parameter for parameter in parse(*lines) if parameter.name == name]
+    return found
+
+
+def raw(parameters, number=DRAWS):
+    """Values that the random oracle draws, all different, as Keras Tuner names them."""
+    oracle = keras_tuner.oracles.RandomSearchOracle(
+        objective=keras_tuner.Objective("accuracy", "max"),
+        max_trials=number,
+        hyperparameters=spaces.hyperparameters(parameters),
+        seed=1,
+    )
+    found = [oracle.populate_space(str(i)) for i in range(number)]
+    return [answer["values"] for answer in found if "values" in answer]
+
+
+def drawn(parameters, number=DRAWS):
+    return [spaces.chosen(parameters, values) for values in raw(parameters, number)]
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("fit.learning_rate=1e-4..1e-2:log", {"low": 1e-4, "high": 1e-2, "log": True, "whole": False}),
+        ("model.dropout=0..0.5", {"low": 0, "high": 0.5, "log": False, "whole": False}),
+        ("model.dropout=.1...5", {"low": 0.1, "high": 0.5}),
+        ("model.dropout=0..0.4:step=0.1", {"step": 0.1}),
+        ("model.width=16..64:step=16", {"low": 16, "high": 64, "step": 16, "whole": True}),
+        ("model.width=8..64:log:step=2", {"step": 2, "log": True, "whole": True}),
+        ("model.width=8..64:step=2:log", {"step": 2, "log": True}),
+        ("model.width=1e1..2e1", {"low": 10, "high": 20, "whole": True}),
+        ("fit.clip_norm=0.5..5", {"whole": False}),  # a number or None
+        ("fit.patience=1..5", {"whole": True}),  # likewise
+        ("task.label_smoothing=0..0.2", {"high": 0.2}),
+        ("fit.optimizer=sgd,adamw", {"choices": ("sgd", "adamw"), "low": None}),
+        ("fit.optimizer= sgd , adamw ", {"choices": ("sgd", "adamw")}),
+        ("fit.batch_size=16,32", {"choices": ("16", "32")}),
+        ("frontend.scale=1 1,0.9  1.1", {"choices": ("1 1", "0.9 1.1")}),
+        ("frontend.horizontal_flip=True,FALSE", {"choices": ("true", "false")}),
+        ("model.time_pools=None,2", {"choices": ("None", "2")}),
+        ("model.weights=../one.keras,../two.keras", {"choices": ("../one.keras", "../two.keras")}),
+    ],
+)
+def test_forms(line, expected):
+    parameter = one(line)
+    assert {field: getattr(parameter, field) for field in expected} == expected
+    assert parameter.conditions == ()
+
+
+def test_flags_are_taken_with_their_hyphens_and_defaults_come_from_the_configuration():
+    (parameter,) = parse("--model.width = 16..64")
+    assert (parameter.name, parameter.low, parameter.default) == ("model.width", 16, DIGITS.model.width)
+
+
+@pytest.mark.parametrize(
+    ("line", "ends"),
+    [
+        ("model.dropout=0..0.5", (0, 0.5)),
+        ("model.dropout=0..0.3:step=0.1", (0, pytest.approx(0.3))),
+        ("model.width=16..70:step=16", (16, 64)),
+        ("model.width=16..32:step=16", (16, 32)),
+        ("model.width=3..20:log:step=2", (3, 12)),
+        ("fit.learning_rate=1e-3..2e-2:log:step=3", (1e-3, pytest.approx(9e-3))),
+        ("fit.optimizer=sgd,adam,adamw", ("sgd", "adam", "adamw")),
+    ],
+)
+def test_ends_are_drawn_and_nothing_beyond_them(line, ends):
+    parameter = one(line)
+    assert parameter.ends == ends
+    values = [found[parameter.name] for found in drawn([parameter])]
+    if parameter.choices:
+        assert set(values) == set(ends)
+        return
+    assert all(isinstance(value, int if parameter.whole else float) for value in values)
+    assert min(values) >= ends[0]
+    assert max(values) <= parameter.ends[1]
+    if parameter.step is None:
+        assert min(values) < ends[0] + 0.05 * (ends[1] - ends[0])
+        assert max(values) > ends[1] - 0.05 * (ends[1] - ends[0])
+    else:
+        assert (min(values), max(values)) == ends
+
+
+def test_a_logarithm_makes_small_values_as_likely_as_large():
+    values = [found["fit.learning_rate"] for found in drawn(parse("fit.learning_rate=1e-4..1e-2:log"))]
+    assert 0.4 < sum(value < 1e-3 for value in values) / len(values) < 0.6
+
+
+def test_conditions():
+    lines = ["model.name=cnn,mlp,vgg16", "model.depth=1..4 if model.name=cnn, mlp and fit.optimizer=sgd"]
+    depth = one("fit.optimizer=sgd,adamw", *lines)
+    assert depth.conditions == (("model.name", ("cnn", "mlp")), ("fit.optimizer", ("sgd",)))
+    assert depth.counts({"model.name": "mlp", "fit.optimizer": "sgd"})
+    assert not depth.counts({"model.name": "vgg16", "fit.optimizer": "sgd"})
+    assert not depth.counts({"model.name": "mlp"})
+
+
+def test_what_only_some_architectures_have_counts_for_those():
+    assert one("model.name=cnn,mlp,vgg16", "model.depth=1..4").conditions == (("model.name", ("cnn", "mlp")),)
+    assert one("model.name=cnn,mlp", "model.depth=1..4").conditions == ()
+    depth = one("model.name=cnn,mlp,vgg16", "model.depth=1..4 if model.name=mlp")
+    assert depth.conditions == (("model.name", ("mlp",)),)
+    assert one("model.name=mlp,vgg16", "model.frames=8..32").default is None  # the cnn it starts from has none
+
+
+def test_parents_come_first_whatever_the_order():
+    lines = ["model.depth=1..4 if frontend.fill=edge,reflect", "frontend.fill=edge,reflect if model.name=cnn"]
+    assert [parameter.name for parameter in parse(*lines, "model.name=cnn,mlp")] == [
+        "model.name",
+        "frontend.fill",
+        "model.depth",
+    ]
+
+
+def test_a_name_may_stand_twice_where_never_both_count():
+    lines = ["model.name=cnn,mlp", "model.width=8..16 if model.name=cnn", "model.width=100..200 if model.name=mlp"]
+    for found in drawn(parse(*lines), 60):
+        low, high = {"cnn": (8, 16), "mlp": (100, 200)}[found["model.name"]]
+        assert low <= found["model.width"] <= high
+
+
+CNN_OR_MLP = "model.name=cnn,mlp"
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (["model.width"], "Cannot read the parameter 'model.width': write NAME=VALUES such as"),
+        (["=1..3"], "Cannot read the parameter"),
+        (["model.width="], "Cannot read the parameter"),
+        (["model.widht=1..3"], "Unknown parameter 'model.widht': did you mean 'model.width'"),
+        (["model=1..3"], "Unknown parameter 'model'"),
+        (["model.units=1..3"], "Unknown parameter 'model.units'"),  # a cnn has none
+        (["seed=1..3"], "seed is nothing to search in: only flags of model, frontend, task and fit are"),
+        (["data.path=a,b"], "data.path is nothing to search in"),
+        (["task.name=classify,transcribe"], "task.name is nothing to search in: trials of another task"),
+        (["fit.budget_minutes=1..3"], "it is the price of a trial"),
+        (["model.width=3..1"], "The range in 'model.width=3..1' is empty: the first number must be below the second"),
+        (["model.width=3..3"], "is empty"),
+        (["fit.learning_rate=0..1:log"], "has no logarithm: it must begin above 0"),
+        (["fit.learning_rate=-1..1:log"], "has no logarithm"),
+        (["fit.learning_rate=1..1e999"], "'fit.learning_rate=1..1e999'"),
+        (["fit.epochs=1.5..3"], "fit.epochs takes only whole numbers, which 'fit.epochs=1.5..3' does not give"),
+        (["fit.epochs=1..3:step=0.5"], "takes only whole numbers"),
+        (["model.width=1..8:stp=2"], "Do not know 'stp=2' in 'model.width=1..8:stp=2': after a range come :log and"),
+        (["model.width=1..4:step=9"], "The step in 'model.width=1..4:step=9' leaves nothing to choose"),
+        (["model.width=1..4:step=0"], "must be above 0 and at most 3"),
+        (["model.width=1..4:log:step=1"], "must be above 1 and at most 4"),
+        (["model.width=1..b"], "Cannot read the range in 'model.width=1..b': write model.width=LOW..HIGH"),
+        (["model.width=1...3"], "'model.width=1...3'"),
+        (["fit.optimizer=1..3"], "fit.optimizer is no number"),
+        (["frontend.horizontal_flip=1..2"], "frontend.horizontal_flip is no number"),
+        (["frontend.horizontal_flip=yes,no"], "is a switch: write true,false"),
+        (["frontend.horizontal_flip=true"], "leaves nothing to choose: give --frontend.horizontal_flip."),
+        (["model.name=cnn"], "'model.name=cnn' leaves nothing to choose: give --model.name=cnn."),
+        (["--model.name = cnn"], "leaves nothing to choose: give --model.name=cnn."),
+        (["frontend.scale=1 2"], "leaves nothing to choose: give --frontend.scale 1 2."),
+        (["model.name=cnn,cnnn"], "Unknown architecture 'cnnn': did you mean 'cnn'"),
+        (["fit.batch_size=8,8"], "'fit.batch_size=8,8' must name each of its values once"),
+        (["fit.batch_size=8,,16"], "must name each of its values once"),
+        (["model.depth=1..2 if model.name"], "Cannot read the condition of 'model.depth=1..2 if model.name'"),
+        (["model.depth=1..2 if model.name=cnn"], "which is no parameter: set it too"),
+        ([CNN_OR_MLP, "model.depth=1..2 if model.name=nn"], "Unknown model.name in the condition of model.depth 'nn'"),
+        ([CNN_OR_MLP, "model.width=3..4 if model.depth=2", "model.depth=1..2"], "model.depth"),  # a range
+        ([CNN_OR_MLP, "model.convolutions=1..2 if model.name=mlp"], "model.convolutions"),  # an mlp has none
+        ([CNN_OR_MLP, "model.depth=1..2 if model.name=cnn and model.name=mlp"], "model.name"),
+        (["fit.batch_size=8,16", "fit.batch_size=32,64"], "fit.batch_size is given twice: say with `if`"),
+        ([CNN_OR_MLP, "model.depth=1..2 if model.name=cnn", "model.depth=3..4"], "model.depth is given twice"),
+        (
+            ["fit.epochs=2,3 if fit.batch_size=8", "fit.batch_size=8,16 if fit.epochs=2"],
+            "fit.epochs and what it depends on depend on each other: drop one of the conditions",
+        ),
+    ],
+)
+def test_mistakes_are_one_sentence(lines, sentence):
+    with pytest.raises(UserError) as caught:
+        parse(*lines)
+    assert sentence in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "parents",
+    [
+        ["model.depth=1..2"],
+        ["model.name=cnn,mlp", "model.depth=1,2 if model.name=cnn", "model.depth=2,3 if model.name=mlp"],
+    ],
+)
+def test_what_others_depend_on_is_one_line_of_choices(parents):
+    with pytest.raises(UserError, match="name all its values on one line, with commas"):
+        parse(*parents, "model.width=3..4 if model.depth=2")
+
+
+def test_files_have_a_parameter_a_line_and_remarks(tmp_path):
+    path = tmp_path / "space.txt"
+    path.write_text("# sizes\n\nmodel.width=8..16  # small\n  fit.optimizer=sgd,adamw\n#fit.epochs=1..2\n")
+    assert spaces.read(path) == ["model.width=8..16", "fit.optimizer=sgd,adamw"]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [(b"", "is empty: give it lines"), (b"# only this\n\n", "is empty"), (b"\xff\xfe\x00\x81", "it is no text")],
+)
+def test_files_that_say_nothing(content, sentence, tmp_path):
+    (tmp_path / "space.txt").write_bytes(content)
+    with pytest.raises(UserError, match=sentence) as caught:
+        spaces.read(tmp_path / "space.txt")
+    assert "space.txt" in str(caught.value)
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(UserError, match="No such file"):
+        spaces.read(tmp_path / "nowhere.txt")
+    with pytest.raises(UserError, match="directory"):
+        spaces.read(tmp_path)
+
+
+def test_words_become_the_configuration():
+    values = {
+        "model.name": "mlp",
+        "model.width": 48,
+        "model.dropout": 1.5e-05,
+        "frontend.scale": "0.9 1.1",
+        "frontend.horizontal_flip": "true",
+        "frontend.vertical_flip": "false",
+        "fit.step_epochs": "3 5",
+        "fit.patience": "None",
+        "fit.batch_size": "16",
+    }
+    config = flags.plain(flags.parse_fit(["digits", *spaces.words(values)])[1])
+    assert (config.model.name, config.model.width, config.model.dropout) == ("mlp", 48, 1.5e-05)
+    assert (config.frontend.scale, config.frontend.horizontal_flip) == ((0.9, 1.1), True)
+    assert (config.frontend.vertical_flip, config.fit.step_epochs) == (False, (3, 5))
+    assert (config.fit.patience, config.fit.batch_size) == (None, 16)
+    assert spaces.words({}) == []
+
+
+SPACE = (
+    "model.name=cnn,mlp,vgg16",
+    "model.depth=1..4",
+    "model.width=8..64:log if model.name=cnn",
+    "model.width=100..300:step=50 if model.name=mlp",
+    "frontend.scale=1 1,0.9 1.1 if model.name=cnn",
+    "frontend.rotation_degrees=0..20 if model.name=cnn and frontend.scale=1 1",
+    "frontend.horizontal_flip=true,false",
+    "fit.learning_rate=1e-4..1e-2:log",
+)
+
+
+def configs(space):
+    """What a space holds, by name, as the wire has an order of its own; without defaults, which it fills in."""
+    return sorted(json.dumps({**hp.get_config(), "default": None}, sort_keys=True) for hp in space.space)
+
+
+def test_hyperparameters_survive_the_wire():
+    before = spaces.hyperparameters(parse(*SPACE))
+    after = HyperParameters.from_proto(before.to_proto())
+    assert len(before.space) == len(SPACE)
+    assert configs(after) == configs(before)
+
+
+def test_a_trial_keeps_what_was_drawn_for_it_also_on_the_wire():
+    parameters = parse(*SPACE)
+    trial = spaces.hyperparameters(parameters)
+    for values in raw(parameters, 40):
+        expected = spaces.chosen(parameters, values)
+        assert len(expected) == len(values)
+        trial.values = dict(values)
+        trial.ensure_active_values()  # as oracles do to every new trial
+        assert spaces.chosen(parameters, trial.values) == expected
+        sent = HyperParameters.from_proto(trial.to_proto())
+        assert spaces.chosen(parameters, sent.values) == expected
+
+
+def test_what_tuners_add_is_kept():
+    assert spaces.chosen(parse("fit.epochs=1..3"), {"fit.epochs": 2, "tuner/epochs": 5, "other": 1}) == {
+        "fit.epochs": 2,
+        "tuner/epochs": 5,
+    }
+
+
+def test_what_does_not_count_is_not_drawn():
+    parameters = parse(*SPACE)
+    all_drawn = drawn(parameters, 200)
+    for values in all_drawn:
+        assert set(values) == {parameter.name for parameter in parameters if parameter.counts(values)}
+    models = {values["model.name"] for values in all_drawn}
+    assert models == {"cnn", "mlp", "vgg16"}
+    assert any("frontend.rotation_degrees" in values for values in all_drawn)
+    assert any("frontend.rotation_degrees" not in values for values in all_drawn if values["model.name"] == "cnn")

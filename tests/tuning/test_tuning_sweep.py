@@ -1,0 +1,155 @@
+"""Sweeps whose trainings are a small program: what is trained, kept, gone on with, refused, told."""
+
+import csv
+import json
+import pathlib
+import sys
+import time
+
+import pytest
+
+from pipelines.errors import UserError
+from tests.tuning import pretend
+from tfrec import building, processes
+from tfrec.runs import Run
+from tuning import margins, sweep, sweeping, trials
+
+RATE = "fit.learning_rate=1e-4..1e-2:log"
+
+
+@pytest.fixture
+def search(tmp_path, monkeypatch):
+    """A function from words to sweep.json; it runs in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "fit.py").write_text(pretend.FIT)
+    monkeypatch.setattr(processes, "FIT", (sys.executable, "fit.py"))
+    monkeypatch.setattr(building, "costs", lambda configs, *_, **__: dict.fromkeys(configs, pretend.COST))
+    monkeypatch.setattr(margins, "measure", lambda *_: None)
+    monkeypatch.setattr(trials, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(sweeping, "LOOK_SECONDS", 0.05)
+
+    def search(*words):
+        sweep.main([*words])
+        return json.loads(pathlib.Path("mine/sweep.json").read_text())
+
+    return search
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_the_best_of_so_many_trials(search, tuner, capsys):
+    search("digits", "--run", "mine", "--set", RATE, "--trials", "6", "--workers", "2", "--tuner", tuner)
+    assert sorted(pretend.started()) == ["0", "1", "2", "3", "4", "5", "default"]
+    found = pretend.known()
+    assert {status for status, _ in found.values()} == {"COMPLETED"}
+    best = max(found, key=lambda label: found[label][1]["accuracy"][0])
+    assert json.loads(pathlib.Path("mine/best.json").read_text())["flags"]["fit.learning_rate"]
+    assert f"best {best} with validation accuracy" in capsys.readouterr().out
+    assert pathlib.Path("mine/report.html").stat().st_size > 10_000
+    assert all("--no_test" in line for line in pathlib.Path("started").read_text().splitlines())
+
+
+def test_a_grid_is_tried_whole_and_each_once(search):
+    rates = "fit.learning_rate=0.001,0.002,0.003"
+    search("digits", "--run", "mine", "--set", rates, "--set", "model.depth=1..2", "--tuner", "grid")
+    lines = [line.split("--run")[0].split(" ", 1)[1] for line in pathlib.Path("started").read_text().splitlines()[1:]]
+    assert len(lines) == len(set(lines)) == 6
+
+
+def test_hyperband_goes_on_with_the_best(search):
+    search("digits", "--run", "mine", "--set", RATE, "--tuner", "hyperband", "--max-epochs", "4")
+    folders = pathlib.Path("mine/trials").iterdir()
+    lengths = {path.name: len(Run(path).read_history()) for path in folders if path.name != "default"}
+    assert max(lengths.values()) == 4
+    assert min(lengths.values()) < 4
+    lines = pathlib.Path("started").read_text().splitlines()
+    resumed = [line for line in lines if "--resume" in line]
+    assert resumed
+    assert all("--fit.epochs=4" in line or "--fit.epochs=2" in line for line in resumed)
+
+
+def test_what_fails_costs_one_trial(search):
+    values = "fit.optimizer=adam,sgd,rmsprop"
+    search("digits", "--run", "mine", "--set", values, "--tuner", "grid")
+    assert [status for status, _ in pretend.known().values()] == ["COMPLETED", "FAILED", "FAILED"]
+    lines = pathlib.Path("mine/trials.csv").read_text()
+    assert "no finite number any more" in lines
+    assert "memory runs out" in lines
+
+
+def test_five_failures_in_a_row_end_it(search):
+    with pytest.raises(UserError, match="5 trials in a row failed, the last, 04, with: "):
+        search("digits", "--run", "mine", "--set", RATE, "--set", "fit.optimizer=sgd,rmsprop", "--trials", "12")
+
+
+def test_constraints_and_a_second_objective(search):
+    words = ["--set", "fit.learning_rate=0.001,0.002,0.003", "--tuner", "grid", "--constraint", "accuracy>0.96"]
+    search("digits", "--run", "mine", *words, "--objective", "loss", "accuracy")
+    lines = list(csv.DictReader(pathlib.Path("mine/trials.csv").read_text().splitlines()))
+    assert [line["status"] for line in lines] == ["done", "done", "done", "infeasible"]
+    assert lines[-1]["reason"] == "accuracy is 0.952288, not accuracy>0.96."
+    assert pathlib.Path("mine/front.png").is_file()
+
+
+def test_what_a_network_costs_is_known_before_it_is_trained(search):
+    words = ["--set", "model.depth=1..2", "--tuner", "grid", "--constraint", "parameters<5"]
+    search("digits", "--run", "mine", *words)
+    assert not pathlib.Path("started").exists()
+    lines = list(csv.DictReader(pathlib.Path("mine/trials.csv").read_text().splitlines()))
+    assert [line["reason"] for line in lines] == ["parameters is 10, not parameters<5."] * 3
+
+
+def test_it_goes_on_where_it_was(search, capsys):
+    search("digits", "--run", "mine", "--set", RATE, "--trials", "3", "--workers", "2")
+    before = pretend.known()
+    capsys.readouterr()
+    with pytest.raises(UserError, match="mine already holds something"):
+        search("digits", "--run", "mine", "--set", RATE, "--trials", "5")
+    with pytest.raises(UserError, match="cannot change: leave out tuner"):
+        search("--run", "mine", "--resume", "--tuner", "random")
+    with pytest.raises(UserError, match="cannot change: leave out digits"):
+        search("digits", "--run", "mine", "--resume")
+    search("--run", "mine", "--resume", "--trials", "5")
+    assert {label: pretend.known()[label] for label in before} == before
+    assert sorted(pretend.started()) == ["0", "1", "2", "3", "4", "default"]
+    search("--run", "mine", "--resume")
+    assert len(pretend.started()) == 6
+
+
+def test_hours(search, monkeypatch):
+    monkeypatch.setenv("EPOCH_SECONDS", "0.3")
+    begun = time.monotonic()
+    search("digits", "--run", "mine", "--set", RATE, "--trials", "1000", "--hours", "0.0012")
+    assert time.monotonic() - begun < 30
+    states = [status for status, _ in pretend.known().values()]
+    assert "COMPLETED" in states
+    monkeypatch.setenv("EPOCH_SECONDS", "0")
+    search("--run", "mine", "--resume", "--trials", str(len(states)))
+    assert {status for status, _ in pretend.known().values()} == {"COMPLETED"}
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--set", "model.widht=1..4"], "Unknown parameter 'model.widht': did you mean 'model.width'"),
+        (["--set", "fit.epochs=9..3"], "is empty"),
+        (["--set", RATE, "--tuner", "genetic"], "genetic"),
+        (["--set", RATE, "--objective", "acuracy"], "Unknown score 'acuracy': did you mean 'accuracy'"),
+        (["--set", RATE, "--constraint", "latency"], "Cannot read the constraint 'latency'"),
+        (["--set", "fit.learning_rate=-1..1"], "learning_rate must be above 0"),
+        (["--set", RATE, "--trails", "3"], "Unknown flag '--trails': did you mean '--trials'"),
+        (["--set", RATE, "--role", "worker"], "--oracle must be HOST:PORT"),
+        (["--models", "cnn"], "two or more"),
+        (["--space", "nowhere"], "Cannot read the space nowhere"),
+        (["--set", RATE, "--workers", "0"], "workers must be 1 or more"),
+    ],
+)
+def test_refused_before_the_first_trial(search, words, said):
+    with pytest.raises(UserError, match=said.replace("(", r"\(").replace("'", ".")):
+        search("digits", "--run", "mine", *words)
+    assert not pathlib.Path("mine").exists()
+    assert not pathlib.Path("started").exists()
+
+
+def test_a_default_that_fails_ends_it(search):
+    with pytest.raises(UserError, match="The configuration that the sweep starts from failed: The loss was no finite"):
+        search("digits", "--run", "mine", "--set", RATE, "--fit.optimizer=sgd")

@@ -1,0 +1,96 @@
+"""A sweep over several machines by Keras Tuner's protocol: one process has the oracle, others ask it for trials.
+
+Neither side knows who the other is: both belong into a network that only those reach who may use its machines.
+"""
+
+import concurrent.futures
+import contextlib
+import os
+import socket
+import threading
+
+import grpc
+import keras_tuner.src.engine.conditions  # no public names lead to these
+from keras_tuner.src import protos
+from keras_tuner.src.distribute import oracle_chief, oracle_client
+
+from pipelines.errors import UserError
+from tfrec.cli import console
+from tuning import workers
+
+# Keras Tuner's own variables, which say the same as --role and --oracle.
+HOST, PORT, WHO = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
+WAIT_SECONDS = 600  # for a chief that does not answer, because it starts, or starts again
+LOOK_SECONDS = 0.5
+keras_tuner.src.engine.conditions.print = lambda *_: None  # Keras Tuner 1.4.8 has forgotten one, for every message
+
+
+def from_environment():
+    """(role, HOST:PORT) that Keras Tuner's variables name, or None; UserError where one of them is missing."""
+    given = {name: os.environ[name] for name in (HOST, PORT, WHO) if name in os.environ}
+    if HOST not in given:
+        return None
+    if len(given) < 3:
+        missing = next(name for name in (HOST, PORT, WHO) if name not in given)
+        raise UserError(f"{HOST} is set, and {missing} is not: set it too, or use --role and --oracle HOST:PORT.")
+    return ("chief" if "chief" in given[WHO] else "worker"), f"{given[HOST]}:{given[PORT]}"
+
+
+def parse(address):
+    """HOST:PORT -> (host, port); UserError for another form."""
+    host, _, port = (address or "").rpartition(":")
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise UserError(f"--oracle must be HOST:PORT, such as 10.0.0.5:7777. Received: {address}")
+    return host, port
+
+
+@contextlib.contextmanager
+def served(oracle, address):
+    """Inside, workers elsewhere reach the oracle at HOST:PORT; UserError where that cannot be opened."""
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=1))
+    protos.get_service_grpc().add_OracleServicer_to_server(oracle_chief.OracleServicer(oracle), server)
+    try:
+        opened = server.add_insecure_port(address)
+    except RuntimeError:
+        opened = 0
+    if not opened:
+        raise UserError(f"Cannot listen at {address}: another process does, or it is no address of this machine.")
+    server.start()
+    console.print(f"Waiting for workers: the same command with --role worker --oracle {address}.")
+    try:
+        yield
+    finally:
+        server.stop(1).wait()
+
+
+def work(oracle, address, plan, count):
+    """Trains trials of the chief at HOST:PORT by `count` workers, until it has no more.
+
+    `oracle` is one of the same space. UserError where the chief does not answer or searches another space.
+    """
+    os.environ[HOST], os.environ[PORT] = parse(address)
+    os.environ[WHO] = f"{socket.gethostname()}-{os.getpid()}"
+    oracle_client.TIMEOUT = WAIT_SECONDS
+    client, stopping = oracle_client.OracleClient(oracle), threading.Event()
+    console.print(f"Asking the chief at {address} for trials.")
+    staff = []
+    try:
+        ours = keras_tuner.HyperParameters.from_proto(oracle.get_space().to_proto())  # as it comes over the wire
+        if client.get_space().get_config()["space"] != ours.get_config()["space"]:
+            raise UserError(f"The chief at {address} searches another space: give this worker the chief's own command.")
+        plan.logs.mkdir(parents=True, exist_ok=True)  # only now, since the chief wants a folder that is empty
+        for i, place in enumerate(workers.places(count)):
+            staff.append(workers.Worker(client, f"{os.environ[WHO]}-{i}", plan, place, stopping))
+            staff[-1].start()
+        while any(one.is_alive() for one in staff):
+            staff[0].join(LOOK_SECONDS)
+            for error in (one.error for one in staff if one.error):
+                raise error
+    except grpc.RpcError:
+        raise UserError(f"The chief at {address} does not answer: start or resume it, by --role chief.") from None
+    finally:
+        stopping.set()
+        with contextlib.suppress(KeyboardInterrupt):  # they are being stopped already
+            for one in staff:
+                one.join()
+    console.print("The chief has no more trials.")

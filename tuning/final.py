@@ -1,0 +1,62 @@
+"""The best configuration of a sweep and the one that it started from, trained anew on all training data, and exported.
+
+final/final.md, final.csv     what came out
+final/runs/LABEL/             an ordinary run for each training
+"""
+
+import pathlib
+import sys
+
+from pipelines.errors import UserError
+from tfrec import processes, studying
+from tfrec.cli import console
+from tfrec.runs import Run
+from tuning import trials
+from tuning.results import DEFAULT
+
+WINNER = "winner"
+TITLE = """\
+On the test split, after training on the training and validation splits with each seed; intervals are Student's t over \
+the seeds.\
+"""
+
+
+def train(sweep, seeds, workers):
+    """Trains both with every seed, `workers` at once, writes and prints the table, and exports a winner.
+
+    That is the one of the first seed, since the test split must not choose among them either. Goes on with what is
+    there. UserError where the sweep has found nothing, or a training fails.
+    """
+    best = sweep.results().best
+    if best is None or not sweep.plan.run(best.label).best_weights.is_file():
+        raise UserError(f"{sweep.folder.path} has no finished trial on this machine: --final has nothing to train.")
+    folder = Run(sweep.folder.path / "final")
+    folder.path.mkdir(exist_ok=True)
+    steps = []
+    for row, label in ((DEFAULT, DEFAULT), (WINNER, best.label)):
+        source = folder.path / f"{row}.json"
+        config = trials.config_of(sweep.plan.run(label), sweep.export)
+        if source.is_file() and folder.read_json(source.name) != config:
+            raise UserError(f"{folder.path} holds the trainings of another {row}: move it away, or delete it.")
+        folder.write_json(source.name, config)
+        for seed in seeds:
+            words = ("--config", str(source), "--data.train_on_validation", "--seed", str(seed))
+            steps.append(studying.Step(f"{row}-{seed}", row, words))
+    with processes.cores_divided(workers):
+        studying.train(folder.path, steps, workers)
+    table = studying.margins(folder.path, steps, DEFAULT, "final", TITLE)
+    studying.write(folder.path, [table])
+    console.print(studying.for_terminal(table))
+    _export(folder.path / "runs" / f"{WINNER}-{seeds[0]}", sweep, folder.path / "logs")
+
+
+def _export(run, sweep, logs):
+    name = sweep.export.name or sweep.folder.name
+    words = [str(run), "--folder", sweep.export.folder, "--name", name]
+    log, record = logs / "export.txt", logs / "export.jsonl"
+    with processes.Process([sys.executable, "-m", "tfrec.export", *words], log, record) as process:
+        while not process.wait(studying.LOOK_SECONDS):
+            pass
+    if reason := process.failure():
+        raise UserError(f"{run} could not be exported: {reason} See {log}.")
+    console.print(f"Exported {run.name} to {pathlib.Path(sweep.export.folder) / name}.")

@@ -1,0 +1,61 @@
+"""What a sweep has found: its trials, the best, the front."""
+
+import dataclasses
+
+from tuning.objectives import Constraint, Objective
+from tuning.spaces import Parameter
+
+DEFAULT = "default"  # label of the configuration that the sweep starts from
+STATES = ("done", "failed", "infeasible", "running")
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """One training. `label` is its run's folder; `values` are those of the parameters that count in it."""
+
+    label: str
+    status: str  # one of STATES; infeasible ones break a constraint
+    values: dict[str, object] = dataclasses.field(default_factory=dict)
+    scores: dict[str, float] = dataclasses.field(default_factory=dict)  # what is known of it
+    reason: str = ""  # why it failed or is infeasible
+    seconds: float | None = None  # from its start to its end
+    history: list[dict] = dataclasses.field(default_factory=list)  # its epochs, where its run is on this machine
+
+
+@dataclasses.dataclass(frozen=True)
+class Results:
+    """All trials, in the order in which they began; `default` is the Trial of the unchanged configuration, or None."""
+
+    parameters: tuple[Parameter, ...]
+    objectives: tuple[Objective, ...]
+    constraints: tuple[Constraint, ...]
+    trials: tuple[Trial, ...]
+    default: Trial | None = None
+
+    @property
+    def done(self):
+        """The trials that ended well and keep to the constraints."""
+        return [trial for trial in self.trials if trial.status == "done"]
+
+    @property
+    def best(self):
+        """The best by the first objective, the earliest of equals; None where there is none."""
+        best = None
+        for trial in self.done:
+            if best is None or self.objectives[0].better(self._score(trial), self._score(best)):
+                best = trial
+        return best
+
+    @property
+    def front(self):
+        """The trials that no other is as good as in every objective and better in one (Pareto), in their order."""
+        return [one for one in self.done if not any(self._dominates(other, one) for other in self.done)]
+
+    def _score(self, trial):
+        return trial.scores[self.objectives[0].name]
+
+    def _dominates(self, one, other):
+        pairs = [(objective, one.scores[objective.name], other.scores[objective.name]) for objective in self.objectives]
+        return all(not objective.better(theirs, mine) for objective, mine, theirs in pairs) and any(
+            objective.better(mine, theirs) for objective, mine, theirs in pairs
+        )

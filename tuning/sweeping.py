@@ -1,0 +1,185 @@
+"""A sweep at work: its folder, its workers, what it has found.
+
+sweep.json            how it was started
+oracle/               Keras Tuner's memory: the trials and what is known of them
+trials/LABEL/         an ordinary run for each trial; "default" is the configuration that the sweep starts from
+logs/LABEL.txt        what its training printed
+default.json          how that of the default ended
+best.json             the configuration of the best trial, for `tfrec.fit --config`
+winner.json           what the best and the default are worth on the test split
+report.html           the report; the same as trials.csv, importance.csv and *.png
+"""
+
+import contextlib
+import shlex
+import threading
+import time
+
+from pipelines.errors import UserError
+from tfrec.cli import console
+from tfrec.reports import comparison
+from tfrec.runs import Run, environment
+from tuning import margins, report, spaces, trials, workers
+from tuning.progress import Progress
+from tuning.results import DEFAULT, Results, Trial
+
+LOOK_SECONDS = 0.5  # between two looks at what the workers do
+FAILURES = 5  # in a row after which a sweep ends, since the next one would fail too
+STATES = {"COMPLETED": "done", "FAILED": "failed"}
+
+
+class Sweep:
+    """`plan` is what all trials share, `record` what sweep.json holds, `export` the user's ExportConfig."""
+
+    def __init__(self, plan, oracle, record, export):
+        self.plan, self.oracle, self.record, self.export = plan, oracle, record, export
+        self.folder = Run(plan.folder)  # for its files, which are written whole or not at all
+        self.stopping = threading.Event()
+        self.deadline = None
+
+    @property
+    def again(self):
+        """The command that goes on after an interruption."""
+        return f"python -m tuning.sweep --run {shlex.quote(str(self.folder.path))} --resume"
+
+    def go(self, count, hours=None, server=None):
+        """Trains the default and, by `count` workers of this machine, what is left of the trials; then reports.
+
+        `server` is a context in which workers elsewhere are answered; with one there may be none here. Where nothing
+        has stopped the sweep before its end, the best trial and the default are measured on the test split. UserError
+        where the default or too many trials in a row fail.
+        """
+        self.folder.path.mkdir(parents=True, exist_ok=True)
+        with self.folder.alone():
+            self.plan.logs.mkdir(exist_ok=True)
+            self.record["sessions"].append({**environment(), "hardware": comparison.hardware()})
+            self.folder.write_json("sweep.json", self.record)
+            self.oracle.begin(self.folder.path / "oracle")
+            self.deadline = None if hours is None else time.monotonic() + 3600 * hours
+            console.print(f"After an interruption: {self.again}")
+            try:
+                with server or contextlib.nullcontext():
+                    self._work(count, bool(server))
+                if self.results().best is not None:
+                    console.print("Measuring the best trial and the default on the test split.")
+                    margins.measure(self.plan, self.folder, self.results().best.label)
+            finally:
+                report.write(self.folder, self.results(), self.facts())
+        console.print(report.terminal_table(self.results()))
+        for sentence in self.facts().sentences:
+            console.print(sentence)
+
+    def results(self, whole=True):
+        """What is known by now; without `whole` only what the oracle knows, and not what the runs hold."""
+        with self.oracle.lock:
+            known = tuple(self._trial(self.oracle.trials[label], whole) for label in self.oracle.start_order)
+        return Results(self.plan.parameters, self.plan.objectives, self.plan.constraints, known, self._default())
+
+    def facts(self):
+        """What the report says beside the results."""
+        record, count = self.record, sum(trial.status != "running" for trial in self.results().trials)
+        return report.Facts(
+            title=f"{record['experiment'] or record['data']}: {count} trials by {record['tuner']}",
+            command=self.again,
+            hardware=record["sessions"][-1]["hardware"] if record["sessions"] else "",
+            sentences=margins.sentences(self.folder, self.results()),
+            test=margins.tested(self.folder),
+        )
+
+    def _trial(self, known, whole):
+        label = known.trial_id
+        state, reason = STATES.get(known.status, "running"), known.message or ""
+        if state == "failed" and reason.startswith(trials.INFEASIBLE):
+            state, reason = "infeasible", reason.removeprefix(trials.INFEASIBLE)
+        scores = {name: known.metrics.get_last_value(name) for name in known.metrics.metrics}
+        values = trials.chosen(spaces.chosen(self.plan.parameters, known.hyperparameters.values))
+        if not whole:
+            return Trial(label, state, values, scores, reason)
+        seconds, history = trials.spent(self.plan, label), self.plan.run(label).read_history()
+        return Trial(label, state, values, scores, reason, seconds, history)
+
+    def _default(self):
+        if not (self.folder.path / "default.json").is_file():
+            return None
+        ended = self.folder.read_json("default.json")
+        values = {}
+        for one in self.plan.parameters:
+            if one.default is not None and one.counts({name: str(value) for name, value in values.items()}):
+                values[one.name] = one.default
+        seconds, history = trials.spent(self.plan, DEFAULT), self.plan.run(DEFAULT).read_history()
+        return Trial(DEFAULT, ended["status"], values, ended["scores"], ended["reason"], seconds, history)
+
+    def _train_default(self):
+        """Trains the configuration that the sweep starts from; keeps why that failed."""
+        if (self.folder.path / "default.json").is_file():
+            return
+        try:
+            self.places[0].take()
+            alive = lambda: not self.stopping.is_set()  # noqa: E731
+            scores = trials.train(self.plan, DEFAULT, {}, alive, self.places[0].environment)
+            ended = {"status": "done", "scores": scores, "reason": ""}
+        except trials.StopError:
+            return
+        except Exception as error:
+            reason = str(error)
+            if not reason.startswith(trials.INFEASIBLE):
+                self.failure = UserError(f"The configuration that the sweep starts from failed: {reason}")
+                return
+            ended = {"status": "infeasible", "scores": {}, "reason": reason.removeprefix(trials.INFEASIBLE)}
+        self.folder.write_json("default.json", ended)
+
+    def _work(self, count, serves):
+        """Starts the workers and waits for them; leaves none behind."""
+        self.failure, self.places = None, workers.places(max(count, 1))
+        first = threading.Thread(target=self._train_default, name=DEFAULT, daemon=True)
+        staff = [
+            workers.Worker(self.oracle, f"worker{i}", self.plan, self.places[i], self.stopping, None if i else first)
+            for i in range(count)
+        ]
+        for one in (first, *staff):
+            one.start()
+        try:
+            with Progress(self) as progress:
+                while any(one.is_alive() for one in (first, *staff)) or (serves and not self.oracle.over):
+                    time.sleep(LOOK_SECONDS)
+                    self._look()
+                    self._raise_failure(staff)
+                    progress.show()
+            self._raise_failure(staff)
+        finally:
+            self.stopping.set()
+            with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C hurries nothing: they are being stopped
+                for one in (first, *staff):
+                    one.join()
+
+    def _look(self):
+        """Gives trials of lost workers to others, ends what has no time left, and keeps the best configuration."""
+        for tuner_id, label in self.oracle.take_back():
+            console.print(f"{tuner_id} has fallen silent: trial {label} goes to another worker.")
+        if self.deadline is not None and time.monotonic() > self.deadline and not self.oracle.closed:
+            console.print("The hours are over: what is being trained is interrupted.")
+            self.oracle.closed = True
+            self.stopping.set()
+        best = self.results(whole=False).best
+        if best is not None and best.label != getattr(self, "kept", None):
+            self._keep(best.label)
+
+    def _keep(self, label):
+        """Writes best.json, where the run is on this machine."""
+        run = self.plan.run(label)
+        if (run.path / "config.json").is_file():
+            self.folder.write_json("best.json", trials.config_of(run, self.export))
+            self.kept = label
+
+    def _raise_failure(self, staff):
+        for error in (self.failure, *(one.error for one in staff)):
+            if error is not None:
+                raise error
+        with self.oracle.lock:
+            last = [self.oracle.trials[label] for label in self.oracle.end_order[-FAILURES:]]
+            broken = [one for one in last if one.status == "FAILED" and not one.message.startswith(trials.INFEASIBLE)]
+        if len(broken) == FAILURES:
+            raise UserError(
+                f"{FAILURES} trials in a row failed, the last, {last[-1].trial_id}, with: {last[-1].message} See"
+                f" {self.plan.logs}; mend what is wrong, and go on with --resume."
+            )
