@@ -17,6 +17,7 @@ from sklearn.datasets import load_digits
 
 from tfrec import cli, compare, evaluate, export, fit, flags, noise_report, predict, show, study
 from tfrec import list as listing
+from tfrec.runs import Run
 
 ROOT = pathlib.Path(__file__).parents[2]
 SMALL = ["--model.width", "8", "--fit.epochs", "2"]
@@ -110,6 +111,19 @@ def test_a_second_fit_takes_a_second_run(here, capsys):
     assert json.loads((here / "runs" / "digits-2" / "config.json").read_text())["model"]["name"] == "mlp"
     assert json.loads((here / "runs" / "digits" / "config.json").read_text())["model"]["name"] == "cnn"
     assert not (here / "saved_models" / "digits-2").exists()
+
+
+def test_the_test_split_can_wait(here, capsys):
+    words = ["--model.name", "mlp", "--model.width", "8", "--fit.epochs", "1", "--export.no_after_fit"]
+    assert fit.main([*words, "--no_test", "--run", "blind"]) == 0
+    assert "validation split" in capsys.readouterr().out
+    run = Run("blind")
+    assert run.is_measured()
+    assert "test" not in run.read_json("metrics.json")
+    assert "confusion.png" not in [path.name for path in run.path.iterdir()]
+    assert export.main(["blind"]) == 0  # repeats examples of the validation split
+    assert evaluate.main(["blind"]) == 0
+    assert {"validation", "test"} <= set(run.read_json("metrics.json"))
 
 
 def test_evaluate(home):

@@ -1,0 +1,94 @@
+"""What a sweep costs beside its trainings, and whether its chief grows: `python -m benchmarks.tuning`.
+
+A sweep of an experiment with one worker, its memory read after every trial; then the same configurations by `tfrec.fit`
+one after another, as somebody without a sweep would train them. The sweep's time is told from the start of its first
+trial to the end of its last, as a sweep also builds the corners of its space before and measures its winner after;
+and as a whole.
+"""
+
+import dataclasses
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+from rich.console import Console
+from rich.table import Table
+
+from pipelines.errors import UserError
+from tfrec import cli, flags
+from tuning import spaces
+
+LOOK_SECONDS = 0.05
+SPACE = ("fit.learning_rate=1e-4..1e-2:log", "model.width=8..32:step=8", "model.dropout=0..0.5")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Search an experiment, then train what was tried by hand."""
+
+    experiment: str = "digits"
+    trials: int = 6
+    epochs: int = 10  # of each
+
+
+def resident_mb(pid):
+    """Memory of a process, in 10^6 bytes."""
+    pages = pathlib.Path(f"/proc/{pid}/statm").read_text(encoding="utf-8").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def search(arguments, folder):
+    """Runs the sweep; returns (seconds of its trials, seconds of all, memory after each trial)."""
+    words = [arguments.experiment, "--run", str(folder), "--trials", str(arguments.trials), "--tuner", "random"]
+    words += [f"--fit.epochs={arguments.epochs}", "--set", *SPACE]
+    started, memory, first, last = time.perf_counter(), [], None, None
+    with subprocess.Popen([sys.executable, "-m", "tuning.sweep", *words], stdout=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            states = [json.loads(path.read_text())["status"] for path in folder.glob("oracle/trial_*/trial.json")]
+            first = first or (time.perf_counter() if states else None)
+            done = states.count("COMPLETED")
+            if done > len(memory):
+                memory.append(resident_mb(process.pid))
+            if done == arguments.trials and last is None:
+                last = time.perf_counter()
+            time.sleep(LOOK_SECONDS)
+    if process.returncode or last is None:
+        raise UserError(f"The sweep ended with status {process.returncode} before its {arguments.trials} trials had.")
+    return last - first, time.perf_counter() - started, memory
+
+
+def train(arguments, folder, scratch):
+    """Trains the same configurations, one after another; returns the seconds."""
+    started = time.perf_counter()
+    for path in sorted(folder.glob("oracle/trial_*/trial.json")):
+        trial = json.loads(path.read_text())
+        words = [arguments.experiment, f"--fit.epochs={arguments.epochs}", "--export.no_after_fit", "--no_test"]
+        words += ["--run", str(scratch / trial["trial_id"]), *spaces.words(trial["hyperparameters"]["values"])]
+        subprocess.run([sys.executable, "-m", "tfrec.fit", *words], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def main(argv):
+    """Measures and prints the table."""
+    arguments = flags.parse(Arguments, argv, prog="python -m benchmarks.tuning")
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = pathlib.Path(scratch, "sweep")
+        trials, whole, memory = search(arguments, folder)
+        alone = train(arguments, folder, pathlib.Path(scratch))
+    table = Table("what", "seconds", "beside by hand", title=f"{arguments.trials} trials of {arguments.experiment}")
+    for name, seconds in (("by hand", alone), ("the sweep's trials", trials), ("the whole sweep", whole)):
+        table.add_row(name, f"{seconds:.1f}", f"{seconds / alone:.3f}")
+    Console().print(table)
+    Console().print(
+        f"The sweep's own memory: {memory[0]:.0f} MB after the first trial, {memory[-1]:.0f} MB after the last,"
+        f" {max(memory):.0f} MB at most."
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    cli.run(main)
