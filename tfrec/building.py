@@ -24,17 +24,17 @@ BUILD = "import sys; from tfrec import building; building.build_all(*sys.argv[1:
 CLIP_SECONDS = 1  # length of the clip that costs are told for
 
 
-def costs(configs, tell, latency=True, environment=None):
+def costs(configs, tell, latency=True, environment=None, look=lambda: None):
     """{label: configuration as JSON} -> {label: {"parameters", "multiply_adds", "latency_ms", ...}}.
 
     Without `latency`, which takes seconds, that one is None. `environment` is added to that of the process. A model
-    that ends the process, such as by taking all memory, gets {"error": why}. Calls `tell(label, cost)` for each.
-    UserError for a mistake in any of them.
+    that ends the process, such as by taking all memory, gets {"error": why}. Calls `tell(label, cost)` for each, and
+    `look()` now and then. UserError for a mistake in any of them.
     """
     found, waiting = {}, dict(configs)
     while waiting:
         with tempfile.TemporaryDirectory() as folder:
-            reason = _run(waiting, pathlib.Path(folder), found, tell, latency, environment)
+            reason = _run(waiting, pathlib.Path(folder), found, tell, latency, environment, look)
         waiting = {label: config for label, config in waiting.items() if label not in found}
         if waiting:  # at the first of which it ended
             found[next(iter(waiting))] = {"error": f"It could not be built: {reason}"}
@@ -43,7 +43,7 @@ def costs(configs, tell, latency=True, environment=None):
     return found
 
 
-def _run(configs, folder, found, tell, latency, environment):
+def _run(configs, folder, found, tell, latency, environment, look):
     """Builds in one process until it ends, adding to `found`; returns why it ended."""
     results = folder / "results"
     results.touch()
@@ -53,6 +53,7 @@ def _run(configs, folder, found, tell, latency, environment):
         ended = False
         while not ended:
             ended = process.wait(0.2)
+            look()
             for line in results.read_text(encoding="utf-8").split("\n")[:-1]:
                 cost = json.loads(line)
                 if (label := cost.pop("label")) not in found:

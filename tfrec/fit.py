@@ -58,9 +58,10 @@ def main(argv):
             run.write_json("config.json", as_json(config))
             run.write_json("labels.json", labels)
             run.write_json("environment.json", environment())
+            before = run.read_state()["seconds"] if begun else 0.0
             started = time.perf_counter()
             history = training.train(recogniser, corpus, run, arguments.resume, 1 if sys.stdout.isatty() else 2)
-            seconds = time.perf_counter() - started
+            seconds = before + time.perf_counter() - started
 
     splits = ("validation", "test") if arguments.test else ("validation",)
     scores = {split: evaluation.measure(recogniser, corpus, split, config.fit.batch_size) for split in splits}

@@ -102,9 +102,12 @@ def cores_divided(workers):
 
 def read_records(record):
     """What each start of a command took, the oldest first: {"status", "peak_bytes", "seconds"}."""
-    if not os.path.isfile(record):
-        return []
-    return [json.loads(line) for line in pathlib.Path(record).read_text(encoding="utf-8").splitlines()]
+    found = []
+    if os.path.isfile(record):
+        for line in pathlib.Path(record).read_text(encoding="utf-8").splitlines():
+            with contextlib.suppress(ValueError):  # of a disk that was full
+                found.append(json.loads(line))
+    return found
 
 
 def _last_words(log, start):

@@ -20,6 +20,7 @@ from rich.table import Table as TerminalTable
 from pipelines.errors import UserError
 from tfrec import processes
 from tfrec.cli import console
+from tfrec.metrics.quality import TITLES
 from tfrec.runs import Run
 
 LOOK_SECONDS = 1.0  # between two looks at a training
@@ -116,18 +117,17 @@ def _go(folder, step, stopped):
     console.print(f"    {step.label}: {_told(run)}")
 
 
-def accuracy(run):
-    """A finished run's accuracy on its test split."""
-    return run.read_json("metrics.json")["test"]["accuracy"]
+def score(run):
+    """(name, value) of what a finished run is judged by on its test split: "accuracy", "wer" or "per"."""
+    test = run.read_json("metrics.json")["test"]
+    name = next(name for name in TITLES if name in test)
+    return name, test[name]
 
 
 def _told(run):
     """How a finished run does on its test split, in few words."""
-    test = run.read_json("metrics.json")["test"]
-    for rate in ("wer", "per"):
-        if rate in test:
-            return f"{rate.upper()} {test[rate]:.2%} on the test split"
-    return f"{accuracy(run):.2%} of the test split"
+    name, value = score(run)
+    return f"{value:.2%} of the test split" if name == "accuracy" else f"{name.upper()} {value:.2%} on the test split"
 
 
 def rows(folder, steps, baseline):
@@ -138,7 +138,7 @@ def rows(folder, steps, baseline):
     """
     values = {}
     for step in (step for step in steps if step.row):
-        values.setdefault(step.row, []).append(accuracy(Run(folder / "runs" / step.label)))
+        values.setdefault(step.row, []).append(score(Run(folder / "runs" / step.label))[1])
     result = []
     for row, found in values.items():
         margin = None
@@ -167,12 +167,11 @@ def interval(values):
     return float(np.mean(values) - half), float(np.mean(values) + half)
 
 
-HEADINGS = ("training", "accuracy, %", "95 % interval", "margin, points", "95 % interval", "each seed, %")
-
-
 def margins(folder, steps, baseline, name, title):
-    """The Table of accuracies and of their margins over the row `baseline`."""
+    """The Table of accuracies or error rates, and of their margins over the row `baseline`."""
     found = rows(folder, steps, baseline)
+    measured = TITLES[score(Run(folder / "runs" / steps[0].label))[0]]
+    headings = ("training", f"{measured}, %", "95 % interval", "margin, points", "95 % interval", "each seed, %")
     records = [
         {
             "training": row["row"],
@@ -184,7 +183,7 @@ def margins(folder, steps, baseline, name, title):
         }
         for row in found
     ]
-    return Table(name, title, HEADINGS, [_cells(row) for row in found], records)
+    return Table(name, title, headings, [_cells(row) for row in found], records)
 
 
 def _cells(row):

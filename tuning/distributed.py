@@ -21,6 +21,7 @@ from tuning import workers
 # Keras Tuner's own variables, which say the same as --role and --oracle.
 HOST, PORT, WHO = "KERASTUNER_ORACLE_IP", "KERASTUNER_ORACLE_PORT", "KERASTUNER_TUNER_ID"
 WAIT_SECONDS = 600  # for a chief that does not answer, because it starts, or starts again
+STOP_SECONDS = 20  # for a training that is interrupted
 LOOK_SECONDS = 0.5
 keras_tuner.src.engine.conditions.print = lambda *_: None  # Keras Tuner 1.4.8 has forgotten one, for every message
 
@@ -47,7 +48,8 @@ def parse(address):
 @contextlib.contextmanager
 def served(oracle, address):
     """Inside, workers elsewhere reach the oracle at HOST:PORT; UserError where that cannot be opened."""
-    server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=1))
+    # Without the option, two chiefs can have the same port, and workers reach either.
+    server = grpc.server(concurrent.futures.ThreadPoolExecutor(max_workers=1), options=(("grpc.so_reuseport", 0),))
     protos.get_service_grpc().add_OracleServicer_to_server(oracle_chief.OracleServicer(oracle), server)
     try:
         opened = server.add_insecure_port(address)
@@ -86,11 +88,11 @@ def work(oracle, address, plan, count):
             staff[0].join(LOOK_SECONDS)
             for error in (one.error for one in staff if one.error):
                 raise error
-    except grpc.RpcError:
+    except grpc.RpcError as error:
+        if error.code() == grpc.StatusCode.UNKNOWN:
+            raise UserError(f"The chief at {address} failed: {error.details()}; see what it says.") from None
         raise UserError(f"The chief at {address} does not answer: start or resume it, by --role chief.") from None
     finally:
         stopping.set()
-        with contextlib.suppress(KeyboardInterrupt):  # they are being stopped already
-            for one in staff:
-                one.join()
+        workers.wait_for(staff, STOP_SECONDS)  # not for those that wait for a chief
     console.print("The chief has no more trials.")

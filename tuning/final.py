@@ -4,12 +4,14 @@ final/final.md, final.csv     what came out
 final/runs/LABEL/             an ordinary run for each training
 """
 
+import json
 import pathlib
 import sys
 
 from pipelines.errors import UserError
 from tfrec import processes, studying
 from tfrec.cli import console
+from tfrec.config import as_json
 from tfrec.runs import Run
 from tuning import trials
 from tuning.results import DEFAULT
@@ -28,14 +30,14 @@ def train(sweep, seeds, workers):
     there. UserError where the sweep has found nothing, or a training fails.
     """
     best = sweep.results().best
-    if best is None or not sweep.plan.run(best.label).best_weights.is_file():
-        raise UserError(f"{sweep.folder.path} has no finished trial on this machine: --final has nothing to train.")
+    if best is None:
+        raise UserError(f"{sweep.folder.path} has no trial that ended well: --final has nothing to train.")
     folder = Run(sweep.folder.path / "final")
     folder.path.mkdir(exist_ok=True)
     steps = []
-    for row, label in ((DEFAULT, DEFAULT), (WINNER, best.label)):
+    for row, values in ((DEFAULT, {}), (WINNER, best.values)):
         source = folder.path / f"{row}.json"
-        config = trials.config_of(sweep.plan.run(label), sweep.export)
+        config = json.loads(json.dumps(as_json(trials.config_of(sweep.plan, values))))
         if source.is_file() and folder.read_json(source.name) != config:
             raise UserError(f"{folder.path} holds the trainings of another {row}: move it away, or delete it.")
         folder.write_json(source.name, config)
@@ -51,12 +53,13 @@ def train(sweep, seeds, workers):
 
 
 def _export(run, sweep, logs):
-    name = sweep.export.name or sweep.folder.name
-    words = [str(run), "--folder", sweep.export.folder, "--name", name]
+    config = trials.config_of(sweep.plan, {}).export
+    name = config.name or sweep.folder.name
+    words = [str(run), "--folder", config.folder, "--name", name]
     log, record = logs / "export.txt", logs / "export.jsonl"
     with processes.Process([sys.executable, "-m", "tfrec.export", *words], log, record) as process:
         while not process.wait(studying.LOOK_SECONDS):
             pass
     if reason := process.failure():
         raise UserError(f"{run} could not be exported: {reason} See {log}.")
-    console.print(f"Exported {run.name} to {pathlib.Path(sweep.export.folder) / name}.")
+    console.print(f"Exported {run.name} to {pathlib.Path(config.folder) / name}.")

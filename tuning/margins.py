@@ -27,12 +27,14 @@ LOOK_SECONDS = 0.2
 
 def measure(plan, folder, label):
     """Writes winner.json for the trial `label` and the default, unless it is there; UserError where that fails."""
-    run = plan.run(label)
-    if not run.best_weights.is_file() or (_read(folder) or {}).get("trial") == label:
-        return  # its run is on another machine, or this has been done
+    run, default, known = plan.run(label), plan.run(DEFAULT), _read(folder)
+    if not run.is_measured():
+        return  # it is on another machine
+    if known and known["trial"] == label and ("default" in known["test"] or not default.is_measured()):
+        return
     with tempfile.TemporaryDirectory() as scratch:
         log, record = pathlib.Path(scratch, "log"), pathlib.Path(scratch, "record")
-        command = [sys.executable, "-c", MEASURE, str(folder.path), str(run.path), str(plan.run(DEFAULT).path)]
+        command = [sys.executable, "-c", MEASURE, str(folder.path), str(run.path), str(default.path)]
         with Process(command, log, record) as process:
             while not process.wait(LOOK_SECONDS):
                 pass
@@ -44,7 +46,7 @@ def write(folder, best, default):
     """Measures two runs, or one where the default has none, and writes winner.json into a sweep's folder."""
     folder = Run(folder)
     looked = _read(folder)
-    runs = [Run(path) for path in (best, default) if Run(path).best_weights.is_file()]
+    runs = [Run(path) for path in (best, default) if Run(path).is_measured()]
     found = {split: [] for split in SPLITS}
     for run in runs:
         recogniser = Recogniser.load(run)

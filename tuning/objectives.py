@@ -45,6 +45,11 @@ class Objective:
             return f"{100 * value:.2f}"
         return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
+    def told(self, value):
+        """A value as text by itself."""
+        name, _, unit = self.title.partition(", ")
+        return f"{name} {self.shown(value)}{f' {unit}' if unit else ''}"
+
     def better(self, one, other):
         """Whether one value is better than another."""
         return one > other if self.rises else one < other

@@ -5,14 +5,17 @@ trial_ID/trial.json. Keras Tuner 1.4 overwrites these files in place and trusts 
 each is written whole or not at all, and `reload` mends what a kill has left between two of them.
 """
 
+import contextlib
 import functools
 import pathlib
+import shutil
 import threading
 import time
 
 import keras_tuner
 from keras_tuner.engine.trial import Trial, TrialStatus
-from keras_tuner.src.engine.metrics_tracking import MetricsTracker  # no public name leads to it
+from keras_tuner.src.engine.metrics_tracking import MetricsTracker  # no public names lead to these
+from keras_tuner.src.engine.oracle import THREADS
 
 from pipelines.errors import UserError, unknown
 from tfrec.runs import Run
@@ -20,29 +23,51 @@ from tfrec.runs import Run
 LEASE_SECONDS = 60.0  # after which a worker that says nothing has lost its trial
 FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 REASON = "tuner/reason"  # among a trial's values, why it failed: Keras Tuner's messages between machines have no place
+ABSENT = "the worker before of trial"  # what a chief that was started again calls one it has not heard of yet
 NO_LIMIT = 10**9  # of trials that fail one after another: the sweep decides about those
 TUNERS = ("random", "grid", "bayesian", "hyperband")
 
 
 class Durable:
-    """Mixed in before one of Keras Tuner's oracles."""
+    """Mixed in before one of Keras Tuner's oracles. With `leases` workers may get lost, as those elsewhere can."""
+
+    leases = False
 
     def __init__(self, **options):
         super().__init__(**options)
         self.verbose = 0
         self.closed = False  # no trial begins any more, and workers stop those they have
+        self.error = None  # what went wrong in here
         self._done = False  # whether some worker was told that there is nothing left
-        self.lock = threading.RLock()  # Keras Tuner's own stays locked for good where something fails inside
-        self._heard = {}  # when each tuner spoke last
+        self._lock = threading.RLock()
+        self._heard, self._lost = {}, []  # when each worker spoke last; (worker, its trial) of lost ones
 
     def begin(self, folder):
         """Takes the folder for its memory, and remembers what is there."""
         path = pathlib.Path(folder)
         path.mkdir(parents=True, exist_ok=True)
         self._set_project_dir(str(path.parent), path.name)
-        if (path / "oracle.json").is_file():
-            self.reload()
-        self.save()
+        with self.alone():
+            if (path / "oracle.json").is_file():
+                self.reload()
+            self.save()
+
+    @contextlib.contextmanager
+    def alone(self):
+        """Inside, no other thread calls the oracle.
+
+        Keras Tuner's own lock stays locked for good where something fails inside; to it, this thread has it already.
+        """
+        with self._lock:
+            before, THREADS[self] = THREADS[self], threading.current_thread().name
+            try:
+                yield
+            except Exception as error:
+                if not isinstance(error, KeyError):  # a worker that asks for a trial that is none harms only itself
+                    self.error = self.error or error
+                raise
+            finally:
+                THREADS[self] = before
 
     def save(self):
         """Writes what is not of a single trial."""
@@ -55,41 +80,63 @@ class Durable:
         return Run(pathlib.Path(self._directory) / self._project_name)
 
     def reload(self):
-        """What the folder knows. Trials that had begun and not ended wait for being tried again, each once."""
+        """What the folder knows. Trials that had begun and not ended wait for being tried again, each once.
+
+        With leases their workers may still be at work, and have as long as any to say so.
+        """
         try:
-            super().reload()
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            for path in sorted(self._run().path.glob("trial_*/trial.json")):
+                trial = Trial.from_state(self._run().read_json(path.relative_to(self._run().path)))
+                self.trials[trial.trial_id] = trial
+            self.set_state(self._run().read_json("oracle.json"))
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{self._run().path} is damaged, so that no sweep can go on with it: {error}.") from error
-        for trial_id, trial in sorted(self.trials.items()):
-            if trial_id not in self.start_order:  # its own file is younger than oracle.json
-                self.start_order.append(trial_id)
-                self._record_values(trial)
-            if trial.status in FINISHED and trial_id not in self.end_order:
-                self.end_order.append(trial_id)
-        waiting = [trial_id for trial_id, trial in self.trials.items() if trial.status not in FINISHED]
-        self._retry_queue = sorted(waiting, reverse=True)  # the last one is taken first
+        self.ongoing_trials, self._retry_queue = {}, []
+        for trial_id, trial in sorted(self.trials.items(), reverse=True):  # the queue's last one is taken first
+            if trial.status in FINISHED:
+                if trial_id not in self.end_order:  # its own file is younger than oracle.json
+                    self.end_order.append(trial_id)
+            elif trial_id not in self.start_order:  # so that no worker ever had it
+                del self.trials[trial_id]
+                shutil.rmtree(self._get_trial_dir(trial_id))
+            elif self.leases:
+                self._give(f"{ABSENT} {trial_id}", trial)
+            else:
+                self._retry_queue.append(trial_id)
+
+    def _give(self, tuner_id, trial):
+        self.ongoing_trials[tuner_id] = trial
+        self.tuner_ids.add(tuner_id)
+        self._heard[tuner_id] = time.monotonic()
 
     def create_trial(self, tuner_id):
         """The next trial of a worker, or one that tells it to wait or to stop."""
-        with self.lock:
-            self._heard[tuner_id] = time.monotonic()
+        with self.alone():
+            begun = self._heard[tuner_id] = time.monotonic()
             self.take_back()
             if self.closed:
                 self.tuner_ids.discard(tuner_id)
                 return Trial(self.get_space(), status=TrialStatus.STOPPED)
             trial = super().create_trial(tuner_id)
+            for other in self._heard:  # who could not say anything meanwhile
+                self._heard[other] += time.monotonic() - begun
+            if trial.status == TrialStatus.STOPPED and self.leases and self.ongoing_trials:
+                self.tuner_ids.add(tuner_id)  # one of those may come back
+                return Trial(self.get_space(), status=TrialStatus.IDLE)
             self._done |= trial.status == TrialStatus.STOPPED
             return trial
 
     @property
     def over(self):
         """Whether there is nothing left to try, or to be tried, and every worker knows it."""
-        with self.lock:
-            return (self.closed or (self._done and not self.ongoing_trials)) and not self.tuner_ids
+        with self.alone():
+            done = self._done or (self.max_trials and len(self.end_order) >= self.max_trials)
+            nothing = done and not self.ongoing_trials and not self._retry_queue
+            return bool(self.closed or nothing) and not self.tuner_ids
 
     def get_trial(self, trial_id):
         """A trial, whose worker thereby says that it is at work; with the status STOPPED where it should stop."""
-        with self.lock:
+        with self.alone():
             trial = super().get_trial(trial_id)
             for tuner_id, ongoing in self.ongoing_trials.items():
                 if ongoing.trial_id == trial_id:
@@ -102,7 +149,7 @@ class Durable:
 
     def update_trial(self, trial_id, metrics, step=0):
         """Takes the scores of a trial, once."""
-        with self.lock:
+        with self.alone():
             if self.trials[trial_id].status in FINISHED:
                 return self.trials[trial_id]
             self.trials[trial_id].metrics = MetricsTracker()
@@ -110,27 +157,35 @@ class Durable:
 
     def end_trial(self, trial):
         """Ends a trial, once, whoever had it: a worker that was taken for lost may be faster than the next one."""
-        with self.lock:
+        with self.alone():
             if self.trials[trial.trial_id].status in FINISHED:
                 return
             if trial.trial_id in self._retry_queue:
                 self._retry_queue.remove(trial.trial_id)
-            trial.message = trial.hyperparameters.values.pop(REASON, trial.message)
+            trial.message = trial.hyperparameters.values.get(REASON, trial.message)
+            # Messages between machines bring them along in another order, with values that do not count.
+            trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
             super().end_trial(trial)
+            self.tuner_ids.discard(f"{ABSENT} {trial.trial_id}")
 
     def take_back(self):
-        """Gives the trials of workers that have been silent for too long to others; returns the ids of both."""
-        with self.lock:
-            now, lost = time.monotonic(), []
-            for tuner_id in sorted(self.tuner_ids):
+        """Gives the trials of workers that have been silent for too long to others."""
+        with self.alone():
+            now, before = time.monotonic(), len(self._lost)
+            for tuner_id in sorted(self.tuner_ids) if self.leases else ():
                 if now - self._heard.get(tuner_id, now) > LEASE_SECONDS:
                     self.tuner_ids.discard(tuner_id)
                     if trial := self.ongoing_trials.pop(tuner_id, None):
                         self._retry_queue.append(trial.trial_id)
-                        lost.append((tuner_id, trial.trial_id))
-            if lost:
+                        self._lost.append((tuner_id, trial.trial_id))
+            if len(self._lost) > before:
                 self.save()
-            return lost
+
+    def lost(self):
+        """(worker, trial) of those that were lost since the last call."""
+        with self.alone():
+            found, self._lost = self._lost, []
+            return found
 
 
 class Random(Durable, keras_tuner.oracles.RandomSearchOracle):
@@ -138,7 +193,7 @@ class Random(Durable, keras_tuner.oracles.RandomSearchOracle):
 
 
 class Grid(Durable, keras_tuner.oracles.GridSearchOracle):
-    """All values, one after another; ten of each range without a step."""
+    """All values, one after another; of each range without a step its lowest value and ten more."""
 
     def reload(self):
         """Finds its place again, which Keras Tuner does not keep: behind every combination whose next is missing."""

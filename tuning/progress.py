@@ -47,7 +47,7 @@ class Progress:
         told = f"{len(self.known)} of {total} trials" if total else f"{len(self.known)} trials"
         if results.best is not None:
             best = results.best
-            told += f", best {best.label} with {objective.title} {objective.shown(best.scores[objective.name])}"
+            told += f", best {best.label} with {objective.told(best.scores[objective.name])}"
         left = self._seconds_left(total)
         return f"{told}{'' if left is None else f', about {_duration(left)} left'}."
 
@@ -67,7 +67,7 @@ def _sentence(trial, results, seconds):
     values = ", ".join(f"{name} {value}" for name, value in shown.items())
     if trial.status != "done":
         return f"Trial {trial.label} is {trial.status}: {trial.reason} ({values})"
-    scores = ", ".join(f"{one.title} {one.shown(trial.scores[one.name])}" for one in results.objectives)
+    scores = ", ".join(one.told(trial.scores[one.name]) for one in results.objectives)
     took = "" if seconds is None else f"; {_duration(seconds)}"
     return f"Trial {trial.label}: {scores} ({values}{took})."
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import pathlib
+import shlex
 from typing import Literal
 
 from pipelines.errors import UserError
@@ -13,6 +14,7 @@ from tuning.sweeping import Sweep
 PROG = "python -m tuning.sweep"
 TRIALS = 30  # of tuners that know no end of their own
 ENDLESS = ("random", "bayesian")
+MANY = ("--set", "--models", "--objective", "--constraint", "--seeds")  # flags that take several values
 # What a start may choose anew; all else belongs to the sweep that is gone on with.
 FREE = ("run", "resume", "trials", "hours", "workers", "role", "oracle", "final", "seeds")
 
@@ -56,82 +58,122 @@ class Arguments:
 
 def main(argv):
     """Searches, or goes on with a search, and reports."""
-    arguments, experiment, words = _parse(argv)
+    arguments, experiment, words, record = _parse(argv)
     if arguments.role != "alone":
         distributed.parse(arguments.oracle)
     config = flags.plain(flags.parse_fit([*experiment, *words])[1])
-    lines = _lines(arguments, config)
+    lines = record["space"] if record else _lines(arguments, config)
     parameters = spaces.parse(lines, config)
     path = pathlib.Path(arguments.run or Run.free(f"sweep-{(experiment or [config.data.name])[0]}"))
     plan = _plan(arguments, path, [*experiment, *words], parameters, config)
-    count = arguments.trials or (TRIALS if arguments.tuner in ENDLESS else None)
-    epochs = arguments.max_epochs or config.fit.epochs
-    oracle = oracles.build(
-        arguments.tuner, spaces.hyperparameters(parameters), plan.objectives[0], count, epochs, config.seed
-    )
+    oracle = _oracle(arguments, plan, config)
     if arguments.role == "worker":
         distributed.work(oracle, arguments.oracle, plan, arguments.workers)
         return 0
-    if arguments.resume:
-        record = Run(path).read_json("sweep.json")
-    else:
+    if record is None:
         Run(path).require_empty()
         corners.check(parameters, plan.words, _announce)
+        words = _keep_source(words, path)
+        plan = _plan(arguments, path, [*experiment, *words], parameters, config)
         record = {"experiment": (experiment or [None])[0], "words": words, "data": config.data.name, "space": lines}
         record |= {"options": _kept(arguments), "tuner": arguments.tuner, "sessions": []}
-    sweep = Sweep(plan, oracle, record, config.export)
-    server = distributed.served(oracle, arguments.oracle) if arguments.role == "chief" else None
-    sweep.go(arguments.workers if server is None else 0, arguments.hours, server)
-    cli.console.print(f"The report is {path / 'report.html'}; python -m tfrec.fit --config {path / 'best.json'} trains")
+    sweep, server = Sweep(plan, oracle, record), None
+    if arguments.role == "chief":
+        oracle.leases, server = True, distributed.served(oracle, arguments.oracle)
+    sweep.go(0 if server else arguments.workers, arguments.hours, server, _again(arguments))
+    cli.console.print(f"The report is {path / 'report.html'}.")
+    if sweep.kept:
+        cli.console.print(f"Next:\n    python -m tfrec.fit --config {shlex.quote(str(path / 'best.json'))}")
     if arguments.final:
-        final.train(sweep, arguments.seeds, max(1, arguments.workers))
+        with sweep.folder.alone():
+            final.train(sweep, arguments.seeds, arguments.workers)
     return 0
 
 
 def _parse(argv):
-    """The command line -> (Arguments, [experiment] or [], the words for `tfrec.fit`), with --resume those stored."""
+    """The command line -> (Arguments, [experiment] or [], the words for `tfrec.fit`, sweep.json or None).
+
+    The last, and the others from it, where the sweep is gone on with, or a worker joins one whose folder it sees.
+    """
     words = list(argv)
     experiment = [words.pop(0)] if words and not words[0].startswith("-") else []
     if experiment:
         experiments.find(experiment[0])
-    own, others = flags.divide(_gathered(words), Arguments)
+    own, others = flags.divide(words, Arguments)
+    own = _gathered(own)
     arguments = flags.parse(Arguments, own, prog=f"{PROG} [EXPERIMENT]")
     if (given := distributed.from_environment()) and arguments.role == "alone":
         arguments = dataclasses.replace(arguments, role=given[0], oracle=given[1])
-    shared = arguments.role == "worker" and arguments.run and (pathlib.Path(arguments.run) / "sweep.json").is_file()
-    if not arguments.resume and not (shared and not experiment and not others):
-        return arguments, experiment, [*others, "--export.no_after_fit"]
+    there = arguments.run and (pathlib.Path(arguments.run) / "sweep.json").is_file()
+    joins = arguments.role == "worker" and there and not experiment and not others
+    if not arguments.resume and not joins:
+        return arguments, experiment, others, None
     if not arguments.run:
         raise UserError("--resume needs --run FOLDER, the sweep to go on with.")
-    if not (pathlib.Path(arguments.run) / "sweep.json").is_file():
+    if not there:
         raise UserError(f"{arguments.run} is no sweep to go on with, since it has no sweep.json: leave out --resume.")
     record = Run(arguments.run).read_json("sweep.json")
     chosen = {flag.split("=")[0][2:].replace("-", "_") for flag in own if flag.startswith("--")}
     if experiment or others or chosen - set(FREE):
-        extra = [*experiment, *(other for other in others if other.startswith("--")), *sorted(chosen - set(FREE))]
+        extra = [*experiment, *(other for other in others if other.startswith("--"))]
+        extra += [f"--{name}" for name in sorted(chosen - set(FREE))]
         raise UserError(f"{arguments.run} was started with settings that --resume cannot change: leave out {extra[0]}.")
     try:
         stored = {name: tuple(value) if isinstance(value, list) else value for name, value in record["options"].items()}
         stored |= {name: getattr(arguments, name) for name in FREE if name in chosen or name not in stored}
+        stored |= {name: getattr(arguments, name) for name in ("role", "oracle")}
         experiment = [record["experiment"]] if record["experiment"] else []
-        return Arguments(**stored), experiment, record["words"]
-    except (KeyError, TypeError, AttributeError):
+        return Arguments(**stored), experiment, record["words"], {**record, "space": list(record["space"])}
+    except (KeyError, TypeError, AttributeError, ValueError):
         raise UserError(f"{arguments.run}/sweep.json is damaged: start another --run.") from None
 
 
+def _again(arguments):
+    """The flags that a later start of the same sweep needs, beside --resume."""
+    words = [f"--workers={arguments.workers}"] if arguments.workers != Arguments.workers else []
+    words += [f"--role={arguments.role}", f"--oracle={arguments.oracle}"] if arguments.role != "alone" else []
+    return [*words, *(["--final"] if arguments.final else [])]
+
+
+def _keep_source(words, folder):
+    """The words with a copy of the file of --config, in the sweep's folder: trials shall not change with the file."""
+    words = list(words)
+    for i, word in enumerate(words):
+        flag, equals, value = word.partition("=")
+        if flag == "--config":
+            stored = flags.read_json(value if equals else words[i + 1])
+            folder.mkdir(parents=True, exist_ok=True)
+            Run(folder).write_json("base.json", stored)
+            words[i : i + (1 if equals else 2)] = [f"--config={(folder / 'base.json').resolve()}"]
+    return words
+
+
+def _oracle(arguments, plan, config):
+    """Keras Tuner's oracle; UserError where epochs are to be chosen twice."""
+    searched = "fit.epochs" in [one.name for one in plan.parameters]
+    if searched and (arguments.max_epochs or arguments.tuner == "hyperband"):
+        raise UserError("fit.epochs is searched: leave out --max-epochs, and take another --tuner than hyperband.")
+    count = arguments.trials or (TRIALS if arguments.tuner in ENDLESS else None)
+    epochs = arguments.max_epochs or config.fit.epochs
+    space = spaces.hyperparameters(plan.parameters)
+    return oracles.build(arguments.tuner, space, plan.objectives[0], count, epochs, config.seed)
+
+
 def _gathered(words):
-    """The words with all that follows any --set behind the first one, so that it can be given again and again."""
-    kept, values, inside = [], [], False
+    """The words with what follows each of several equal flags behind the first, so that they can be given again."""
+    values, flag = {}, None
     for word in words:
         if word.startswith("--"):
-            inside = word == "--set"
-            if word.startswith("--set="):
-                values.append(word.removeprefix("--set="))
-            elif not inside:
-                kept.append(word)
+            flag, equals, value = word.partition("=")
+            flag = "--" + flag[2:].replace("-", "_")
+            if flag not in MANY:
+                flag, equals, value = word, "", ""
+            values.setdefault(flag, []).extend([value] if equals else [])
         else:
-            (values if inside else kept).append(word)
-    return [*kept, "--set", *values] if values else kept
+            values.setdefault(flag, []).append(word)
+    # Commas divide architectures too, as for `tfrec.compare`.
+    values |= {"--models": ",".join(found).split(",")} if (found := values.get("--models")) else {}
+    return [word for flag, found in values.items() for word in ([flag] if flag else []) + found]
 
 
 def _lines(arguments, config):

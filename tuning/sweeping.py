@@ -17,6 +17,7 @@ import time
 
 from pipelines.errors import UserError
 from tfrec.cli import console
+from tfrec.config import as_json
 from tfrec.reports import comparison
 from tfrec.runs import Run, environment
 from tuning import margins, report, spaces, trials, workers
@@ -29,34 +30,36 @@ STATES = {"COMPLETED": "done", "FAILED": "failed"}
 
 
 class Sweep:
-    """`plan` is what all trials share, `record` what sweep.json holds, `export` the user's ExportConfig."""
+    """`plan` is what all trials share, `record` what sweep.json holds."""
 
-    def __init__(self, plan, oracle, record, export):
-        self.plan, self.oracle, self.record, self.export = plan, oracle, record, export
+    def __init__(self, plan, oracle, record):
+        self.plan, self.oracle, self.record = plan, oracle, record
         self.folder = Run(plan.folder)  # for its files, which are written whole or not at all
         self.stopping = threading.Event()
-        self.deadline = None
+        self.deadline = self.kept = None
+        self.failure, self.begun = None, 0  # of the default; trials that had ended before this start
 
-    @property
-    def again(self):
-        """The command that goes on after an interruption."""
-        return f"python -m tuning.sweep --run {shlex.quote(str(self.folder.path))} --resume"
+    def again(self, words):
+        """The command that goes on after an interruption; `words` are its flags beside the folder."""
+        return shlex.join(["python", "-m", "tuning.sweep", "--run", str(self.folder.path), "--resume", *words])
 
-    def go(self, count, hours=None, server=None):
+    def go(self, count, hours=None, server=None, words=()):
         """Trains the default and, by `count` workers of this machine, what is left of the trials; then reports.
 
         `server` is a context in which workers elsewhere are answered; with one there may be none here. Where nothing
         has stopped the sweep before its end, the best trial and the default are measured on the test split. UserError
-        where the default or too many trials in a row fail.
+        where the default or too many trials in a row fail. `words` are flags that a later start needs too.
         """
         self.folder.path.mkdir(parents=True, exist_ok=True)
         with self.folder.alone():
-            self.plan.logs.mkdir(exist_ok=True)
             self.record["sessions"].append({**environment(), "hardware": comparison.hardware()})
+            self.record["command"] = self.again(words)
             self.folder.write_json("sweep.json", self.record)
+            self.plan.logs.mkdir(exist_ok=True)
             self.oracle.begin(self.folder.path / "oracle")
+            self.begun = len(self.oracle.end_order)
             self.deadline = None if hours is None else time.monotonic() + 3600 * hours
-            console.print(f"After an interruption: {self.again}")
+            console.print(f"After an interruption: {self.record['command']}")
             try:
                 with server or contextlib.nullcontext():
                     self._work(count, bool(server))
@@ -64,6 +67,7 @@ class Sweep:
                     console.print("Measuring the best trial and the default on the test split.")
                     margins.measure(self.plan, self.folder, self.results().best.label)
             finally:
+                self._keep_best()
                 report.write(self.folder, self.results(), self.facts())
         console.print(report.terminal_table(self.results()))
         for sentence in self.facts().sentences:
@@ -71,7 +75,7 @@ class Sweep:
 
     def results(self, whole=True):
         """What is known by now; without `whole` only what the oracle knows, and not what the runs hold."""
-        with self.oracle.lock:
+        with self.oracle.alone():
             known = tuple(self._trial(self.oracle.trials[label], whole) for label in self.oracle.start_order)
         return Results(self.plan.parameters, self.plan.objectives, self.plan.constraints, known, self._default())
 
@@ -80,11 +84,20 @@ class Sweep:
         record, count = self.record, sum(trial.status != "running" for trial in self.results().trials)
         return report.Facts(
             title=f"{record['experiment'] or record['data']}: {count} trials by {record['tuner']}",
-            command=self.again,
+            command=record["command"],
             hardware=record["sessions"][-1]["hardware"] if record["sessions"] else "",
             sentences=margins.sentences(self.folder, self.results()),
+            notes=self._notes(),
             test=margins.tested(self.folder),
         )
+
+    def _notes(self):
+        """What is missing, where runs are on other machines."""
+        away = [one.label for one in self.results(whole=False).done if not self.plan.run(one.label).is_measured()]
+        if not away:
+            return ()
+        some = ", ".join(away[:10]) + (", ..." if len(away) > 10 else "")
+        return (f"The runs of trials {some} are on other machines: their curves are missing, and their test split.",)
 
     def _trial(self, known, whole):
         label = known.trial_id
@@ -104,7 +117,7 @@ class Sweep:
         ended = self.folder.read_json("default.json")
         values = {}
         for one in self.plan.parameters:
-            if one.default is not None and one.counts({name: str(value) for name, value in values.items()}):
+            if one.default is not None and one.counts({name: _written(value) for name, value in values.items()}):
                 values[one.name] = one.default
         seconds, history = trials.spent(self.plan, DEFAULT), self.plan.run(DEFAULT).read_history()
         return Trial(DEFAULT, ended["status"], values, ended["scores"], ended["reason"], seconds, history)
@@ -130,7 +143,7 @@ class Sweep:
 
     def _work(self, count, serves):
         """Starts the workers and waits for them; leaves none behind."""
-        self.failure, self.places = None, workers.places(max(count, 1))
+        self.places = workers.places(max(count, 1))
         first = threading.Thread(target=self._train_default, name=DEFAULT, daemon=True)
         staff = [
             workers.Worker(self.oracle, f"worker{i}", self.plan, self.places[i], self.stopping, None if i else first)
@@ -145,41 +158,44 @@ class Sweep:
                     self._look()
                     self._raise_failure(staff)
                     progress.show()
+                progress.show()
             self._raise_failure(staff)
         finally:
             self.stopping.set()
-            with contextlib.suppress(KeyboardInterrupt):  # a second Ctrl-C hurries nothing: they are being stopped
-                for one in (first, *staff):
-                    one.join()
+            workers.wait_for((first, *staff))
 
     def _look(self):
         """Gives trials of lost workers to others, ends what has no time left, and keeps the best configuration."""
-        for tuner_id, label in self.oracle.take_back():
+        self.oracle.take_back()
+        for tuner_id, label in self.oracle.lost():
             console.print(f"{tuner_id} has fallen silent: trial {label} goes to another worker.")
         if self.deadline is not None and time.monotonic() > self.deadline and not self.oracle.closed:
             console.print("The hours are over: what is being trained is interrupted.")
             self.oracle.closed = True
             self.stopping.set()
-        best = self.results(whole=False).best
-        if best is not None and best.label != getattr(self, "kept", None):
-            self._keep(best.label)
+        self._keep_best()
 
-    def _keep(self, label):
-        """Writes best.json, where the run is on this machine."""
-        run = self.plan.run(label)
-        if (run.path / "config.json").is_file():
-            self.folder.write_json("best.json", trials.config_of(run, self.export))
-            self.kept = label
+    def _keep_best(self):
+        """Writes best.json."""
+        best = self.results(whole=False).best
+        if best is not None and best.label != self.kept:
+            self.folder.write_json("best.json", as_json(trials.config_of(self.plan, best.values)))
+            self.kept = best.label
 
     def _raise_failure(self, staff):
-        for error in (self.failure, *(one.error for one in staff)):
+        for error in (self.failure, self.oracle.error, *(one.error for one in staff)):
             if error is not None:
                 raise error
-        with self.oracle.lock:
-            last = [self.oracle.trials[label] for label in self.oracle.end_order[-FAILURES:]]
+        with self.oracle.alone():
+            last = [self.oracle.trials[label] for label in self.oracle.end_order[self.begun :][-FAILURES:]]
             broken = [one for one in last if one.status == "FAILED" and not one.message.startswith(trials.INFEASIBLE)]
         if len(broken) == FAILURES:
             raise UserError(
                 f"{FAILURES} trials in a row failed, the last, {last[-1].trial_id}, with: {last[-1].message} See"
                 f" {self.plan.logs}; mend what is wrong, and go on with --resume."
             )
+
+
+def _written(value):
+    """A value as a space has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

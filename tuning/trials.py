@@ -1,7 +1,7 @@
 """One trial: an ordinary run of `tfrec.fit` in a process of its own, and what is known of it afterwards."""
 
 import dataclasses
-import json
+import functools
 import math
 import pathlib
 import shutil
@@ -14,10 +14,11 @@ from tfrec.config import as_json
 from tfrec.runs import Run
 from tuning import spaces
 from tuning.objectives import COSTS, FALLING, RISING, Constraint, Objective
+from tuning.results import DEFAULT
 
 LOOK_SECONDS = 0.5  # between two looks at a training
 INFEASIBLE = "infeasible: "  # begins the reason of a trial that breaks a constraint
-ALWAYS = ("--no_test",)  # the test split is for the winner alone
+ALWAYS = ("--no_test", "--export.no_after_fit")  # the test split and the export are for the winner alone
 # What hyperband adds to the values of a trial: its epochs, and the trial that it goes on with.
 EPOCHS, BEFORE = "tuner/epochs", "tuner/trial_id"
 
@@ -67,39 +68,64 @@ def chosen(values):
 def train(plan, label, values, alive, environment=None):
     """Trains a trial, or goes on with it where it has begun, and returns its scores, {name: number}.
 
-    `alive()` is asked now and then; where it says no, the training is interrupted and StopError is raised. TrialError
-    where the trial cannot be trained, gives no number, or breaks a constraint. What the network alone decides is
-    measured before the training, which a broken constraint then saves.
+    `alive()` is asked now and then; where it says no, the work is interrupted and StopError is raised. TrialError where
+    the trial cannot be trained, gives no number, or breaks a constraint. What the network alone decides is measured
+    before the training, which a broken constraint then saves.
     """
-    run, stopped = plan.run(label), []
-    scores = {}
+    _require_known(plan, label, values)
+    run, scores = plan.run(label), {}
+    look = functools.partial(_go_on, alive)
     if plan.scored & set(COSTS):
-        scores |= _costs(plan, label, values, environment)
+        scores |= _costs(plan, label, values, environment, look)
         _require(plan, scores, COSTS)
-
-    def follow(process, _):
-        while not process.wait(LOOK_SECONDS):
-            if not alive():
-                stopped.append(True)
-                return
-
+    _make_room(plan, run, values)
     always = list(ALWAYS)
     if EPOCHS in values:
         _continue(plan, run, values.get(BEFORE))
         always.append(f"--fit.epochs={values[EPOCHS]}")
-    reason = processes.train(run, plan.command(values), plan.logs, follow, always, environment)
-    if stopped:
-        raise StopError
+    reason = processes.train(run, plan.command(values), plan.logs, _following(look), always, environment)
     if reason:
         raise TrialError(reason)
     scores |= measured(run)
     if "export_mb" in plan.scored:
-        scores["export_mb"] = _export_mb(plan, run, environment)
-    for objective in plan.objectives:
-        if not math.isfinite(scores.get(objective.name, math.nan)):
-            raise TrialError(f"Its {objective.name} is no finite number.")
-    _require(plan, scores, scores)
+        scores["export_mb"] = _export_mb(plan, run, environment, look)
+    _require_numbers(plan, scores, [one.name for one in plan.objectives])
+    _require(plan, scores, [one.name for one in plan.constraints])
     return scores
+
+
+def _go_on(alive):
+    if not alive():
+        raise StopError
+
+
+def _following(look):
+    def follow(process, _=None):
+        while not process.wait(LOOK_SECONDS):
+            look()
+
+    return follow
+
+
+def _require_known(plan, label, values):
+    """TrialError for what no oracle of this space says: labels become folders, and values words of a command."""
+    known = {(one.name, choice) for one in plan.parameters for choice in one.choices}
+    for name in (label, values.get(BEFORE) or "0"):
+        if name != DEFAULT and not str(name).isdecimal():
+            raise TrialError(f"{name!r} is no trial's name.")
+    for name, value in chosen(values).items():
+        if isinstance(value, str) and (name, value) not in known:
+            raise TrialError(f"{value!r} is no value of {name}.")
+
+
+def _make_room(plan, run, values):
+    """Writes down what the run is trained with, and deletes one that was trained with anything else."""
+    told = {"words": plan.command(values), "after": values.get(BEFORE)}
+    logs = Run(plan.logs)
+    plan.logs.mkdir(parents=True, exist_ok=True)
+    if not (logs.path / f"{run.name}.json").is_file() or logs.read_json(f"{run.name}.json") != told:
+        shutil.rmtree(run.path, ignore_errors=True)
+        logs.write_json(f"{run.name}.json", told)
 
 
 def measured(run):
@@ -128,17 +154,24 @@ def _continue(plan, run, before):
     copy.rename(run.path)
 
 
-def _costs(plan, label, values, environment):
-    config = flags.plain(flags.parse_fit(plan.command(values))[1])
+def _costs(plan, label, values, environment, look):
+    """What the network costs; TrialError where it cannot be built, or what is searched for cannot be told."""
+    config = as_json(config_of(plan, values))
     try:
-        cost = building.costs({label: as_json(config)}, lambda *_: None, "latency_ms" in plan.scored, environment)[
-            label
-        ]
+        cost = building.costs({label: config}, lambda *_: None, "latency_ms" in plan.scored, environment, look)[label]
     except UserError as error:
         raise TrialError(str(error)) from None
     if "error" in cost:
         raise TrialError(cost["error"])
-    return {name: float(cost[name]) for name in COSTS if cost[name] is not None}
+    scores = {name: float(cost[name]) for name in COSTS if cost[name] is not None}
+    _require_numbers(plan, scores, COSTS)
+    return scores
+
+
+def _require_numbers(plan, scores, known):
+    for objective in plan.objectives:
+        if objective.name in known and not math.isfinite(scores.get(objective.name, math.nan)):
+            raise TrialError(f"Its {objective.name} is no finite number.")
 
 
 def _require(plan, scores, known):
@@ -151,19 +184,18 @@ def _require(plan, scores, known):
             )
 
 
-def _export_mb(plan, run, environment):
+def _export_mb(plan, run, environment, look):
     """Size of the SavedModel, in 10^6 bytes."""
-    with tempfile.TemporaryDirectory(dir=plan.folder) as folder:
+    with tempfile.TemporaryDirectory() as folder:
         log, record = (plan.logs / f"{run.name}-export{suffix}" for suffix in (".txt", ".jsonl"))
         command = [sys.executable, "-m", "tfrec.export", str(run.path), "--folder", folder, "--name", "model"]
         with processes.Process(command, log, record, environment) as process:
-            while not process.wait(LOOK_SECONDS):
-                pass
+            _following(look)(process)
         if reason := process.failure():
             raise TrialError(f"It could not be exported: {reason}")
         return sum(path.stat().st_size for path in pathlib.Path(folder).rglob("*") if path.is_file()) / 1e6
 
 
-def config_of(run, export):
-    """The configuration of a run as JSON, ready for `tfrec.fit --config`, with the export that the user asked for."""
-    return json.loads(json.dumps({**run.read_json("config.json"), "export": dataclasses.asdict(export)}))
+def config_of(plan, values):
+    """The Config of a trial, with the export that the user asked for."""
+    return flags.plain(flags.parse_fit(plan.command(values))[1])

@@ -1,5 +1,6 @@
 """Workers take trials from an oracle, here or on another machine, train them, and hand the scores back."""
 
+import contextlib
 import dataclasses
 import os
 import threading
@@ -32,17 +33,36 @@ class Place:
 def places(workers):
     """Divides the cores that this process may use, and the GPUs, among so many workers.
 
-    More workers than cores or GPUs share them. TensorFlow counts the cores that it may run on by itself.
+    All get as many cores, so that latencies can be compared; more workers than cores or GPUs share them. TensorFlow
+    counts the cores that it may run on by itself; where a system binds none, it is told how many.
     """
-    gpus = len(tf.config.list_physical_devices("GPU"))
+    if workers == 1:
+        return [Place()]
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    share = max(1, (len(cores) or os.cpu_count() or 1) // workers)
+    threads = {} if cores else dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(share))
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")  # the names of those that we may use
+    if gpus == [""]:
+        gpus = list(map(str, range(len(tf.config.list_physical_devices("GPU")))))
     result = []
     for number in range(workers):
-        own = cores[len(cores) * number // workers : len(cores) * (number + 1) // workers]
-        own = own or cores[number % len(cores) :][:1] if cores else None
-        environment = {"CUDA_VISIBLE_DEVICES": str(number % gpus)} if gpus > 1 and workers > 1 else {}
-        result.append(Place(tuple(own) if own else None, environment))
+        own = tuple(cores[(number * share + i) % len(cores)] for i in range(share)) if cores else None
+        environment = dict(threads)
+        if gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+        if len(gpus) in range(1, workers):
+            environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # or the first of those that share one takes all of it
+        result.append(Place(own, environment))
     return result
+
+
+def wait_for(threads, seconds=None):
+    """Waits until they have ended, each at most so long; a second Ctrl-C hurries nothing that is being stopped."""
+    for one in threads:
+        end = None if seconds is None else time.monotonic() + seconds
+        while one.is_alive() and (end is None or time.monotonic() < end):
+            with contextlib.suppress(KeyboardInterrupt):
+                one.join(IDLE_SECONDS)
 
 
 class Worker(threading.Thread):

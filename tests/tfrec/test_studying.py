@@ -55,7 +55,7 @@ def test_finished_trainings_are_not_repeated_and_a_failing_one_is_named(tmp_path
     steps[1] = Step("two", "b", (*QUICK, "--seed", "1"))
     studying.train(tmp_path, steps)
     assert (tmp_path / "runs" / "one" / "best.weights.h5").stat().st_mtime_ns == trained
-    assert all(studying.accuracy(Run(tmp_path / "runs" / label)) for label in ("one", "two"))
+    assert all(studying.score(Run(tmp_path / "runs" / label))[1] for label in ("one", "two"))
     assert capsys.readouterr().out.count("of the test split") == 2
 
 

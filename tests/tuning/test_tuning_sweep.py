@@ -3,6 +3,7 @@
 import csv
 import json
 import pathlib
+import shutil
 import sys
 import time
 
@@ -10,7 +11,8 @@ import pytest
 
 from pipelines.errors import UserError
 from tests.tuning import pretend
-from tfrec import building, processes
+from tfrec import building, flags, processes
+from tfrec.config import as_json
 from tfrec.runs import Run
 from tuning import margins, sweep, sweeping, trials
 
@@ -42,7 +44,9 @@ def test_the_best_of_so_many_trials(search, tuner, capsys):
     found = pretend.known()
     assert {status for status, _ in found.values()} == {"COMPLETED"}
     best = max(found, key=lambda label: found[label][1]["accuracy"][0])
-    assert json.loads(pathlib.Path("mine/best.json").read_text())["flags"]["fit.learning_rate"]
+    stored = json.loads(pathlib.Path("mine/best.json").read_text())
+    assert flags.from_json(stored).fit.learning_rate == found[best][1]["parameters"][0] / 1000
+    assert stored["export"]["after_fit"]
     assert f"best {best} with validation accuracy" in capsys.readouterr().out
     assert pathlib.Path("mine/report.html").stat().st_size > 10_000
     assert all("--no_test" in line for line in pathlib.Path("started").read_text().splitlines())
@@ -77,8 +81,11 @@ def test_what_fails_costs_one_trial(search):
 
 
 def test_five_failures_in_a_row_end_it(search):
+    words = ["--set", RATE, "--set", "fit.optimizer=sgd,rmsprop", "--trials", "12"]
     with pytest.raises(UserError, match="5 trials in a row failed, the last, 04, with: "):
-        search("digits", "--run", "mine", "--set", RATE, "--set", "fit.optimizer=sgd,rmsprop", "--trials", "12")
+        search("digits", "--run", "mine", *words)
+    with pytest.raises(UserError, match="5 trials in a row failed, the last, 09, with: "):
+        search("--run", "mine", "--resume")  # as if something had been mended
 
 
 def test_constraints_and_a_second_objective(search):
@@ -104,7 +111,7 @@ def test_it_goes_on_where_it_was(search, capsys):
     capsys.readouterr()
     with pytest.raises(UserError, match="mine already holds something"):
         search("digits", "--run", "mine", "--set", RATE, "--trials", "5")
-    with pytest.raises(UserError, match="cannot change: leave out tuner"):
+    with pytest.raises(UserError, match="cannot change: leave out --tuner"):
         search("--run", "mine", "--resume", "--tuner", "random")
     with pytest.raises(UserError, match="cannot change: leave out digits"):
         search("digits", "--run", "mine", "--resume")
@@ -153,3 +160,40 @@ def test_refused_before_the_first_trial(search, words, said):
 def test_a_default_that_fails_ends_it(search):
     with pytest.raises(UserError, match="The configuration that the sweep starts from failed: The loss was no finite"):
         search("digits", "--run", "mine", "--set", RATE, "--fit.optimizer=sgd")
+
+
+def test_flags_that_are_given_again(search):
+    words = ["--set", RATE, "--constraint", "accuracy>0.5", "--constraint", "loss<2", "--trials", "1"]
+    options = search("digits", "--run", "mine", *words, "--set=model.depth=1..3")["options"]
+    assert options["constraint"] == ["accuracy>0.5", "loss<2"]
+    assert options["set"] == [RATE, "model.depth=1..3"]
+
+
+def test_trials_keep_to_the_file_they_were_started_with(search, tmp_path):
+    config = as_json(flags.plain(flags.parse_fit(["digits", "--fit.epochs", "1"])[1]))
+    (tmp_path / "mine.json").write_text(json.dumps(config))
+    search("--config", "mine.json", "--run", "mine", "--set", RATE, "--trials", "1")
+    (tmp_path / "mine.json").unlink()
+    search("--run", "mine", "--resume", "--trials", "2")
+    assert sorted(pretend.started()) == ["0", "1", "default"]
+
+
+def test_the_space_is_the_one_it_was_started_with(search, tmp_path):
+    (tmp_path / "space.txt").write_text(f"{RATE}  # of the optimizer\n")
+    search("digits", "--run", "mine", "--space", "space.txt", "--trials", "1")
+    (tmp_path / "space.txt").write_text("model.depth=1..4")
+    search("--run", "mine", "--resume", "--trials", "2")
+    assert {status for status, _ in pretend.known().values()} == {"COMPLETED"}
+
+
+def test_a_run_that_was_trained_with_other_values_is_trained_anew(search):
+    search("digits", "--run", "mine", "--set", RATE, "--trials", "1")
+    shutil.rmtree("mine/oracle")
+    search("--run", "mine", "--resume")
+    assert pretend.started() == ["default", "0"]  # the same values, drawn from the same seed
+    shutil.rmtree("mine/oracle")
+    record = json.loads(pathlib.Path("mine/sweep.json").read_text())
+    record["words"] = ["--seed=5"]
+    pathlib.Path("mine/sweep.json").write_text(json.dumps(record))
+    search("--run", "mine", "--resume")
+    assert pretend.started() == ["default", "0", "0"]
