@@ -1,6 +1,6 @@
 """The best configuration of a sweep and the one that it started from, trained anew on all training data, and exported.
 
-final/final.md, final.csv     what came out
+final/study.md, final.csv     what came out
 final/runs/LABEL/             an ordinary run for each training
 """
 

@@ -62,6 +62,8 @@ def main(argv):
     if arguments.role != "alone":
         distributed.parse(arguments.oracle)
     config = flags.plain(flags.parse_fit([*experiment, *words])[1])
+    if config.data.train_on_validation:
+        raise UserError("data.train_on_validation leaves nothing to choose by: leave it out; --final does that itself.")
     lines = record["space"] if record else _lines(arguments, config)
     parameters = spaces.parse(lines, config)
     path = pathlib.Path(arguments.run or Run.free(f"sweep-{(experiment or [config.data.name])[0]}"))

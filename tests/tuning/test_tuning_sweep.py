@@ -147,6 +147,8 @@ def test_hours(search, monkeypatch):
         (["--set", RATE, "--role", "worker"], "--oracle must be HOST:PORT"),
         (["--models", "cnn"], "two or more"),
         (["--space", "nowhere"], "Cannot read the space nowhere"),
+        (["--set", RATE, "--data.train_on_validation"], "leaves nothing to choose by"),
+        (["--set", RATE, "--set", "fit.epochs=1..5", "--max-epochs", "4"], "fit.epochs is searched: leave out"),
         (["--set", RATE, "--workers", "0"], "workers must be 1 or more"),
     ],
 )
