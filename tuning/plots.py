@@ -106,7 +106,8 @@ def front(results):
         _label_front(axis, first, other, named)
     edge = "; what is far worse stands at the edge" if any(clipped for _, clipped in drawn) else ""
     dots = counted(pairs[0][1], "trial")
-    return figure, f"{dots}; the line joins those that no other beats in both, named where there is room{edge}."
+    told = "the line, the Pareto front, joins those that no other beats in both, named where there is room"
+    return figure, f"{dots}; {told}{edge}."
 
 
 def progress(results):
