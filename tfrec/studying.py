@@ -170,7 +170,8 @@ def interval(values):
 def margins(folder, steps, baseline, name, title):
     """The Table of accuracies or error rates, and of their margins over the row `baseline`."""
     found = rows(folder, steps, baseline)
-    measured = TITLES[score(Run(folder / "runs" / steps[0].label))[0]]
+    first = next(step for step in steps if step.row)
+    measured = TITLES[score(Run(folder / "runs" / first.label))[0]]
     headings = ("training", f"{measured}, %", "95 % interval", "margin, points", "95 % interval", "each seed, %")
     records = [
         {
