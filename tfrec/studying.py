@@ -47,15 +47,14 @@ class Step:
     """One training: its run's folder, the row of the table that it belongs to, and the words for `tfrec.fit`.
 
     A row of None is none: others start from what it has learnt. `group` are the columns of the row that it fills, and
-    `measure` the words of an entry point that measures the run further, None for none; it writes the file `measured`.
+    `measures` are pairs that measure the run further: the file that is written, and the words of an entry point.
     """
 
     label: str
     row: str | None
     words: tuple[str, ...]
     group: str = ""
-    measure: tuple[str, ...] | None = None
-    measured: str = "metrics.json"
+    measures: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -91,7 +90,11 @@ def train(folder, steps, workers=1):
 
 def _is_done(folder, step):
     run = Run(folder / "runs" / step.label)
-    return run.is_measured() and (run.path / step.measured).is_file()
+    return run.is_measured() and not _unmeasured(run, step)
+
+
+def _unmeasured(run, step):
+    return [words for file, words in step.measures if not (run.path / file).is_file()]
 
 
 def _go(folder, step, stopped):
@@ -104,8 +107,9 @@ def _go(folder, step, stopped):
 
     console.print(f"{step.label}: {step.row or 'what others start from'}{f', {step.group}' if step.group else ''}")
     reason = processes.train(run, [*step.words, "--export.no_after_fit"], logs, wait)
-    if not reason and step.measure:
-        module, *words = step.measure
+    for module, *words in _unmeasured(run, step):
+        if reason or stopped.is_set():
+            break
         log, record = logs / f"{step.label}.txt", logs / f"{step.label}-measure.jsonl"
         with processes.Process([sys.executable, "-m", module, str(run.path), *words], log, record) as process:
             wait(process)

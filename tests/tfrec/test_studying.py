@@ -133,7 +133,7 @@ pathlib.Path(run, "more.json").write_text(json.dumps(words))
 def test_what_is_trained_is_measured_once(tmp_path, monkeypatch):
     (tmp_path / "measures.py").write_text(MEASURES)
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{os.environ['PYTHONPATH']}")
-    step = Step("one", "a", QUICK, "clean", ("measures", "--loud"), "more.json")
+    step = Step("one", "a", QUICK, "clean", (("more.json", ("measures", "--loud")),))
     studying.train(tmp_path, [step])
     measured = tmp_path / "runs" / "one" / "more.json"
     assert json.loads(measured.read_text()) == ["--loud"]
@@ -171,7 +171,8 @@ def test_the_noise_study_trains_every_row_clean_and_with_noise(tmp_path, noises)
         assert (arguments.seed, arguments.fit.clip_norm) == (3, 7)
         assert arguments.frontend.noise_types == ("crowd", "machine")
         assert (arguments.frontend.noise_probability == 0) == (step.group == "clean")
-        assert step.measure[:3] == ("tfrec.noise_report", "--noise", noises)
+        ((_, measure),) = step.measures
+        assert measure[:3] == ("tfrec.noise_report", "--noise", noises)
     policies = [step for step in steps if (step.row or "").startswith(noise.PRETRAINING)]
     assert len(policies) == 1 + len(noise.POLICIES)
     few = noise.steps(noise.Options(noise=noises, parts=("architectures",), models=("gru",)), [], tmp_path)

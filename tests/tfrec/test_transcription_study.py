@@ -5,7 +5,7 @@ import csv
 import pytest
 
 from pipelines.errors import UserError
-from tfrec import evaluate, flags, study, studying
+from tfrec import architectures, evaluate, flags, study, studying
 from tfrec.experiments import transcription
 from tfrec.runs import Run
 from tfrec.studying import Step
@@ -17,6 +17,12 @@ def finished(folder, label, wer, **others):
     test = {"wer": wer, "wer_interval": [wer - 0.02, wer + 0.03], "cer": wer / 2, "cer_interval": [wer / 4, wer]}
     run.write_json("metrics.json", {"test": test, "fit_seconds": 600, "parameters": 1_660_000, **others})
     return Step(label, label.rpartition("-")[0], ())
+
+
+def test_networks_with_a_decoder_are_known():
+    for name, row in transcription.MODELS.items():
+        net = architectures.build((None, 40), 5, architectures.default_config(name), "sequence", "tokens")
+        assert row.decoder == ("decoder" in net.output)
 
 
 def test_every_model_with_every_seed_in_its_minutes(tmp_path):
@@ -40,12 +46,14 @@ def test_some_models_only(tmp_path):
 
 def test_a_language_model_is_one_more_measurement(tmp_path):
     (tmp_path / "lm.arpa").write_text("")
-    options = transcription.Options(models=("las",), seeds=(1,), lm=str(tmp_path / "lm.arpa"))
-    (step,) = transcription.steps(options, [], tmp_path)
-    assert step.measure == ("tfrec.evaluate", "--decode.lm", str(tmp_path / "lm.arpa"))
-    assert step.measured == "test_beam_lm/hypotheses.txt"
-    decode = flags.parse(evaluate.Arguments, ["run", *step.measure[1:]], prog="x").decode
-    assert f"test_{decode.resolved}_lm" == transcription.CONDITIONS["language model"]
+    options = transcription.Options(models=("las", "gru_ctc"), seeds=(1,), lm=str(tmp_path / "lm.arpa"))
+    las, gru = transcription.steps(options, [], tmp_path)
+    assert [file for file, _ in las.measures] == ["test_attention/hypotheses.txt", "test_beam_lm/hypotheses.txt"]
+    assert gru.measures == las.measures[1:]
+    for file, (module, *words) in las.measures:
+        assert module == "tfrec.evaluate"
+        decode = flags.parse(evaluate.Arguments, ["run", *words], prog="x").decode
+        assert file.startswith(f"test_{decode.resolved}{'_lm' if decode.lm else ''}/")
 
 
 def test_table_and_picture(tmp_path):

@@ -106,7 +106,7 @@ def steps(options, flags, runs):
 
         def step(label, row, group, *words, seed=seed):
             words = (EXPERIMENT, *heard, "--seed", seed, *conditions[group], *words, *flags)
-            return Step(f"{label}-{group}-{seed}", row, words, group, measure, MEASURED)
+            return Step(f"{label}-{group}-{seed}", row, words, group, ((MEASURED, measure),))
 
         if "architectures" in options.parts:
             for row in options.models:

@@ -35,7 +35,7 @@ def steps(options, flags, runs):
             words = ("--seed", seed, "--data.split", "speaker", "--data.test_speakers", speaker, *flags)
             label = f"{speaker}-{seed}"
             group = noise.GROUPS[1]
-            result.append(Step(label, speaker, (EXPERIMENT, *heard, *words), group, measure, noise.MEASURED))
+            result.append(Step(label, speaker, (EXPERIMENT, *heard, *words), group, ((noise.MEASURED, measure),)))
     return result
 
 

@@ -1,7 +1,8 @@
 """Recurrent networks, attention, Transformer and Conformer on the same transcripts.
 
 Every row of `MODELS` is trained on one corpus with the settings of one experiment, and measured on the test split by
-its greedy text, and with `--lm` also by what a beam with a language model finds. The experiment's own network keeps its
+its greedy text under CTC, where it has a decoder by what that writes, and with `--lm` by what a beam under CTC with a
+language model finds. The experiment's own network keeps its
 epochs; of the others, those with attention, which need longer to find out what to look at, get a multiple of
 `--minutes`. The table tells each one's.
 """
@@ -30,6 +31,7 @@ class Row:
 
     flags: str = ""  # of `tfrec.fit`, beside those of all
     share: float | None = 1.0  # of the study's minutes; None: the experiment's own epochs instead
+    decoder: bool = False  # whether it has one, beside CTC
 
 
 MODELS = {
@@ -38,16 +40,18 @@ MODELS = {
     "bilstm_ctc": Row(share=None),  # the experiment itself
     "deepspeech2": Row(),
     "wavenet_ctc": Row(),
-    "las": Row("--task.ctc_share 0.8", share=2),
+    "las": Row("--task.ctc_share 0.8", share=2, decoder=True),
     # Small batches, since what it lacks at first is steps.
-    "speech_transformer": Row("--task.ctc_share 0.8 --fit.learning_rate 1e-3 --fit.batch_seconds 20", share=3),
+    "speech_transformer": Row(
+        "--task.ctc_share 0.8 --fit.learning_rate 1e-3 --fit.batch_seconds 20", share=3, decoder=True
+    ),
     # As wide as the paper's smallest, and less deep, for so little speech; steps of 20 ms, as the experiment has.
     "conformer_ctc": Row(
         "--model.depth 6 --model.kernel 15 --model.dropout 0.2 --model.intermediate 3 --model.subsampling 2", share=5
     ),
 }
 # How the text was found: the scores of `metrics.json` that tell; runs without them leave a gap.
-CONDITIONS = {"greedy": "test", "language model": "test_beam_lm"}
+CONDITIONS = {"greedy": "test", "attention": "test_attention", "language model": "test_beam_lm"}
 RATES = {"wer": "word error rate", "per": "phoneme error rate", "cer": "character error rate"}
 PICTURE = "error_rates.png"
 HYPOTHESES = "hypotheses.txt"  # which `tfrec.evaluate` writes for each condition
@@ -78,12 +82,11 @@ def steps(options, flags, _):
     for model in options.models:
         if model not in MODELS:
             raise unknown("row", model, MODELS)
-    measure, measured = None, "metrics.json"
+    searches = {"attention": ("--decode.method", "attention")}
     if options.lm is not None:
         if not os.path.isfile(options.lm):
             raise UserError(f"There is no language model {options.lm}: --lm names a file in ARPA's format.")
-        measure = ("tfrec.evaluate", "--decode.lm", options.lm)
-        measured = f"{CONDITIONS['language model']}/{HYPOTHESES}"
+        searches["language model"] = ("--decode.lm", options.lm)
     result = []
     for seed in map(str, options.seeds):
         for row in options.models:
@@ -91,7 +94,12 @@ def steps(options, flags, _):
             if (share := MODELS[row].share) is not None:
                 words += ("--fit.budget_minutes", f"{options.minutes * share:g}", "--fit.epochs", str(EPOCHS))
             words += (*MODELS[row].flags.split(), *flags)
-            result.append(Step(f"{row}-{seed}", row, words, "", measure, measured))
+            measures = tuple(
+                (f"{CONDITIONS[condition]}/{HYPOTHESES}", ("tfrec.evaluate", *search))
+                for condition, search in searches.items()
+                if condition != "attention" or MODELS[row].decoder
+            )
+            result.append(Step(f"{row}-{seed}", row, words, measures=measures))
     return result
 
 
