@@ -39,7 +39,7 @@ MODELS = {
     "gru_ctc": Row(),
     "bilstm_ctc": Row(share=None),  # the experiment itself
     "deepspeech2": Row(),
-    "wavenet_ctc": Row(),
+    "wavenet_ctc": Row(share=1.8),
     "las": Row("--task.ctc_share 0.8", share=2, decoder=True),
     # Small batches, since what it lacks at first is steps.
     "speech_transformer": Row(
