@@ -10,6 +10,7 @@ import subprocess
 import sys
 
 FIT = (sys.executable, "-m", "tfrec.fit")
+LOOK_SECONDS = 0.2  # between two looks at a command
 SHEPHERD = pathlib.Path(__file__).with_name("shepherd.py")
 
 
@@ -65,6 +66,17 @@ class Process:
         if status < 0:
             return f"Ended by the signal {signal.Signals(-status).name}."
         return _last_words(self.log, printed) or f"Ended with status {status}."
+
+
+def call(command, log, record, look=lambda: None, environment=None):
+    """Runs a command to its end, as `Process` does, and returns why it failed, or None.
+
+    Calls `look()` now and then; what that raises stops the command.
+    """
+    with Process(command, log, record, environment) as process:
+        while not process.wait(LOOK_SECONDS):
+            look()
+    return process.failure()
 
 
 def train(run, words, logs, follow, always=(), environment=None):

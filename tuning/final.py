@@ -56,10 +56,7 @@ def _export(run, sweep, logs):
     config = trials.config_of(sweep.plan, {}).export
     name = config.name or sweep.folder.name
     words = [str(run), "--folder", config.folder, "--name", name]
-    log, record = logs / "export.txt", logs / "export.jsonl"
-    with processes.Process([sys.executable, "-m", "tfrec.export", *words], log, record) as process:
-        while not process.wait(studying.LOOK_SECONDS):
-            pass
-    if reason := process.failure():
+    log = logs / "export.txt"
+    if reason := processes.call([sys.executable, "-m", "tfrec.export", *words], log, logs / "export.jsonl"):
         raise UserError(f"{run} could not be exported: {reason} See {log}.")
     console.print(f"Exported {run.name} to {pathlib.Path(config.folder) / name}.")

@@ -11,10 +11,9 @@ import numpy as np
 
 from pipelines import datasets
 from pipelines.errors import UserError
-from tfrec import evaluation
+from tfrec import evaluation, processes
 from tfrec.metrics import transcription
 from tfrec.metrics.quality import TITLES
-from tfrec.processes import Process
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
 from tuning.results import DEFAULT
@@ -22,7 +21,6 @@ from tuning.results import DEFAULT
 FILE = "winner.json"
 MEASURE = "import sys; from tuning import margins; margins.write(*sys.argv[1:])"
 SPLITS = ("validation", "test")
-LOOK_SECONDS = 0.2
 
 
 def measure(plan, folder, label):
@@ -35,10 +33,7 @@ def measure(plan, folder, label):
     with tempfile.TemporaryDirectory() as scratch:
         log, record = pathlib.Path(scratch, "log"), pathlib.Path(scratch, "record")
         command = [sys.executable, "-c", MEASURE, str(folder.path), str(run.path), str(default.path)]
-        with Process(command, log, record) as process:
-            while not process.wait(LOOK_SECONDS):
-                pass
-        if reason := process.failure():
+        if reason := processes.call(command, log, record):
             raise UserError(f"Trial {label} could not be measured on the test split: {reason}")
 
 

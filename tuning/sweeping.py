@@ -63,37 +63,40 @@ class Sweep:
             try:
                 with server or contextlib.nullcontext():
                     self._work(count, bool(server))
-                if self.results().best is not None:
+                if (best := self.results(whole=False).best) is not None:
                     console.print("Measuring the best trial and the default on the test split.")
-                    margins.measure(self.plan, self.folder, self.results().best.label)
+                    margins.measure(self.plan, self.folder, best.label)
             finally:
                 self._keep_best()
-                report.write(self.folder, self.results(), self.facts())
-        console.print(report.terminal_table(self.results()))
-        for sentence in self.facts().sentences:
+                results = self.results()
+                facts = self.facts(results)
+                report.write(self.folder, results, facts)
+        console.print(report.terminal_table(results))
+        for sentence in facts.sentences:
             console.print(sentence)
 
     def results(self, whole=True):
-        """What is known by now; without `whole` only what the oracle knows, and not what the runs hold."""
+        """What is known by now; without `whole` only what the oracle knows: nothing of the default and of the runs."""
         with self.oracle.alone():
             known = tuple(self._trial(self.oracle.trials[label], whole) for label in self.oracle.start_order)
-        return Results(self.plan.parameters, self.plan.objectives, self.plan.constraints, known, self._default())
+        default = self._default() if whole else None
+        return Results(self.plan.parameters, self.plan.objectives, self.plan.constraints, known, default)
 
-    def facts(self):
+    def facts(self, results):
         """What the report says beside the results."""
-        record, count = self.record, sum(trial.status != "running" for trial in self.results().trials)
+        record, count = self.record, sum(trial.status != "running" for trial in results.trials)
         return report.Facts(
             title=f"{record['experiment'] or record['data']}: {count} trials by {record['tuner']}",
             command=record["command"],
             hardware=record["sessions"][-1]["hardware"] if record["sessions"] else "",
-            sentences=margins.sentences(self.folder, self.results()),
-            notes=self._notes(),
+            sentences=margins.sentences(self.folder, results),
+            notes=self._notes(results),
             test=margins.tested(self.folder),
         )
 
-    def _notes(self):
+    def _notes(self, results):
         """What is missing, where runs are on other machines."""
-        away = [one.label for one in self.results(whole=False).done if not self.plan.run(one.label).is_measured()]
+        away = [one.label for one in results.done if not self.plan.run(one.label).is_measured()]
         if not away:
             return ()
         some = ", ".join(away[:10]) + (", ..." if len(away) > 10 else "")
@@ -102,8 +105,8 @@ class Sweep:
     def _trial(self, known, whole):
         label = known.trial_id
         state, reason = STATES.get(known.status, "running"), known.message or ""
-        if state == "failed" and reason.startswith(trials.INFEASIBLE):
-            state, reason = "infeasible", reason.removeprefix(trials.INFEASIBLE)
+        if state == "failed":
+            state, reason = trials.verdict(reason)
         scores = {name: known.metrics.get_last_value(name) for name in known.metrics.metrics}
         values = trials.chosen(spaces.chosen(self.plan.parameters, known.hyperparameters.values))
         if not whole:
@@ -127,18 +130,18 @@ class Sweep:
         if (self.folder.path / "default.json").is_file():
             return
         try:
-            self.places[0].take()
-            alive = lambda: not self.stopping.is_set()  # noqa: E731
-            scores = trials.train(self.plan, DEFAULT, {}, alive, self.places[0].environment)
+            first = self.places[0]
+            first.take()
+            scores = trials.train(self.plan, DEFAULT, {}, lambda: not self.stopping.is_set(), first.environment)
             ended = {"status": "done", "scores": scores, "reason": ""}
         except trials.StopError:
             return
         except Exception as error:
-            reason = str(error)
-            if not reason.startswith(trials.INFEASIBLE):
+            status, reason = trials.verdict(str(error))
+            if status == "failed":
                 self.failure = UserError(f"The configuration that the sweep starts from failed: {reason}")
                 return
-            ended = {"status": "infeasible", "scores": {}, "reason": reason.removeprefix(trials.INFEASIBLE)}
+            ended = {"status": status, "scores": {}, "reason": reason}
         self.folder.write_json("default.json", ended)
 
     def _work(self, count, serves):
@@ -188,7 +191,7 @@ class Sweep:
                 raise error
         with self.oracle.alone():
             last = [self.oracle.trials[label] for label in self.oracle.end_order[self.begun :][-FAILURES:]]
-            broken = [one for one in last if one.status == "FAILED" and not one.message.startswith(trials.INFEASIBLE)]
+            broken = [one for one in last if one.status == "FAILED" and trials.verdict(one.message)[0] == "failed"]
         if len(broken) == FAILURES:
             raise UserError(
                 f"{FAILURES} trials in a row failed, the last, {last[-1].trial_id}, with: {last[-1].message} See"

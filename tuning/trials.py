@@ -83,7 +83,12 @@ def train(plan, label, values, alive, environment=None):
     if EPOCHS in values:
         _continue(plan, run, values.get(BEFORE))
         always.append(f"--fit.epochs={values[EPOCHS]}")
-    reason = processes.train(run, plan.command(values), plan.logs, _following(look), always, environment)
+
+    def follow(process, _):
+        while not process.wait(LOOK_SECONDS):
+            look()
+
+    reason = processes.train(run, plan.command(values), plan.logs, follow, always, environment)
     if reason:
         raise TrialError(reason)
     scores |= measured(run)
@@ -97,14 +102,6 @@ def train(plan, label, values, alive, environment=None):
 def _go_on(alive):
     if not alive():
         raise StopError
-
-
-def _following(look):
-    def follow(process, _=None):
-        while not process.wait(LOOK_SECONDS):
-            look()
-
-    return follow
 
 
 def _require_known(plan, label, values):
@@ -126,6 +123,13 @@ def _make_room(plan, run, values):
     if not (logs.path / f"{run.name}.json").is_file() or logs.read_json(f"{run.name}.json") != told:
         shutil.rmtree(run.path, ignore_errors=True)
         logs.write_json(f"{run.name}.json", told)
+
+
+def verdict(reason):
+    """Why a trial has no result -> ("infeasible" or "failed", the reason for people)."""
+    if reason.startswith(INFEASIBLE):
+        return "infeasible", reason.removeprefix(INFEASIBLE)
+    return "failed", reason
 
 
 def measured(run):
@@ -189,9 +193,7 @@ def _export_mb(plan, run, environment, look):
     with tempfile.TemporaryDirectory() as folder:
         log, record = (plan.logs / f"{run.name}-export{suffix}" for suffix in (".txt", ".jsonl"))
         command = [sys.executable, "-m", "tfrec.export", str(run.path), "--folder", folder, "--name", "model"]
-        with processes.Process(command, log, record, environment) as process:
-            _following(look)(process)
-        if reason := process.failure():
+        if reason := processes.call(command, log, record, look, environment):
             raise TrialError(f"It could not be exported: {reason}")
         return sum(path.stat().st_size for path in pathlib.Path(folder).rglob("*") if path.is_file()) / 1e6
 

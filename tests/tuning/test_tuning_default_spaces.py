@@ -110,7 +110,9 @@ def test_what_is_drawn_of_an_architecture_is_a_configuration(name):
     config = base(name)
     words = ["--model.name", name, "--data.name", config.data.name, "--task.name", config.task.name]
     for values in draws(parameters(config), 1):
-        flags.parse_fit([*words, *spaces.words(values)])
+        _, arguments = flags.parse_fit([*words, *spaces.words(values)])
+        drawn = {full: drawn for full, drawn in values.items() if not isinstance(drawn, str)}
+        assert {full: getattr(getattr(arguments, full.split(".")[0]), full.split(".")[1]) for full in drawn} == drawn
 
 
 @pytest.mark.parametrize("name", [name for name, (_, model) in ARCHITECTURES.items() if hasattr(model, "heads")])
