@@ -20,7 +20,7 @@ from rich.table import Table as TerminalTable
 from pipelines.errors import UserError
 from tfrec import processes
 from tfrec.cli import console
-from tfrec.metrics.quality import TITLES
+from tfrec.metrics.quality import COUNTED, TITLES
 from tfrec.runs import Run
 
 LOOK_SECONDS = 1.0  # between two looks at a training
@@ -124,7 +124,7 @@ def _go(folder, step, stopped):
 def score(run):
     """(name, value) of what a finished run is judged by on its test split: "accuracy", "wer" or "per"."""
     test = run.read_json("metrics.json")["test"]
-    name = next(name for name in TITLES if name in test)
+    name = next(name for name in COUNTED if name in test)
     return name, test[name]
 
 

@@ -7,7 +7,7 @@ from matplotlib import pyplot as plt
 
 from tfrec.reports.alignments import printable
 from tuning.importance import number
-from tuning.objectives import FALLING, RISING
+from tuning.objectives import MEASURED
 
 DRAWN = 200  # trials; more lines cannot be told apart
 FAR = 3
@@ -15,11 +15,9 @@ DEFAULT_STYLE = {"color": "black", "linestyle": (0, (5, 3)), "linewidth": 1.8, "
 
 
 def ranked(results, most=DRAWN):
-    """(the done trials with a score, best first, at most `most`, a sentence on those left out)."""
-    objective = results.objectives[0]
-    trials = [one for one in results.done if number(one.scores.get(objective.name)) is not None]
-    trials.sort(key=lambda trial: trial.scores[objective.name], reverse=objective.rises)
-    left_out = f" The best {most} of {len(trials)} trials." if most and len(trials) > most else ""
+    """(the best trials of `Results.ranked`, at most `most`, a sentence on those left out)."""
+    trials = results.ranked
+    left_out = f" The best {most} of {len(trials)} trials." if len(trials) > most else ""
     return trials[:most], left_out
 
 
@@ -34,7 +32,7 @@ def worst(objective, scores, far=FAR):
     That is one `far` times as far from the best as the median. What a network costs belongs there, however much it is.
     """
     best, last = (max(scores), min(scores)) if objective.rises else (min(scores), max(scores))
-    if objective.name not in (*RISING, *FALLING):
+    if objective.name not in MEASURED:
         return last
     fence = best + far * (float(np.median(scores)) - best)
     return fence if fence != best and objective.better(fence, last) else last

@@ -7,15 +7,13 @@ import pathlib
 import sys
 import tempfile
 
-import numpy as np
-
 from pipelines import datasets
 from pipelines.errors import UserError
-from tfrec import evaluation, processes
-from tfrec.metrics import transcription
-from tfrec.metrics.quality import TITLES
+from tfrec import evaluation, processes, tasks
+from tfrec.metrics import quality
 from tfrec.recogniser import Recogniser
 from tfrec.runs import Run
+from tuning.objectives import MEASURED, Objective
 from tuning.results import DEFAULT
 
 FILE = "winner.json"
@@ -32,46 +30,46 @@ def measure(plan, folder, label):
         return
     with tempfile.TemporaryDirectory() as scratch:
         log, record = pathlib.Path(scratch, "log"), pathlib.Path(scratch, "record")
-        command = [sys.executable, "-c", MEASURE, str(folder.path), str(run.path), str(default.path)]
+        name = next((one.name for one in plan.objectives if one.name in MEASURED), "")
+        command = [sys.executable, "-c", MEASURE, str(folder.path), str(run.path), str(default.path), name]
         if reason := processes.call(command, log, record):
             raise UserError(f"Trial {label} could not be measured on the test split: {reason}")
 
 
-def write(folder, best, default):
-    """Measures two runs, or one where the default has none, and writes winner.json into a sweep's folder."""
+def write(folder, best, default, name=""):
+    """Measures two runs, or one where the default has none, and writes winner.json into a sweep's folder.
+
+    The margin is that of the score `name`, or of the task's usual one.
+    """
     folder = Run(folder)
     looked = _read(folder)
     runs = [Run(path) for path in (best, default) if Run(path).is_measured()]
-    found = {split: [] for split in SPLITS}
+    found, tested = {split: [] for split in SPLITS}, {}
     for run in runs:
         recogniser = Recogniser.load(run)
-        config = recogniser.config
+        config, task = recogniser.config, recogniser.task
+        known = tasks.scores(config.task)
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
         scores = evaluation.measure(recogniser, corpus, "test", config.fit.batch_size)
         evaluation.record(run, recogniser, {"test": scores}, run.read_history())
+        tested[run.name] = {one: scores[one] for one in known if one in scores}
         for split in SPLITS:
-            found[split].append(recogniser.task.quality(recogniser, corpus.splits[split], config.fit.batch_size))
+            found[split].append(task.quality(recogniser, corpus.splits[split], config.fit.batch_size, name or known[0]))
     looks = 1 + (looked["looks"] if looked else 0)
-    folder.write_json(
-        FILE, {"trial": Run(best).name, "looks": looks, **{split: margin(*found[split]) for split in SPLITS}}
-    )
+    told = {split: margin(*found[split]) for split in SPLITS}
+    folder.write_json(FILE, {"trial": Run(best).name, "looks": looks, **told, "scores": tested})
 
 
 def margin(best, default=None):
-    """Two Qualities of the same examples -> {"measure", "best", "default", "margin", "interval"}.
+    """Two Qualities of the same examples -> {"measure", "examples", "best", "default", "margin", "interval"}.
 
-    The margin is of the best over the default; its 95 % interval a bootstrap over the examples, each of which counts
-    for both (Efron 1979). Without a default there are only the first two.
+    The margin is of the best over the default, with its 95 % interval. Without a default only the first three are there.
     """
-    result = {"measure": best.name, "examples": len(best.sizes), "best": _rate(best)}
+    result = {"measure": best.name, "examples": len(best.sizes), "best": best.rate()}
     if default is None:
         return result
-    ours, wholes, theirs, others = transcription.resampled_sums(
-        [np.asarray(part, int) for one in (best, default) for part in (one.counts, one.sizes)]
-    ).T
-    drawn = ours / np.maximum(wholes, 1) - theirs / np.maximum(others, 1)
-    bounds = [float(bound) for bound in np.quantile(drawn, [0.025, 0.975])]
-    return {**result, "default": _rate(default), "margin": _rate(best) - _rate(default), "interval": bounds}
+    apart, interval = quality.margin(best, default)
+    return {**result, "default": default.rate(), "margin": apart, "interval": interval}
 
 
 def sentences(folder, results):
@@ -79,20 +77,11 @@ def sentences(folder, results):
     found = _read(folder)
     if results.best is None or not found or found["trial"] != results.best.label:
         return ()
-    told = []
-    for split in SPLITS:
-        one = found[split]
-        title, label = TITLES[one["measure"]], found["trial"]
-        sentence = f"{split}: {title} {one['best']:.2%} of trial {label}"
-        if "default" in one:
-            low, high = one["interval"]
-            sentence += f", {one['default']:.2%} of the default, {100 * one['margin']:+.2f} points"
-            sentence += f" (95 % interval {100 * low:+.2f} to {100 * high:+.2f}, {one['examples']:,} examples)"
-        told.append(f"{sentence}.")
+    told = [f"{split}: {_told(found[split], found['trial'])}" for split in SPLITS]
     told[0] += " The best was chosen by these examples, which flatters it."
     if "default" in found["test"]:
         low, high = found["test"]["interval"]
-        better = low > 0 if found["test"]["measure"] == "accuracy" else high < 0
+        better = low > 0 if Objective(found["test"]["measure"]).rises else high < 0
         told.append(
             "The test split supports that the best trial beats the default."
             if better
@@ -105,17 +94,22 @@ def sentences(folder, results):
     return tuple(told)
 
 
+def _told(one, label):
+    """What one split says, as a sentence."""
+    objective = Objective(one["measure"])
+    sentence = f"{quality.TITLES[objective.name]} {objective.valued(one['best'])} of trial {label}"
+    if "default" in one:
+        low, high = (objective.apart(bound) for bound in one["interval"])
+        sentence += f", {objective.valued(one['default'])} of the default, {objective.apart(one['margin'])}"
+        sentence += f"{' points' if objective.is_share else ''} (95 % interval {low} to {high},"
+        sentence += f" {one['examples']:,} examples)"
+    return f"{sentence}."
+
+
 def tested(folder):
     """{trial: {score: of its test split}} of the best trial and the default, as winner.json has them."""
     found = _read(folder)
-    if not found:
-        return {}
-    name, one = found["test"]["measure"], found["test"]
-    return {found["trial"]: {name: one["best"]}} | ({DEFAULT: {name: one["default"]}} if "default" in one else {})
-
-
-def _rate(quality):
-    return float(quality.counts.sum() / max(quality.sizes.sum(), 1))
+    return found["scores"] if found else {}
 
 
 def _read(folder):

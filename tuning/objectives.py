@@ -1,6 +1,7 @@
 """What a sweep optimises, and what a trial must keep to."""
 
 import dataclasses
+import math
 import operator
 import re
 
@@ -9,12 +10,13 @@ from pipelines.errors import UserError, unknown
 # Of the validation split, as `metrics.json` holds them; the higher the better of the first, the lower of the others.
 RISING = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "top5_accuracy")
 FALLING = ("loss", "wer", "cer", "per", "sentence_error_rate")
+MEASURED = (*RISING, *FALLING)
 # Of the network, without any data: known before a trial is trained.
 COSTS = ("parameters", "multiply_adds", "latency_ms")
 # Of the run.
 SPENT = ("export_mb", "fit_seconds")
+WORDS = {"latency_ms": ("latency", "ms"), "export_mb": ("export", "MB"), "fit_seconds": ("training", "s")}
 SHARES = (*RISING, "wer", "cer", "per", "sentence_error_rate")  # from 0 to 1, shown in per cent
-NAMES = (*RISING, *FALLING, *COSTS, *SPENT)
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
 
@@ -30,25 +32,46 @@ class Objective:
         return self.name in RISING
 
     @property
+    def is_share(self):
+        """Whether it goes from 0 to 1 and is shown in per cent."""
+        return self.name in SHARES
+
+    @property
     def title(self):
         """For tables and pictures."""
-        of_split = "validation " if self.name in (*RISING, *FALLING) else ""
-        return of_split + {"latency_ms": "latency, ms", "export_mb": "export, MB"}.get(
-            self.name, self.name.replace("_", " ") + (", %" if self.name in SHARES else "")
-        )
+        name, unit = self._words
+        return f"{name}{f', {unit}' if unit else ''}"
+
+    @property
+    def _words(self):
+        """(name, unit) for people."""
+        of_split = "validation " if self.name in MEASURED else ""
+        return WORDS.get(self.name, (of_split + self.name.replace("_", " "), "%" if self.is_share else ""))
 
     def shown(self, value):
         """A value as text, to stand below `title`."""
         if value is None:
             return ""
-        if self.name in SHARES:
+        if self.is_share:
             return f"{100 * value:.2f}"
         return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
+    def valued(self, value):
+        """A value as text with its unit."""
+        return f"{self.shown(value)} {self._words[1]}".rstrip()
+
     def told(self, value):
         """A value as text by itself."""
-        name, _, unit = self.title.partition(", ")
-        return f"{name} {self.shown(value)}{f' {unit}' if unit else ''}"
+        return f"{self._words[0]} {self.valued(value)}"
+
+    def apart(self, value):
+        """A difference between two values as text: points of per cent, where it is a share."""
+        return f"{100 * value:+.2f}" if self.is_share else f"{value:+.3g}"
+
+    def rank(self, scores):
+        """What sorts {name: score} the best first; those without the score come last."""
+        value = scores.get(self.name)
+        return math.inf if value is None or not math.isfinite(value) else -value if self.rises else value
 
     def better(self, one, other):
         """Whether one value is better than another."""

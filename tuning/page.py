@@ -6,9 +6,9 @@ import dataclasses
 import html
 
 from tfrec.reports.alignments import printable
-from tuning.drawing import ranked, shortened
+from tuning.drawing import shortened
 from tuning.importance import distinct, number, spoken
-from tuning.objectives import FALLING, RISING, Objective
+from tuning.objectives import MEASURED, Objective
 from tuning.results import STATES
 
 ROWS = 500  # of trials on the page, and
@@ -95,7 +95,7 @@ def _told(results, facts):
 
 def _winner(results, facts):
     """The best trial beside the default: their scores, of the test split too where known, and their values."""
-    best = next(iter(ranked(results)[0]), None)
+    best = results.best
     if best is None:
         return ["<h2>Winner</h2><p>No trial has ended well.</p>"]
     both = [(name, trial) for name, trial in (("winner", best), ("default", results.default)) if trial]
@@ -122,16 +122,16 @@ def _winner(results, facts):
 def _row(objective, columns):
     """Title and values of a score; the column tells the split where there are two."""
     tested = len(columns) > 1 and any(heading.endswith("split") for heading, _ in columns)
-    of_split = objective.name in (*RISING, *FALLING)
+    of_split = objective.name in MEASURED
     title = objective.title.removeprefix("validation ") if tested and of_split else objective.title
     return [title, *(_score(objective, scores) for _, scores in columns)]
 
 
 def _trials(results):
     """The table of trials, the best first, and those that came to nothing, with why, at its end."""
-    ordered = sorted(everything(results), key=lambda trial: _order(results.objectives[0], trial))
+    ordered = sorted(everything(results), key=lambda trial: (ORDER.index(trial.status), results.rank(trial)))
     shown, names = ordered[:ROWS], [parameter.name for parameter in distinct(results.parameters)]
-    front, winner = {trial.label for trial in _front(results)}, next(iter(ranked(results)[0]), None)
+    front, winner = {trial.label for trial in _front(results)}, results.best
     lines, marks = [], []
     for trial in shown:
         label = f"{shortened(trial.label, 60)}{' *' if trial.label in front else ''}"
@@ -146,12 +146,6 @@ def _trials(results):
         told += "* is on the front: no other trial is as good in every objective and better in one."
     note = f'<p class="quiet">{told}</p>' if told else ""
     return ["<h2>Trials</h2>", note, _table(heads, lines, marks, long=1) if lines else "<p>None yet.</p>"]
-
-
-def _order(objective, trial):
-    """Sorts the best first, then what is done without a score, then what is not done."""
-    score = number(trial.scores.get(objective.name))
-    return ORDER.index(trial.status), score is None, 0 if score is None else -score if objective.rises else score
 
 
 def _front(results):

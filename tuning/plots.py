@@ -13,7 +13,7 @@ from matplotlib import ticker
 
 from tuning.drawing import DEFAULT_STYLE, FAR, colour, counted, folded, goodness, plain, ranked, scores_of, worst
 from tuning.importance import number
-from tuning.objectives import SHARES, Objective
+from tuning.objectives import Objective
 
 BARS = 25
 LABELLED = 14  # trials with their names in one picture
@@ -54,7 +54,8 @@ def curves(results):
     names = [name for name in (objective.name, "loss") if any(_curve(trial, name) for trial in trials + start)]
     if not names:
         return None
-    shown, percent = Objective(names[0]), 100 if names[0] in SHARES else 1
+    shown = Objective(names[0])
+    percent = 100 if shown.is_share else 1
     lines = [(trial, [(x, percent * y) for x, y in _curve(trial, shown.name)]) for trial in [*reversed(trials), *start]]
     height = goodness(objective, scores_of(objective, trials) or [0.0])
     figure, axis = plt.subplots(figsize=(9, 5.2), layout="constrained")
@@ -114,7 +115,7 @@ def progress(results):
     """Each finished trial's score, in the order in which they began, and the best so far."""
     objective = results.objectives[0]
     ended = [trial for trial in results.trials if trial.status != "running" and trial is not results.default]
-    percent = 100 if objective.name in SHARES else 1
+    percent = 100 if objective.is_share else 1
     points = [
         (i, percent * number(trial.scores[objective.name]))
         for i, trial in enumerate(ended, 1)
@@ -178,7 +179,7 @@ def _front(results, first, other, trials):
 
 def _point(trial, first, other):
     return tuple(
-        (100 if objective.name in SHARES else 1) * trial.scores[objective.name] for objective in (other, first)
+        (100 if objective.is_share else 1) * trial.scores[objective.name] for objective in (other, first)
     )
 
 

@@ -19,7 +19,7 @@ from tfrec.reports.alignments import printable
 from tfrec.reports.plots import save
 from tfrec.runs import replacing
 from tuning import page, plots
-from tuning.drawing import ranked, shortened
+from tuning.drawing import shortened
 from tuning.importance import distinct, importances, number, spoken
 from tuning.page import everything, score_cells, seconds_cell
 from tuning.parallel import parallel
@@ -73,7 +73,7 @@ def terminal_table(results, count=10):
         table.add_column(heading, justify="left" if words else "right", overflow="fold", max_width=most)
     fields = collections.Counter(parameter.name.rpartition(".")[2] for parameter in parameters)
     short = {one.name: field if fields[field := one.name.rpartition(".")[2]] == 1 else one.name for one in parameters}
-    best = [trial for trial in ranked(results, most=None)[0] if trial is not results.default]
+    best = [trial for trial in results.ranked if trial is not results.default]
     for part in (best[:count], [results.default] if results.default else []):
         for trial in part:
             values = [f"{short[name]}={spoken(trial.values[name])}" for name in short if name in trial.values]

@@ -1,11 +1,13 @@
 """What a sweep has found: its trials, the best, the front."""
 
 import dataclasses
+import math
 
 from tuning.objectives import Constraint, Objective
 from tuning.spaces import Parameter
 
 DEFAULT = "default"  # label of the configuration that the sweep starts from
+TIES = Objective("loss")  # decides among equals: a small split knows few different accuracies
 STATES = ("done", "failed", "infeasible", "running")
 
 
@@ -37,22 +39,24 @@ class Results:
         """The trials that ended well and keep to the constraints."""
         return [trial for trial in self.trials if trial.status == "done"]
 
+    def rank(self, trial):
+        """What sorts trials the best first: the first objective, among equals the next, then the loss."""
+        return [objective.rank(trial.scores) for objective in (*self.objectives, TIES)]
+
+    @property
+    def ranked(self):
+        """Those of `done` whose first objective is known, the best first; of equals who began first."""
+        return sorted((trial for trial in self.done if self.rank(trial)[0] != math.inf), key=self.rank)
+
     @property
     def best(self):
-        """The best by the first objective, the earliest of equals; None where there is none."""
-        best = None
-        for trial in self.done:
-            if best is None or self.objectives[0].better(self._score(trial), self._score(best)):
-                best = trial
-        return best
+        """The first of `ranked`; None where there is none."""
+        return next(iter(self.ranked), None)
 
     @property
     def front(self):
         """The trials that no other is as good as in every objective and better in one (Pareto), in their order."""
         return [one for one in self.done if not any(self._dominates(other, one) for other in self.done)]
-
-    def _score(self, trial):
-        return trial.scores[self.objectives[0].name]
 
     def _dominates(self, one, other):
         pairs = [(objective, one.scores[objective.name], other.scores[objective.name]) for objective in self.objectives]

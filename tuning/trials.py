@@ -13,7 +13,7 @@ from tfrec import building, flags, processes
 from tfrec.config import as_json
 from tfrec.runs import Run
 from tuning import spaces
-from tuning.objectives import COSTS, FALLING, RISING, Constraint, Objective
+from tuning.objectives import COSTS, MEASURED, Constraint, Objective
 from tuning.results import DEFAULT
 
 LOOK_SECONDS = 0.5  # between two looks at a training
@@ -135,7 +135,7 @@ def verdict(reason):
 def measured(run):
     """The scores of a finished run that a sweep can look at: of its validation split, and what it took."""
     metrics = run.read_json("metrics.json")
-    scores = {name: metrics["validation"][name] for name in (*RISING, *FALLING) if name in metrics["validation"]}
+    scores = {name: metrics["validation"][name] for name in MEASURED if name in metrics["validation"]}
     scores |= {name: metrics[name] for name in ("parameters", "fit_seconds")}
     return {name: float(value) for name, value in scores.items()}
 

@@ -49,7 +49,8 @@ def results(label="3"):
 
 def record(folder, test, looks=1):
     validation = margins.margin(accuracy(RIGHT), accuracy(RIGHT))
-    Run(folder).write_json(margins.FILE, {"trial": "3", "looks": looks, "validation": validation, "test": test})
+    told = {"validation": validation, "test": test, "scores": {"3": {"accuracy": 0.9, "loss": 0.1}}}
+    Run(folder).write_json(margins.FILE, {"trial": "3", "looks": looks, **told})
     return margins.sentences(Run(folder), results())
 
 
@@ -72,10 +73,17 @@ def test_what_the_test_split_says(tmp_path, margin, interval, measure, said):
     assert len(told) == 3
 
 
+def test_the_margin_is_told_in_the_unit_of_the_objective(tmp_path):
+    test = {"measure": "loss", "examples": 50, "best": 0.0123, "default": 0.02, "margin": -0.0077}
+    told = record(tmp_path, {**test, "interval": [-0.01, -0.004]})
+    said = "loss 0.0123 of trial 3, 0.02 of the default, -0.0077 (95 % interval -0.01 to -0.004, 50 examples)"
+    assert told[1:] == (f"test: {said}.", "The test split supports that the best trial beats the default.")
+
+
 def test_nothing_is_said_of_another_trial(tmp_path):
     assert len(record(tmp_path, {"measure": "accuracy", "examples": 50, "best": 0.9}, looks=2)) == 3
     assert margins.sentences(Run(tmp_path), results("4")) == ()
-    assert margins.tested(Run(tmp_path)) == {"3": {"accuracy": 0.9}}
+    assert margins.tested(Run(tmp_path)) == {"3": {"accuracy": 0.9, "loss": 0.1}}
     (tmp_path / margins.FILE).unlink()
     assert margins.sentences(Run(tmp_path), results()) == ()
     assert margins.tested(Run(tmp_path)) == {}
@@ -95,6 +103,8 @@ def test_a_sweep_of_real_trainings(tmp_path, monkeypatch, capsys):
     ]
     assert sorted(tested) == sorted([winner["trial"], DEFAULT])
     assert winner["test"]["examples"] == 360
+    assert winner["test"]["measure"] == "accuracy"
+    assert set(winner["scores"][DEFAULT]) >= {"accuracy", "macro_f1", "loss"}
     assert "The best was chosen by these examples" in printed
     page = pathlib.Path("mine/report.html").read_text()
     assert "Pareto" in page

@@ -1,5 +1,7 @@
 """What a sweep optimises and what it has found."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -32,8 +34,22 @@ def test_the_earliest_of_equals_is_the_best(name):
     assert results([[0.5], [0.5], [0.5]], name).best.label == "0"
 
 
-def test_the_first_objective_decides_the_best():
-    assert results([[0.9, 50.0], [0.8, 1.0], [0.9, 1.0]], "accuracy", "latency_ms").best.label == "0"
+def test_the_first_objective_decides_the_best_and_among_equals_the_next():
+    found = results([[0.9, 50.0], [0.8, 1.0], [0.9, 1.0], [0.9, 1.0]], "accuracy", "latency_ms")
+    assert labels(found.ranked) == [2, 3, 0, 1]
+    assert found.best in found.front
+
+
+def test_the_loss_decides_among_equals():
+    """A validation split of 144 pictures soon has all of them right."""
+    trials = [Trial(str(i), "done", scores={"accuracy": 1.0, "loss": loss}) for i, loss in enumerate((0.3, 0.1, 0.2))]
+    assert labels(Results((), (Objective("accuracy"),), (), tuple(trials)).ranked) == [1, 2, 0]
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf, None])
+def test_without_a_score_nothing_is_the_best(score):
+    found = results([[score], [0.5]], "accuracy")
+    assert labels(found.ranked) == [1]
 
 
 def test_only_what_ended_well_counts():

@@ -19,7 +19,6 @@ def score(logits, labels, class_names):
     correct = int((answers == labels).sum())
     confusion = metrics.confusion_matrix(labels, answers, labels=classes)
     precision, recall, f1 = rates(confusion)
-    log_probabilities = special.log_softmax(logits, axis=-1)
     result = {
         "accuracy": correct / len(labels),
         "accuracy_interval": wilson(correct, len(labels)),
@@ -27,7 +26,7 @@ def score(logits, labels, class_names):
         "macro_recall": float(recall.mean()),
         "macro_f1": float(f1.mean()),
         "macro_f1_interval": _macro_f1_interval(labels, answers, len(classes)),
-        "loss": float(-log_probabilities[np.arange(len(labels)), labels].mean()),
+        "loss": float(losses(logits, labels).mean()),
         "examples": len(labels),
         "classes": [
             {
@@ -44,6 +43,12 @@ def score(logits, labels, class_names):
     if len(classes) > 5:
         result["top5_accuracy"] = float(metrics.top_k_accuracy_score(labels, logits, k=5, labels=classes))
     return result
+
+
+def losses(logits, labels):
+    """Cross-entropy of each example in nats, without smoothing and weights."""
+    logits = np.asarray(logits, dtype="float64")
+    return -special.log_softmax(logits, axis=-1)[np.arange(len(labels)), labels]
 
 
 def wilson(correct, examples):

@@ -69,9 +69,15 @@ def align(references, hypotheses):
     return _pairs(jiwer.process_words(references, hypotheses)) if references else []
 
 
-def counts(references, hypotheses):
-    """(edits, words of the reference) of each utterance, both (utterances,)."""
-    found = _counts(jiwer.process_words(_texts(references), _texts(hypotheses)))
+def counts(references, hypotheses, name="wer"):
+    """(edits, length of the reference) of each utterance, both (utterances,), whose sums' ratio is that error rate.
+
+    In words for "wer", phonemes for "per", characters for "cer"; for "sentence_error_rate" whether there is any, of 1.
+    """
+    process = jiwer.process_characters if name == "cer" else jiwer.process_words
+    found = _counts(process(_texts(references), _texts(hypotheses)))
+    if name == "sentence_error_rate":
+        return (_edits(found) > 0).astype(int), np.ones(len(found), int)
     return _edits(found), found[:, 3]
 
 

@@ -16,7 +16,7 @@ measures) and a class `Task` with:
 - `classifier(net)`: the Keras model that answers, `net` itself or one that looks at its input more than once;
 - `answer(outputs)`: TensorFlow code from them to the named outputs of the export, which is also what `predict` shows;
 - `measure(recogniser, split, batch_size)`: everything that `metrics.json` holds about a split, and what is `bulky`;
-- `quality(recogniser, split, batch_size)`: right answers or errors of each example;
+- `quality(recogniser, split, batch_size, name)`: how each example does by one of the `scores`;
 - `report(scores, title)` and `plots(scores, folder)`: the same for people.
 """
 

@@ -10,8 +10,7 @@ from keras import ops
 from rich.table import Table
 
 from pipelines.errors import UserError
-from tfrec.metrics import classification
-from tfrec.metrics.quality import Quality
+from tfrec.metrics import classification, quality
 from tfrec.reports import plots
 
 GIVES = "classes"  # what its networks put out
@@ -127,11 +126,9 @@ class Task:
         """The dict that `metrics.json` holds for a split."""
         return self.score(*recogniser.logits(split, batch_size))
 
-    def quality(self, recogniser, split, batch_size):
-        """Which examples of a split are answered rightly, see `metrics.quality`."""
-        logits, labels = recogniser.logits(split, batch_size)
-        answers = logits.argmax(axis=-1)
-        return Quality("accuracy", answers == labels, np.ones(len(labels), int), answers, labels)
+    def quality(self, recogniser, split, batch_size, name="accuracy"):
+        """How each example of a split does by one of `scores`, see `metrics.quality`."""
+        return quality.of_classes(name, *recogniser.logits(split, batch_size))
 
     def score(self, logits, targets):
         """Logits (examples, classes) and class indices -> the dict that `metrics.json` holds for a split."""

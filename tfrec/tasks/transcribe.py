@@ -235,9 +235,10 @@ class Task:
             rows.append(row)
         return {**scores, "hypotheses": rows}
 
-    def quality(self, recogniser, split, batch_size):
-        """How many edits each greedy text of a split needs, see `metrics.quality`."""
-        return Quality(self.rates[0], *transcription.counts(*self._pairs(recogniser, split, batch_size)))
+    def quality(self, recogniser, split, batch_size, name=None):
+        """How each greedy text of a split does by one of `scores`, None for the first; see `metrics.quality`."""
+        name = name or self.rates[0]
+        return Quality(name, *transcription.counts(*self._pairs(recogniser, split, batch_size), name))
 
     def _pairs(self, recogniser, split, batch_size, decode=None):
         """References and hypotheses of a split, in the form in which they are scored."""

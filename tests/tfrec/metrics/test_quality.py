@@ -36,3 +36,44 @@ def test_intervals_of_averages():
     drawn = random.integers(80, size=(4000, 80))
     rates = sum(counts[0][drawn].sum(axis=1) for counts in conditions) / 2 / sizes[drawn].sum(axis=1)
     np.testing.assert_allclose([low, high], np.quantile(rates, [0.025, 0.975]), atol=0.012)
+
+
+NAMES = ("accuracy", "top5_accuracy", "loss", "macro_precision", "macro_recall", "macro_f1")
+
+
+def classes(seed, examples=60):
+    random = np.random.default_rng(seed)
+    return random.normal(size=(examples, 7)), random.integers(7, size=examples)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_scores_of_classes_can_be_repeated_on_any_examples(name):
+    """As scoring the examples that were drawn, one by one."""
+    logits, labels = classes(0)
+    found = quality.of_classes(name, logits, labels)
+    names = [str(i) for i in range(7)]
+    assert found.rate() == pytest.approx(classification.score(logits, labels, names)[name])
+    drawn = np.random.default_rng(1).integers(60, size=60)
+    expected = classification.score(logits[drawn], labels[drawn], names)[name]
+    assert found.rate(np.bincount(drawn, minlength=60)) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_margins_are_those_of_plain_resampling(name):
+    (ours, labels), (theirs, _) = classes(0), classes(2)
+    ours[np.arange(60), labels] += 2
+    theirs[np.arange(60), labels] += 1
+    qualities = [quality.of_classes(name, logits, labels) for logits in (ours, theirs)]
+    apart, interval = quality.margin(*qualities)
+    names, random = [str(i) for i in range(7)], np.random.default_rng(5)
+    scores = [classification.score(logits, labels, names)[name] for logits in (ours, theirs)]
+    assert apart == pytest.approx(scores[0] - scores[1])
+    drawn = random.integers(60, size=(1000, 60))
+    plain = [qualities[0].rate(t) - qualities[1].rate(t) for t in (np.bincount(row, minlength=60) for row in drawn)]
+    np.testing.assert_allclose(interval, np.quantile(plain, [0.025, 0.975]), atol=0.15 * (interval[1] - interval[0]))
+    assert interval[0] < apart < interval[1]
+
+
+def test_the_same_twice_is_not_apart():
+    found = quality.of_classes("macro_f1", *classes(0))
+    assert quality.margin(found, found) == (0, [0, 0])

@@ -163,3 +163,11 @@ def test_alignments_say_both_texts_again():
 def test_wrong_arguments(arguments, said):
     with pytest.raises(ValueError, match=said):
         transcription.score(*arguments)
+
+
+@pytest.mark.parametrize("name", ["wer", "cer", "sentence_error_rate"])
+def test_counts_of_utterances_add_up_to_the_score(name):
+    said, heard = ["one two", "three", "four five six"], ["one too", "three", "four six"]
+    edits, lengths = transcription.counts(said, heard, name)
+    assert edits.sum() / lengths.sum() == pytest.approx(transcription.score(said, heard)[name])
+    assert edits[1] == 0 < lengths[1]
