@@ -2,15 +2,12 @@
 
 import re
 
-import numpy as np
 from matplotlib import pyplot as plt
 
 from tfrec.reports.alignments import printable
 from tuning.importance import number
-from tuning.objectives import MEASURED
 
 DRAWN = 200  # trials; more lines cannot be told apart
-FAR = 3
 DEFAULT_STYLE = {"color": "black", "linestyle": (0, (5, 3)), "linewidth": 1.8, "zorder": 900}
 
 
@@ -26,21 +23,9 @@ def scores_of(objective, trials):
     return [score for trial in trials if (score := number(trial.scores.get(objective.name))) is not None]
 
 
-def worst(objective, scores, far=FAR):
-    """The worst score that still belongs on the scale: a trial that has come to nothing shall not press the others.
-
-    That is one `far` times as far from the best as the median. What a network costs belongs there, however much it is.
-    """
-    best, last = (max(scores), min(scores)) if objective.rises else (min(scores), max(scores))
-    if objective.name not in MEASURED:
-        return last
-    fence = best + far * (float(np.median(scores)) - best)
-    return fence if fence != best and objective.better(fence, last) else last
-
-
 def goodness(objective, scores):
     """A function from a score to a number between 0, for the worst on the scale, and 1, for the best."""
-    best, lowest = (max(scores) if objective.rises else min(scores)), worst(objective, scores)
+    best, lowest = (max(scores) if objective.rises else min(scores)), objective.worst(scores)
     return lambda score: min(max((score - lowest) / (best - lowest), 0.0), 1.0) if best != lowest else 0.5
 
 

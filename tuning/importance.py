@@ -62,6 +62,8 @@ def importances(results):
     A parameter that counts in some trials only is exchanged among those. One that others depend on is exchanged
     together with them, since their values say which one it had: its importance holds theirs.
 
+    Trials that have come to nothing count as `Objective.worst`, or they alone would be all the differences there are.
+
     The spread is that of the measurement over `ROUNDS` repetitions. It does not say what another sweep would find.
     """
     objective, parameters = results.objectives[0], distinct(results.parameters)
@@ -69,6 +71,7 @@ def importances(results):
     scores = np.array([trial.scores[objective.name] for trial in trials], float)
     if len(trials) < LEAST:
         return Importances(reason=f"Importances need {LEAST} finished trials; there are {len(trials)}.")
+    scores = (np.maximum if objective.rises else np.minimum)(scores, objective.worst(scores.tolist()))
     scores /= np.abs(scores).max() or 1.0  # the square of a loss that has exploded may overflow
     if math.isclose(scores.min(), scores.max(), rel_tol=1e-9):
         return Importances(reason=f"All trials have the same {objective.title}: nothing decides it.")

@@ -63,7 +63,7 @@ def write(folder, best, default, name=""):
 def margin(best, default=None):
     """Two Qualities of the same examples -> {"measure", "examples", "best", "default", "margin", "interval"}.
 
-    The margin is of the best over the default, with its 95 % interval. Without a default only the first three are there.
+    The margin is that of the best over the default, with its 95 % interval; without a default only the best is told.
     """
     result = {"measure": best.name, "examples": len(best.sizes), "best": best.rate()}
     if default is None:

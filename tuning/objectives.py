@@ -4,6 +4,7 @@ import dataclasses
 import math
 import operator
 import re
+import statistics
 
 from pipelines.errors import UserError, unknown
 
@@ -17,6 +18,7 @@ COSTS = ("parameters", "multiply_adds", "latency_ms")
 SPENT = ("export_mb", "fit_seconds")
 WORDS = {"latency_ms": ("latency", "ms"), "export_mb": ("export", "MB"), "fit_seconds": ("training", "s")}
 SHARES = (*RISING, "wer", "cer", "per", "sentence_error_rate")  # from 0 to 1, shown in per cent
+FAR = 3
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
 
@@ -73,6 +75,15 @@ class Objective:
         value = scores.get(self.name)
         return math.inf if value is None or not math.isfinite(value) else -value if self.rises else value
 
+    def worst(self, scores, far=FAR):
+        """The worst of scores that still belongs on a scale: what has come to nothing shall not press the others.
+
+        That is one `far` times as far from the best as the median. What a network costs belongs there, however much.
+        """
+        sign = -1 if self.rises else 1
+        values = [sign * score for score in scores]
+        return sign * min(max(values), fence(values, far) if self.name in MEASURED else math.inf)
+
     def better(self, one, other):
         """Whether one value is better than another."""
         return one > other if self.rises else one < other
@@ -93,6 +104,16 @@ class Constraint:
 
     def __str__(self):
         return f"{self.name}{self.comparison}{self.bound:.12g}"
+
+
+def fence(values, far=FAR):
+    """Of values that are the better the lower, one `far` times as far from the best as the median; inf where none is.
+
+    >>> fence([1, 2, 3, 90, 100]), fence([1, 1, 5])
+    (7, inf)
+    """
+    best, middle = min(values), statistics.median(values)
+    return best + far * (middle - best) if middle != best else math.inf
 
 
 def parse_objectives(names, measured):

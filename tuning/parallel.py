@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib import ticker
 
-from tuning.drawing import DEFAULT_STYLE, colour, counted, folded, goodness, plain, ranked, scores_of, worst
+from tuning.drawing import DEFAULT_STYLE, colour, counted, folded, goodness, plain, ranked, scores_of
 from tuning.importance import distinct, number, spoken
 
 ACROSS = 12  # parameters beside each other
@@ -102,7 +102,7 @@ def _parameter_axis(parameter, values):
 
 def _score_axis(objective, scores):
     """The best on top, whichever way is better."""
-    best, lowest = (max(scores) if objective.rises else min(scores)), worst(objective, scores)
+    best, lowest = (max(scores) if objective.rises else min(scores)), objective.worst(scores)
     height = goodness(objective, scores)
     between = ticker.MaxNLocator(5).tick_values(*sorted((best, lowest)))
     ticks = _ticks((lowest, best), between, height, objective.shown)

@@ -11,9 +11,9 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib import ticker
 
-from tuning.drawing import DEFAULT_STYLE, FAR, colour, counted, folded, goodness, plain, ranked, scores_of, worst
+from tuning.drawing import DEFAULT_STYLE, colour, counted, folded, goodness, plain, ranked, scores_of
 from tuning.importance import number
-from tuning.objectives import Objective
+from tuning.objectives import FAR, Objective
 
 BARS = 25
 LABELLED = 14  # trials with their names in one picture
@@ -148,7 +148,7 @@ def progress(results):
 
 def _ends(objective, values, kept=(), far=FAR):
     """The lowest and highest that belong on an axis: of `values` without what has come to nothing, and `kept`."""
-    ends = [max(values) if objective.rises else min(values), worst(objective, values, far), *kept]
+    ends = [max(values) if objective.rises else min(values), objective.worst(values, far), *kept]
     return min(ends), max(ends)
 
 
@@ -178,9 +178,7 @@ def _front(results, first, other, trials):
 
 
 def _point(trial, first, other):
-    return tuple(
-        (100 if objective.is_share else 1) * trial.scores[objective.name] for objective in (other, first)
-    )
+    return tuple((100 if objective.is_share else 1) * trial.scores[objective.name] for objective in (other, first))
 
 
 def _draw_front(axis, first, other, trials, results):

@@ -4,7 +4,9 @@ import json
 import pathlib
 import threading
 
+import numpy as np
 import pytest
+import sklearn.gaussian_process
 from keras_tuner.engine.trial import Trial
 
 from pipelines.errors import UserError
@@ -209,6 +211,34 @@ def test_bayesian_leaves_chance_behind(tmp_path):
     tried = go(oracle(tmp_path, "bayesian", 18), accuracy=accuracy)
     depths = [one["model.depth"] for one in tried]
     assert depths[9:].count(3) > 5
+
+
+def test_bayesian_looks_past_what_has_come_to_nothing(tmp_path):
+    """One loss in three is huge: what differs between the others still shows."""
+
+    def score(trial):
+        return -1e6 if trial.hyperparameters.values["model.depth"] == 1 else 0.5 + int(trial.trial_id) / 100
+
+    known = oracle(tmp_path, "bayesian", 18)
+    go(known, accuracy=score)
+    y = known._vectorize_trials()[1]
+    assert max(y) < 1
+    assert len(set(y.tolist())) > 3
+
+
+def test_the_quick_gaussian_process_is_that_of_scikit_learn():
+    random = np.random.default_rng(0)
+    x, y = random.random((25, 4)), random.random(25)
+    options = {"kernel": sklearn.gaussian_process.kernels.Matern(nu=2.5), "normalize_y": True, "random_state": 0}
+    points = np.concatenate([random.random((7, 4)), x[:3]])
+    ours = oracles.GaussianProcess(**options)
+    theirs = sklearn.gaussian_process.GaussianProcessRegressor(**options)
+    for _ in range(2):  # before it is fitted, and after
+        for mine, other in zip(ours.predict(points, True), theirs.predict(points, True), strict=True):
+            np.testing.assert_allclose(mine, other, rtol=1e-6, atol=1e-8)
+        ours.fit(x, y)
+        theirs.fit(x, y)
+    np.testing.assert_allclose(ours.predict(points), theirs.predict(points))
 
 
 @pytest.mark.parametrize(

@@ -173,10 +173,10 @@ def test_parallel_coordinates_show_the_most_important_of_many_parameters(tmp_pat
 
 
 def test_a_trial_that_came_to_nothing_does_not_press_the_others():
-    assert drawing.worst(ACCURACY, [0.9, 0.91, 0.92, 0.1]) == pytest.approx(0.92 - 3 * 0.015)
-    assert drawing.worst(LOSS, [1.0, 2.0, 3.0, 1e9]) == pytest.approx(1 + 3 * 1.5)
-    assert drawing.worst(COST, [1.0, 2.0, 3.0, 1e9]) == 1e9
-    assert drawing.worst(ACCURACY, [0.9, 0.9, 0.9, 0.1]) == 0.1
+    assert ACCURACY.worst([0.9, 0.91, 0.92, 0.1]) == pytest.approx(0.92 - 3 * 0.015)
+    assert LOSS.worst([1.0, 2.0, 3.0, 1e9]) == pytest.approx(1 + 3 * 1.5)
+    assert COST.worst([1.0, 2.0, 3.0, 1e9]) == 1e9
+    assert ACCURACY.worst([0.9, 0.9, 0.9, 0.1]) == 0.1
     height = drawing.goodness(LOSS, [1.0, 2.0, 3.0, 1e9])
     assert [height(score) for score in (1.0, 1e9)] == [1.0, 0.0]
     assert drawing.goodness(COST, [5.0])(5.0) == 0.5
