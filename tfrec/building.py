@@ -25,11 +25,18 @@ CLIP_SECONDS = 1  # length of the clip that costs are told for
 
 
 def costs(configs, tell, latency=True, environment=None, look=lambda: None):
+    """What `attempt` gives; UserError for a user's mistake in any of them."""
+    found = attempt(configs, tell, latency, environment, look)
+    candidates.require_none({label: cost["mistake"] for label, cost in found.items() if "mistake" in cost}, len(found))
+    return found
+
+
+def attempt(configs, tell=lambda *_: None, latency=True, environment=None, look=lambda: None):
     """{label: configuration as JSON} -> {label: {"parameters", "multiply_adds", "latency_ms", ...}}.
 
-    Without `latency`, which takes seconds, that one is None. `environment` is added to that of the process. A model
-    that ends the process, such as by taking all memory, gets {"error": why}. Calls `tell(label, cost)` for each, and
-    `look()` now and then. UserError for a mistake in any of them.
+    Without `latency`, which takes seconds, that one is None. `environment` is added to that of the process. A user's
+    mistake gets {"mistake": what it is}, and a model that ends the process, such as by taking all memory,
+    {"error": why}. Calls `tell(label, cost)` for each, and `look()` now and then.
     """
     found, waiting = {}, dict(configs)
     while waiting:
@@ -39,7 +46,6 @@ def costs(configs, tell, latency=True, environment=None, look=lambda: None):
         if waiting:  # at the first of which it ended
             found[next(iter(waiting))] = {"error": f"It could not be built: {reason}"}
             waiting.pop(next(iter(waiting)))
-    candidates.require_none({label: cost["mistake"] for label, cost in found.items() if "mistake" in cost}, len(found))
     return found
 
 

@@ -16,26 +16,26 @@ BUILT = ("data", "frontend", "model", "task")  # what decides whether a network 
 def check(parameters, words, tell):
     """Reads every corner's configuration and builds its network, as `tfrec.fit` with `words` would.
 
-    UserError for one that is impossible. Calls `tell(count)` before building so many networks.
+    UserError for one that is impossible, or where what the sweep starts from is, such as for want of its data. Calls
+    `tell(count)` before building so many networks.
     """
     networks = {}
-    for values in corners(parameters):
+    for values in [{}, *corners(parameters)]:
         label = ", ".join(f"{name} {value}" for name, value in values.items())
         try:
             config = as_json(flags.plain(flags.parse_fit([*words, *spaces.words(values)])[1]))
         except UserError as error:
-            raise UserError(f"The space holds what is impossible, {label}: {error}") from error
+            raise UserError(_impossible(label, error)) from error
         built = {part: config[part] for part in BUILT} | {"precision": config["fit"]["precision"]}
         networks.setdefault(json.dumps(built, sort_keys=True), (label, config))
     tell(len(networks))
-    found = {}
-    try:
-        found = building.costs(dict(networks.values()), lambda *_: None, latency=False)
-    except UserError as error:
-        raise UserError(f"The space holds what is impossible, {error}") from error
-    for label, cost in found.items():
-        if "error" in cost:
-            raise UserError(f"The space holds what is impossible, {label}: {cost['error']}")
+    for label, cost in building.attempt(dict(networks.values()), latency=False).items():
+        if reason := cost.get("mistake") or cost.get("error"):
+            raise UserError(_impossible(label, reason))
+
+
+def _impossible(label, reason):
+    return f"The space holds what is impossible, {label}: {reason}" if label else str(reason)
 
 
 def corners(parameters):

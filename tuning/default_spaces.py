@@ -1,4 +1,4 @@
-"""What a sweep searches where nobody says what: about a dozen parameters, as lines for `spaces.parse`.
+"""What a sweep searches where nobody says what: about a dozen parameters, as lines for `grammar.parse`.
 
 Thirty trials tell little about twenty-five parameters, of which only a few matter anyway (Bergstra & Bengio 2012, JMLR
 13, pages 281-305, section 4). So an architecture has its size and what keeps it from learning by heart; a frontend has
@@ -12,9 +12,9 @@ import math
 from pipelines.errors import UserError
 from pipelines.frontends.speech_config import FORMS, NEUTRAL
 from tfrec import architectures
-from tuning.spaces import RANGE
+from tuning.grammar import RANGE
 
-# Values are in the grammar of `spaces`. A range behind a * is one of multiples of what the configuration has, so that
+# Values are in the form of `grammar`. A range behind a * is one of multiples of what the configuration has, so that
 # the search around a small network stays small; with a step that keeps widths divisible by the heads that share them.
 # Every other range is widened, and choices completed, to hold what the configuration has.
 SCALED = {"width_multiplier": "*0.5..1.5", "depth_multiplier": "*0.5..1.5"}

@@ -8,7 +8,7 @@ from typing import Literal
 from pipelines.errors import UserError
 from tfrec import cli, experiments, flags, tasks
 from tfrec.runs import Run
-from tuning import corners, default_spaces, distributed, final, objectives, oracles, spaces, trials
+from tuning import corners, default_spaces, distributed, final, grammar, objectives, oracles, spaces, trials
 from tuning.sweeping import Sweep
 
 PROG = "python -m tuning.sweep"
@@ -65,7 +65,7 @@ def main(argv):
     if config.data.train_on_validation:
         raise UserError("data.train_on_validation leaves nothing to choose by: leave it out; --final does that itself.")
     lines = record["space"] if record else _lines(arguments, config)
-    parameters = spaces.parse(lines, config)
+    parameters = grammar.parse(lines, config)
     path = pathlib.Path(arguments.run or Run.free(f"sweep-{(experiment or [config.data.name])[0]}"))
     plan = _plan(arguments, path, [*experiment, *words], parameters, config)
     oracle = _oracle(arguments, plan, config)
@@ -182,7 +182,7 @@ def _lines(arguments, config):
     """The space as lines: what the user wrote, or what is usual."""
     if len(arguments.models) == 1:
         raise UserError(f"--models must name two or more to choose from: one is --model.name {arguments.models[0]}.")
-    lines = [*(spaces.read(arguments.space) if arguments.space else ()), *arguments.set]
+    lines = [*(grammar.read(arguments.space) if arguments.space else ()), *arguments.set]
     if not lines:
         return default_spaces.lines(config, arguments.models)
     return [*([f"model.name={','.join(arguments.models)}"] if arguments.models else ()), *lines]

@@ -10,7 +10,7 @@ from pipelines import frontends
 from pipelines.errors import UserError
 from tfrec import architectures, experiments, flags
 from tfrec.architectures import ARCHITECTURES
-from tuning import default_spaces, spaces
+from tuning import default_spaces, grammar, spaces
 
 DIGITS, SPOKEN, AN4 = experiments.digits(), experiments.spoken_digit(), experiments.an4()
 MODULES = {module.__name__: name for name, (module, _) in ARCHITECTURES.items()}  # a name of each
@@ -32,7 +32,7 @@ def base(name):
 
 
 def parameters(config, models=()):
-    return spaces.parse(default_spaces.lines(config, models), config)
+    return grammar.parse(default_spaces.lines(config, models), config)
 
 
 def searched(config, models=()):

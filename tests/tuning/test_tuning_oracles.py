@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import Trial
 
 from pipelines.errors import UserError
 from tfrec import experiments
-from tuning import oracles, spaces
+from tuning import grammar, oracles, spaces
 from tuning.objectives import Objective
 
 LINES = ("fit.learning_rate=1e-4..1e-2:log", "model.depth=1..3")
@@ -19,7 +19,7 @@ GRID = ("model.depth=1..3", "fit.optimizer=adam,sgd", "fit.momentum=0.5,0.9 if f
 
 
 def oracle(folder, tuner="random", trials=6, lines=LINES, leases=False, epochs=4):
-    parameters = spaces.parse(lines, experiments.find("digits")())
+    parameters = grammar.parse(lines, experiments.find("digits")())
     found = oracles.build(tuner, spaces.hyperparameters(parameters), Objective("accuracy"), trials, epochs, 0)
     found.leases = leases
     found.begin(folder)

@@ -15,7 +15,7 @@ DRAWS = 300
 
 
 def parse(*lines):
-    return spaces.parse(lines, DIGITS)
+    return grammar.parse(lines, DIGITS)
 
 
 def one(*lines):
@@ -217,7 +217,7 @@ def test_what_others_depend_on_is_one_line_of_choices(parents):
 def test_files_have_a_parameter_a_line_and_remarks(tmp_path):
     path = tmp_path / "space.txt"
     path.write_text("# sizes\n\nmodel.width=8..16  # small\n  fit.optimizer=sgd,adamw\n#fit.epochs=1..2\n")
-    assert spaces.read(path) == ["model.width=8..16", "fit.optimizer=sgd,adamw"]
+    assert grammar.read(path) == ["model.width=8..16", "fit.optimizer=sgd,adamw"]
 
 
 @pytest.mark.parametrize(
@@ -227,15 +227,15 @@ def test_files_have_a_parameter_a_line_and_remarks(tmp_path):
 def test_files_that_say_nothing(content, sentence, tmp_path):
     (tmp_path / "space.txt").write_bytes(content)
     with pytest.raises(UserError, match=sentence) as caught:
-        spaces.read(tmp_path / "space.txt")
+        grammar.read(tmp_path / "space.txt")
     assert "space.txt" in str(caught.value)
 
 
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(UserError, match="No such file"):
-        spaces.read(tmp_path / "nowhere.txt")
+        grammar.read(tmp_path / "nowhere.txt")
     with pytest.raises(UserError, match="directory"):
-        spaces.read(tmp_path)
+        grammar.read(tmp_path)
 
 
 def test_words_become_the_configuration():

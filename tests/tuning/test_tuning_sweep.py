@@ -25,7 +25,7 @@ def search(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fit.py").write_text(pretend.FIT)
     monkeypatch.setattr(processes, "FIT", (sys.executable, "fit.py"))
-    monkeypatch.setattr(building, "costs", lambda configs, *_, **__: dict.fromkeys(configs, pretend.COST))
+    monkeypatch.setattr(building, "attempt", lambda configs, *_, **__: dict.fromkeys(configs, pretend.COST))
     monkeypatch.setattr(margins, "measure", lambda *_: None)
     monkeypatch.setattr(trials, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(sweeping, "LOOK_SECONDS", 0.05)
