@@ -7,6 +7,7 @@ each is written whole or not at all, and `reload` mends what a kill has left bet
 
 import contextlib
 import functools
+import math
 import pathlib
 import shutil
 import threading
@@ -131,6 +132,11 @@ class Durable:
             return trial
 
     @property
+    def total(self):
+        """How many trials there will be; None where the search knows no end."""
+        return self.max_trials
+
+    @property
     def over(self):
         """Whether there is nothing left to try, or to be tried, and every worker knows it."""
         with self.alone():
@@ -210,6 +216,26 @@ class Grid(Durable, keras_tuner.oracles.GridSearchOracle):
     def _values(self, trial_id):
         return self.trials[trial_id].hyperparameters.values
 
+    @property
+    def total(self):
+        """How many combinations there are, or trials if those are fewer."""
+        space = self.hyperparameters.space
+        parents = {condition.name for one in space for condition in one.conditions}
+
+        def count(first, values):
+            """Combinations of those from `first` on, beside the values of parents before it."""
+            if first == len(space):
+                return 1
+            one = space[first]
+            if not all(condition.is_active(values) for condition in one.conditions):
+                return count(first + 1, values)
+            options = {one.default, *one.values}
+            if one.name in parents:
+                return sum(count(first + 1, {**values, one.name: value}) for value in options)
+            return len(options) * count(first + 1, values)
+
+        return min(count(0, {}), self.max_trials or math.inf)
+
 
 class Bayesian(Durable, keras_tuner.oracles.BayesianOptimizationOracle):
     """What a Gaussian process that knows the trials so far has hopes in.
@@ -251,6 +277,13 @@ class GaussianProcess(sklearn.gaussian_process.GaussianProcessRegressor):
 
 class Hyperband(Durable, keras_tuner.oracles.HyperbandOracle):
     """Many short trials, of which the best go on (Li et al. 2018, JMLR 18, pages 1-52)."""
+
+    @property
+    def total(self):
+        """All of its brackets' trials, or as many as are allowed if those are fewer."""
+        brackets = range(self._get_num_brackets())
+        sizes = [self._get_size(bracket, turn) for bracket in brackets for turn in range(bracket + 1)]
+        return min(sum(sizes), self.max_trials or math.inf)
 
 
 def build(tuner, hyperparameters, objective, trials, max_epochs, seed):

@@ -12,7 +12,7 @@ from tuning import corners, default_spaces, distributed, final, grammar, objecti
 from tuning.sweeping import Sweep
 
 PROG = "python -m tuning.sweep"
-TRIALS = 30  # of tuners that know no end of their own
+TRIALS = 30  # of tuners that know no end of their own, where no hours end them either
 ENDLESS = ("random", "bayesian")
 MANY = ("--set", "--models", "--objective", "--constraint", "--seeds")  # flags that take several values
 # What a start may choose anew; all else belongs to the sweep that is gone on with.
@@ -36,8 +36,8 @@ class Arguments:
     tuner: Literal[oracles.TUNERS] = "bayesian"  # what chooses the values
     objective: tuple[str, ...] = ()  # scores to optimise; the first leads the search; none is the task's usual one
     constraint: tuple[str, ...] = ()  # what a trial must keep to, such as 'latency_ms<5'
-    trials: int | None = None  # how many; None is 30, all of a grid, one round of hyperband
-    hours: float | None = None  # after which this start ends
+    trials: int | None = None  # how many; None is 30, what --hours allow, all of a grid, one round of hyperband
+    hours: float | None = None  # after which this start ends, if its trials have not ended before
     max_epochs: int | None = None  # of a trial; None is the experiment's
     workers: int = 1  # trainings at once on this machine; cores and GPUs are divided among them
     role: Literal["alone", "chief", "worker"] = "alone"  # over several machines: one chief, and workers
@@ -155,7 +155,7 @@ def _oracle(arguments, plan, config):
     searched = "fit.epochs" in [one.name for one in plan.parameters]
     if searched and (arguments.max_epochs or arguments.tuner == "hyperband"):
         raise UserError("fit.epochs is searched: leave out --max-epochs, and take another --tuner than hyperband.")
-    count = arguments.trials or (TRIALS if arguments.tuner in ENDLESS else None)
+    count = arguments.trials or (TRIALS if arguments.tuner in ENDLESS and arguments.hours is None else None)
     epochs = arguments.max_epochs or config.fit.epochs
     space = spaces.hyperparameters(plan.parameters)
     return oracles.build(arguments.tuner, space, plan.objectives[0], count, epochs, config.seed)

@@ -265,6 +265,20 @@ def test_unknown_tuner(tmp_path):
         oracle(tmp_path, "bayes")
 
 
+@pytest.mark.parametrize("trials", [None, 5, 1000])
+@pytest.mark.parametrize("tuner", ["grid", "hyperband"])
+def test_how_many_there_will_be_is_known_before(tmp_path, tuner, trials):
+    known = oracle(tmp_path, tuner, trials, GRID if tuner == "grid" else LINES)
+    assert len(go(known)) == known.total
+
+
+def test_ranges_count_as_a_grid_has_them(tmp_path):
+    lines = ("model.depth=1..2", "fit.learning_rate=1e-4..1e-2:log", "model.dropout=0..0.2:step=0.1")
+    known = oracle(tmp_path / "grid", "grid", None, lines)
+    assert len(go(known)) == known.total == 2 * 11 * 3
+    assert oracle(tmp_path / "random", "random", None, lines).total is None
+
+
 def test_trials_are_counted(tmp_path):
     names = [one["trial"] for one in go(oracle(tmp_path, "hyperband", 5))]
     assert names == list(map(str, range(5)))

@@ -1,4 +1,4 @@
-"""What a sweep may choose: the lines, what is refused, and what the oracles draw from it."""
+"""What a sweep may choose, and what the oracles draw from it."""
 
 import json
 
@@ -6,9 +6,8 @@ import keras_tuner
 import pytest
 from keras_tuner.engine.hyperparameters import HyperParameters
 
-from pipelines.errors import UserError
 from tfrec import experiments, flags
-from tuning import spaces
+from tuning import grammar, spaces
 
 DIGITS = experiments.digits()
 DRAWS = 300
@@ -16,13 +15,6 @@ DRAWS = 300
 
 def parse(*lines):
     return grammar.parse(lines, DIGITS)
-
-
-def one(*lines):
-    """The parameter of the last line."""
-    name = lines[-1].split("=")[0]
-    (found,) = [parameter for parameter in parse(*lines) if parameter.name == name]
-    return found
 
 
 def raw(parameters, number=DRAWS):
@@ -42,40 +34,6 @@ def drawn(parameters, number=DRAWS):
 
 
 @pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        ("fit.learning_rate=1e-4..1e-2:log", {"low": 1e-4, "high": 1e-2, "log": True, "whole": False}),
-        ("model.dropout=0..0.5", {"low": 0, "high": 0.5, "log": False, "whole": False}),
-        ("model.dropout=.1...5", {"low": 0.1, "high": 0.5}),
-        ("model.dropout=0..0.4:step=0.1", {"step": 0.1}),
-        ("model.width=16..64:step=16", {"low": 16, "high": 64, "step": 16, "whole": True}),
-        ("model.width=8..64:log:step=2", {"step": 2, "log": True, "whole": True}),
-        ("model.width=8..64:step=2:log", {"step": 2, "log": True}),
-        ("model.width=1e1..2e1", {"low": 10, "high": 20, "whole": True}),
-        ("fit.clip_norm=0.5..5", {"whole": False}),  # a number or None
-        ("fit.patience=1..5", {"whole": True}),  # likewise
-        ("task.label_smoothing=0..0.2", {"high": 0.2}),
-        ("fit.optimizer=sgd,adamw", {"choices": ("sgd", "adamw"), "low": None}),
-        ("fit.optimizer= sgd , adamw ", {"choices": ("sgd", "adamw")}),
-        ("fit.batch_size=16,32", {"choices": ("16", "32")}),
-        ("frontend.scale=1 1,0.9  1.1", {"choices": ("1 1", "0.9 1.1")}),
-        ("frontend.horizontal_flip=True,FALSE", {"choices": ("true", "false")}),
-        ("model.time_pools=None,2", {"choices": ("None", "2")}),
-        ("model.weights=../one.keras,../two.keras", {"choices": ("../one.keras", "../two.keras")}),
-    ],
-)
-def test_forms(line, expected):
-    parameter = one(line)
-    assert {field: getattr(parameter, field) for field in expected} == expected
-    assert parameter.conditions == ()
-
-
-def test_flags_are_taken_with_their_hyphens_and_defaults_come_from_the_configuration():
-    (parameter,) = parse("--model.width = 16..64")
-    assert (parameter.name, parameter.low, parameter.default) == ("model.width", 16, DIGITS.model.width)
-
-
-@pytest.mark.parametrize(
     ("line", "ends"),
     [
         ("model.dropout=0..0.5", (0, 0.5)),
@@ -88,7 +46,7 @@ def test_flags_are_taken_with_their_hyphens_and_defaults_come_from_the_configura
     ],
 )
 def test_ends_are_drawn_and_nothing_beyond_them(line, ends):
-    parameter = one(line)
+    (parameter,) = parse(line)
     assert parameter.ends == ends
     values = [found[parameter.name] for found in drawn([parameter])]
     if parameter.choices:
@@ -109,133 +67,11 @@ def test_a_logarithm_makes_small_values_as_likely_as_large():
     assert 0.4 < sum(value < 1e-3 for value in values) / len(values) < 0.6
 
 
-def test_conditions():
-    lines = ["model.name=cnn,mlp,vgg16", "model.depth=1..4 if model.name=cnn, mlp and fit.optimizer=sgd"]
-    depth = one("fit.optimizer=sgd,adamw", *lines)
-    assert depth.conditions == (("model.name", ("cnn", "mlp")), ("fit.optimizer", ("sgd",)))
-    assert depth.counts({"model.name": "mlp", "fit.optimizer": "sgd"})
-    assert not depth.counts({"model.name": "vgg16", "fit.optimizer": "sgd"})
-    assert not depth.counts({"model.name": "mlp"})
-
-
-def test_what_only_some_architectures_have_counts_for_those():
-    assert one("model.name=cnn,mlp,vgg16", "model.depth=1..4").conditions == (("model.name", ("cnn", "mlp")),)
-    assert one("model.name=cnn,mlp", "model.depth=1..4").conditions == ()
-    depth = one("model.name=cnn,mlp,vgg16", "model.depth=1..4 if model.name=mlp")
-    assert depth.conditions == (("model.name", ("mlp",)),)
-    assert one("model.name=mlp,vgg16", "model.frames=8..32").default is None  # the cnn it starts from has none
-
-
-def test_parents_come_first_whatever_the_order():
-    lines = ["model.depth=1..4 if frontend.fill=edge,reflect", "frontend.fill=edge,reflect if model.name=cnn"]
-    assert [parameter.name for parameter in parse(*lines, "model.name=cnn,mlp")] == [
-        "model.name",
-        "frontend.fill",
-        "model.depth",
-    ]
-
-
 def test_a_name_may_stand_twice_where_never_both_count():
     lines = ["model.name=cnn,mlp", "model.width=8..16 if model.name=cnn", "model.width=100..200 if model.name=mlp"]
     for found in drawn(parse(*lines), 60):
         low, high = {"cnn": (8, 16), "mlp": (100, 200)}[found["model.name"]]
         assert low <= found["model.width"] <= high
-
-
-CNN_OR_MLP = "model.name=cnn,mlp"
-
-
-@pytest.mark.parametrize(
-    ("lines", "sentence"),
-    [
-        (["model.width"], "Cannot read the parameter 'model.width': write NAME=VALUES such as"),
-        (["=1..3"], "Cannot read the parameter"),
-        (["model.width="], "Cannot read the parameter"),
-        (["model.widht=1..3"], "Unknown parameter 'model.widht': did you mean 'model.width'"),
-        (["model=1..3"], "Unknown parameter 'model'"),
-        (["model.units=1..3"], "Unknown parameter 'model.units'"),  # a cnn has none
-        (["seed=1..3"], "seed is nothing to search in: only flags of model, frontend, task and fit are"),
-        (["data.path=a,b"], "data.path is nothing to search in"),
-        (["task.name=classify,transcribe"], "task.name is nothing to search in: trials of another task"),
-        (["fit.budget_minutes=1..3"], "it is the price of a trial"),
-        (["model.width=3..1"], "The range in 'model.width=3..1' is empty: the first number must be below the second"),
-        (["model.width=3..3"], "is empty"),
-        (["fit.learning_rate=0..1:log"], "has no logarithm: it must begin above 0"),
-        (["fit.learning_rate=-1..1:log"], "has no logarithm"),
-        (["fit.learning_rate=1..1e999"], "'fit.learning_rate=1..1e999'"),
-        (["fit.epochs=1.5..3"], "fit.epochs takes only whole numbers, which 'fit.epochs=1.5..3' does not give"),
-        (["fit.epochs=1..3:step=0.5"], "takes only whole numbers"),
-        (["model.width=1..8:stp=2"], "Do not know 'stp=2' in 'model.width=1..8:stp=2': after a range come :log and"),
-        (["model.width=1..4:step=9"], "The step in 'model.width=1..4:step=9' leaves nothing to choose"),
-        (["model.width=1..4:step=0"], "must be above 0 and at most 3"),
-        (["model.width=1..4:log:step=1"], "must be above 1 and at most 4"),
-        (["model.width=1..b"], "Cannot read the range in 'model.width=1..b': write model.width=LOW..HIGH"),
-        (["model.width=1...3"], "'model.width=1...3'"),
-        (["fit.optimizer=1..3"], "fit.optimizer is no number"),
-        (["frontend.horizontal_flip=1..2"], "frontend.horizontal_flip is no number"),
-        (["frontend.horizontal_flip=yes,no"], "is a switch: write true,false"),
-        (["frontend.horizontal_flip=true"], "leaves nothing to choose: give --frontend.horizontal_flip."),
-        (["model.name=cnn"], "'model.name=cnn' leaves nothing to choose: give --model.name=cnn."),
-        (["--model.name = cnn"], "leaves nothing to choose: give --model.name=cnn."),
-        (["frontend.scale=1 2"], "leaves nothing to choose: give --frontend.scale 1 2."),
-        (["model.name=cnn,cnnn"], "Unknown architecture 'cnnn': did you mean 'cnn'"),
-        (["fit.batch_size=8,8"], "'fit.batch_size=8,8' must name each of its values once"),
-        (["fit.batch_size=8,,16"], "must name each of its values once"),
-        (["model.depth=1..2 if model.name"], "Cannot read the condition of 'model.depth=1..2 if model.name'"),
-        (["model.depth=1..2 if model.name=cnn"], "which is no parameter: set it too"),
-        ([CNN_OR_MLP, "model.depth=1..2 if model.name=nn"], "Unknown model.name in the condition of model.depth 'nn'"),
-        ([CNN_OR_MLP, "model.width=3..4 if model.depth=2", "model.depth=1..2"], "model.depth"),  # a range
-        ([CNN_OR_MLP, "model.convolutions=1..2 if model.name=mlp"], "model.convolutions"),  # an mlp has none
-        ([CNN_OR_MLP, "model.depth=1..2 if model.name=cnn and model.name=mlp"], "model.name"),
-        (["fit.batch_size=8,16", "fit.batch_size=32,64"], "fit.batch_size is given twice: say with `if`"),
-        ([CNN_OR_MLP, "model.depth=1..2 if model.name=cnn", "model.depth=3..4"], "model.depth is given twice"),
-        (
-            ["fit.epochs=2,3 if fit.batch_size=8", "fit.batch_size=8,16 if fit.epochs=2"],
-            "fit.epochs and what it depends on depend on each other: drop one of the conditions",
-        ),
-    ],
-)
-def test_mistakes_are_one_sentence(lines, sentence):
-    with pytest.raises(UserError) as caught:
-        parse(*lines)
-    assert sentence in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    "parents",
-    [
-        ["model.depth=1..2"],
-        ["model.name=cnn,mlp", "model.depth=1,2 if model.name=cnn", "model.depth=2,3 if model.name=mlp"],
-    ],
-)
-def test_what_others_depend_on_is_one_line_of_choices(parents):
-    with pytest.raises(UserError, match="name all its values on one line, with commas"):
-        parse(*parents, "model.width=3..4 if model.depth=2")
-
-
-def test_files_have_a_parameter_a_line_and_remarks(tmp_path):
-    path = tmp_path / "space.txt"
-    path.write_text("# sizes\n\nmodel.width=8..16  # small\n  fit.optimizer=sgd,adamw\n#fit.epochs=1..2\n")
-    assert grammar.read(path) == ["model.width=8..16", "fit.optimizer=sgd,adamw"]
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"),
-    [(b"", "is empty: give it lines"), (b"# only this\n\n", "is empty"), (b"\xff\xfe\x00\x81", "it is no text")],
-)
-def test_files_that_say_nothing(content, sentence, tmp_path):
-    (tmp_path / "space.txt").write_bytes(content)
-    with pytest.raises(UserError, match=sentence) as caught:
-        grammar.read(tmp_path / "space.txt")
-    assert "space.txt" in str(caught.value)
-
-
-def test_files_that_cannot_be_read(tmp_path):
-    with pytest.raises(UserError, match="No such file"):
-        grammar.read(tmp_path / "nowhere.txt")
-    with pytest.raises(UserError, match="directory"):
-        grammar.read(tmp_path)
 
 
 def test_words_become_the_configuration():
