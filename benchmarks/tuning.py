@@ -14,16 +14,16 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Literal
 
 from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import UserError
 from tfrec import cli, flags
-from tuning import spaces
+from tuning import oracles
 
 LOOK_SECONDS = 0.05
-SPACE = ("fit.learning_rate=1e-4..1e-2:log", "model.width=8..32:step=8", "model.dropout=0..0.5")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +31,9 @@ class Arguments:
     """Search an experiment, then train what was tried by hand."""
 
     experiment: str = "digits"
-    trials: int = 6
+    tuner: Literal[oracles.TUNERS] = "bayesian"
+    objective: str = "loss"  # whatever tells trials apart, so that the search has something to think about
+    trials: int = 30
     epochs: int = 10  # of each
 
 
@@ -43,8 +45,8 @@ def resident_mb(pid):
 
 def search(arguments, folder):
     """Runs the sweep; returns (seconds of its trials, seconds of all, memory after each trial)."""
-    words = [arguments.experiment, "--run", str(folder), "--trials", str(arguments.trials), "--tuner", "random"]
-    words += [f"--fit.epochs={arguments.epochs}", "--set", *SPACE]
+    words = [arguments.experiment, "--run", str(folder), "--trials", str(arguments.trials), "--tuner", arguments.tuner]
+    words += ["--objective", arguments.objective, f"--fit.epochs={arguments.epochs}"]
     started, memory, first, last = time.perf_counter(), [], None, None
     with subprocess.Popen([sys.executable, "-m", "tuning.sweep", *words], stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
@@ -61,13 +63,11 @@ def search(arguments, folder):
     return last - first, time.perf_counter() - started, memory
 
 
-def train(arguments, folder, scratch):
+def train(folder, scratch):
     """Trains the same configurations, one after another; returns the seconds."""
     started = time.perf_counter()
-    for path in sorted(folder.glob("oracle/trial_*/trial.json")):
-        trial = json.loads(path.read_text())
-        words = [arguments.experiment, f"--fit.epochs={arguments.epochs}", "--export.no_after_fit", "--no_test"]
-        words += ["--run", str(scratch / trial["trial_id"]), *spaces.words(trial["hyperparameters"]["values"])]
+    for path in sorted(folder.glob("trials/[0-9]*/config.json")):
+        words = ["--config", str(path), "--no_test", "--export.no_after_fit", "--run", str(scratch / path.parent.name)]
         subprocess.run([sys.executable, "-m", "tfrec.fit", *words], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
@@ -78,8 +78,9 @@ def main(argv):
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch, "sweep")
         trials, whole, memory = search(arguments, folder)
-        alone = train(arguments, folder, pathlib.Path(scratch))
-    table = Table("what", "seconds", "beside by hand", title=f"{arguments.trials} trials of {arguments.experiment}")
+        alone = train(folder, pathlib.Path(scratch))
+    title = f"{arguments.trials} trials of {arguments.experiment} by {arguments.tuner}"
+    table = Table("what", "seconds", "beside by hand", title=title)
     for name, seconds in (("by hand", alone), ("the sweep's trials", trials), ("the whole sweep", whole)):
         table.add_row(name, f"{seconds:.1f}", f"{seconds / alone:.3f}")
     Console().print(table)

@@ -74,6 +74,8 @@ def work(oracle, address, plan, count):
     os.environ[WHO] = f"{socket.gethostname()}-{os.getpid()}"
     oracle_client.TIMEOUT = WAIT_SECONDS
     client, stopping = oracle_client.OracleClient(oracle), threading.Event()
+    channel = grpc.insecure_channel(address)  # one that can be closed
+    client.stub = protos.get_service_grpc().OracleStub(channel)
     console.print(f"Asking the chief at {address} for trials.")
     staff = []
     try:
@@ -94,5 +96,6 @@ def work(oracle, address, plan, count):
         raise UserError(f"The chief at {address} does not answer: start or resume it, by --role chief.") from None
     finally:
         stopping.set()
-        workers.wait_for(staff, STOP_SECONDS)  # not for those that wait for a chief
+        channel.close()  # ends the waiting for a chief that does not answer
+        workers.wait_for(staff, STOP_SECONDS)
     console.print("The chief has no more trials.")

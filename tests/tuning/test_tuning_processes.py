@@ -149,6 +149,22 @@ def test_a_worker_that_dies_gives_its_trial_back(start, monkeypatch):
     assert re.search("has fallen silent: trial 0 goes to another", pathlib.Path("out").read_text())
 
 
+def test_a_worker_without_a_chief_ends_at_ctrl_c(start):
+    address = f"127.0.0.1:{free_port()}"
+    chief = start(*WORDS, "--trials", "2", "--role", "chief", "--oracle", address)
+    worker = start(*WORDS, "--role", "worker", "--oracle", address, name="worker")
+    wait_for(lambda: statuses() == ["COMPLETED"] * 2 or "RUNNING" in statuses())
+    chief.kill()
+    chief.wait()
+    time.sleep(7)  # until it has asked the chief for something
+    begun = time.monotonic()
+    worker.send_signal(signal.SIGINT)
+    assert worker.wait(60) == 130
+    assert time.monotonic() - begun < 10
+    assert "error: Interrupted" in pathlib.Path("worker").read_text()
+    assert not children()
+
+
 def test_a_worker_of_another_space_is_refused(start):
     address = f"127.0.0.1:{free_port()}"
     start(*WORDS, "--trials", "2", "--role", "chief", "--oracle", address)
