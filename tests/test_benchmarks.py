@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import augmentation, features, fit, noise, resnet, timing
+from benchmarks import augmentation, features, fit, noise, resnet, timing, tuning
 from benchmarks import input as benchmark
 
 TORCH = importlib.util.find_spec("torch")
@@ -142,3 +142,10 @@ def test_noise(capsys):
     assert noise.main(["--batch_size", "2", "--repetitions", "1", "--width", "4"]) == 0
     printed = capsys.readouterr().out
     assert all(word in printed for word in (noise.PLAIN, noise.NOISY))
+
+
+@pytest.mark.slow
+def test_tuning(capsys):
+    assert tuning.main(["--trials", "2", "--epochs", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("by hand", "the whole sweep", "MB after the last"))

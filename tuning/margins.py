@@ -73,12 +73,16 @@ def margin(best, default=None):
 
 
 def sentences(folder, results):
-    """What winner.json says, for people; nothing where it is about another trial than the best."""
-    found = _read(folder)
-    if results.best is None or not found or found["trial"] != results.best.label:
-        return ()
-    told = [f"{split}: {_told(found[split], found['trial'])}" for split in SPLITS]
-    told[0] += " The best was chosen by these examples, which flatters it."
+    """What is to be said of the best trial beside the default; of winner.json only where it is about that trial."""
+    found, best, told = _read(folder), results.best, []
+    if results.has_no_better:
+        objective = results.objectives[0]
+        score = objective.told(results.default.scores[objective.name])
+        told.append(f"No trial beats the default and its {score}: keep that configuration.")
+    if best is None or not found or found["trial"] != best.label:
+        return tuple(told)
+    told += [f"{split}: {_told(found[split], found['trial'])}" for split in SPLITS]
+    told[-len(SPLITS)] += " The best was chosen by these examples, which flatters it."
     if "default" in found["test"]:
         low, high = found["test"]["interval"]
         better = low > 0 if Objective(found["test"]["measure"]).rises else high < 0

@@ -54,6 +54,13 @@ class Results:
         return next(iter(self.ranked), None)
 
     @property
+    def has_no_better(self):
+        """Whether the default is as good as the best trial or better."""
+        default, best = self.default, self.best
+        known = best is not None and default is not None and default.status == "done"
+        return known and self.rank(default) <= self.rank(best)
+
+    @property
     def front(self):
         """The trials that no other is as good as in every objective and better in one (Pareto), in their order."""
         return [one for one in self.done if not any(self._dominates(other, one) for other in self.done)]

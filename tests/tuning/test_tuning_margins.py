@@ -1,5 +1,6 @@
 """What the winner of a sweep is worth, told apart from chance; and a whole sweep of real trainings."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -78,6 +79,14 @@ def test_the_margin_is_told_in_the_unit_of_the_objective(tmp_path):
     told = record(tmp_path, {**test, "interval": [-0.01, -0.004]})
     said = "loss 0.0123 of trial 3, 0.02 of the default, -0.0077 (95 % interval -0.01 to -0.004, 50 examples)"
     assert told[1:] == (f"test: {said}.", "The test split supports that the best trial beats the default.")
+
+
+@pytest.mark.parametrize(("score", "status", "said"), [(0.95, "done", 1), (0.9, "done", 1), (0.95, "infeasible", 0)])
+def test_a_default_that_nothing_beats_is_to_be_kept(tmp_path, score, status, said):
+    found = dataclasses.replace(results(), default=Trial(DEFAULT, status, {}, {"accuracy": score}))
+    told = margins.sentences(Run(tmp_path), found)
+    assert len(told) == said
+    assert all("No trial beats the default and its validation accuracy 9" in sentence for sentence in told)
 
 
 def test_nothing_is_said_of_another_trial(tmp_path):
