@@ -101,10 +101,15 @@ def train(run, words, logs, follow, always=(), environment=None):
 
 @contextlib.contextmanager
 def cores_divided(workers):
-    """Inside, a process started gets its part of the cores; one of several that each want all of them only waits."""
-    names = ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    given = [name for name in names if workers > 1 and name not in os.environ]
-    os.environ.update(dict.fromkeys(given, str(max(1, (os.cpu_count() or 1) // workers))))
+    """Inside, a process started gets its part of the cores, and of a GPU's memory only what it needs.
+
+    One of several that each want all of them only waits, or fails.
+    """
+    share = str(max(1, (os.cpu_count() or 1) // workers))
+    wanted = dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), share)
+    wanted["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+    given = {name: value for name, value in wanted.items() if workers > 1 and name not in os.environ}
+    os.environ.update(given)
     try:
         yield
     finally:

@@ -26,16 +26,18 @@ the seeds.\
 def train(sweep, seeds, workers):
     """Trains both with every seed, `workers` at once, writes and prints the table, and exports a winner.
 
-    That is the one of the first seed, since the test split must not choose among them either. Goes on with what is
-    there. UserError where the sweep has found nothing, or a training fails.
+    Where no trial beats the default, that alone is trained. What is exported is the one of the first seed, since the
+    test split must not choose among them either. Goes on with what is there. UserError where the sweep has found
+    nothing, or a training fails.
     """
-    best = sweep.results().best
+    best = sweep.results().winner
     if best is None:
         raise UserError(f"{sweep.folder.path} has no trial that ended well: --final has nothing to train.")
+    rows = {DEFAULT: {}} | ({WINNER: best.changed} if best.changed else {})
     folder = Run(sweep.folder.path / "final")
     folder.path.mkdir(exist_ok=True)
     steps = []
-    for row, values in ((DEFAULT, {}), (WINNER, best.values)):
+    for row, values in rows.items():
         source = folder.path / f"{row}.json"
         config = json.loads(json.dumps(as_json(trials.config_of(sweep.plan, values))))
         if source.is_file() and folder.read_json(source.name) != config:
@@ -49,7 +51,7 @@ def train(sweep, seeds, workers):
     table = studying.margins(folder.path, steps, DEFAULT, "final", TITLE)
     studying.write(folder.path, [table])
     console.print(studying.for_terminal(table))
-    _export(folder.path / "runs" / f"{WINNER}-{seeds[0]}", sweep, folder.path / "logs")
+    _export(folder.path / "runs" / f"{list(rows)[-1]}-{seeds[0]}", sweep, folder.path / "logs")
 
 
 def _export(run, sweep, logs):

@@ -75,7 +75,7 @@ def margin(best, default=None):
 def sentences(folder, results):
     """What is to be said of the best trial beside the default; of winner.json only where it is about that trial."""
     found, best, told = _read(folder), results.best, []
-    if results.has_no_better:
+    if results.best and results.winner is results.default:
         objective = results.objectives[0]
         score = objective.told(results.default.scores[objective.name])
         told.append(f"No trial beats the default and its {score}: keep that configuration.")

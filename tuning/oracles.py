@@ -29,6 +29,8 @@ LEASE_SECONDS = 60.0  # after which a worker that says nothing has lost its tria
 FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)
 REASON = "tuner/reason"  # among a trial's values, why it failed: Keras Tuner's messages between machines have no place
 ABSENT = "the worker before of trial"  # what a chief that was started again calls one it has not heard of yet
+BELOW_ONE = 1 - 1e-9  # to Keras Tuner, 1 is the whole number above a range's last
+USUAL = 30  # trials, where nobody knows how many there will be
 NO_LIMIT = 10**9  # of trials that fail one after another: the sweep decides about those
 TUNERS = ("random", "grid", "bayesian", "hyperband")
 
@@ -92,8 +94,12 @@ class Durable:
         try:
             for path in sorted(self._run().path.glob("trial_*/trial.json")):
                 trial = Trial.from_state(self._run().read_json(path.relative_to(self._run().path)))
+                if not trial.trial_id.isdecimal() or path.parent.name != f"trial_{trial.trial_id}":
+                    raise ValueError(f"{path.parent.name} holds another trial")  # names become folders
                 self.trials[trial.trial_id] = trial
             self.set_state(self._run().read_json("oracle.json"))
+            if lost := set(self.start_order) - set(self.trials):
+                raise ValueError(f"trial_{min(lost)} is missing")
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"{self._run().path} is damaged, so that no sweep can go on with it: {error}.") from error
         self.ongoing_trials, self._retry_queue = {}, []
@@ -172,7 +178,7 @@ class Durable:
                 return
             if trial.trial_id in self._retry_queue:
                 self._retry_queue.remove(trial.trial_id)
-            trial.message = trial.hyperparameters.values.get(REASON, trial.message)
+            trial.message = str(trial.hyperparameters.values.get(REASON, trial.message or ""))
             # Messages between machines bring them along in another order, with values that do not count.
             trial.hyperparameters = self.trials[trial.trial_id].hyperparameters
             super().end_trial(trial)
@@ -240,21 +246,38 @@ class Grid(Durable, keras_tuner.oracles.GridSearchOracle):
 class Bayesian(Durable, keras_tuner.oracles.BayesianOptimizationOracle):
     """What a Gaussian process that knows the trials so far has hopes in.
 
-    What has come to nothing counts as no worse than `fence`: beside a loss of 0.6 the process would not see what tells
-    0.004 from 0.04.
+    Otherwise than Keras Tuner's it learns from trials that failed, which count as the worst that ended well, and tries
+    nothing twice. What has come to nothing counts as no worse than `fence`: beside a loss of 0.6 the process would not
+    see what tells 0.004 from 0.04.
     """
 
     def populate_space(self, trial_id):
         """Values for a trial: the same after every start, though Keras Tuner does not keep where its chance stood."""
         self._random_state = np.random.RandomState([self.seed, len(self.start_order)])
-        return super().populate_space(trial_id)
+        found = super().populate_space(trial_id)
+        if found["status"] == TrialStatus.RUNNING and self._duplicate(found["values"]):
+            return self._random_populate_space()
+        return found
 
     def _make_gpr(self):
         return GaussianProcess(**super()._make_gpr().get_params(deep=False))
 
     def _vectorize_trials(self):
         x, y = super()._vectorize_trials()
-        return x, np.minimum(y, fence(y.tolist()))
+        y = np.minimum(y, fence(y.tolist()))
+        failed = [self._vector(trial) for trial in self.trials.values() if trial.status == TrialStatus.FAILED]
+        return np.array([*x, *failed]), np.array([*y, *([y.max()] * len(failed))])
+
+    def _vector(self, trial):
+        """A trial's values as numbers from 0 to 1, as Keras Tuner has those of others."""
+        parameters, values = trial.hyperparameters, trial.hyperparameters.values
+        return [
+            one.value_to_prob(values[one.name] if parameters.is_active(one) and one.name in values else one.default)
+            for one in self._nonfixed_space()
+        ]
+
+    def _vector_to_values(self, vector):
+        return super()._vector_to_values(np.minimum(vector, BELOW_ONE))
 
 
 class GaussianProcess(sklearn.gaussian_process.GaussianProcessRegressor):
@@ -281,9 +304,35 @@ class Hyperband(Durable, keras_tuner.oracles.HyperbandOracle):
     @property
     def total(self):
         """All of its brackets' trials, or as many as are allowed if those are fewer."""
+        return min(self._planned + self._replaced, self.max_trials or math.inf)
+
+    @property
+    def shortest(self):
+        """Epochs of its shortest trials."""
+        return self._get_epochs(self._get_num_brackets() - 1, 0)
+
+    @property
+    def _planned(self):
         brackets = range(self._get_num_brackets())
-        sizes = [self._get_size(bracket, turn) for bracket in brackets for turn in range(bracket + 1)]
-        return min(sum(sizes), self.max_trials or math.inf)
+        return sum(self._get_size(bracket, turn) for bracket in brackets for turn in range(bracket + 1))
+
+    @property
+    def _replaced(self):
+        """Trials that failed in a first round."""
+        return sum(
+            trial.status == TrialStatus.FAILED and not trial.hyperparameters.values["tuner/round"]
+            for trial in self.trials.values()
+        )
+
+    def end_trial(self, trial):
+        """Ends a trial. One that fails in a first round makes room for another, or too few would be left to go on."""
+        with self.alone():
+            super().end_trial(trial)
+            if self.trials[trial.trial_id].status == TrialStatus.FAILED and self._replaced <= self._planned:
+                for bracket in self._brackets:
+                    first = bracket["rounds"][0]
+                    bracket["rounds"][0] = [one for one in first if one["id"] != trial.trial_id]
+                self.save()
 
 
 def build(tuner, hyperparameters, objective, trials, max_epochs, seed):
@@ -307,6 +356,5 @@ def build(tuner, hyperparameters, objective, trials, max_epochs, seed):
     options["max_trials"] = trials
     if tuner == "bayesian":
         # Keras Tuner's own, 3 for each parameter, would leave a short sweep to chance.
-        points = 3 * len(hyperparameters.space)
-        options["num_initial_points"] = max(4, min(points, trials // 3) if trials else points)
+        options["num_initial_points"] = max(4, min(3 * len(hyperparameters.space), (trials or USUAL) // 3))
     return {"random": Random, "grid": Grid, "bayesian": Bayesian}[tuner](**options)

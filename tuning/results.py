@@ -23,6 +23,11 @@ class Trial:
     seconds: float | None = None  # from its start to its end
     history: list[dict] = dataclasses.field(default_factory=list)  # its epochs, where its run is on this machine
 
+    @property
+    def changed(self):
+        """What makes it another than the configuration that the sweep starts from."""
+        return {} if self.label == DEFAULT else self.values
+
 
 @dataclasses.dataclass(frozen=True)
 class Results:
@@ -54,11 +59,12 @@ class Results:
         return next(iter(self.ranked), None)
 
     @property
-    def has_no_better(self):
-        """Whether the default is as good as the best trial or better."""
+    def winner(self):
+        """The best trial, or the default where it is as good; None where there is neither."""
         default, best = self.default, self.best
-        known = best is not None and default is not None and default.status == "done"
-        return known and self.rank(default) <= self.rank(best)
+        if default is None or default.status != "done" or (best and self.rank(best) < self.rank(default)):
+            return best
+        return default
 
     @property
     def front(self):

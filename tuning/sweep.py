@@ -12,8 +12,8 @@ from tuning import corners, default_spaces, distributed, final, grammar, objecti
 from tuning.sweeping import Sweep
 
 PROG = "python -m tuning.sweep"
-TRIALS = 30  # of tuners that know no end of their own, where no hours end them either
-ENDLESS = ("random", "bayesian")
+ENDLESS = ("random", "bayesian")  # know no end of their own
+BASE = "base.json"  # a copy of the file of --config
 MANY = ("--set", "--models", "--objective", "--constraint", "--seeds")  # flags that take several values
 # What a start may choose anew; all else belongs to the sweep that is gone on with.
 FREE = ("run", "resume", "trials", "hours", "workers", "role", "oracle", "final", "seeds")
@@ -54,6 +54,8 @@ class Arguments:
             raise ValueError(f"hours must be above 0. Received: {self.hours}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
             raise ValueError(f"seeds must name at least one, each once. Received: {self.seeds}")
+        if self.oracle and self.role == "alone":
+            raise ValueError(f"oracle is for --role chief and --role worker. Received: {self.oracle}")
 
 
 def main(argv):
@@ -61,6 +63,7 @@ def main(argv):
     arguments, experiment, words, record = _parse(argv)
     if arguments.role != "alone":
         distributed.parse(arguments.oracle)
+    arguments = _bounded(arguments, record)
     config = flags.plain(flags.parse_fit([*experiment, *words])[1])
     if config.data.train_on_validation:
         raise UserError("data.train_on_validation leaves nothing to choose by: leave it out; --final does that itself.")
@@ -78,17 +81,17 @@ def main(argv):
         words = _keep_source(words, path)
         plan = _plan(arguments, path, [*experiment, *words], parameters, config)
         record = {"experiment": (experiment or [None])[0], "words": words, "data": config.data.name, "space": lines}
-        record |= {"options": _kept(arguments), "tuner": arguments.tuner, "sessions": []}
+        record |= {"options": _kept(arguments), "tuner": arguments.tuner, "mark": plan.mark, "sessions": []}
     sweep, server = Sweep(plan, oracle, record), None
     if arguments.role == "chief":
-        oracle.leases, server = True, distributed.served(oracle, arguments.oracle)
+        oracle.leases, server = True, distributed.served(oracle, arguments.oracle, path)
     sweep.go(0 if server else arguments.workers, arguments.hours, server, _again(arguments))
     cli.console.print(f"The report is {path / 'report.html'}.")
     if sweep.kept:
         cli.console.print(f"Next:\n    python -m tfrec.fit --config {shlex.quote(str(path / 'best.json'))}")
     if arguments.final:
         with sweep.folder.alone():
-            final.train(sweep, arguments.seeds, arguments.workers)
+            final.train(sweep, arguments.seeds, max(1, arguments.workers))
     return 0
 
 
@@ -104,10 +107,16 @@ def _parse(argv):
     own, others = flags.divide(words, Arguments)
     own = _gathered(own)
     arguments = flags.parse(Arguments, own, prog=f"{PROG} [EXPERIMENT]")
-    if (given := distributed.from_environment()) and arguments.role == "alone":
+    if arguments.role == "alone" and (given := distributed.from_environment()):
         arguments = dataclasses.replace(arguments, role=given[0], oracle=given[1])
     there = arguments.run and (pathlib.Path(arguments.run) / "sweep.json").is_file()
-    joins = arguments.role == "worker" and there and not experiment and not others
+    chosen = {flag.split("=")[0][2:].replace("-", "_") for flag in own if flag.startswith("--")}
+    joins = arguments.role == "worker" and arguments.run and not (experiment or others or chosen - set(FREE))
+    if joins and not there:
+        raise UserError(
+            f"{arguments.run} has no sweep.json to join: start its chief first, or give this worker the chief's own"
+            " command."
+        )
     if not arguments.resume and not joins:
         return arguments, experiment, others, None
     if not arguments.run:
@@ -115,7 +124,6 @@ def _parse(argv):
     if not there:
         raise UserError(f"{arguments.run} is no sweep to go on with, since it has no sweep.json: leave out --resume.")
     record = Run(arguments.run).read_json("sweep.json")
-    chosen = {flag.split("=")[0][2:].replace("-", "_") for flag in own if flag.startswith("--")}
     if experiment or others or chosen - set(FREE):
         extra = [*experiment, *(other for other in others if other.startswith("--"))]
         extra += [f"--{name}" for name in sorted(chosen - set(FREE))]
@@ -124,17 +132,32 @@ def _parse(argv):
         stored = {name: tuple(value) if isinstance(value, list) else value for name, value in record["options"].items()}
         stored |= {name: getattr(arguments, name) for name in FREE if name in chosen or name not in stored}
         stored |= {name: getattr(arguments, name) for name in ("role", "oracle")}
+        record["options"]["trials"] = stored["trials"]
         experiment = [record["experiment"]] if record["experiment"] else []
-        return Arguments(**stored), experiment, record["words"], {**record, "space": list(record["space"])}
+        base = f"--config={(pathlib.Path(arguments.run) / BASE).resolve()}"  # the folder may have been moved
+        words = [base if word.startswith("--config=") else word for word in record["words"]]
+        if not all(isinstance(line, str) for line in (*experiment, *record["space"])):
+            raise TypeError
+        return Arguments(**stored), experiment, words, {**record, "space": list(record["space"])}
     except (KeyError, TypeError, AttributeError, ValueError):
         raise UserError(f"{arguments.run}/sweep.json is damaged: start another --run.") from None
+
+
+def _bounded(arguments, record):
+    """With an end, also for tuners that know none; UserError where a start before had hours, and this one nothing."""
+    if arguments.tuner not in ENDLESS or arguments.trials or arguments.hours or arguments.role == "worker":
+        return arguments
+    if record:
+        raise UserError("Only --hours has ended this sweep before: --resume needs --hours or --trials again.")
+    return dataclasses.replace(arguments, trials=oracles.USUAL)
 
 
 def _again(arguments):
     """The flags that a later start of the same sweep needs, beside --resume."""
     words = [f"--workers={arguments.workers}"] if arguments.workers != Arguments.workers else []
+    words += [f"--hours={arguments.hours:g}"] if arguments.hours else []
     words += [f"--role={arguments.role}", f"--oracle={arguments.oracle}"] if arguments.role != "alone" else []
-    return [*words, *(["--final"] if arguments.final else [])]
+    return [*words, *(["--final", "--seeds", *map(str, arguments.seeds)] if arguments.final else [])]
 
 
 def _keep_source(words, folder):
@@ -145,8 +168,8 @@ def _keep_source(words, folder):
         if flag == "--config":
             stored = flags.read_json(value if equals else words[i + 1])
             folder.mkdir(parents=True, exist_ok=True)
-            Run(folder).write_json("base.json", stored)
-            words[i : i + (1 if equals else 2)] = [f"--config={(folder / 'base.json').resolve()}"]
+            Run(folder).write_json(BASE, stored)
+            words[i : i + (1 if equals else 2)] = [f"--config={(folder / BASE).resolve()}"]
     return words
 
 
@@ -155,10 +178,16 @@ def _oracle(arguments, plan, config):
     searched = "fit.epochs" in [one.name for one in plan.parameters]
     if searched and (arguments.max_epochs or arguments.tuner == "hyperband"):
         raise UserError("fit.epochs is searched: leave out --max-epochs, and take another --tuner than hyperband.")
-    count = arguments.trials or (TRIALS if arguments.tuner in ENDLESS and arguments.hours is None else None)
     epochs = arguments.max_epochs or config.fit.epochs
     space = spaces.hyperparameters(plan.parameters)
-    return oracles.build(arguments.tuner, space, plan.objectives[0], count, epochs, config.seed)
+    space.Fixed("tuner/plan", plan.mark)  # so that workers of another are told apart
+    oracle = oracles.build(arguments.tuner, space, plan.objectives[0], arguments.trials, epochs, config.seed)
+    if arguments.tuner == "hyperband":
+        try:
+            flags.parse_fit([*plan.words, f"--fit.epochs={oracle.shortest}"])
+        except UserError as error:
+            raise UserError(f"--tuner hyperband begins with trials of {oracle.shortest} epochs: {error}") from None
+    return oracle
 
 
 def _gathered(words):

@@ -5,7 +5,7 @@ oracle/               Keras Tuner's memory: the trials and what is known of them
 trials/LABEL/         an ordinary run for each trial; "default" is the configuration that the sweep starts from
 logs/LABEL.txt        what its training printed
 default.json          how that of the default ended
-best.json             the configuration of the best trial, for `tfrec.fit --config`
+best.json             the configuration of the best trial, or the default where none beats it, for `tfrec.fit --config`
 winner.json           what the best and the default are worth on the test split
 report.html           the report; the same as trials.csv, importance.csv and *.png
 """
@@ -48,7 +48,7 @@ class Sweep:
 
         `server` is a context in which workers elsewhere are answered; with one there may be none here. Where nothing
         has stopped the sweep before its end, the best trial and the default are measured on the test split. UserError
-        where the default or too many trials in a row fail. `words` are flags that a later start needs too.
+        where the default, too many trials in a row or all fail. `words` are flags that a later start needs too.
         """
         self.folder.path.mkdir(parents=True, exist_ok=True)
         with self.folder.alone():
@@ -71,16 +71,18 @@ class Sweep:
                 results = self.results()
                 facts = self.facts(results)
                 report.write(self.folder, results, facts)
+        if results.best is None and not self.oracle.closed:
+            raise UserError(f"No trial has ended well: {self.folder.path / 'report.html'} tells why.")
         console.print(report.terminal_table(results))
         for sentence in facts.sentences:
             console.print(sentence)
 
     def results(self, whole=True):
-        """What is known by now; without `whole` only what the oracle knows: nothing of the default and of the runs."""
+        """What is known by now; without `whole` nothing of what the runs' own folders hold."""
         with self.oracle.alone():
             known = tuple(self._trial(self.oracle.trials[label], whole) for label in self.oracle.start_order)
-        default = self._default() if whole else None
-        return Results(self.plan.parameters, self.plan.objectives, self.plan.constraints, known, default)
+        plan = self.plan
+        return Results(plan.parameters, plan.objectives, plan.constraints, known, self._default(whole))
 
     def facts(self, results):
         """What the report says beside the results."""
@@ -109,12 +111,10 @@ class Sweep:
             state, reason = trials.verdict(reason)
         scores = {name: known.metrics.get_last_value(name) for name in known.metrics.metrics}
         values = trials.chosen(spaces.chosen(self.plan.parameters, known.hyperparameters.values))
-        if not whole:
-            return Trial(label, state, values, scores, reason)
-        seconds, history = trials.spent(self.plan, label), self.plan.run(label).read_history()
-        return Trial(label, state, values, scores, reason, seconds, history)
+        told = label, state, values, scores, reason
+        return Trial(*told, *self._of_run(label)) if whole else Trial(*told)
 
-    def _default(self):
+    def _default(self, whole):
         if not (self.folder.path / "default.json").is_file():
             return None
         ended = self.folder.read_json("default.json")
@@ -122,8 +122,12 @@ class Sweep:
         for one in self.plan.parameters:
             if one.default is not None and one.counts({name: _written(value) for name, value in values.items()}):
                 values[one.name] = one.default
-        seconds, history = trials.spent(self.plan, DEFAULT), self.plan.run(DEFAULT).read_history()
-        return Trial(DEFAULT, ended["status"], values, ended["scores"], ended["reason"], seconds, history)
+        told = DEFAULT, ended["status"], values, ended["scores"], ended["reason"]
+        return Trial(*told, *self._of_run(DEFAULT)) if whole else Trial(*told)
+
+    def _of_run(self, label):
+        """(seconds, history) of a trial's run."""
+        return trials.spent(self.plan, label), self.plan.run(label).read_history()
 
     def _train_default(self):
         """Trains the configuration that the sweep starts from; keeps why that failed."""
@@ -179,10 +183,10 @@ class Sweep:
         self._keep_best()
 
     def _keep_best(self):
-        """Writes best.json."""
-        best = self.results(whole=False).best
+        """Writes best.json: of the best trial, or of the default where none beats it."""
+        best = self.results(whole=False).winner
         if best is not None and best.label != self.kept:
-            self.folder.write_json("best.json", as_json(trials.config_of(self.plan, best.values)))
+            self.folder.write_json("best.json", as_json(trials.config_of(self.plan, best.changed)))
             self.kept = best.label
 
     def _raise_failure(self, staff):

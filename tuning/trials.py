@@ -1,7 +1,10 @@
 """One trial: an ordinary run of `tfrec.fit` in a process of its own, and what is known of it afterwards."""
 
+import contextlib
 import dataclasses
 import functools
+import hashlib
+import json
 import math
 import pathlib
 import shutil
@@ -19,6 +22,8 @@ from tuning.results import DEFAULT
 LOOK_SECONDS = 0.5  # between two looks at a training
 INFEASIBLE = "infeasible: "  # begins the reason of a trial that breaks a constraint
 ALWAYS = ("--no_test", "--export.no_after_fit")  # the test split and the export are for the winner alone
+DECIDING = ("data", "frontend", "model", "task", "fit")  # parts of a configuration that decide what a trial gives
+PLACES = ("path", "data_dir", "noise_path")  # their fields that other machines may have elsewhere
 # What hyperband adds to the values of a trial: its epochs, and the trial that it goes on with.
 EPOCHS, BEFORE = "tuner/epochs", "tuner/trial_id"
 
@@ -59,6 +64,14 @@ class Plan:
         """The words of `tfrec.fit` for a trial's values."""
         return [*self.words, *spaces.words(chosen(values))]
 
+    @functools.cached_property
+    def mark(self):
+        """A text that only plans share whose trials can be compared; where data and folders are does not count."""
+        config = as_json(config_of(self, {}))
+        parts = [{name: value for name, value in config[part].items() if name not in PLACES} for part in DECIDING]
+        told = [parts, config["seed"], *(list(map(str, own)) for own in (self.objectives, self.constraints))]
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+
 
 def chosen(values):
     """The values of a trial without what hyperband adds."""
@@ -68,11 +81,23 @@ def chosen(values):
 def train(plan, label, values, alive, environment=None):
     """Trains a trial, or goes on with it where it has begun, and returns its scores, {name: number}.
 
-    `alive()` is asked now and then; where it says no, the work is interrupted and StopError is raised. TrialError where
-    the trial cannot be trained, gives no number, or breaks a constraint. What the network alone decides is measured
-    before the training, which a broken constraint then saves.
+    `alive()` is asked now and then; where it says no, the work is interrupted and StopError is raised, as where another
+    worker that sees the same folder is still at this trial, though it was taken for lost. TrialError where the trial
+    cannot be trained, gives no number, or breaks a constraint. What the network alone decides is measured before the
+    training, which a broken constraint then saves.
     """
     _require_known(plan, label, values)
+    place = Run(plan.logs / f"{label}.lock")
+    place.path.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(place.alone())
+        except UserError:
+            raise StopError from None
+        return _train(plan, label, values, alive, environment)
+
+
+def _train(plan, label, values, alive, environment):
     run, scores = plan.run(label), {}
     look = functools.partial(_go_on, alive)
     if plan.scored & set(COSTS):

@@ -99,6 +99,7 @@ class Worker(threading.Thread):
         try:
             scores = trials.train(self.plan, label, values, Beat(self, label), self.place.environment)
         except trials.StopError:
+            self.stopping.wait(IDLE_SECONDS)  # the oracle may give the same trial again
             return
         except (trials.TrialError, UserError) as error:
             ended.status = TrialStatus.FAILED
