@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 import threading
 
 import numpy as np
@@ -226,6 +227,55 @@ def test_bayesian_looks_past_what_has_come_to_nothing(tmp_path):
     assert len(set(y.tolist())) > 3
 
 
+def tried_with_failures(known, fails, accuracy):
+    """The values of all trials, of which some fail."""
+    tried = []
+    while (trial := known.create_trial("worker")).status == "RUNNING":
+        tried.append(trial.hyperparameters.values)
+        end(known, trial, accuracy(tried[-1]), "FAILED" if fails(tried[-1]) else "COMPLETED")
+    return tried
+
+
+def test_bayesian_learns_from_what_fails(tmp_path):
+    """The scores rise towards what breaks a constraint; it does not stay there."""
+    known = oracle(tmp_path, "bayesian", 24, ["model.width=16..64", "model.dropout=0..0.5"])
+    tried = tried_with_failures(known, lambda one: one["model.width"] > 40, lambda one: one["model.width"] / 64)
+    later = [one["model.width"] <= 40 for one in tried[8:]]
+    assert sum(later) > len(later) / 2
+
+
+def test_bayesian_tries_nothing_twice(tmp_path):
+    tried = go(oracle(tmp_path, "bayesian", 14, ["model.depth=1..6"]))
+    assert sorted(one["model.depth"] for one in tried) == [1, 2, 3, 4, 5, 6]
+
+
+def test_bayesian_keeps_to_whole_ranges(tmp_path):
+    """The best is at the upper end, beyond which Keras Tuner's own goes by one."""
+    lines = ["model.width=16..64:log", "model.dropout=0..0.5"]
+    tried = go(oracle(tmp_path, "bayesian", 12, lines), accuracy=lambda one: one.hyperparameters.values["model.width"])
+    assert max(one["model.width"] for one in tried) == 64
+
+
+def test_bayesian_leaves_chance_early_where_only_hours_end_it(tmp_path):
+    known = oracle(tmp_path, "bayesian", None, [*LINES, "model.dropout=0..0.5", "model.width=16..64"])
+    assert known.num_initial_points == 10
+
+
+def test_hyperband_replaces_what_fails_at_first(tmp_path):
+    known = oracle(tmp_path, "hyperband", None, epochs=9)
+    before = known.total
+    tried = tried_with_failures(known, lambda one: one["fit.learning_rate"] > 1e-3, lambda one: 0.5)
+    completed = [trial for trial in known.trials.values() if trial.status == "COMPLETED"]
+    assert len(tried) == known.total > before
+    assert len(completed) == before
+    assert max(one["tuner/round"] for one in tried) == 2
+
+
+def test_hyperband_ends_where_all_fail(tmp_path):
+    known = oracle(tmp_path, "hyperband", None, epochs=9)
+    assert len(tried_with_failures(known, lambda _: True, lambda _: 0.5)) < 3 * known._planned
+
+
 def test_the_quick_gaussian_process_is_that_of_scikit_learn():
     random = np.random.default_rng(0)
     x, y = random.random((25, 4)), random.random(25)
@@ -239,6 +289,29 @@ def test_the_quick_gaussian_process_is_that_of_scikit_learn():
         ours.fit(x, y)
         theirs.fit(x, y)
     np.testing.assert_allclose(ours.predict(points), theirs.predict(points))
+
+
+def test_names_of_trials_lead_nowhere_else(tmp_path):
+    """What never began is deleted at the next start."""
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    known = oracle(tmp_path / "mine")
+    known.create_trial("a")
+    stored = json.loads((tmp_path / "mine" / "trial_0" / "trial.json").read_text())
+    stored["trial_id"] = "0/../../../precious"
+    (tmp_path / "mine" / "trial_0" / "trial.json").write_text(json.dumps(stored))
+    with pytest.raises(UserError, match="damaged"):
+        oracle(tmp_path / "mine")
+    assert precious.is_dir()
+
+
+def test_a_trial_that_is_missing_is_noticed(tmp_path):
+    known = oracle(tmp_path)
+    for _ in range(2):
+        end(known, known.create_trial("a"))
+    shutil.rmtree(tmp_path / "trial_0")
+    with pytest.raises(UserError, match="trial_0 is missing"):
+        oracle(tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """Sweeps of several processes, and what is left of one that is killed."""
 
 import contextlib
+import json
+import math
 import os
 import pathlib
 import random
@@ -90,6 +92,7 @@ def killed(start, times, trials):
     for turn in range(times):
         time.sleep(chance.uniform(0.2, 2.5))
         before = {label: trial for label, trial in pretend.known().items() if trial[0] == "COMPLETED"}
+        starts_before = {label: pretend.started().count(label) for label in before}
         if turn % 2 and (found := children()):
             os.kill(chance.choice(found), signal.SIGKILL)
         else:
@@ -100,22 +103,25 @@ def killed(start, times, trials):
             process = start("--run", "mine", "--resume", seconds=0.2)
             wait_for(lambda starts=starts: pathlib.Path("out").read_text().count(BEGUN) > starts)
         assert {label: pretend.known()[label] for label in before} == before
+        assert {label: pretend.started().count(label) for label in before} == starts_before
     assert process.wait(300) == 0
-    return pretend.known()
+    found = pretend.known()
+    states = [status for status, _ in found.values()]
+    assert set(states) <= {"COMPLETED", "FAILED"}
+    assert states.count("FAILED") <= times // 2  # each kill of a worker costs one
+    rates = [0.002, *(scores["parameters"][0] / 1000 for status, scores in found.values() if status == "COMPLETED")]
+    best = min(rates, key=lambda rate: abs(math.log10(rate / 1e-3)))  # as the pretended accuracy has it
+    assert json.loads(pathlib.Path("mine/best.json").read_text())["fit"]["learning_rate"] == pytest.approx(best)
+    return found
 
 
 def test_killed_once_each(start):
-    found = killed(start, 2, 6)
-    assert set(found) == {str(i) for i in range(6)}
-    assert {status for status, _ in found.values()} <= {"COMPLETED", "FAILED"}
+    assert set(killed(start, 2, 6)) == {str(i) for i in range(6)}
 
 
 @pytest.mark.slow
 def test_killed_ten_times(start):
-    found = killed(start, 10, 30)
-    assert set(found) == {f"{i:02d}" for i in range(30)}
-    completed = [label for label, (status, _) in found.items() if status == "COMPLETED"]
-    assert len(completed) >= 25  # each kill of a worker costs one
+    assert set(killed(start, 10, 30)) == {f"{i:02d}" for i in range(30)}
 
 
 def free_port():
@@ -165,11 +171,24 @@ def test_a_worker_without_a_chief_ends_at_ctrl_c(start):
     assert not children()
 
 
-def test_a_worker_of_another_space_is_refused(start):
+@pytest.mark.parametrize("words", [("--set", "fit.epochs=1..3"), (*WORDS[3:], "--fit.weight_decay", "0.5")])
+def test_a_worker_that_trains_otherwise_is_refused(start, words):
     address = f"127.0.0.1:{free_port()}"
     start(*WORDS, "--trials", "2", "--role", "chief", "--oracle", address)
-    other = start(
-        "digits", "--run", "theirs", "--set", "fit.epochs=1..3", "--role", "worker", "--oracle", address, name="other"
-    )
+    other = start("digits", "--run", "theirs", *words, "--role", "worker", "--oracle", address, name="other")
     assert other.wait(120) == 2
-    assert "searches another space" in pathlib.Path("other").read_text()
+    assert "searches another space, or trains otherwise" in pathlib.Path("other").read_text()
+    assert not pathlib.Path("theirs").exists()
+
+
+def test_a_worker_leaves_the_runs_of_other_sweeps_alone(start):
+    address = f"127.0.0.1:{free_port()}"
+    old = pathlib.Path("old/trials/0")
+    old.mkdir(parents=True)
+    pathlib.Path("old/sweep.json").write_text("{}")
+    start(*WORDS, "--trials", "2", "--role", "chief", "--oracle", address)
+    words = ["--run" if word == "--run" else "old" if word == "mine" else word for word in WORDS]
+    other = start(*words, "--role", "worker", "--oracle", address, name="other")
+    assert other.wait(120) == 2
+    assert "old belongs to another sweep" in pathlib.Path("other").read_text()
+    assert old.is_dir()

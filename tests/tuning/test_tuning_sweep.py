@@ -99,7 +99,8 @@ def test_constraints_and_a_second_objective(search):
 
 def test_what_a_network_costs_is_known_before_it_is_trained(search):
     words = ["--set", "model.depth=1..2", "--tuner", "grid", "--constraint", "parameters<5"]
-    search("digits", "--run", "mine", *words)
+    with pytest.raises(UserError, match=r"No trial has ended well: mine/report\.html tells why"):
+        search("digits", "--run", "mine", *words)
     assert not pathlib.Path("started").exists()
     lines = list(csv.DictReader(pathlib.Path("mine/trials.csv").read_text().splitlines()))
     assert [line["reason"] for line in lines] == ["parameters is 10, not parameters<5."] * 3
@@ -134,6 +135,42 @@ def test_hours(search, monkeypatch):
     assert {status for status, _ in pretend.known().values()} == {"COMPLETED"}
 
 
+def test_a_worker_that_is_early_is_told_so(search):
+    with pytest.raises(UserError, match=r"mine has no sweep\.json to join: start its chief first"):
+        search("--run", "mine", "--role", "worker", "--oracle", "127.0.0.1:7777")
+
+
+def test_what_is_printed_goes_on_with_the_same(search):
+    words = ["--set", RATE, "--hours", "0.5", "--workers", "2", "--trials", "2"]
+    command = search("digits", "--run", "mine", *words)["command"]
+    assert command == "python -m tuning.sweep --run mine --resume --workers=2 --hours=0.5"
+    assert search("--run", "mine", "--resume", "--trials", "3")["options"]["trials"] == 3
+    search("--run", "mine", "--resume")
+    assert len(pretend.started()) == 4
+
+
+def test_hours_alone_must_be_said_again(search):
+    search("digits", "--run", "mine", "--set", RATE, "--hours", "0.0001")
+    with pytest.raises(UserError, match="--resume needs --hours or --trials again"):
+        search("--run", "mine", "--resume")
+
+
+def test_a_default_that_nothing_beats_is_the_best(search, capsys):
+    """At 0.001 the pretended accuracy is highest."""
+    search("digits", "--run", "mine", "--set", RATE, "--trials", "3", "--fit.learning_rate=0.001")
+    assert json.loads(pathlib.Path("mine/best.json").read_text())["fit"]["learning_rate"] == 0.001
+    assert "No trial beats the default" in capsys.readouterr().out
+
+
+def test_a_sweep_may_be_moved(search, tmp_path):
+    config = as_json(flags.plain(flags.parse_fit(["digits", "--fit.epochs", "1"])[1]))
+    (tmp_path / "start.json").write_text(json.dumps(config))
+    sweep.main(["--config", "start.json", "--run", "before", "--set", RATE, "--trials", "1"])
+    shutil.move("before", "mine")
+    search("--run", "mine", "--resume", "--trials", "2")
+    assert sorted(pretend.started()) == ["0", "1", "default"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -145,6 +182,8 @@ def test_hours(search, monkeypatch):
         (["--set", "fit.learning_rate=-1..1"], "learning_rate must be above 0"),
         (["--set", RATE, "--trails", "3"], "Unknown flag '--trails': did you mean '--trials'"),
         (["--set", RATE, "--role", "worker"], "--oracle must be HOST:PORT"),
+        (["--set", RATE, "--oracle", "127.0.0.1:7777"], "oracle is for --role chief and --role worker"),
+        (["--set", RATE, "--tuner", "hyperband", "--fit.head_epochs", "5"], "hyperband begins with trials of 2 epochs"),
         (["--models", "cnn"], "two or more"),
         (["--space", "nowhere"], "Cannot read the space nowhere"),
         (["--set", RATE, "--data.train_on_validation"], "leaves nothing to choose by"),
