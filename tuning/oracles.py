@@ -39,6 +39,7 @@ class Durable:
     """Mixed in before one of Keras Tuner's oracles. With `leases` workers may get lost, as those elsewhere can."""
 
     leases = False
+    start = None  # (values, score) of the configuration that the sweep starts from, for those that can learn from it
 
     def __init__(self, **options):
         super().__init__(**options)
@@ -246,9 +247,9 @@ class Grid(Durable, keras_tuner.oracles.GridSearchOracle):
 class Bayesian(Durable, keras_tuner.oracles.BayesianOptimizationOracle):
     """What a Gaussian process that knows the trials so far has hopes in.
 
-    Otherwise than Keras Tuner's it learns from trials that failed, which count as the worst that ended well, and tries
-    nothing twice. What has come to nothing counts as no worse than `fence`: beside a loss of 0.6 the process would not
-    see what tells 0.004 from 0.04.
+    Otherwise than Keras Tuner's it learns also from `start` and from trials that failed, which count as the worst that
+    ended well, and tries nothing twice. What has come to nothing counts as no worse than `fence`: beside a loss of 0.6
+    the process would not see what tells 0.004 from 0.04.
     """
 
     def populate_space(self, trial_id):
@@ -263,14 +264,19 @@ class Bayesian(Durable, keras_tuner.oracles.BayesianOptimizationOracle):
         return GaussianProcess(**super()._make_gpr().get_params(deep=False))
 
     def _vectorize_trials(self):
-        x, y = super()._vectorize_trials()
-        y = np.minimum(y, fence(y.tolist()))
-        failed = [self._vector(trial) for trial in self.trials.values() if trial.status == TrialStatus.FAILED]
-        return np.array([*x, *failed]), np.array([*y, *([y.max()] * len(failed))])
+        x, y = map(list, super()._vectorize_trials())
+        if self.start is not None:
+            values, score = self.start
+            x.append(self._vector(values))
+            y.append(-score if self.objective.direction == "max" else score)
+        y = np.minimum(y, fence(y))
+        failed = [one.hyperparameters.values for one in self.trials.values() if one.status == TrialStatus.FAILED]
+        return np.array([*x, *map(self._vector, failed)]), np.array([*y, *([y.max()] * len(failed))])
 
-    def _vector(self, trial):
-        """A trial's values as numbers from 0 to 1, as Keras Tuner has those of others."""
-        parameters, values = trial.hyperparameters, trial.hyperparameters.values
+    def _vector(self, values):
+        """Values as numbers from 0 to 1, as Keras Tuner has those of others."""
+        parameters = self.hyperparameters.copy()
+        parameters.values = values
         return [
             one.value_to_prob(values[one.name] if parameters.is_active(one) and one.name in values else one.default)
             for one in self._nonfixed_space()

@@ -93,6 +93,34 @@ def chosen(parameters, values):
     return result
 
 
+def start(parameters):
+    """Keras Tuner's values of the configuration that a sweep starts from; None where the space does not hold it."""
+    found, named = {}, {}
+    for key, parameter in _keyed(parameters):
+        if not parameter.counts(named):
+            continue
+        value = written(parameter.default) if parameter.choices else parameter.default
+        if value not in parameter.choices and not (parameter.low is not None and _within(parameter, value)):
+            return None
+        found[key] = named[parameter.name] = value
+    return found
+
+
+def written(value):
+    """A value of a configuration as a space has it.
+
+    >>> [written(value) for value in (True, (0.9, 1.1), 32, None)]
+    ['true', '0.9 1.1', '32', 'None']
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    return " ".join(f"{part:g}" for part in value) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _within(parameter, value):
+    return isinstance(value, int | float) and parameter.low <= value <= parameter.high
+
+
 def _keyed(parameters):
     """Parameters, each behind a name of its own: of two of one name Keras Tuner loses the value that counts."""
     seen = collections.Counter()

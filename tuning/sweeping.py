@@ -120,7 +120,7 @@ class Sweep:
         ended = self.folder.read_json("default.json")
         values = {}
         for one in self.plan.parameters:
-            if one.default is not None and one.counts({name: _written(value) for name, value in values.items()}):
+            if one.default is not None and one.counts({name: spaces.written(value) for name, value in values.items()}):
                 values[one.name] = one.default
         told = DEFAULT, ended["status"], values, ended["scores"], ended["reason"]
         return Trial(*told, *self._of_run(DEFAULT)) if whole else Trial(*told)
@@ -132,6 +132,7 @@ class Sweep:
     def _train_default(self):
         """Trains the configuration that the sweep starts from; keeps why that failed."""
         if (self.folder.path / "default.json").is_file():
+            self._tell_default()
             return
         try:
             first = self.places[0]
@@ -147,6 +148,13 @@ class Sweep:
                 return
             ended = {"status": status, "scores": {}, "reason": reason}
         self.folder.write_json("default.json", ended)
+        self._tell_default()
+
+    def _tell_default(self):
+        """Lets the oracle search from there."""
+        default, values = self._default(whole=False), spaces.start(self.plan.parameters)
+        if default.status == "done" and values is not None:
+            self.oracle.start = values, default.scores[self.plan.objectives[0].name]
 
     def _work(self, count, serves):
         """Starts the workers and waits for them; leaves none behind."""
@@ -201,8 +209,3 @@ class Sweep:
                 f"{FAILURES} trials in a row failed, the last, {last[-1].trial_id}, with: {last[-1].message} See"
                 f" {self.plan.logs}; mend what is wrong, and go on with --resume."
             )
-
-
-def _written(value):
-    """A value as a space has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -244,6 +244,16 @@ def test_bayesian_learns_from_what_fails(tmp_path):
     assert sum(later) > len(later) / 2
 
 
+def test_bayesian_searches_around_where_it_starts(tmp_path):
+    """What is there is better than all else, and the trials do not tell where it is."""
+    known = oracle(tmp_path, "bayesian", 24)
+    known.start = spaces.start(grammar.parse(LINES, experiments.find("digits")())), 0.9
+    assert known.start[0] == {"fit.learning_rate": 2e-3, "model.depth": 2}
+    tried = go(known, accuracy=lambda one: 0.3)
+    near = [one["model.depth"] == 2 and 1e-3 < one["fit.learning_rate"] < 4e-3 for one in tried]
+    assert any(near[8:11])
+
+
 def test_bayesian_tries_nothing_twice(tmp_path):
     tried = go(oracle(tmp_path, "bayesian", 14, ["model.depth=1..6"]))
     assert sorted(one["model.depth"] for one in tried) == [1, 2, 3, 4, 5, 6]

@@ -147,3 +147,28 @@ def test_what_does_not_count_is_not_drawn():
     assert models == {"cnn", "mlp", "vgg16"}
     assert any("frontend.rotation_degrees" in values for values in all_drawn)
     assert any("frontend.rotation_degrees" not in values for values in all_drawn if values["model.name"] == "cnn")
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (
+            ["model.width=16..64", "frontend.scale=1 1,0.9 1.1", "fit.batch_size=16,32", "model.dropout=0..0.5"],
+            {"model.width": 32, "frontend.scale": "0.9 1.1", "fit.batch_size": "32", "model.dropout": 0.3},
+        ),
+        (["frontend.horizontal_flip=true,false"], {"frontend.horizontal_flip": "false"}),
+        (
+            ["model.name=cnn,mlp", "model.width=8..48 if model.name=cnn", "model.width=100..200 if model.name=mlp"],
+            {"model.name": "cnn", "model.width": 32},
+        ),
+        (
+            ["model.name=cnn,mlp", "model.width=100..200 if model.name=mlp", "model.width=8..48 if model.name=cnn"],
+            {"model.name": "cnn", "model.width#2": 32},
+        ),
+        (["model.width=64..128"], None),
+        (["fit.optimizer=sgd,adam"], None),
+        (["model.time_pools=1,2"], None),
+    ],
+)
+def test_where_a_sweep_starts(lines, expected):
+    assert spaces.start(parse(*lines)) == expected
