@@ -4,7 +4,7 @@ import time
 
 from tfrec.cli import console
 from tuning import trials
-from tuning.oracles import FINISHED
+from tuning.durable import FINISHED
 
 TELL_SECONDS = 60.0  # between two lines about it where there is no terminal
 

@@ -11,7 +11,7 @@ from keras_tuner.engine.trial import Trial, TrialStatus
 
 from pipelines.errors import UserError
 from tuning import spaces, trials
-from tuning.oracles import REASON
+from tuning.durable import REASON
 
 BEAT_SECONDS = 5.0  # between two words to the oracle that a trial is still at work
 IDLE_SECONDS = 1.0  # before asking again an oracle that waits for others

@@ -6,7 +6,7 @@ import pathlib
 import sys
 
 from tfrec import building, cli, processes
-from tuning import margins, oracles, sweep
+from tuning import durable, margins, sweep
 
 # Scores follow from the flags: the accuracy is highest at a learning rate of 0.001.
 FIT = """
@@ -65,5 +65,5 @@ if __name__ == "__main__":
     processes.FIT = (sys.executable, "fit.py")
     building.attempt = lambda configs, *_, **__: dict.fromkeys(configs, COST)
     margins.measure = lambda *_: None
-    oracles.LEASE_SECONDS = float(os.environ.get("LEASE_SECONDS", "60"))
+    durable.LEASE_SECONDS = float(os.environ.get("LEASE_SECONDS", "60"))
     cli.run(sweep.main)
