@@ -117,4 +117,7 @@ def tested(folder):
 
 
 def _read(folder):
-    return folder.read_json(FILE) if (folder.path / FILE).is_file() else None
+    found = folder.read_json(FILE) if (folder.path / FILE).is_file() else None
+    if found is not None and not (isinstance(found, dict) and set(found) >= {"trial", "looks", "scores", *SPLITS}):
+        raise UserError(f"{folder.path / FILE} is damaged: delete it, and go on with --resume.")
+    return found

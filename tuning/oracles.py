@@ -40,6 +40,10 @@ class Grid(Durable, keras_tuner.oracles.GridSearchOracle):
     @property
     def total(self):
         """How many combinations there are, or trials if those are fewer."""
+        return min(self._combinations, self.max_trials or math.inf)
+
+    @functools.cached_property
+    def _combinations(self):
         space = self.hyperparameters.space
         parents = {condition.name for one in space for condition in one.conditions}
 
@@ -55,7 +59,7 @@ class Grid(Durable, keras_tuner.oracles.GridSearchOracle):
                 return sum(count(first + 1, {**values, one.name: value}) for value in options)
             return len(options) * count(first + 1, values)
 
-        return min(count(0, {}), self.max_trials or math.inf)
+        return count(0, {})
 
 
 class Bayesian(Durable, keras_tuner.oracles.BayesianOptimizationOracle):
@@ -124,7 +128,8 @@ class Hyperband(Durable, keras_tuner.oracles.HyperbandOracle):
     @property
     def total(self):
         """All of its brackets' trials, or as many as are allowed if those are fewer."""
-        return min(self._planned + self._replaced, self.max_trials or math.inf)
+        with self.alone():
+            return min(self._planned + self._replaced, self.max_trials or math.inf)
 
     @property
     def shortest(self):

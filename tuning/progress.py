@@ -15,7 +15,7 @@ class Progress:
     def __init__(self, sweep):
         self.sweep, self.started, self.told = sweep, time.monotonic(), time.monotonic()
         self.known = {label for label, trial in sweep.oracle.trials.items() if trial.status in FINISHED}
-        self.before, self.total = len(self.known), sweep.oracle.total
+        self.before = len(self.known)
         self.line = console.status("") if console.is_terminal else None
 
     def __enter__(self):
@@ -43,7 +43,7 @@ class Progress:
             console.print(self._far(results))
 
     def _far(self, results):
-        total, objective = self.total, results.objectives[0]
+        total, objective = self.sweep.oracle.total, results.objectives[0]
         told = f"{len(self.known)} of {total:,} trials" if total else f"{len(self.known)} trials"
         if results.best is not None:
             best = results.best

@@ -58,6 +58,7 @@ class Sweep:
             self.plan.logs.mkdir(exist_ok=True)
             self.oracle.begin(self.folder.path / "oracle")
             self.begun = len(self.oracle.end_order)
+            self._tell_default()
             self.deadline = None if hours is None else time.monotonic() + 3600 * hours
             console.print(f"After an interruption: {self.record['command']}")
             try:
@@ -122,7 +123,12 @@ class Sweep:
         for one in self.plan.parameters:
             if one.default is not None and one.counts({name: spaces.written(value) for name, value in values.items()}):
                 values[one.name] = one.default
-        told = DEFAULT, ended["status"], values, ended["scores"], ended["reason"]
+        try:
+            told = DEFAULT, ended["status"], values, ended["scores"], ended["reason"]
+        except (KeyError, TypeError):
+            raise UserError(
+                f"{self.folder.path / 'default.json'} is damaged: delete it, and go on with --resume."
+            ) from None
         return Trial(*told, *self._of_run(DEFAULT)) if whole else Trial(*told)
 
     def _of_run(self, label):
@@ -132,7 +138,6 @@ class Sweep:
     def _train_default(self):
         """Trains the configuration that the sweep starts from; keeps why that failed."""
         if (self.folder.path / "default.json").is_file():
-            self._tell_default()
             return
         try:
             first = self.places[0]
@@ -153,7 +158,7 @@ class Sweep:
     def _tell_default(self):
         """Lets the oracle search from there."""
         default, values = self._default(whole=False), spaces.start(self.plan.parameters)
-        if default.status == "done" and values is not None:
+        if default is not None and default.status == "done" and values is not None:
             self.oracle.start = values, default.scores[self.plan.objectives[0].name]
 
     def _work(self, count, serves):

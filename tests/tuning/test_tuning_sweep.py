@@ -162,6 +162,17 @@ def test_a_default_that_nothing_beats_is_the_best(search, capsys):
     assert "No trial beats the default" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [("default.json", "{}"), ("default.json", "["), ("winner.json", "[]"), ("sweep.json", "[]"), ("sweep.json", "{}")],
+)
+def test_damaged_files_are_told(search, file, text):
+    search("digits", "--run", "mine", "--set", RATE, "--trials", "1")
+    pathlib.Path("mine", file).write_text(text)
+    with pytest.raises(UserError, match=rf"{file}.* is damaged|damaged.*{file}|{file} is not"):
+        search("--run", "mine", "--resume")
+
+
 def test_a_sweep_may_be_moved(search, tmp_path):
     config = as_json(flags.plain(flags.parse_fit(["digits", "--fit.epochs", "1"])[1]))
     (tmp_path / "start.json").write_text(json.dumps(config))
