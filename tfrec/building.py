@@ -24,9 +24,9 @@ BUILD = "import sys; from tfrec import building; building.build_all(*sys.argv[1:
 CLIP_SECONDS = 1  # length of the clip that costs are told for
 
 
-def costs(configs, tell, latency=True, environment=None, look=lambda: None):
+def costs(configs, tell):
     """What `attempt` gives; UserError for a user's mistake in any of them."""
-    found = attempt(configs, tell, latency, environment, look)
+    found = attempt(configs, tell)
     candidates.require_none({label: cost["mistake"] for label, cost in found.items() if "mistake" in cost}, len(found))
     return found
 

@@ -81,8 +81,11 @@ def sentences(folder, results):
         told.append(f"No trial beats the default and its {score}: keep that configuration.")
     if best is None or not found or found["trial"] != best.label:
         return tuple(told)
-    told += [f"{split}: {_told(found[split], found['trial'])}" for split in SPLITS]
-    told[-len(SPLITS)] += " The best was chosen by these examples, which flatters it."
+    flattered = "The best was chosen by these examples, which flatters it."
+    told += [
+        f"validation: {_told(found['validation'], best.label)} {flattered}",
+        f"test: {_told(found['test'], best.label)}",
+    ]
     if "default" in found["test"]:
         low, high = found["test"]["interval"]
         better = low > 0 if Objective(found["test"]["measure"]).rises else high < 0

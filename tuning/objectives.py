@@ -39,6 +39,11 @@ class Objective:
         return self.name in SHARES
 
     @property
+    def scale(self):
+        """What its values are multiplied by to be shown."""
+        return 100 if self.is_share else 1
+
+    @property
     def title(self):
         """For tables and pictures."""
         name, unit = self._words

@@ -55,8 +55,9 @@ def curves(results):
     if not names:
         return None
     shown = Objective(names[0])
-    percent = 100 if shown.is_share else 1
-    lines = [(trial, [(x, percent * y) for x, y in _curve(trial, shown.name)]) for trial in [*reversed(trials), *start]]
+    lines = [
+        (trial, [(x, shown.scale * y) for x, y in _curve(trial, shown.name)]) for trial in [*reversed(trials), *start]
+    ]
     height = goodness(objective, scores_of(objective, trials) or [0.0])
     figure, axis = plt.subplots(figsize=(9, 5.2), layout="constrained")
     for trial, line in lines:
@@ -115,9 +116,8 @@ def progress(results):
     """Each finished trial's score, in the order in which they began, and the best so far."""
     objective = results.objectives[0]
     ended = [trial for trial in results.trials if trial.status != "running" and trial is not results.default]
-    percent = 100 if objective.is_share else 1
     points = [
-        (i, percent * number(trial.scores[objective.name]))
+        (i, objective.scale * number(trial.scores[objective.name]))
         for i, trial in enumerate(ended, 1)
         if trial.status == "done" and number(trial.scores.get(objective.name)) is not None
     ]
@@ -129,8 +129,8 @@ def progress(results):
     axis.step([*x, len(ended) + 0.5], [*best, best[-1]], where="post", color="C0", linewidth=2, label="best so far")
     start = number(results.default.scores.get(objective.name)) if results.default else None
     if start is not None:
-        axis.axhline(percent * start, **DEFAULT_STYLE, label="default")
-    low, high = _ends(objective, y, [percent * start] if start is not None else [])
+        axis.axhline(objective.scale * start, **DEFAULT_STYLE, label="default")
+    low, high = _ends(objective, y, [objective.scale * start] if start is not None else [])
     axis.set_ylim(*_with_room(low, high))
     inside = [low <= value <= high for value in y]
     axis.scatter(x, np.clip(y, low, high), s=22, color="C1", zorder=3, label="trial", clip_on=False)
@@ -178,7 +178,7 @@ def _front(results, first, other, trials):
 
 
 def _point(trial, first, other):
-    return tuple((100 if objective.is_share else 1) * trial.scores[objective.name] for objective in (other, first))
+    return tuple(objective.scale * trial.scores[objective.name] for objective in (other, first))
 
 
 def _draw_front(axis, first, other, trials, results):

@@ -95,15 +95,22 @@ def chosen(parameters, values):
 
 def start(parameters):
     """Keras Tuner's values of the configuration that a sweep starts from; None where the space does not hold it."""
-    found, named = {}, {}
-    for key, parameter in _keyed(parameters):
-        if not parameter.counts(named):
-            continue
+    found = {}
+    for key, parameter in counting(parameters):
         value = written(parameter.default) if parameter.choices else parameter.default
         if value not in parameter.choices and not (parameter.low is not None and _within(parameter, value)):
             return None
-        found[key] = named[parameter.name] = value
+        found[key] = value
     return found
+
+
+def counting(parameters):
+    """(Keras Tuner's name, Parameter) of those that count in the configuration that a sweep starts from."""
+    values = {}
+    for key, parameter in _keyed(parameters):
+        if parameter.counts(values):
+            values[parameter.name] = written(parameter.default)
+            yield key, parameter
 
 
 def written(value):

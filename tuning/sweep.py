@@ -79,9 +79,9 @@ def main(argv):
         Run(path).require_empty()
         corners.check(parameters, plan.words, _announce)
         words = _keep_source(words, path)
-        plan = _plan(arguments, path, [*experiment, *words], parameters, config)
         record = {"experiment": (experiment or [None])[0], "words": words, "data": config.data.name, "space": lines}
         record |= {"options": _kept(arguments), "tuner": arguments.tuner, "mark": plan.mark, "sessions": []}
+        plan = _plan(arguments, path, [*experiment, *words], parameters, config)
     sweep, server = Sweep(plan, oracle, record), None
     if arguments.role == "chief":
         oracle.leases, server = True, distributed.served(oracle, arguments.oracle, path)
@@ -128,6 +128,11 @@ def _parse(argv):
         extra = [*experiment, *(other for other in others if other.startswith("--"))]
         extra += [f"--{name}" for name in sorted(chosen - set(FREE))]
         raise UserError(f"{arguments.run} was started with settings that --resume cannot change: leave out {extra[0]}.")
+    return _stored(arguments, record, chosen)
+
+
+def _stored(arguments, record, chosen):
+    """The same from sweep.json, but for what this start has `chosen` anew; UserError where that is damaged."""
     try:
         stored = {name: tuple(value) if isinstance(value, list) else value for name, value in record["options"].items()}
         stored |= {name: getattr(arguments, name) for name in FREE if name in chosen or name not in stored}

@@ -11,6 +11,7 @@ report.html           the report; the same as trials.csv, importance.csv and *.p
 """
 
 import contextlib
+import dataclasses
 import shlex
 import threading
 import time
@@ -36,7 +37,7 @@ class Sweep:
         self.plan, self.oracle, self.record = plan, oracle, record
         self.folder = Run(plan.folder)  # for its files, which are written whole or not at all
         self.stopping = threading.Event()
-        self.deadline = self.kept = None
+        self.deadline = self.kept = self.default = None
         self.failure, self.begun = None, 0  # of the default; trials that had ended before this start
 
     def again(self, words):
@@ -58,7 +59,8 @@ class Sweep:
             self.plan.logs.mkdir(exist_ok=True)
             self.oracle.begin(self.folder.path / "oracle")
             self.begun = len(self.oracle.end_order)
-            self._tell_default()
+            if (self.folder.path / "default.json").is_file():
+                self._know_default(self.folder.read_json("default.json"))
             self.deadline = None if hours is None else time.monotonic() + 3600 * hours
             console.print(f"After an interruption: {self.record['command']}")
             try:
@@ -82,8 +84,10 @@ class Sweep:
         """What is known by now; without `whole` nothing of what the runs' own folders hold."""
         with self.oracle.alone():
             known = tuple(self._trial(self.oracle.trials[label], whole) for label in self.oracle.start_order)
-        plan = self.plan
-        return Results(plan.parameters, plan.objectives, plan.constraints, known, self._default(whole))
+        plan, default = self.plan, self.default
+        if whole and default is not None:
+            default = self._with_run(default)
+        return Results(plan.parameters, plan.objectives, plan.constraints, known, default)
 
     def facts(self, results):
         """What the report says beside the results."""
@@ -112,32 +116,17 @@ class Sweep:
             state, reason = trials.verdict(reason)
         scores = {name: known.metrics.get_last_value(name) for name in known.metrics.metrics}
         values = trials.chosen(spaces.chosen(self.plan.parameters, known.hyperparameters.values))
-        told = label, state, values, scores, reason
-        return Trial(*told, *self._of_run(label)) if whole else Trial(*told)
+        trial = Trial(label, state, values, scores, reason)
+        return self._with_run(trial) if whole else trial
 
-    def _default(self, whole):
-        if not (self.folder.path / "default.json").is_file():
-            return None
-        ended = self.folder.read_json("default.json")
-        values = {}
-        for one in self.plan.parameters:
-            if one.default is not None and one.counts({name: spaces.written(value) for name, value in values.items()}):
-                values[one.name] = one.default
-        try:
-            told = DEFAULT, ended["status"], values, ended["scores"], ended["reason"]
-        except (KeyError, TypeError):
-            raise UserError(
-                f"{self.folder.path / 'default.json'} is damaged: delete it, and go on with --resume."
-            ) from None
-        return Trial(*told, *self._of_run(DEFAULT)) if whole else Trial(*told)
-
-    def _of_run(self, label):
-        """(seconds, history) of a trial's run."""
-        return trials.spent(self.plan, label), self.plan.run(label).read_history()
+    def _with_run(self, trial):
+        """A trial with what its run's own folder holds."""
+        seconds, history = trials.spent(self.plan, trial.label), self.plan.run(trial.label).read_history()
+        return dataclasses.replace(trial, seconds=seconds, history=history)
 
     def _train_default(self):
         """Trains the configuration that the sweep starts from; keeps why that failed."""
-        if (self.folder.path / "default.json").is_file():
+        if self.default is not None:
             return
         try:
             first = self.places[0]
@@ -153,13 +142,20 @@ class Sweep:
                 return
             ended = {"status": status, "scores": {}, "reason": reason}
         self.folder.write_json("default.json", ended)
-        self._tell_default()
+        self._know_default(ended)
 
-    def _tell_default(self):
-        """Lets the oracle search from there."""
-        default, values = self._default(whole=False), spaces.start(self.plan.parameters)
-        if default is not None and default.status == "done" and values is not None:
-            self.oracle.start = values, default.scores[self.plan.objectives[0].name]
+    def _know_default(self, ended):
+        """Keeps how it ended, and lets the oracle search from there."""
+        counting = [one for _, one in spaces.counting(self.plan.parameters)]
+        values = {one.name: one.default for one in counting if one.default is not None}
+        try:
+            self.default = Trial(DEFAULT, ended["status"], values, ended["scores"], ended["reason"])
+        except (KeyError, TypeError):
+            path = self.folder.path / "default.json"
+            raise UserError(f"{path} is damaged: delete it, and go on with --resume.") from None
+        start = spaces.start(self.plan.parameters)
+        if self.default.status == "done" and start is not None:
+            self.oracle.start = start, self.default.scores[self.plan.objectives[0].name]
 
     def _work(self, count, serves):
         """Starts the workers and waits for them; leaves none behind."""

@@ -186,12 +186,10 @@ def _continue(plan, run, before):
 def _costs(plan, label, values, environment, look):
     """What the network costs; TrialError where it cannot be built, or what is searched for cannot be told."""
     config = as_json(config_of(plan, values))
-    try:
-        cost = building.costs({label: config}, lambda *_: None, "latency_ms" in plan.scored, environment, look)[label]
-    except UserError as error:
-        raise TrialError(str(error)) from None
-    if "error" in cost:
-        raise TrialError(cost["error"])
+    timed = "latency_ms" in plan.scored
+    cost = building.attempt({label: config}, latency=timed, environment=environment, look=look)[label]
+    if reason := cost.get("mistake") or cost.get("error"):
+        raise TrialError(reason)
     scores = {name: float(cost[name]) for name in COSTS if cost[name] is not None}
     _require_numbers(plan, scores, COSTS)
     return scores
