@@ -1,4 +1,4 @@
-"""What random geometry and colour cost: images per second of our layers beside Keras's, in one run.
+"""What random geometry and color cost: images per second of our layers beside Keras's, in one run.
 
     python -m benchmarks.augmentation
 
@@ -11,8 +11,8 @@ Two otherwise idle CPU cores, Python 3.11, TensorFlow 2.17.1; ratios are to the 
     | ImageAffine, XLA      |           58,427 |  3.92 |            1,170 |  2.84 |
     | one affine op         |           53,639 |  3.60 |            1,103 |  2.68 |
     | RandomColorJitter     |           19,989 |  1.00 |              518 |  1.00 |
-    | ImageColour           |           54,926 |  2.75 |            1,611 |  3.11 |
-    | ImageColour, XLA      |           73,178 |  3.66 |            2,755 |  5.32 |
+    | ImageColor           |           54,926 |  2.75 |            1,611 |  3.11 |
+    | ImageColor, XLA      |           73,178 |  3.66 |            2,755 |  5.32 |
     | the five Keras layers |            8,993 |  1.00 |              233 |  1.00 |
     | our two layers        |           26,022 |  2.89 |              510 |  2.19 |
     | our two layers, XLA   |           36,166 |  4.02 |              871 |  3.74 |
@@ -33,7 +33,7 @@ import tensorflow as tf
 
 from benchmarks.timing import medians
 from pipelines.layers.image_affine import ImageAffine
-from pipelines.layers.image_colour import ImageColour
+from pipelines.layers.image_color import ImageColor
 from pipelines.layers.rand_augment import RandAugment
 
 SIZES = ((32, 128), (224, 32))  # pixels of a side, images of a batch
@@ -49,7 +49,7 @@ def one_affine_op(images):
 def candidates():
     """(group, name, function, whether XLA compiles it); the first of a group is what the others are compared with."""
     affine = ImageAffine(horizontal_flip=True, rotation_degrees=18.0, scale=(0.8, 1.25), shift_fraction=0.1)
-    colour = ImageColour(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1)
+    color = ImageColor(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1)
     four = [
         keras.layers.RandomFlip("horizontal"),
         keras.layers.RandomRotation(0.05),
@@ -72,12 +72,12 @@ def candidates():
         ("geometry", "ImageAffine", in_turn(affine), False),
         ("geometry", "ImageAffine, XLA", in_turn(affine), True),
         ("geometry", "one affine op", one_affine_op, False),
-        ("colour", "RandomColorJitter", in_turn(jitter), False),
-        ("colour", "ImageColour", in_turn(colour), False),
-        ("colour", "ImageColour, XLA", in_turn(colour), True),
+        ("color", "RandomColorJitter", in_turn(jitter), False),
+        ("color", "ImageColor", in_turn(color), False),
+        ("color", "ImageColor, XLA", in_turn(color), True),
         ("both", "the five Keras layers", in_turn(*four, jitter), False),
-        ("both", "our two layers", in_turn(affine, colour), False),
-        ("both", "our two layers, XLA", in_turn(affine, colour), True),
+        ("both", "our two layers", in_turn(affine, color), False),
+        ("both", "our two layers, XLA", in_turn(affine, color), True),
         ("RandAugment", "Keras's RandAugment", in_turn(theirs), False),
         ("RandAugment", "RandAugment", in_turn(ours), False),
         ("RandAugment", "RandAugment, XLA", in_turn(ours), True),

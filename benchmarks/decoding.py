@@ -19,9 +19,10 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.timing import medians
-from tfrec import cli, flags
-from tfrec.decoding import DecodeConfig, align, build, ctc
-from tfrec.text import ngram, vocabulary
+from tfrec.config import flags
+from tfrec.decoding import DecodeConfig, align, build, ctc, ngram
+from tfrec.text import vocabulary
+from tfrec.utils import console
 
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
@@ -116,4 +117,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    console.run(main)

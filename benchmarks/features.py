@@ -1,7 +1,7 @@
 """Log-mel and MFCC beside tf.signal and librosa: `python -m benchmarks.features`.
 
 32 clips of 10 s at 16 kHz, 80 mels, 25 ms / 10 ms, 13 coefficients; repetitions interleaved, medians.
-Two otherwise idle CPU cores, the less favourable of two runs for log-mel (Python 3.11, TensorFlow 2.17.1, Keras 3.15.1,
+Two otherwise idle CPU cores, the less favorable of two runs for log-mel (Python 3.11, TensorFlow 2.17.1, Keras 3.15.1,
 librosa 0.11.0):
 
 | features | implementation | ms | beside tf.signal | beside librosa |

@@ -30,10 +30,12 @@ from rich.table import Table
 
 from pipelines import assemble, frontends
 from pipelines.datasets.base import Corpus, Split
-from tfrec import cli, experiments, flags, training
-from tfrec.recogniser import Recogniser
-from tfrec.runs import Run
-from tfrec.stepping import training_model
+from tfrec.config import experiments, flags
+from tfrec.recognizer import Recognizer
+from tfrec.runs.run import Run
+from tfrec.training import loop
+from tfrec.training.step import training_model
+from tfrec.utils import console
 
 BARE = "model.fit, our batches"
 
@@ -92,14 +94,14 @@ def ours(config, corpus):
     with tempfile.TemporaryDirectory() as path:
         run = Run(path)
         run.create()
-        training.train(Recogniser(config, corpus.class_names), corpus, run, verbose=0)
+        loop.train(Recognizer(config, corpus.class_names), corpus, run, verbose=0)
 
 
 def bare(config, corpus, arrays=None):
     """The same model in `model.fit` with Keras's own loss, schedule and nothing else; on arrays if they are given."""
     fit, split = config.fit, corpus.splits["train"]
     steps = assemble.steps_per_epoch(split, fit.batch_size)
-    model, frontend = training_model(Recogniser(config, corpus.class_names), split)
+    model, frontend = training_model(Recognizer(config, corpus.class_names), split)
     rate = keras.optimizers.schedules.CosineDecay(0.0, fit.epochs * steps, warmup_target=2e-3, warmup_steps=steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=fit.weight_decay), loss, metrics=["accuracy"])
@@ -125,7 +127,7 @@ def step_seconds(train):
 def main(argv):
     """Measures and prints the table."""
     arguments = flags.parse(Arguments, argv, prog="python -m benchmarks.fit")
-    config = experiments.digits()
+    config = experiments.find("digits")()
     config = dataclasses.replace(config, fit=dataclasses.replace(config.fit, epochs=arguments.epochs))
     corpus = random_corpus(config, arguments.steps)
     config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
@@ -150,4 +152,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    console.run(main)

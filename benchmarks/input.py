@@ -37,7 +37,8 @@ from rich.table import Table
 from benchmarks.timing import medians
 from pipelines import assemble, frontends
 from pipelines.datasets import folder
-from tfrec import cli, flags
+from tfrec.config import flags
+from tfrec.utils import console
 
 RATE_HZ, MELS = 16000, 80
 
@@ -80,9 +81,9 @@ def load(path):
 def ours(corpus, split, size, batch_size):
     """The batches of this project as a tf.data.Dataset that decodes the files anew at each pass."""
     if corpus.modality == "audio":
-        config = frontends.SpeechConfig(placement="host", mels=MELS, low_hz=0.0, normalise="none")
+        config = frontends.SpeechConfig(placement="host", mels=MELS, low_hz=0.0, normalize="none")
     else:
-        config = frontends.ImageConfig(placement="host", height=size, width=size, normalise="unit")
+        config = frontends.ImageConfig(placement="host", height=size, width=size, normalize="unit")
     frontend = frontends.build(frontends.resolve(config, corpus), split=split)
     with mock.patch.object(assemble, "CACHE_BYTES", 0):
         return assemble.evaluation_batches(split, frontend, batch_size)
@@ -137,4 +138,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    console.run(main)

@@ -20,9 +20,10 @@ from rich.table import Table
 
 from benchmarks.timing import medians
 from pipelines.datasets import memory
-from tfrec import cli, flags
-from tfrec.recogniser import Recogniser
-from tfrec.stepping import training_model
+from tfrec.config import flags
+from tfrec.recognizer import Recognizer
+from tfrec.training.step import training_model
+from tfrec.utils import console
 
 RATE_HZ, CLASSES, NOISES, NOISE_SECONDS = 8000, 10, 30, 3
 PLAIN, NOISY = "without noise", "with noise"
@@ -44,11 +45,11 @@ def step(arguments, *noise):
     words += ["--model.width", str(arguments.width)]
     config = flags.plain(flags.parse_fit([*words, *noise])[1])
     config = dataclasses.replace(config, frontend=config.frontend.resolved(RATE_HZ, None, ("sequence",)))
-    recogniser = Recogniser(config, [str(i) for i in range(CLASSES)])
+    recognizer = Recognizer(config, [str(i) for i in range(CLASSES)])
     random = np.random.default_rng(0)
     waves = random.normal(scale=0.1, size=(arguments.batch_size, round(arguments.seconds * RATE_HZ))).astype("float32")
-    model, _ = training_model(recogniser, memory.clips(waves, np.zeros(len(waves), int), [""] * len(waves)))
-    model.compile(keras.optimizers.Adam(1e-3), recogniser.task.loss())
+    model, _ = training_model(recognizer, memory.clips(waves, np.zeros(len(waves), int), [""] * len(waves)))
+    model.compile(keras.optimizers.Adam(1e-3), recognizer.task.loss())
     batch = {"audio": waves, "length": np.full(len(waves), waves.shape[1], "int32")}
     labels = random.integers(0, CLASSES, len(waves))
     return lambda: model.train_on_batch(batch, labels)
@@ -74,4 +75,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    console.run(main)

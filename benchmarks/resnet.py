@@ -12,7 +12,7 @@ Two otherwise idle CPU cores, Python 3.11, TensorFlow 2.17.1, PyTorch with two t
     | PyTorch                     |        334.4 |        0.97 |
     | PyTorch, channels_last      |        341.7 |        0.95 |
 
-Of our step on one thread, convolutions are 78 %, batch normalisation about 15 %. The biases that Keras's weights bring
+Of our step on one thread, convolutions are 78 %, batch normalization about 15 %. The biases that Keras's weights bring
 cost 6 %; PyTorch's network has none.
 """
 
@@ -28,7 +28,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.timing import medians
-from tfrec import architectures, cli, flags
+from tfrec import architectures
+from tfrec.config import flags
+from tfrec.utils import console
 
 CLASSES, THREADS = 1000, 2
 OURS = "tfrec, resnet50"
@@ -91,4 +93,4 @@ def main(argv):
 if __name__ == "__main__":
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    cli.run(main)
+    console.run(main)

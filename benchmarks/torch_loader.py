@@ -28,7 +28,7 @@ class Clips(torch.utils.data.Dataset):
 
 
 class Pictures(torch.utils.data.Dataset):
-    """A picture (3, size, size), scaled and cropped about its centre by Pillow, values in [0, 1]."""
+    """A picture (3, size, size), scaled and cropped about its center by Pillow, values in [0, 1]."""
 
     def __init__(self, paths, size):
         self.paths, self.size = paths, (size, size)

@@ -16,11 +16,13 @@ from rich.table import Table
 
 from benchmarks.timing import medians
 from pipelines import frontends
-from tfrec import architectures, cli, flags
-from tfrec.config import Config
-from tfrec.recogniser import Recogniser
-from tfrec.tasks import transcribe
+from tfrec import architectures
+from tfrec.config import flags
+from tfrec.config.schema import Config
+from tfrec.recognizer import Recognizer
+from tfrec.tasks import transcription
 from tfrec.text import vocabulary
+from tfrec.utils import console
 
 RATE_HZ = 16000
 
@@ -57,17 +59,17 @@ def main(argv):
 
 def _writer(name, labels, inputs):
     """A call without arguments that writes the clips down."""
-    frontend = frontends.SpeechConfig(mels=80, normalise="mean_variance", sample_rate_hz=RATE_HZ, form="sequence")
+    frontend = frontends.SpeechConfig(mels=80, normalize="mean_variance", sample_rate_hz=RATE_HZ, form="sequence")
     model = architectures.default_config(name)
-    recogniser = Recogniser(Config(None, frontend, model, transcribe.Config()), labels)
+    recognizer = Recognizer(Config(None, frontend, model, transcription.Config()), labels)
 
     @tf.function
     def answer():
-        features = recogniser.frontend(inputs, training=False)
-        return recogniser.task.answer(recogniser.classifier(features, training=False))["text"]
+        features = recognizer.frontend(inputs, training=False)
+        return recognizer.task.answer(recognizer.classifier(features, training=False))["text"]
 
     return lambda: answer().numpy()
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    console.run(main)

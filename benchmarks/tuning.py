@@ -20,7 +20,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.errors import UserError
-from tfrec import cli, flags
+from tfrec.config import flags
+from tfrec.utils import console
 from tuning import oracles
 
 LOOK_SECONDS = 0.05
@@ -92,4 +93,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    console.run(main)

@@ -24,7 +24,7 @@ def probe(path):
             raise UserError(f"{path} is empty.")
         with Image.open(path, formats=("JPEG", "PNG", "BMP", "GIF")) as image:
             width, height = image.size
-            # TensorFlow takes a palette's indices for shades of grey.
+            # TensorFlow takes a palette's indices for shades of gray.
             palette = image.format == "BMP" and image.mode in ("P", "1")
     except Image.DecompressionBombError as error:
         raise UserError(f"{path} is too large a picture: {error}") from error
@@ -48,9 +48,9 @@ def decode(data, channels):
 
     if channels != 1:
         return decoded(channels)
-    # TensorFlow reads BMP and GIF in colour only.
-    coloured = tf.reduce_any(tf.strings.substr(data, 0, 2) == [b"BM", b"GI"])
-    return tf.cond(coloured, lambda: tf.image.rgb_to_grayscale(decoded(3)), lambda: decoded(1))
+    # TensorFlow reads BMP and GIF in color only.
+    colored = tf.reduce_any(tf.strings.substr(data, 0, 2) == [b"BM", b"GI"])
+    return tf.cond(colored, lambda: tf.image.rgb_to_grayscale(decoded(3)), lambda: decoded(1))
 
 
 def read(path, channels):

@@ -5,8 +5,9 @@ import json
 import math
 
 from pipelines.errors import UserError
-from tfrec import building, flags
-from tfrec.config import as_json
+from tfrec.config import flags
+from tfrec.config.schema import as_json
+from tfrec.studies import model_costs
 from tuning import spaces
 
 ALL = 64  # so many combinations are all tried; of more, enough that every pair of values stands in one
@@ -29,7 +30,7 @@ def check(parameters, words, tell):
         built = {part: config[part] for part in BUILT} | {"precision": config["fit"]["precision"]}
         networks.setdefault(json.dumps(built, sort_keys=True), (label, config))
     tell(len(networks))
-    for label, cost in building.attempt(dict(networks.values()), latency=False).items():
+    for label, cost in model_costs.attempt(dict(networks.values()), latency=False).items():
         if reason := cost.get("mistake") or cost.get("error"):
             raise UserError(_impossible(label, reason))
 

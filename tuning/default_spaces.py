@@ -53,8 +53,8 @@ SHAPELESS = ("dropout", "stochastic_depth")  # what weights that training starts
 LEAST_DEPTH = {"time_pools": 0, "pyramid": 0, "intermediate": 1}  # fields of a model: by so much it is deeper
 
 IMAGE = {"scale": "1 1,0.9 1.1,0.8 1.2", "erase_probability": "0..0.5"}
-GREY = {"rotation_degrees": "0..20", "shift_fraction": "0..0.15"}  # written signs
-COLOURED = {"brightness": "0..0.3", "contrast": "0..0.4"}  # photographs, whose subjects stand upright
+GRAY = {"rotation_degrees": "0..20", "shift_fraction": "0..0.15"}  # written signs
+COLORED = {"brightness": "0..0.3", "contrast": "0..0.4"}  # photographs, whose subjects stand upright
 SPEECH = {
     "features": "log_mel,mfcc",
     "mels": "24,40,64,80",
@@ -109,9 +109,9 @@ def _least_depth(model):
 
 def _image(config, _):
     frontend = config.frontend
-    # Without channels, only the statistics of photographs tell that there are colours.
-    coloured = frontend.channels == 3 or (frontend.channels is None and frontend.normalise in ("imagenet", "caffe"))
-    wanted = {**IMAGE, **(COLOURED if coloured else GREY)}
+    # Without channels, only the statistics of photographs tell that there are colors.
+    colored = frontend.channels == 3 or (frontend.channels is None and frontend.normalize in ("imagenet", "caffe"))
+    wanted = {**IMAGE, **(COLORED if colored else GRAY)}
     return [f"frontend.{field}={_around(values, getattr(frontend, field))}" for field, values in wanted.items()]
 
 

@@ -17,8 +17,8 @@ from keras_tuner.src import protos
 from keras_tuner.src.distribute import oracle_chief, oracle_client
 
 from pipelines.errors import UserError
-from tfrec.cli import console
-from tfrec.runs import Run
+from tfrec.runs.run import Run
+from tfrec.utils.console import console
 from tuning import workers
 
 # Keras Tuner's own variables, which say the same as --role and --oracle.

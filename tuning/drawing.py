@@ -1,4 +1,4 @@
-"""What the pictures of a sweep share: which trials they show, on which scale, in which colours; and safe texts."""
+"""What the pictures of a sweep share: which trials they show, on which scale, in which colors; and safe texts."""
 
 import re
 
@@ -29,7 +29,7 @@ def goodness(objective, scores):
     return lambda score: min(max((score - lowest) / (best - lowest), 0.0), 1.0) if best != lowest else 0.5
 
 
-def colour(goodness):
+def color(goodness):
     """Dark for the best; the palest of the map cannot be seen on white."""
     return plt.get_cmap("viridis")(0.92 * (1 - goodness))
 

@@ -16,7 +16,7 @@ from keras_tuner.src.engine.metrics_tracking import MetricsTracker  # no public 
 from keras_tuner.src.engine.oracle import THREADS
 
 from pipelines.errors import UserError
-from tfrec.runs import Run
+from tfrec.runs.run import Run
 
 LEASE_SECONDS = 60.0  # after which a worker that says nothing has lost its trial
 FINISHED = (TrialStatus.COMPLETED, TrialStatus.FAILED)

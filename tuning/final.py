@@ -9,10 +9,11 @@ import pathlib
 import sys
 
 from pipelines.errors import UserError
-from tfrec import processes, studying
-from tfrec.cli import console
-from tfrec.config import as_json
-from tfrec.runs import Run
+from tfrec.config.schema import as_json
+from tfrec.runs.run import Run
+from tfrec.studies import study
+from tfrec.utils import processes
+from tfrec.utils.console import console
 from tuning import trials
 from tuning.results import DEFAULT
 
@@ -45,12 +46,12 @@ def train(sweep, seeds, workers):
         folder.write_json(source.name, config)
         for seed in seeds:
             words = ("--config", str(source), "--data.train_on_validation", "--seed", str(seed))
-            steps.append(studying.Step(f"{row}-{seed}", row, words))
+            steps.append(study.Step(f"{row}-{seed}", row, words))
     with processes.cores_divided(workers):
-        studying.train(folder.path, steps, workers)
-    table = studying.margins(folder.path, steps, DEFAULT, "final", TITLE)
-    studying.write(folder.path, [table])
-    console.print(studying.for_terminal(table))
+        study.train(folder.path, steps, workers)
+    table = study.margins(folder.path, steps, DEFAULT, "final", TITLE)
+    study.write(folder.path, [table])
+    console.print(study.for_terminal(table))
     _export(folder.path / "runs" / f"{list(rows)[-1]}-{seeds[0]}", sweep, folder.path / "logs")
 
 
@@ -59,6 +60,6 @@ def _export(run, sweep, logs):
     name = config.name or sweep.folder.name
     words = [str(run), "--folder", config.folder, "--name", name]
     log = logs / "export.txt"
-    if reason := processes.call([sys.executable, "-m", "tfrec.export", *words], log, logs / "export.jsonl"):
+    if reason := processes.call([sys.executable, "-m", "tfrec", "export", *words], log, logs / "export.jsonl"):
         raise UserError(f"{run} could not be exported: {reason} See {log}.")
     console.print(f"Exported {run.name} to {pathlib.Path(config.folder) / name}.")

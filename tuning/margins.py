@@ -9,10 +9,12 @@ import tempfile
 
 from pipelines import datasets
 from pipelines.errors import UserError
-from tfrec import evaluation, processes, tasks
-from tfrec.metrics import quality
-from tfrec.recogniser import Recogniser
-from tfrec.runs import Run
+from tfrec import tasks
+from tfrec.evaluation import scores as evaluation
+from tfrec.evaluation.metrics import per_example
+from tfrec.recognizer import Recognizer
+from tfrec.runs.run import Run
+from tfrec.utils import processes
 from tuning.objectives import MEASURED, Objective
 from tuning.results import DEFAULT
 
@@ -46,15 +48,15 @@ def write(folder, best, default, name=""):
     runs = [Run(path) for path in (best, default) if Run(path).is_measured()]
     found, tested = {split: [] for split in SPLITS}, {}
     for run in runs:
-        recogniser = Recogniser.load(run)
-        config, task = recogniser.config, recogniser.task
+        recognizer = Recognizer.load(run)
+        config, task = recognizer.config, recognizer.task
         known = tasks.scores(config.task)
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
-        scores = evaluation.measure(recogniser, corpus, "test", config.fit.batch_size)
-        evaluation.record(run, recogniser, {"test": scores}, run.read_history())
+        scores = evaluation.measure(recognizer, corpus, "test", config.fit.batch_size)
+        evaluation.record(run, recognizer, {"test": scores}, run.read_history())
         tested[run.name] = {one: scores[one] for one in known if one in scores}
         for split in SPLITS:
-            found[split].append(task.quality(recogniser, corpus.splits[split], config.fit.batch_size, name or known[0]))
+            found[split].append(task.quality(recognizer, corpus.splits[split], config.fit.batch_size, name or known[0]))
     looks = 1 + (looked["looks"] if looked else 0)
     told = {split: margin(*found[split]) for split in SPLITS}
     folder.write_json(FILE, {"trial": Run(best).name, "looks": looks, **told, "scores": tested})
@@ -68,7 +70,7 @@ def margin(best, default=None):
     result = {"measure": best.name, "examples": len(best.sizes), "best": best.rate()}
     if default is None:
         return result
-    apart, interval = quality.margin(best, default)
+    apart, interval = per_example.margin(best, default)
     return {**result, "default": default.rate(), "margin": apart, "interval": interval}
 
 
@@ -104,7 +106,7 @@ def sentences(folder, results):
 def _told(one, label):
     """What one split says, as a sentence."""
     objective = Objective(one["measure"])
-    sentence = f"{quality.TITLES[objective.name]} {objective.valued(one['best'])} of trial {label}"
+    sentence = f"{per_example.TITLES[objective.name]} {objective.valued(one['best'])} of trial {label}"
     if "default" in one:
         low, high = (objective.apart(bound) for bound in one["interval"])
         sentence += f", {objective.valued(one['default'])} of the default, {objective.apart(one['margin'])}"

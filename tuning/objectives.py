@@ -1,4 +1,4 @@
-"""What a sweep optimises, and what a trial must keep to."""
+"""What a sweep optimizes, and what a trial must keep to."""
 
 import dataclasses
 import math
@@ -17,7 +17,7 @@ COSTS = ("parameters", "multiply_adds", "latency_ms")
 # Of the run.
 SPENT = ("export_mb", "fit_seconds")
 WORDS = {"latency_ms": ("latency", "ms"), "export_mb": ("export", "MB"), "fit_seconds": ("training", "s")}
-SHARES = (*RISING, "wer", "cer", "per", "sentence_error_rate")  # from 0 to 1, shown in per cent
+SHARES = (*RISING, "wer", "cer", "per", "sentence_error_rate")  # from 0 to 1, shown in percent
 FAR = 3
 COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
 
@@ -35,7 +35,7 @@ class Objective:
 
     @property
     def is_share(self):
-        """Whether it goes from 0 to 1 and is shown in per cent."""
+        """Whether it goes from 0 to 1 and is shown in percent."""
         return self.name in SHARES
 
     @property
@@ -72,7 +72,7 @@ class Objective:
         return f"{self._words[0]} {self.valued(value)}"
 
     def apart(self, value):
-        """A difference between two values as text: points of per cent, where it is a share."""
+        """A difference between two values as text: points of percent, where it is a share."""
         return f"{100 * value:+.2f}" if self.is_share else f"{value:+.3g}"
 
     def rank(self, scores):

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib import ticker
 
-from tuning.drawing import DEFAULT_STYLE, colour, counted, folded, goodness, plain, ranked, scores_of
+from tuning.drawing import DEFAULT_STYLE, color, counted, folded, goodness, plain, ranked, scores_of
 from tuning.importance import distinct, number, spoken
 
 ACROSS = 12  # parameters beside each other
@@ -61,7 +61,7 @@ def parallel(results, found):
         height = axes[-1].place(trial.scores[objective.name])
         thick = {"linewidth": 3, "zorder": 800} if trial is best else {"linewidth": 1.1, "zorder": 2 + height}
         fade = 1 if trial is best else max(0.35, 0.9 - len(trials) / 300)
-        axis.plot(across, [*heights, height], color=colour(height), alpha=fade, **thick)
+        axis.plot(across, [*heights, height], color=color(height), alpha=fade, **thick)
     if results.default:
         caption += "; dashed the default"
         values = [results.default.values.get(parameter.name) for parameter in parameters]

@@ -11,12 +11,12 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib import ticker
 
-from tuning.drawing import DEFAULT_STYLE, colour, counted, folded, goodness, plain, ranked, scores_of
+from tuning.drawing import DEFAULT_STYLE, color, counted, folded, goodness, plain, ranked, scores_of
 from tuning.importance import number
 from tuning.objectives import FAR, Objective
 
 BARS = 25
-LABELLED = 14  # trials with their names in one picture
+LABELED = 14  # trials with their names in one picture
 CURVES_FAR = 6  # the first epochs are far from the last
 
 
@@ -70,7 +70,7 @@ def curves(results):
         else:
             style = {"linewidth": 0.9, "alpha": 0.7}
         if trial not in start:
-            style["color"] = colour(height(trial.scores[objective.name]))
+            style["color"] = color(height(trial.scores[objective.name]))
         axis.plot(*zip(*line, strict=True), **style, marker="." if len(line) < 3 else None)
     kept = [line[-1][1] for trial, line in lines if line and trial in best + start]
     values = [y for _, line in lines for _, y in line]
@@ -210,17 +210,17 @@ def _draw_front(axis, first, other, trials, results):
 def _label_front(axis, first, other, named):
     """Names on the side where nothing lies, since nothing beats them: none that would cover another."""
     placed = []
-    towards = (-1 if not other.rises else 1), (1 if first.rises else -1)
-    for label, place in named[:: math.ceil(len(named) / LABELLED)]:
+    toward = (-1 if not other.rises else 1), (1 if first.rises else -1)
+    for label, place in named[:: math.ceil(len(named) / LABELED)]:
         pixels = axis.transData.transform(place)
         if all(abs(pixels[1] - y) > 16 or abs(pixels[0] - x) > 90 for x, y in placed):
             placed.append(pixels)
             axis.annotate(
                 plain(label, 18),
                 place,
-                xytext=(5 * towards[0], 5 * towards[1]),
+                xytext=(5 * toward[0], 5 * toward[1]),
                 textcoords="offset points",
-                ha="right" if towards[0] < 0 else "left",
-                va="bottom" if towards[1] > 0 else "top",
+                ha="right" if toward[0] < 0 else "left",
+                va="bottom" if toward[1] > 0 else "top",
                 fontsize=8,
             ).set_in_layout(False)

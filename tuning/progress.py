@@ -2,7 +2,7 @@
 
 import time
 
-from tfrec.cli import console
+from tfrec.utils.console import console
 from tuning import trials
 from tuning.durable import FINISHED
 

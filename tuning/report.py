@@ -17,7 +17,7 @@ from rich.text import Text
 
 from tfrec.reports.alignments import printable
 from tfrec.reports.plots import save
-from tfrec.runs import replacing
+from tfrec.utils.files import replacing
 from tuning import page, plots
 from tuning.drawing import shortened
 from tuning.importance import distinct, importances, number, spoken

@@ -3,11 +3,14 @@
 import dataclasses
 import pathlib
 import shlex
+import sys
 from typing import Literal
 
 from pipelines.errors import UserError
-from tfrec import cli, experiments, flags, tasks
-from tfrec.runs import Run
+from tfrec import tasks
+from tfrec.config import experiments, flags
+from tfrec.runs.run import Run
+from tfrec.utils import console
 from tuning import corners, default_spaces, distributed, final, grammar, objectives, oracles, spaces, trials
 from tuning.sweeping import Sweep
 
@@ -23,7 +26,7 @@ FREE = ("run", "resume", "trials", "hours", "workers", "role", "oracle", "final"
 class Arguments:
     """Train an experiment with many settings, and find the best by its validation split.
 
-    EXPERIMENT is one of `python -m tfrec.list experiments`; every flag of `python -m tfrec.fit` goes to all trainings.
+    EXPERIMENT is one of `python -m tfrec list experiments`; every flag of `python -m tfrec.fit` goes to all trainings.
     Parameters are written NAME=VALUES: model.name=cnn,mlp or fit.learning_rate=1e-4..1e-2:log or model.width=16..64,
     and, in quotes, with a condition: "model.depth=1..3 if model.name=cnn". Without --set and --space the experiment's
     model, frontend and training are searched around their usual values.
@@ -34,7 +37,7 @@ class Arguments:
     space: str | None = None  # file of more of them, one a line
     models: tuple[str, ...] = ()  # architectures to choose from
     tuner: Literal[oracles.TUNERS] = "bayesian"  # what chooses the values
-    objective: tuple[str, ...] = ()  # scores to optimise; the first leads the search; none is the task's usual one
+    objective: tuple[str, ...] = ()  # scores to optimize; the first leads the search; none is the task's usual one
     constraint: tuple[str, ...] = ()  # what a trial must keep to, such as 'latency_ms<5'
     trials: int | None = None  # how many; None is 30, what --hours allow, all of a grid, one round of hyperband
     hours: float | None = None  # after which this start ends, if its trials have not ended before
@@ -86,9 +89,9 @@ def main(argv):
     if arguments.role == "chief":
         oracle.leases, server = True, distributed.served(oracle, arguments.oracle, path)
     sweep.go(0 if server else arguments.workers, arguments.hours, server, _again(arguments))
-    cli.console.print(f"The report is {path / 'report.html'}.")
+    console.console.print(f"The report is {path / 'report.html'}.")
     if sweep.kept:
-        cli.console.print(f"Next:\n    python -m tfrec.fit --config {shlex.quote(str(path / 'best.json'))}")
+        console.console.print(f"Next:\n    python -m tfrec.fit --config {shlex.quote(str(path / 'best.json'))}")
     if arguments.final:
         with sweep.folder.alone():
             final.train(sweep, arguments.seeds, max(1, arguments.workers))
@@ -241,8 +244,8 @@ def _kept(arguments):
 
 
 def _announce(networks):
-    cli.console.print(f"Building {networks} {'networks' if networks > 1 else 'network'} at the space's corners.")
+    console.console.print(f"Building {networks} {'networks' if networks > 1 else 'network'} at the space's corners.")
 
 
 if __name__ == "__main__":
-    cli.run(main)
+    console.run(lambda: main(sys.argv[1:]))

@@ -17,10 +17,11 @@ import threading
 import time
 
 from pipelines.errors import UserError
-from tfrec.cli import console
-from tfrec.config import as_json
+from tfrec.config.schema import as_json
 from tfrec.reports import comparison
-from tfrec.runs import Run, environment
+from tfrec.runs.environment import environment
+from tfrec.runs.run import Run
+from tfrec.utils.console import console
 from tuning import margins, report, spaces, trials, workers
 from tuning.progress import Progress
 from tuning.results import DEFAULT, Results, Trial

@@ -12,9 +12,11 @@ import sys
 import tempfile
 
 from pipelines.errors import UserError
-from tfrec import building, flags, processes
-from tfrec.config import as_json
-from tfrec.runs import Run
+from tfrec.config import flags
+from tfrec.config.schema import as_json
+from tfrec.runs.run import Run
+from tfrec.studies import model_costs
+from tfrec.utils import processes
 from tuning import spaces
 from tuning.objectives import COSTS, MEASURED, Constraint, Objective
 from tuning.results import DEFAULT
@@ -172,7 +174,7 @@ def spent(plan, label):
 
 
 def _continue(plan, run, before):
-    """Gives a run what the trial before it has learnt, where it is on this machine; else it starts from nothing."""
+    """Gives a run what the trial before it has learned, where it is on this machine; else it starts from nothing."""
     source = before and plan.run(before)
     if not source or run.read_history() or not source.read_history():
         return
@@ -187,7 +189,7 @@ def _costs(plan, label, values, environment, look):
     """What the network costs; TrialError where it cannot be built, or what is searched for cannot be told."""
     config = as_json(config_of(plan, values))
     timed = "latency_ms" in plan.scored
-    cost = building.attempt({label: config}, latency=timed, environment=environment, look=look)[label]
+    cost = model_costs.attempt({label: config}, latency=timed, environment=environment, look=look)[label]
     if reason := cost.get("mistake") or cost.get("error"):
         raise TrialError(reason)
     scores = {name: float(cost[name]) for name in COSTS if cost[name] is not None}
@@ -215,7 +217,7 @@ def _export_mb(plan, run, environment, look):
     """Size of the SavedModel, in 10^6 bytes."""
     with tempfile.TemporaryDirectory() as folder:
         log, record = (plan.logs / f"{run.name}-export{suffix}" for suffix in (".txt", ".jsonl"))
-        command = [sys.executable, "-m", "tfrec.export", str(run.path), "--folder", folder, "--name", "model"]
+        command = [sys.executable, "-m", "tfrec", "export", str(run.path), "--folder", folder, "--name", "model"]
         if reason := processes.call(command, log, record, look, environment):
             raise TrialError(f"It could not be exported: {reason}")
         return sum(path.stat().st_size for path in pathlib.Path(folder).rglob("*") if path.is_file()) / 1e6

@@ -32,7 +32,7 @@ MAY_LACK = 0.25  # fraction of a file
 class Config(DataConfig):
     """Where the corpus lies, and which of its training speakers validate, since it names none for that."""
 
-    name: str = "an4"  # dataset, see `python -m tfrec.list`
+    name: str = "an4"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder that holds etc/ and wav/
     validation_utterances: int = 100  # so many at least, of whole training speakers; split_seed says which
 

@@ -51,7 +51,7 @@ _NAME = re.compile(r"(?P<speaker>[A-Z]{2,4})_(?P<digits>[1-9ZO]+)[AB]\.08")
 class Config(DataConfig):
     """Which of the corpus's isolated digits are used; the validation split is a fraction of the training speakers."""
 
-    name: str = "aurora2"  # dataset, see `python -m tfrec.list`
+    name: str = "aurora2"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder that holds train/, testa/, testb/ and testc/, or folders of them; the corpus is licensed
     training: Literal["clean", "multi"] = "multi"  # multi: clean and four noises at 20 to 5 dB
     test_set: Literal["a", "b", "c"] = "a"  # a: noises of the training; b: others; c: another channel

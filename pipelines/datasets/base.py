@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 class DataConfig:
     """A corpus and how it is split; a corpus's own splits go before the fractions."""
 
-    name: str = ""  # dataset, see `python -m tfrec.list`
+    name: str = ""  # dataset, see `python -m tfrec list`
     validation_fraction: float = 0.1  # of the training part, where the corpus names no validation split
     test_fraction: float = 0.2  # of everything, where the corpus names no test split
     split_seed: int = 0  # which examples the fractions and examples_per_class take

@@ -24,7 +24,7 @@ SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 class Config(DataConfig):
     """Where a language's tables and clips lie; its own splits are used."""
 
-    name: str = "commonvoice"  # dataset, see `python -m tfrec.list`
+    name: str = "commonvoice"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder that holds train.tsv, dev.tsv, test.tsv and clips/
     verify: bool = (
         False  # decode every file once before training, to find the broken ones: hours of speech take minutes

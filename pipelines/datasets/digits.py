@@ -12,7 +12,7 @@ from pipelines.datasets.base import Corpus, DataConfig, Split, split_indices
 class Config(DataConfig):
     """The corpus names no splits, so both fractions apply; it has no options of its own."""
 
-    name: str = "digits"  # dataset, see `python -m tfrec.list`
+    name: str = "digits"  # dataset, see `python -m tfrec list`
 
 
 def modality(config):

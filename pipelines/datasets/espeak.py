@@ -1,4 +1,4 @@
-"""espeak-ng's formant synthesiser, which comes with the extra `tts`: text to waveforms in many voices."""
+"""espeak-ng's formant synthesizer, which comes with the extra `tts`: text to waveforms in many voices."""
 
 import _ctypes
 import contextlib

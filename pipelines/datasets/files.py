@@ -130,7 +130,7 @@ def told(rows):
 
 def _image_decoder(channels):
     if channels not in (1, 3):
-        raise UserError(f"data.channels must be 1 (grey) or 3 (colour). Received: {channels}.")
+        raise UserError(f"data.channels must be 1 (gray) or 3 (color). Received: {channels}.")
     return lambda row: images.decode(tf.io.read_file(row["path"]), channels)
 
 

@@ -17,9 +17,9 @@ CLUTTER = (".txt", ".md", ".json", ".csv", ".tsv", ".html", ".log", ".ini", ".db
 class Config(DataConfig):
     """Where the files are and how they are read; the sorted names of the sub-folders are the classes."""
 
-    name: str = "folder"  # dataset, see `python -m tfrec.list`
+    name: str = "folder"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder with one sub-folder per class, or with train/, validation/ (or val/) and test/ of such
-    channels: int = 3  # of the pictures: 3 colour, 1 grey
+    channels: int = 3  # of the pictures: 3 color, 1 gray
     verify: bool = True  # decode every file once before training, to find the broken ones
 
 

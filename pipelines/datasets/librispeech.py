@@ -25,7 +25,7 @@ SAMPLE_RATE_HZ = 16000
 class Config(DataConfig):
     """Which subsets train, validate and test; or one of them, cut by the fractions."""
 
-    name: str = "librispeech"  # dataset, see `python -m tfrec.list`
+    name: str = "librispeech"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder that holds train-clean-100/ and so on
     train: tuple[str, ...] = ("train-clean-100",)  # subsets to train on
     validation: tuple[str, ...] = ("dev-clean",)  # subsets to validate on

@@ -20,11 +20,11 @@ COLUMNS = ("path", "label", "text", "start", "end", "speaker", "group", "split")
 class Config(DataConfig):
     """The manifest and how it is split; a column `split` (train, validation, test) goes before the fractions."""
 
-    name: str = "manifest"  # dataset, see `python -m tfrec.list`
+    name: str = "manifest"  # dataset, see `python -m tfrec list`
     path: str = ""  # .csv with a header line, or .jsonl; paths in it start from its own folder
     classes: tuple[str, ...] = ()  # the classes in their order; none = the labels, sorted
     split_by: Literal["random", "speaker", "group"] = "random"  # what never stands on both sides of a split
-    channels: int = 3  # of pictures: 3 colour, 1 grey
+    channels: int = 3  # of pictures: 3 color, 1 gray
     verify: bool = True  # decode every file once before training, to find the broken ones
 
 

@@ -1,7 +1,7 @@
-"""English, Urdu, Punjabi and Sindhi words and phrases, alone and mixed, spoken by espeak-ng's formant synthesiser.
+"""English, Urdu, Punjabi and Sindhi words and phrases, alone and mixed, spoken by espeak-ng's formant synthesizer.
 
 Four languages in three scripts (Latin, Arabic with Urdu's and Sindhi's letters, Gurmukhi), an audio corpus that comes
-with an install. The words are greetings, numbers, colours, days, family and what is in a house.
+with an install. The words are greetings, numbers, colors, days, family and what is in a house.
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ PAUSE_MS = (40, 160)  # between the words of mixed phrases
 class Config(DataConfig):
     """How much is spoken; voices and phrases of a split are in no other, and the fractions play no part."""
 
-    name: str = "multilingual_tts"  # dataset, see `python -m tfrec.list`
+    name: str = "multilingual_tts"  # dataset, see `python -m tfrec list`
     training_clips: int = 1500  # of all five groups together: the languages and mixed phrases
     validation_clips: int = 150  # by two other voices
     test_clips: int = 300  # by four other voices

@@ -18,7 +18,7 @@ SAMPLE_RATE_HZ = 8000
 class Config(DataConfig):
     """The corpus's own test split, or speakers left out; the validation split is a fraction of the rest."""
 
-    name: str = "spoken_digit"  # dataset, see `python -m tfrec.list`
+    name: str = "spoken_digit"  # dataset, see `python -m tfrec list`
     data_dir: str | None = None  # folder of prepared sets; none = TFDS_DATA_DIR, or else ~/tensorflow_datasets
     split: Literal["index", "speaker"] = "index"  # index: clips 0 to 4 of every digit and speaker are the test
     test_speakers: tuple[str, ...] = ()  # who is the test when `split` is speaker

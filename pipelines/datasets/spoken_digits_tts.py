@@ -1,4 +1,4 @@
-"""The ten digits spoken by espeak-ng's formant synthesiser: an audio corpus that comes with an install."""
+"""The ten digits spoken by espeak-ng's formant synthesizer: an audio corpus that comes with an install."""
 
 import dataclasses
 
@@ -22,7 +22,7 @@ SPEAKERS = (
 class Config(DataConfig):
     """How much is spoken; the fractions count speakers, and no speaker is in two splits."""
 
-    name: str = "spoken_digits_tts"  # dataset, see `python -m tfrec.list`
+    name: str = "spoken_digits_tts"  # dataset, see `python -m tfrec list`
     renderings: int = 1  # of every digit by every speaker in every accent (20 speakers, 6 accents)
     speech_seed: int = 0  # of speed, pitch, loudness and the silence around a word
 

@@ -198,7 +198,7 @@ def _parts(config, builder, label):
         if train == other:
             raise UserError(f"data.train_split and data.{name}_split must differ; both are {train!r}.")
     if test is None:
-        test = next((name for name in ("test", "validation") if _labelled(builder, name, label)), None)
+        test = next((name for name in ("test", "validation") if _labeled(builder, name, label)), None)
     own_validation = config.validation_split or (
         "validation" if "validation" in named and test != "validation" else None
     )
@@ -218,7 +218,7 @@ def _parts(config, builder, label):
     return {"train": (train, None if len(left) == size else _mask(size, left)), **parts}
 
 
-def _labelled(builder, split, label):
+def _labeled(builder, split, label):
     """Whether the split is there and was not published without its labels, which TFDS writes as -1."""
     if split not in builder.info.splits or builder.info.splits[split].num_examples == 0:
         return False
@@ -237,7 +237,7 @@ def _decoder(builder, kind, feature, label, from_hz, to_hz):
     connector = builder.info.features[feature]
     classes = label and builder.info.features[label].num_classes
 
-    def labelled(example):
+    def labeled(example):
         rule = f"labels of {builder.name} must be 0 to {classes - 1}. Received:"
         with tf.control_dependencies(
             [tf.debugging.Assert((example[label] >= 0) & (example[label] < classes), [rule, example[label]])]
@@ -245,7 +245,7 @@ def _decoder(builder, kind, feature, label, from_hz, to_hz):
             return {"label": tf.identity(example[label])}
 
     def decode(example):
-        answer = {} if label is None else labelled(example)
+        answer = {} if label is None else labeled(example)
         if kind == "image":
             channels = connector.shape[-1] or 3
             image = tf.io.decode_image(example[feature], channels=channels, expand_animations=False)

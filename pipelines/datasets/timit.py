@@ -39,7 +39,7 @@ CORE_TEST, DEVELOPMENT = tuple(_CORE_TEST.split()), tuple(_DEVELOPMENT.split())
 class Config(DataConfig):
     """Where the corpus lies and what its transcripts are made of; the usual splits."""
 
-    name: str = "timit"  # dataset, see `python -m tfrec.list`
+    name: str = "timit"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder that holds TRAIN/ and TEST/; the corpus is licensed
     unit: Literal["phonemes", "words"] = "phonemes"  # phonemes: the 61 symbols, with spaces between
 

@@ -40,10 +40,10 @@ def build(config, augment=False, seed=None, split=None):
         raise UserError(f"Cannot build frontend.name {config.name!r} as configured: {error}") from error
 
 
-def resolve(config, corpus, normalise=None, takes=("image", "sequence")):
+def resolve(config, corpus, normalize=None, takes=("image", "sequence")):
     """Fills in what the config leaves to the corpus and to the network: sizes, channels, sample rate, form.
 
-    `normalise` is what `auto` stands for, None where no weights want anything; `takes` are the kinds of features that
+    `normalize` is what `auto` stands for, None where no weights want anything; `takes` are the kinds of features that
     the network accepts. UserError when the frontend is not for this kind of data.
     """
     if OF_MODALITY[corpus.modality] != config.name:
@@ -52,7 +52,7 @@ def resolve(config, corpus, normalise=None, takes=("image", "sequence")):
             f" choose {OF_MODALITY[corpus.modality]!r}."
         )
     if config.name == "speech":
-        return config.resolved(corpus.sample_rate_hz, normalise, takes)
+        return config.resolved(corpus.sample_rate_hz, normalize, takes)
     height, width, channels = corpus.splits["train"].examples.element_spec["image"].shape
     if config.channels not in (None, channels):
         raise UserError(
@@ -64,7 +64,7 @@ def resolve(config, corpus, normalise=None, takes=("image", "sequence")):
         height=config.height or height or 128,
         width=config.width or width or 128,
         channels=channels,
-        normalise=config.normalise if config.normalise != "auto" else normalise or "per_image",
+        normalize=config.normalize if config.normalize != "auto" else normalize or "per_image",
     )
 
 

@@ -1,4 +1,4 @@
-"""From pixels to normalised images."""
+"""From pixels to normalized images."""
 
 import dataclasses
 from typing import Literal
@@ -6,12 +6,12 @@ from typing import Literal
 import keras
 
 from pipelines.frontends.base import Placement, next_seed
-from pipelines.layers import ImageAffine, ImageColour, ImageNormalise, ImageResize, RandAugment, RandomErase
+from pipelines.layers import ImageAffine, ImageColor, ImageNormalize, ImageResize, RandAugment, RandomErase
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageConfig:
-    """Pixels to normalised images; augmentation is off unless asked for."""
+    """Pixels to normalized images; augmentation is off unless asked for."""
 
     name: Literal["image"] = "image"  # kind of frontend
     placement: Placement = "device"  # inside the training graph, or in tf.data on the CPU
@@ -19,7 +19,7 @@ class ImageConfig:
     width: int | None = None  # pixels, likewise
     channels: int | None = None  # None is the corpus's own
     crop_fraction: float = 1.0  # the central part that is kept
-    normalise: Literal["auto", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
+    normalize: Literal["auto", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
         "auto"  # range of the features; auto is what the weights that training starts from want, else per_image
     )
     horizontal_flip: bool = False  # augmentation: mirror half of the images
@@ -34,7 +34,7 @@ class ImageConfig:
     brightness: float = 0.0  # augmentation: at most, as a part of the full range
     contrast: float = 0.0  # augmentation: at most, as a factor 1 - c to 1 + c
     saturation: float = 0.0  # augmentation: likewise
-    hue: float = 0.0  # augmentation: at most, as a part of the colour circle
+    hue: float = 0.0  # augmentation: at most, as a part of the color circle
     rand_augment_operations: int = 0  # augmentation: RandAugment, how many operations on each image
     rand_augment_magnitude: float = 9.0  # augmentation: RandAugment, how strong they are, from 0 to 10
     erase_probability: float = 0.0  # augmentation: how often a random rectangle is erased
@@ -52,7 +52,7 @@ class ImageConfig:
 
 
 class ImageFrontend(keras.layers.Layer):
-    """Images (batch, height, width, channels) in 0..255 -> normalised images of the configured size, float32.
+    """Images (batch, height, width, channels) in 0..255 -> normalized images of the configured size, float32.
 
     `raw_shape` is the shape of the images that come, None for any. Images that differ in size cannot stand in one
     batch, so there `resized_before` is true and whoever makes the batch applies `resize` to each.
@@ -67,7 +67,7 @@ class ImageFrontend(keras.layers.Layer):
         self.resized_before = raw_shape is not None and None in raw_shape
         self.raw_shape = self.feature_shape if self.resized_before else raw_shape or (None, None, config.channels)
         self.resize = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
-        self.normalise = ImageNormalise("per_image" if config.normalise == "auto" else config.normalise)
+        self.normalize = ImageNormalize("per_image" if config.normalize == "auto" else config.normalize)
         self.augmentations = _augmentations(config, seed) if augment else []
         for layer in self.augmentations:
             layer.compute_output_shape((None, *self.feature_shape))  # refuses channels that it cannot take
@@ -89,7 +89,7 @@ class ImageFrontend(keras.layers.Layer):
         x = image if self.resized_before else self.resize(image)
         for layer in self.augmentations:
             x = layer(x, training=training)
-        return self.normalise(x)
+        return self.normalize(x)
 
 
 def _augmentations(config, seed):
@@ -121,7 +121,7 @@ def _augmentations(config, seed):
         )
     if config.brightness or config.contrast or config.saturation or config.hue:
         layers.append(
-            ImageColour(
+            ImageColor(
                 brightness=config.brightness,
                 contrast=config.contrast,
                 saturation=config.saturation,

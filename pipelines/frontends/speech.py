@@ -68,13 +68,13 @@ class SpeechFrontend(keras.layers.Layer):
                 "frontend.range_db and frontend.channel_db are for log energies, which features"
                 f" {config.features} are not: leave them out, or take log_mel or filter_bank"
             )
-        self.norm = _normalisation(config.normalise)
+        self.norm = _normalization(config.normalize)
         self.picture = self.stretch = None
         jitter = config.jitter if augment else 0.0
         if self.takes == "image":
-            normalise = None if config.picture_normalise in ("auto", "none") else config.picture_normalise
+            normalize = None if config.picture_normalize in ("auto", "none") else config.picture_normalize
             self.picture = SpectrogramPicture(
-                config.fixed_frames or 64, config.picture_channels or 1, normalise, jitter, seed=next_seed(seed, 16)
+                config.fixed_frames or 64, config.picture_channels or 1, normalize, jitter, seed=next_seed(seed, 16)
             )
         elif config.fixed_frames:
             self.stretch = FixedFrames(config.fixed_frames, jitter, seed=next_seed(seed, 16))
@@ -112,7 +112,7 @@ class SpeechFrontend(keras.layers.Layer):
         """Nothing: the layers that have weights make them at once, and some are called in training only."""
 
     def call(self, inputs, training=None):
-        """Augmentation of the waveform, features, augmentation of the spectrum, normalisation."""
+        """Augmentation of the waveform, features, augmentation of the spectrum, normalization."""
         waveform, lengths = inputs["audio"], inputs.get("length")
         if self.speed is not None and training:
             waveform, lengths = self.speed(waveform, lengths, training=True)
@@ -162,7 +162,7 @@ def _features(config):
     return (PCEN if config.features == "pcen" else LogMel)(**mel)
 
 
-def _normalisation(name):
+def _normalization(name):
     if name == "none":
         return None
     if name == "running":

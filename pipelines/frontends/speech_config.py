@@ -32,12 +32,12 @@ class SpeechConfig:
     lifter: float = 22.0  # of the MFCC; 0 is none
     range_db: float | None = None  # a floor so far below the clip's loudest energy; None is none
     deltas: bool = False  # append first and second derivatives
-    normalise: Literal["none", "clip", "partial", "mean", "mean_variance", "running"] = (
+    normalize: Literal["none", "clip", "partial", "mean", "mean_variance", "running"] = (
         "clip"  # clip: loudness; partial: and half of the bins' means; mean, mean_variance: per bin; running: causal
     )
     fixed_frames: int | None = None  # each clip is stretched or shrunk in time to so many; a picture's None is 64
     picture_channels: int | None = None  # of a picture; None is 3 where weights of pictures are loaded, else 1
-    picture_normalise: Literal["auto", "none", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
+    picture_normalize: Literal["auto", "none", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
         "auto"  # range of a picture; auto is what the weights that training starts from want, else none
     )
     speed: tuple[float, float] = NEUTRAL  # augmentation: lowest and highest, by resampling: pitch and timbre follow
@@ -83,7 +83,7 @@ class SpeechConfig:
         if not 0 < self.noise_fraction <= 1:
             raise ValueError(f"frontend.noise_fraction must be above 0 and at most 1. Received: {self.noise_fraction}")
 
-    def resolved(self, sample_rate_hz, normalise, takes):
+    def resolved(self, sample_rate_hz, normalize, takes):
         """The config with the corpus's rate and the form and range that the network and its weights want.
 
         UserError for types of noise without a folder that holds them.
@@ -96,13 +96,13 @@ class SpeechConfig:
         form = self.form
         if form == "auto":
             form = next((form for form, kind in FORMS.items() if kind in takes), "sequence")
-        normalise = normalise if form == "picture" and normalise else "none"
-        range_of_picture = normalise if self.picture_normalise == "auto" else self.picture_normalise
+        normalize = normalize if form == "picture" and normalize else "none"
+        range_of_picture = normalize if self.picture_normalize == "auto" else self.picture_normalize
         return dataclasses.replace(
             self,
             sample_rate_hz=self.sample_rate_hz or sample_rate_hz,
             form=form,
             fixed_frames=self.fixed_frames or (64 if form == "picture" else None),
-            picture_normalise=range_of_picture,
+            picture_normalize=range_of_picture,
             picture_channels=self.picture_channels or (1 if range_of_picture == "none" else 3),
         )

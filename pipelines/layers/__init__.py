@@ -9,8 +9,8 @@ from pipelines.layers.filter_bank import FilterBank
 from pipelines.layers.fixed_frames import FixedFrames
 from pipelines.layers.gain import Gain
 from pipelines.layers.image_affine import ImageAffine
-from pipelines.layers.image_colour import ImageColour
-from pipelines.layers.image_normalise import ImageNormalise
+from pipelines.layers.image_color import ImageColor
+from pipelines.layers.image_normalize import ImageNormalize
 from pipelines.layers.image_resize import ImageResize
 from pipelines.layers.log_mel import LogMel
 from pipelines.layers.mfcc import MFCC
@@ -38,8 +38,8 @@ LAYERS = {
     "fixed_frames": FixedFrames,
     "gain": Gain,
     "image_affine": ImageAffine,
-    "image_colour": ImageColour,
-    "image_normalise": ImageNormalise,
+    "image_color": ImageColor,
+    "image_normalize": ImageNormalize,
     "image_resize": ImageResize,
     "log_mel": LogMel,
     "mfcc": MFCC,

@@ -1,4 +1,4 @@
-"""Normalisation of each clip by its own statistics."""
+"""Normalization of each clip by its own statistics."""
 
 import keras
 from keras import ops
@@ -41,11 +41,11 @@ class ClipNorm(Float32Layer):
         if self.bin_share:
             of_bins = ops.sum(features, axis=1, keepdims=True) * (bins / count)
             mean = mean + self.bin_share * (of_bins - mean)
-        centred = true_only(features - mean, lengths)
+        centerd = true_only(features - mean, lengths)
         if not self.variance:
-            return centred
-        variance = ops.sum(centred * centred, axis=axes, keepdims=True) / count
-        return centred * ops.rsqrt(variance + self.epsilon)
+            return centerd
+        variance = ops.sum(centerd * centerd, axis=axes, keepdims=True) / count
+        return centerd * ops.rsqrt(variance + self.epsilon)
 
     def compute_output_shape(self, features_shape):
         """The input's shape."""

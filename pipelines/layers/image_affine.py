@@ -16,17 +16,17 @@ def sample_affine(images, matrix, shift, fill="constant", fill_value=0.0):
     """Every image sampled bilinearly at an affine map of its pixel grid.
 
     The output's pixel p = (y, x) is the input at c + matrix @ (p - c) + shift, where c = ((height - 1) / 2,
-    (width - 1) / 2) is the centre. images: float32 (batch, height, width, channels); matrix: (batch, 2, 2); shift:
+    (width - 1) / 2) is the center. images: float32 (batch, height, width, channels); matrix: (batch, 2, 2); shift:
     (batch, 2), in pixels, y first. Outside the image, `constant` fades into `fill_value` within one pixel, `edge`
     repeats the last pixel, `reflect` mirrors at the pixel's outer edge (d c b a | a b c d | d c b a).
     """
     batch, height, width, channels = ops.shape(images)
-    centre_y, centre_x = (ops.cast(size - 1, "float32") / 2.0 for size in (height, width))
-    down = ops.reshape(ops.arange(height, dtype="float32") - centre_y, (1, -1, 1))
-    across = ops.reshape(ops.arange(width, dtype="float32") - centre_x, (1, 1, -1))
+    center_y, center_x = (ops.cast(size - 1, "float32") / 2.0 for size in (height, width))
+    down = ops.reshape(ops.arange(height, dtype="float32") - center_y, (1, -1, 1))
+    across = ops.reshape(ops.arange(width, dtype="float32") - center_x, (1, 1, -1))
     yy, yx, xy, xx = (ops.reshape(matrix[:, row, column], (-1, 1, 1)) for row in (0, 1) for column in (0, 1))
-    y = yy * down + (yx * across + (ops.reshape(shift[:, 0], (-1, 1, 1)) + centre_y))
-    x = xx * across + (xy * down + (ops.reshape(shift[:, 1], (-1, 1, 1)) + centre_x))
+    y = yy * down + (yx * across + (ops.reshape(shift[:, 0], (-1, 1, 1)) + center_y))
+    x = xx * across + (xy * down + (ops.reshape(shift[:, 1], (-1, 1, 1)) + center_x))
     # Whatever lies outside is in a border, one pixel before and two behind, so that no corner of a cell needs a mask.
     images = ops.pad(images, ((0, 0), (1, 2), (1, 2), (0, 0)), constant_values=fill_value)
     y, x = _in_border(y, height, fill), _in_border(x, width, fill)
@@ -64,7 +64,7 @@ class ImageAffine(RandomLayer):
     horizontal_flip, vertical_flip: mirrored with probability 1/2.
     shear_degrees: rows move along x by the tangent of an angle within plus and minus this.
     scale: a factor from this pair, log-uniform; above 1 the picture's content grows.
-    rotation_degrees: an angle within plus and minus this, about the centre; shapes keep their aspect.
+    rotation_degrees: an angle within plus and minus this, about the center; shapes keep their aspect.
     shift_fraction: a move within plus and minus this fraction of the height and of the width.
     shift_pixels: a move by a whole number of pixels within plus and minus this, which with flips alone keeps a picture
     as sharp as it was.

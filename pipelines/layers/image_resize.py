@@ -1,4 +1,4 @@
-"""Pictures of any size to one size, as networks are evaluated: keep the aspect ratio, crop the centre."""
+"""Pictures of any size to one size, as networks are evaluated: keep the aspect ratio, crop the center."""
 
 import math
 
@@ -30,7 +30,7 @@ KERNELS = {"bilinear": _triangle, "bicubic": _keys_cubic}
 
 @keras.saving.register_keras_serializable("pipelines")
 class ImageResize(Float32Layer):
-    """Pictures of any size to (height, width): scaled with their aspect ratio kept, then cropped about the centre.
+    """Pictures of any size to (height, width): scaled with their aspect ratio kept, then cropped about the center.
 
     Input: images (batch, any height, any width, channels), any dtype, values in [0, 255].
     Output: (batch, height, width, channels), float32, values in [0, 255], not rounded.
@@ -38,7 +38,7 @@ class ImageResize(Float32Layer):
     The picture is scaled, up or down, by the one factor that makes it just cover (height / crop_fraction,
     width / crop_fraction); of that the central (height, width) is returned. So with `crop_fraction` 1 a picture of the
     target's aspect ratio is seen whole, and another loses equal strips at the two ends of its longer side; with 0.875,
-    which is 224 of 256, the frame around the centre goes as well. The crop need not start at a whole pixel: scaling and
+    which is 224 of 256, the frame around the center goes as well. The crop need not start at a whole pixel: scaling and
     cropping are one resampling, with no rounding of sizes between them.
 
     When the picture shrinks, the kernel widens with it (antialiasing, as in Pillow). A picture that has the target size
@@ -91,9 +91,9 @@ class ImageResize(Float32Layer):
 
     def _weights(self, size, first, last, target, step):
         """What each of the pixels `first` to `last` gives to each of `target` pixels that lie `step` apart."""
-        centre = (ops.arange(target, dtype="float64") - (target - 1) / 2) * step + (_float64(size) - 1) / 2
-        below = ops.floor(centre)
-        fraction = ops.cast(centre - below, "float32")
+        center = (ops.arange(target, dtype="float64") - (target - 1) / 2) * step + (_float64(size) - 1) / 2
+        below = ops.floor(center)
+        fraction = ops.cast(center - below, "float32")
         pixels = ops.arange(first, last, dtype="int32")
         distance = ops.cast(pixels - ops.cast(below, "int32")[:, None], "float32") - fraction[:, None]
         weights = KERNELS[self.interpolation](distance / ops.cast(ops.maximum(step, 1.0), "float32"))

@@ -13,7 +13,7 @@ class LogMel(LogFilters):
     Input: waveform (batch, samples) in [-1, 1] at `sample_rate_hz`; `lengths` (batch,), true samples, None for all.
     Output: (batch, frames, mels), float32; frames = max(1, 1 + (samples - window) // hop). Frames past a clip's own
     count are 0. A clip shorter than one window, even an empty one, is filled up with zeros to one window.
-    Periodic Hann window, no centring; `fft_length` None is the next power of two; `high_hz` None is half the rate.
+    Periodic Hann window, no centering; `fft_length` None is the next power of two; `high_hz` None is half the rate.
     `mel_scale` is "htk" (Young et al., The HTK Book) or "slaney" (Auditory Toolbox, 1998); `mel_norm` is None (peak 1)
     or "slaney" (area 1). Filters are triangles in hertz, as librosa's. Energies below `floor` count as `floor`.
     Raises ValueError for a window shorter than the hop or longer than the FFT, a band outside 0 to half the rate, an

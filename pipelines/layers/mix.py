@@ -26,7 +26,7 @@ class Mix(RandomLayer):
     probability: how often an example is mixed at all.
 
     MixUp is weight times the example plus 1 - weight times the partner. CutMix puts a rectangle of the partner into the
-    example, at the same place: of the image's aspect and 1 - weight of its area, the centre on any pixel. The weight
+    example, at the same place: of the image's aspect and 1 - weight of its area, the center on any pixel. The weight
     given back is the share of pixels that stay the example's own, after clipping to the image and rounding to pixels.
 
     Raises ValueError for arguments outside their range, both alphas 0 included, and for input of another rank.

@@ -78,7 +78,7 @@ class NoiseMix(Mixing):
     """Adds to each clip a random piece of a random noise at a random signal-to-noise ratio; only with `training=True`.
 
     Input: waveform (batch, samples); `lengths` (batch,), true samples, None for all.
-    Output: the same shape, float32; 0 past a clip's samples. Nothing is clipped or renormalised: samples may leave
+    Output: the same shape, float32; 0 past a clip's samples. Nothing is clipped or renormalized: samples may leave
     [-1, 1]. A clip is mixed with `probability`.
     The ratio is drawn evenly, in decibels, from `snr_db` = (low, high); low == high fixes it. It is that of the mean
     powers over the clip's true samples or, with `sample_rate_hz`, that of the active speech, see `mix_at`. A noise

@@ -1,4 +1,4 @@
-"""Per-channel energy normalisation."""
+"""Per-channel energy normalization."""
 
 import keras
 from keras import ops
@@ -17,7 +17,7 @@ class PCEN(LogMel):
         M[t] = (1 - smoothing) M[t - 1] + smoothing E[t], M[0] = E[0]
         PCEN[t] = (E[t] / (epsilon + M[t])^gain + bias)^power - bias^power
 
-    A frame knows nothing of later frames. Parameters are fixed, not learnt. Energies are those of a waveform in
+    A frame knows nothing of later frames. Parameters are fixed, not learned. Energies are those of a waveform in
     [-1, 1]: `epsilon` decides how soft a sound may be and still be brought up.
     Wang et al. 2017, "Trainable frontend for robust and far-field keyword spotting", arXiv:1607.05666, equations 1 and
     2 (there s, alpha, delta, r); its values are the defaults.

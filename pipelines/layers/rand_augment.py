@@ -9,7 +9,7 @@ from keras import ops
 from pipelines.layers.base import RandomLayer
 from pipelines.layers.image_affine import FILLS, sample_affine
 from pipelines.layers.image_arguments import choice, float_images, image_shape, number
-from pipelines.layers.image_colour import LUMA
+from pipelines.layers.image_color import LUMA
 
 OPERATIONS = (
     "identity",
@@ -49,7 +49,7 @@ class RandAugment(RandomLayer):
     The paper applies the operations in the order drawn. Here their order is always the same, so that the cost does not
     grow with their number: equalize, or else autocontrast; brightness; contrast; posterize; solarize (up to here one
     table of 256 whole values per image and channel); color; sharpness; last all geometry, in the order drawn, about the
-    centre, as one affine map with one bilinear interpolation. Drawn twice, factors multiply, and equalize,
+    center, as one affine map with one bilinear interpolation. Drawn twice, factors multiply, and equalize,
     autocontrast, posterize and solarize act once. Nothing is clipped or rounded between color and sharpness.
 
     Raises ValueError for arguments outside their range, and for images of neither 1 nor 3 channels.
@@ -152,15 +152,15 @@ def _equalize(counts):
 
 
 def _saturate(planes, factor):
-    """Red, green and blue, (batch, height, width) each, with their distance from grey times a factor."""
-    grey = sum(float(weight) * plane for weight, plane in zip(LUMA, planes, strict=True))
-    return [grey + (plane - grey) * factor for plane in planes]
+    """Red, green and blue, (batch, height, width) each, with their distance from gray times a factor."""
+    gray = sum(float(weight) * plane for weight, plane in zip(LUMA, planes, strict=True))
+    return [gray + (plane - gray) * factor for plane in planes]
 
 
 def _sharpen(plane, factor):
     """A plane (batch, height, width) with each pixel's distance from PIL's SMOOTH times a factor.
 
-    SMOOTH is the mean of 3 x 3 pixels with the centre five times. The outermost pixels stay, as in PIL.
+    SMOOTH is the mean of 3 x 3 pixels with the center five times. The outermost pixels stay, as in PIL.
     """
     height, width = ops.shape(plane)[1:]
     rows = plane[:, :-2] + plane[:, 1:-1] + plane[:, 2:]

@@ -1,4 +1,4 @@
-"""Normalisation by what has been heard so far."""
+"""Normalization by what has been heard so far."""
 
 import keras
 from keras import ops
@@ -37,12 +37,12 @@ class RunningNorm(Float32Layer):
         seen = 1.0 + ops.arange(ops.shape(features)[1], dtype="float32")[None, :, None]
         frames = seen + self.prior_frames
         mean = ops.cumsum(self._over_bins(features), axis=1) / frames
-        centred = features - mean
+        centerd = features - mean
         if self.variance:
             squares = ops.cumsum(self._over_bins(features * features), axis=1)
             variance = (squares + self.prior_frames * self.prior_deviation**2) / frames - mean * mean
-            centred = centred * ops.rsqrt(variance)
-        return true_only(centred, lengths)
+            centerd = centerd * ops.rsqrt(variance)
+        return true_only(centerd, lengths)
 
     def _over_bins(self, values):
         return values if self.per_bin else ops.mean(values, axis=2, keepdims=True)

@@ -13,7 +13,7 @@ class SpecAugment(RandomLayer):
 
     Input: features (batch, frames, bins); `lengths` (batch,), true frames, None for all.
     Output: the same shape, float32; 0 past a clip's frames. Hidden values become the clip's mean over its true frames
-    and all bins: the paper's 0 where features are normalised, and no loud noise where they are not.
+    and all bins: the paper's 0 where features are normalized, and no loud noise where they are not.
     Widths are even over 0 to `frequency_width` bins and 0 to `time_width` frames, at most `max_time_fraction` of the
     clip's true frames; masks lie inside the clip and may overlap. The defaults are the paper's LibriSpeech double.
     Park et al. 2019, arXiv:1904.08779, without its time warping.

@@ -6,7 +6,7 @@ from keras import ops
 from pipelines.layers.base import Float32Layer
 from pipelines.layers.clip_norm import ClipNorm
 from pipelines.layers.fixed_frames import FixedFrames
-from pipelines.layers.image_normalise import ImageNormalise
+from pipelines.layers.image_normalize import ImageNormalize
 
 DEVIATIONS = 2.5  # from the mean to black and to white
 
@@ -18,28 +18,28 @@ class SpectrogramPicture(Float32Layer):
     Input: features (batch, any, bins); `lengths` (batch,), true frames, None for all.
     Output: (batch, `frames`, bins, `channels`), float32, all channels alike.
     `jitter` and `seed` are those of `FixedFrames`.
-    With `normalise` None the values are the features'. Any mode of `ImageNormalise` makes a picture in 0..255 of them
-    first, the clip's own mean grey and 2.5 of its deviations black or white, and then what the mode makes of a picture:
+    With `normalize` None the values are the features'. Any mode of `ImageNormalize` makes a picture in 0..255 of them
+    first, the clip's own mean gray and 2.5 of its deviations black or white, and then what the mode makes of a picture:
     so that weights that know photographs meet the range that they were trained on.
     Raises ValueError for fewer than 2 frames, for channels below 1, and for an unknown mode.
     """
 
-    def __init__(self, frames=64, channels=1, normalise=None, jitter=0.0, seed=None, **kwargs):
+    def __init__(self, frames=64, channels=1, normalize=None, jitter=0.0, seed=None, **kwargs):
         super().__init__(**kwargs)
         if channels < 1:
             raise ValueError(f"channels must be at least 1. Received: {channels}")
-        self.frames, self.channels, self.normalise = frames, channels, normalise
+        self.frames, self.channels, self.normalize = frames, channels, normalize
         self.stretch = FixedFrames(frames, jitter, seed=seed)
-        self.clip_norm = None if normalise is None else ClipNorm(per_bin=False)
-        self.image_normalise = None if normalise is None else ImageNormalise(normalise)
+        self.clip_norm = None if normalize is None else ClipNorm(per_bin=False)
+        self.image_normalize = None if normalize is None else ImageNormalize(normalize)
 
     def call(self, features, lengths=None, training=None):
         """(batch, any, bins) and true frames (batch,) -> (batch, frames, bins, channels)."""
-        if self.normalise is not None:
+        if self.normalize is not None:
             features = self.clip_norm(features, lengths)
             features = ops.clip(127.5 * (1.0 + features / DEVIATIONS), 0.0, 255.0)
         x = ops.repeat(self.stretch(features, lengths, training=training)[..., None], self.channels, axis=-1)
-        return x if self.normalise is None else self.image_normalise(x)
+        return x if self.normalize is None else self.image_normalize(x)
 
     def compute_output_shape(self, features_shape):
         """(batch, any, bins) -> (batch, frames, bins, channels)."""
@@ -47,5 +47,5 @@ class SpectrogramPicture(Float32Layer):
 
     def get_config(self):
         """The constructor's arguments."""
-        own = {"frames": self.frames, "channels": self.channels, "normalise": self.normalise}
+        own = {"frames": self.frames, "channels": self.channels, "normalize": self.normalize}
         return {**super().get_config(), **own, "jitter": self.stretch.jitter, "seed": self.stretch.seed}

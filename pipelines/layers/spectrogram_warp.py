@@ -22,7 +22,7 @@ class SpectrogramWarp(Stretch):
     tract: the speaker's vocal tract grows by this factor, so that formants fall by it. The value at frequency f is the
     input's at w(f): tract * f up to a boundary, and from there on a straight line that leaves `high_hz` in its place
     (Jaitly and Hinton 2013, "Vocal tract length perturbation (VTLP) improves speech recognition"). The paper warps
-    the filters' centres; here the finished features are interpolated between filters, which a pitch's harmonics, where
+    the filters' centers; here the finished features are interpolated between filters, which a pitch's harmonics, where
     filters resolve them, follow as well. `boundary_hz` None is 0.6 of `high_hz`: the paper's 4,800 of 8,000 Hz.
     Raises ValueError for factors outside 0.1 to 10 or the wrong way round, a band of no width, an unknown scale, and a
     boundary outside the band.
@@ -70,9 +70,9 @@ class SpectrogramWarp(Stretch):
     def _between(self, bins):
         """For every tract the matrix that interpolates between bins, (tracts, bins, bins)."""
         low, high = mel_of_hz([self.low_hz, self.high_hz], self.mel_scale)
-        centres_hz = hz_of_mel(np.linspace(low, high, bins + 2)[1:-1], self.mel_scale)
+        centers_hz = hz_of_mel(np.linspace(low, high, bins + 2)[1:-1], self.mel_scale)
         tracts = np.arange(self._tracts[0], self._tracts[1] + 1)[:, None] / 1000
-        warped_hz = warp(centres_hz, tracts, self.boundary_hz, self.high_hz)
+        warped_hz = warp(centers_hz, tracts, self.boundary_hz, self.high_hz)
         position = (mel_of_hz(warped_hz, self.mel_scale) - low) / (high - low) * (bins + 1) - 1
         distance = np.clip(position, 0, bins - 1)[:, None, :] - np.arange(bins)[:, None]
         return np.maximum(0, 1 - np.abs(distance)).astype("float32")

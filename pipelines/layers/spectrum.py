@@ -55,7 +55,7 @@ def triangles(edges_hz, sample_rate_hz, fft_length):
 class LogFilters(Float32Layer):
     """Log energies of overlapping frames through a matrix of filters, the part that LogMel and FilterBank share.
 
-    A periodic Hann window, frames from sample 0 without centring, power spectrum, filters, `floor`, natural log.
+    A periodic Hann window, frames from sample 0 without centering, power spectrum, filters, `floor`, natural log.
     A subclass sets `_matrix`, float32 (fft_length // 2 + 1, filters), and may put another `compress` in the place of
     the floor and the logarithm.
     """

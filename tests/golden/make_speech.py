@@ -27,7 +27,7 @@ def main():
     """Computes and stores every reference value."""
     import librosa
 
-    # librosa centres a short window in the FFT; the shift makes its first window start at sample 0
+    # librosa centers a short window in the FFT; the shift makes its first window start at sample 0
     shifted = np.pad(waveform().astype("float64"), (FFT - WINDOW) // 2)
     options = {"sr": RATE_HZ, "n_fft": FFT, "win_length": WINDOW, "hop_length": HOP, "center": False, "power": 2.0}
     values = {}

@@ -16,7 +16,7 @@ def images(size=23):
 
 
 def image_frontend(split, **options):
-    config = frontends.ImageConfig(height=4, width=4, channels=1, normalise="unit", **options)
+    config = frontends.ImageConfig(height=4, width=4, channels=1, normalize="unit", **options)
     return frontends.build(config, augment=True, seed=1, split=split)
 
 

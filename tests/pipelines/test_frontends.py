@@ -15,17 +15,17 @@ from pipelines.errors import UserError
 
 SPEECH = {
     "log_mel": frontends.SpeechConfig(sample_rate_hz=8000),
-    "mfcc": frontends.SpeechConfig(sample_rate_hz=8000, features="mfcc", deltas=True, normalise="mean_variance"),
-    "filter_bank": frontends.SpeechConfig(sample_rate_hz=8000, features="filter_bank", normalise="mean"),
-    "raw_log_mel": frontends.SpeechConfig(sample_rate_hz=8000, normalise="none", mel_scale="slaney"),
-    "pcen": frontends.SpeechConfig(sample_rate_hz=8000, features="pcen", normalise="none"),
-    "running": frontends.SpeechConfig(sample_rate_hz=8000, normalise="running", pre_emphasis=0.97, range_db=50.0),
+    "mfcc": frontends.SpeechConfig(sample_rate_hz=8000, features="mfcc", deltas=True, normalize="mean_variance"),
+    "filter_bank": frontends.SpeechConfig(sample_rate_hz=8000, features="filter_bank", normalize="mean"),
+    "raw_log_mel": frontends.SpeechConfig(sample_rate_hz=8000, normalize="none", mel_scale="slaney"),
+    "pcen": frontends.SpeechConfig(sample_rate_hz=8000, features="pcen", normalize="none"),
+    "running": frontends.SpeechConfig(sample_rate_hz=8000, normalize="running", pre_emphasis=0.97, range_db=50.0),
     "waveform": frontends.SpeechConfig(sample_rate_hz=8000, form="waveform"),
-    "partial": frontends.SpeechConfig(sample_rate_hz=8000, normalise="partial"),
+    "partial": frontends.SpeechConfig(sample_rate_hz=8000, normalize="partial"),
     "stretched": frontends.SpeechConfig(sample_rate_hz=8000, fixed_frames=30),
 }
 PICTURE = frontends.SpeechConfig(
-    sample_rate_hz=8000, form="picture", fixed_frames=20, picture_channels=3, picture_normalise="imagenet"
+    sample_rate_hz=8000, form="picture", fixed_frames=20, picture_channels=3, picture_normalize="imagenet"
 )
 
 
@@ -119,12 +119,12 @@ def test_batches_from_the_host_hold_the_features_of_the_device(config):
         assert not np.any(inputs["features"][:, steps:])
 
 
-@pytest.mark.parametrize("normalise", ["unit", "symmetric", "imagenet", "caffe", "per_image"])
-def test_images_are_the_same_everywhere(normalise, tmp_path):
+@pytest.mark.parametrize("normalize", ["unit", "symmetric", "imagenet", "caffe", "per_image"])
+def test_images_are_the_same_everywhere(normalize, tmp_path):
     # The last bit of float32: caffe keeps the unit of pixels, where it is a hundred times as large.
-    atol = 1e-4 if normalise == "caffe" else 1e-5
+    atol = 1e-4 if normalize == "caffe" else 1e-5
     frontend = frontends.build(
-        frontends.ImageConfig(height=24, width=20, channels=3, crop_fraction=0.9, normalise=normalise)
+        frontends.ImageConfig(height=24, width=20, channels=3, crop_fraction=0.9, normalize=normalize)
     )
     image = np.random.default_rng(0).integers(0, 256, (3, 50, 37, 3)).astype("uint8")
     device = tf.function(frontend)(image)
@@ -187,7 +187,7 @@ AUGMENTATIONS = {
 
 @pytest.mark.parametrize("field", AUGMENTATIONS)
 def test_every_image_augmentation_changes_the_features(field):
-    config = frontends.ImageConfig(height=12, width=12, channels=3, normalise="unit", **{field: AUGMENTATIONS[field]})
+    config = frontends.ImageConfig(height=12, width=12, channels=3, normalize="unit", **{field: AUGMENTATIONS[field]})
     images = np.repeat(np.random.default_rng(0).integers(0, 256, (1, 12, 12, 3)).astype("uint8"), 8, axis=0)
     frontend = frontends.build(config, augment=True, seed=3)
     assert len(frontend.augmentations) == 1
@@ -225,7 +225,7 @@ def test_ranges(field, value, rule):
 
 
 @pytest.mark.parametrize("field", ["rand_augment_operations", "hue"])
-def test_colours_of_four_channels_are_a_users_mistake(field):
+def test_colors_of_four_channels_are_a_users_mistake(field):
     config = frontends.ImageConfig(height=8, width=8, channels=4, **{field: AUGMENTATIONS[field]})
     with pytest.raises(UserError, match=r"Cannot build frontend.name 'image' as configured: .* 1 or 3 channels"):
         frontends.build(config, augment=True)
@@ -236,7 +236,7 @@ def test_every_speech_augmentation_changes_the_features(tmp_path):
     soundfile.write(tmp_path / "noise.wav", np.random.default_rng(2).normal(scale=0.1, size=4000), 8000)
     batch = as_batch(clips(4000, 4000))
     changes = (
-        {"gain_db": 6.0, "normalise": "none"},
+        {"gain_db": 6.0, "normalize": "none"},
         {"shift_ms": 40.0},
         {"noise_path": str(tmp_path), "noise_probability": 1.0},
         {"babble_probability": 1.0},
@@ -300,11 +300,11 @@ def test_the_form_is_what_the_network_takes():
         assert frontends.resolve(frontends.SpeechConfig(), corpus, None, takes).form == form
         assert frontends.resolve(frontends.SpeechConfig(form="picture"), corpus, None, takes).form == "picture"
     plain = frontends.resolve(frontends.SpeechConfig(), corpus, None, ("image",))
-    assert (plain.picture_normalise, plain.picture_channels) == ("none", 1)
+    assert (plain.picture_normalize, plain.picture_channels) == ("none", 1)
     wanted = frontends.resolve(frontends.SpeechConfig(), corpus, "caffe", ("image",))
-    assert (wanted.picture_normalise, wanted.picture_channels) == ("caffe", 3)
+    assert (wanted.picture_normalize, wanted.picture_channels) == ("caffe", 3)
     sequence = frontends.resolve(frontends.SpeechConfig(), corpus, "caffe", ("sequence",))
-    assert sequence.picture_normalise == "none"
+    assert sequence.picture_normalize == "none"
 
 
 @pytest.mark.parametrize(
@@ -356,6 +356,6 @@ def test_settings_that_do_not_go_together_are_a_users_mistake():
         frontends.resolve(frontends.ImageConfig(channels=3), corpus)
     resolved = frontends.resolve(frontends.ImageConfig(), corpus)
     assert (resolved.height, resolved.width, resolved.channels) == (4, 4, 1)
-    assert resolved.normalise == "per_image"
-    assert frontends.resolve(frontends.ImageConfig(), corpus, "caffe").normalise == "caffe"
-    assert frontends.resolve(frontends.ImageConfig(normalise="unit"), corpus, "caffe").normalise == "unit"
+    assert resolved.normalize == "per_image"
+    assert frontends.resolve(frontends.ImageConfig(), corpus, "caffe").normalize == "caffe"
+    assert frontends.resolve(frontends.ImageConfig(normalize="unit"), corpus, "caffe").normalize == "unit"

@@ -28,7 +28,7 @@ def test_formats(tmp_path, suffix, channels, mode):
 
 
 def test_an_animation_gives_its_first_frame(tmp_path):
-    frames = [Image.new("RGB", (5, 4), colour) for colour in ("red", "blue")]
+    frames = [Image.new("RGB", (5, 4), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(images.read(tmp_path / "a.gif", 3)[0, 0], (255, 0, 0))
 

@@ -10,11 +10,16 @@ import pytest
 import soundfile
 
 from pipelines import datasets, frontends
-from tests.tfrec.mistakes import check, files
-from tfrec import cli, evaluation, flags, tasks, training
-from tfrec.config import as_json
-from tfrec.recogniser import Recogniser
-from tfrec.runs import Run, environment
+from tests.tfrec.user_errors import check, files
+from tfrec import tasks
+from tfrec.config import flags
+from tfrec.config.schema import as_json
+from tfrec.evaluation import scores
+from tfrec.recognizer import Recognizer
+from tfrec.runs.environment import environment
+from tfrec.runs.run import Run
+from tfrec.training import loop
+from tfrec.utils import console
 
 
 def train(config, path):
@@ -27,21 +32,21 @@ def train(config, path):
     labels = tasks.labels(config.task, corpus)
     run.write_json("labels.json", labels)
     run.write_json("environment.json", environment())
-    recogniser = Recogniser(config, labels)
-    recogniser.task.traced = traced = []  # how many epochs were over whenever the loss was traced
-    if hasattr(recogniser.task, "batch_loss"):
-        loss = recogniser.task.batch_loss
+    recognizer = Recognizer(config, labels)
+    recognizer.task.traced = traced = []  # how many epochs were over whenever the loss was traced
+    if hasattr(recognizer.task, "batch_loss"):
+        loss = recognizer.task.batch_loss
 
         def batch_loss(targets, outputs):
             done = run.path / "history.csv"
             traced.append(len(done.read_text(encoding="utf-8").splitlines()) - 1 if done.is_file() else 0)
             return loss(targets, outputs)
 
-        recogniser.task.batch_loss = batch_loss
-    history = training.train(recogniser, corpus, run, verbose=0)
-    evaluation.record(run, recogniser, {"test": evaluation.measure(recogniser, corpus, "test", 64)}, history)
-    evaluation.keep_examples(run, recogniser, corpus)
-    return run, recogniser
+        recognizer.task.batch_loss = batch_loss
+    history = loop.train(recognizer, corpus, run, verbose=0)
+    scores.record(run, recognizer, {"test": scores.measure(recognizer, corpus, "test", 64)}, history)
+    scores.keep_examples(run, recognizer, corpus)
+    return run, recognizer
 
 
 @pytest.fixture(scope="session")
@@ -82,7 +87,7 @@ def melodies(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def trained(tones, melodies, tmp_path_factory):
-    """A function from a name to (run, recogniser).
+    """A function from a name to (run, recognizer).
 
     "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies.
     """
@@ -124,7 +129,7 @@ def fails(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["tfrec", *map(str, words)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
-            cli.run(entry.main)
+            console.run(entry.main)
         return check(stop.value.code, capsys.readouterr().err, before, tmp_path)
 
     return run

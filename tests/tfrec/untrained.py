@@ -1,13 +1,13 @@
-"""Small recognisers that transcribe, untrained, but with something to say."""
+"""Small recognizers that transcribe, untrained, but with something to say."""
 
 import functools
 
 import numpy as np
 
-from tfrec import flags
-from tfrec.config import as_json
-from tfrec.recogniser import Recogniser
-from tfrec.runs import Run
+from tfrec.config import flags
+from tfrec.config.schema import as_json
+from tfrec.recognizer import Recognizer
+from tfrec.runs.run import Run
 from tfrec.text import vocabulary
 
 RATE_HZ = 8000
@@ -25,11 +25,11 @@ SMALL = {
 
 
 @functools.cache
-def recogniser(name, *words):
-    """A Recogniser of sound at 8 kHz that writes words of letters, as other flags than the smallest ask; kept."""
+def recognizer(name, *words):
+    """A Recognizer of sound at 8 kHz that writes words of letters, as other flags than the smallest ask; kept."""
     data = ["--data.name", "an4", "--data.path", "none", "--frontend.sample_rate_hz", str(RATE_HZ)]
     config = flags.plain(flags.parse_fit([*data, "--model.name", name, *SMALL[name], *words])[1])
-    built = Recogniser(config, vocabulary.build("characters", ["abc de"]).as_json())
+    built = Recognizer(config, vocabulary.build("characters", ["abc de"]).as_json())
     head = built.net.get_layer("logits")
     kernel, bias = (np.random.default_rng(0).normal(size=weight.shape) for weight in head.get_weights())
     head.set_weights([kernel, bias])
@@ -40,7 +40,7 @@ def recogniser(name, *words):
 
 
 def run(folder, built):
-    """The folder of a run that holds the recogniser."""
+    """The folder of a run that holds the recognizer."""
     made = Run(folder)
     made.create()
     made.write_json("config.json", as_json(built.config))

@@ -2,7 +2,7 @@
 
 from keras_tuner.engine.trial import Trial
 
-from tfrec import experiments
+from tfrec.config import experiments
 from tuning import grammar, oracles, spaces
 from tuning.objectives import Objective
 

@@ -5,12 +5,12 @@ import itertools
 import pytest
 
 from pipelines.errors import UserError
-from tfrec import experiments
+from tfrec.config import experiments
 from tuning import corners, grammar
 
 
 def parse(*lines):
-    return grammar.parse(lines, experiments.digits())
+    return grammar.parse(lines, experiments.find("digits")())
 
 
 def values(*lines):

@@ -8,11 +8,12 @@ import pytest
 
 from pipelines import frontends
 from pipelines.errors import UserError
-from tfrec import architectures, experiments, flags
+from tfrec import architectures
 from tfrec.architectures import ARCHITECTURES
+from tfrec.config import experiments, flags
 from tuning import default_spaces, grammar, spaces
 
-DIGITS, SPOKEN, AN4 = experiments.digits(), experiments.spoken_digit(), experiments.an4()
+DIGITS, SPOKEN, AN4 = experiments.find("digits")(), experiments.find("spoken_digit")(), experiments.find("an4")()
 MODULES = {module.__name__: name for name, (module, _) in ARCHITECTURES.items()}  # a name of each
 
 
@@ -203,14 +204,14 @@ def test_architectures_that_are_no_choice():
 
 
 def test_pictures():
-    grey = searched(DIGITS)
-    assert {"frontend.rotation_degrees", "frontend.scale", "frontend.shift_fraction"} <= set(grey)
-    colours = {"frontend.brightness", "frontend.contrast"}
-    assert not colours & set(grey)
-    assert colours <= set(searched(experiments.cifar10()))
-    assert colours <= set(searched(replaced(DIGITS, frontend={"channels": 3})))
-    assert not colours & set(searched(replaced(DIGITS, frontend={"channels": 1, "normalise": "imagenet"})))
-    for config in (DIGITS, experiments.cifar10(), SPOKEN):
+    gray = searched(DIGITS)
+    assert {"frontend.rotation_degrees", "frontend.scale", "frontend.shift_fraction"} <= set(gray)
+    colors = {"frontend.brightness", "frontend.contrast"}
+    assert not colors & set(gray)
+    assert colors <= set(searched(experiments.find("cifar10")()))
+    assert colors <= set(searched(replaced(DIGITS, frontend={"channels": 3})))
+    assert not colors & set(searched(replaced(DIGITS, frontend={"channels": 1, "normalize": "imagenet"})))
+    for config in (DIGITS, experiments.find("cifar10")(), SPOKEN):
         assert not {"frontend.horizontal_flip", "frontend.vertical_flip"} & set(searched(config))
 
 

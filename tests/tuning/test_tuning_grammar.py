@@ -3,10 +3,10 @@
 import pytest
 
 from pipelines.errors import UserError
-from tfrec import experiments
+from tfrec.config import experiments
 from tuning import grammar
 
-DIGITS = experiments.digits()
+DIGITS = experiments.find("digits")()
 
 
 def parse(*lines):

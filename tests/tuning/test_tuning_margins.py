@@ -7,8 +7,8 @@ import pathlib
 import numpy as np
 import pytest
 
-from tfrec.metrics.quality import Quality
-from tfrec.runs import Run
+from tfrec.evaluation.metrics.per_example import Quality
+from tfrec.runs.run import Run
 from tuning import margins, sweep
 from tuning.objectives import Objective
 from tuning.results import DEFAULT, Results, Trial

@@ -6,7 +6,7 @@ import sklearn.gaussian_process
 
 from pipelines.errors import UserError
 from tests.tuning.searching import LINES, end, go, oracle
-from tfrec import experiments
+from tfrec.config import experiments
 from tuning import grammar, oracles, spaces
 
 GRID = ("model.depth=1..3", "fit.optimizer=adam,sgd", "fit.momentum=0.5,0.9 if fit.optimizer=sgd")
@@ -67,7 +67,7 @@ def tried_with_failures(known, fails, accuracy):
 
 
 def test_bayesian_learns_from_what_fails(tmp_path):
-    """The scores rise towards what breaks a constraint; it does not stay there."""
+    """The scores rise toward what breaks a constraint; it does not stay there."""
     known = oracle(tmp_path, "bayesian", 24, ["model.width=16..64", "model.dropout=0..0.5"])
     tried = tried_with_failures(known, lambda one: one["model.width"] > 40, lambda one: one["model.width"] / 64)
     later = [one["model.width"] <= 40 for one in tried[8:]]

@@ -11,7 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 from rich.console import Console
 
-from tfrec.runs import Run
+from tfrec.runs.run import Run
 from tuning import drawing, page, plots, report
 from tuning.importance import Importance, Importances
 from tuning.objectives import Constraint, Objective

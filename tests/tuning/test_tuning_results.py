@@ -1,4 +1,4 @@
-"""What a sweep optimises and what it has found."""
+"""What a sweep optimizes and what it has found."""
 
 import math
 

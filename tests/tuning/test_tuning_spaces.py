@@ -6,10 +6,10 @@ import keras_tuner
 import pytest
 from keras_tuner.engine.hyperparameters import HyperParameters
 
-from tfrec import experiments, flags
+from tfrec.config import experiments, flags
 from tuning import grammar, spaces
 
-DIGITS = experiments.digits()
+DIGITS = experiments.find("digits")()
 DRAWS = 300
 
 

@@ -11,9 +11,11 @@ import pytest
 
 from pipelines.errors import UserError
 from tests.tuning import pretend
-from tfrec import building, flags, processes
-from tfrec.config import as_json
-from tfrec.runs import Run
+from tfrec.config import flags
+from tfrec.config.schema import as_json
+from tfrec.runs.run import Run
+from tfrec.studies import model_costs
+from tfrec.utils import processes
 from tuning import margins, sweep, sweeping, trials
 
 RATE = "fit.learning_rate=1e-4..1e-2:log"
@@ -25,7 +27,7 @@ def search(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fit.py").write_text(pretend.FIT)
     monkeypatch.setattr(processes, "FIT", (sys.executable, "fit.py"))
-    monkeypatch.setattr(building, "attempt", lambda configs, *_, **__: dict.fromkeys(configs, pretend.COST))
+    monkeypatch.setattr(model_costs, "attempt", lambda configs, *_, **__: dict.fromkeys(configs, pretend.COST))
     monkeypatch.setattr(margins, "measure", lambda *_: None)
     monkeypatch.setattr(trials, "LOOK_SECONDS", 0.05)
     monkeypatch.setattr(sweeping, "LOOK_SECONDS", 0.05)

@@ -2,7 +2,7 @@
 
 A module offers `Config`, `build(input_shape, num_classes, config)` and `TAKES`, the kinds of features it accepts:
 "image" (height, width, channels), "sequence" (frames, bins) or "waveform" (samples, 1). Where `keras.applications` has
-the same network, it offers `IMAGENET`: the registry's name -> (name there, the `frontend.normalise` that its weights
+the same network, it offers `IMAGENET`: the registry's name -> (name there, the `frontend.normalize` that its weights
 were trained with). Where nothing of a network sees the future, it offers `CAUSAL`: the name -> the last layer with
 frames (batch, frames, units), each of which depends only on what it covers and what came before. `describe(config)`,
 where a module offers it, is a sentence for the user. `GIVES` is what the network answers with: "classes" where a module
@@ -154,13 +154,13 @@ def build(input_shape, num_classes, config, takes, gives="classes"):
     if takes not in module.TAKES:
         raise UserError(
             f"model.name {config.name!r} takes {' or '.join(module.TAKES)} features, but the data gives {takes}"
-            " features: choose one that takes those, see `python -m tfrec.list architectures --json`."
+            " features: choose one that takes those, see `python -m tfrec list architectures --json`."
         )
     if gives != getattr(module, "GIVES", "classes"):
         names = [name for name, (other, _) in ARCHITECTURES.items() if getattr(other, "GIVES", "classes") == gives]
         raise UserError(
             f"model.name {config.name!r} does not answer with {gives}, which the data asks for: choose one that does,"
-            f" such as {names[0]!r}, see `python -m tfrec.list architectures`."
+            f" such as {names[0]!r}, see `python -m tfrec list architectures`."
         )
     try:
         return module.build(input_shape, num_classes, config)

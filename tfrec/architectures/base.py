@@ -1,4 +1,4 @@
-"""What the builders share: the base of their configs, sizes, regularisation, and masks over time."""
+"""What the builders share: the base of their configs, sizes, regularization, and masks over time."""
 
 import dataclasses
 from typing import Literal
@@ -13,7 +13,7 @@ from pipelines.layers import sequences
 class ModelConfig:
     """An architecture; each adds fields of its own."""
 
-    name: str = ""  # architecture, see `python -m tfrec.list`
+    name: str = ""  # architecture, see `python -m tfrec list`
     weights: str | None = None  # where training starts: imagenet, a run folder, a .weights.h5 file; None is at random
 
 
@@ -62,7 +62,7 @@ def check_no_branches(name, config):
 
 
 def batch_norm(name, epsilon=1e-3, scale=True):
-    """Batch normalisation whose moving averages follow within tens of steps, as PyTorch's do.
+    """Batch normalization whose moving averages follow within tens of steps, as PyTorch's do.
 
     The 0.99 and 0.999 of Keras's own networks need thousands of steps, which small sets do not have.
     """

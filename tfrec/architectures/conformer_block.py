@@ -73,9 +73,9 @@ def subsample(x, mask, units, filters, factor, name="stem", causal=False):
 
 
 def convolution_module(x, mask, kernel, name, dropout=0.0):
-    """Section 2.2: frames (batch, frames, n) plus what their `kernel` neighbours add; the mask is (batch, frames).
+    """Section 2.2: frames (batch, frames, n) plus what their `kernel` neighbors add; the mask is (batch, frames).
 
-    Pointwise and gated, depthwise over true frames only, batch-normalised over them, swish, pointwise.
+    Pointwise and gated, depthwise over true frames only, batch-normalized over them, swish, pointwise.
     """
     check(kernel % 2 == 1, "model.kernel must be odd", kernel)
     units = x.shape[-1]
@@ -91,7 +91,7 @@ def convolution_module(x, mask, kernel, name, dropout=0.0):
 
 
 def conformer_block(x, mask, heads, kernel, name, expansion=4, dropout=0.0):
-    """Half a feed-forward, attention, convolution, half a feed-forward, normalisation (equation 1).
+    """Half a feed-forward, attention, convolution, half a feed-forward, normalization (equation 1).
 
     Frames (batch, frames, n) and mask (batch, frames) -> the shape of the first; what the mask leaves out changes
     nothing. `heads` share the n units; `expansion` is how many times n the feed-forwards have inside.

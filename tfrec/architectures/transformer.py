@@ -123,12 +123,12 @@ def feed_forward(x, units, name, rate=0.0, epsilon=1e-6, dropout=0.0, norm_first
 
 
 def transformer_block(x, attention, units, name, rate=0.0, epsilon=1e-6, dropout=0.0, norm_first=True, **inputs):
-    """An encoder's block with the normalisation before each half, as in ViT (arXiv:2010.11929).
+    """An encoder's block with the normalization before each half, as in ViT (arXiv:2010.11929).
 
     Tokens (batch, tokens, n) -> the same shape. `attention` are the arguments of the `Attention` layer, `inputs` the
     optional ones of its call; `units` those between the dense layers, `rate` that of stochastic depth, of each half,
     `dropout` the fraction that training leaves out of what each dense layer and the attention give. Without
-    `norm_first` the normalisation comes after each sum, as in the first Transformer.
+    `norm_first` the normalization comes after each sum, as in the first Transformer.
     """
     norm = layers.LayerNormalization(epsilon=epsilon, name=f"{name}_norm1")
     y = Attention(**attention, name=f"{name}_attention")(norm(x) if norm_first else x, **inputs)

@@ -50,7 +50,7 @@ class CrossAttention(Attention):
 def decoder_block(x, memory, keep, heads, expansion, name, dropout=0.0):
     """Looks back, looks at the memory, and thinks: tokens (batch, tokens, n) -> the same shape, none of a later token.
 
-    The normalisation comes before each of the three. `memory` is (batch, steps, units) and `keep` bool (batch, steps).
+    The normalization comes before each of the three. `memory` is (batch, steps, units) and `keep` bool (batch, steps).
     """
     units = x.shape[-1]
     size = units // heads

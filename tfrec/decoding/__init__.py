@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from tfrec.decoding import beam, ctc, fusion
+from tfrec.decoding import beam, ctc, fusion, ngram
 from tfrec.decoding.config import DecodeConfig
-from tfrec.text import ngram
 
 __all__ = ["DecodeConfig", "build"]
 

@@ -10,7 +10,7 @@ def symbols(log_probs, ids):
     """The steps of each symbol in the likeliest alignment.
 
     A network trained with CTC tends to write a symbol in few steps, often late ones, and blanks around them: the spans
-    leave gaps and tell where a sound was recognised rather than how long it lasted.
+    leave gaps and tell where a sound was recognized rather than how long it lasted.
 
     Args:
         log_probs: numpy (steps, n + 1), natural logarithms, of true steps only.

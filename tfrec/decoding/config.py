@@ -16,7 +16,7 @@ class DecodeConfig:
     word_bonus: float = 2.0  # nats for each word; for each character where the language model is over characters
     unknown_penalty: float = 20.0  # nats in place of the language model's for a word that it does not know
     min_log_prob: float = -7.0  # with a language model, symbols of a step below this log-probability are not tried
-    length_penalty: float = 0.0  # exponent that favours long texts of attention; 0.6 to 0.7 is usual, 0 is off
+    length_penalty: float = 0.0  # exponent that favors long texts of attention; 0.6 to 0.7 is usual, 0 is off
     ctc_weight: float = 0.3  # of CTC in the beam of attention, where the network has both
     max_length: int | None = None  # most symbols that attention writes; None is one per step
 

@@ -44,7 +44,7 @@ def losses(logits, steps, targets):
 
 
 def steps_needed(targets):
-    """The fewest steps that can hold each target: one per label, one between equal neighbours; int32 (batch,)."""
+    """The fewest steps that can hold each target: one per label, one between equal neighbors; int32 (batch,)."""
     given = tf.cast(targets, tf.int32)
     repeats = (given[:, 1:] == given[:, :-1]) & (given[:, 1:] != 0)
     return tf.math.count_nonzero(given, axis=1, dtype=tf.int32) + tf.math.count_nonzero(repeats, axis=1, dtype=tf.int32)

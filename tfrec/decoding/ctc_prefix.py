@@ -1,6 +1,6 @@
 """How likely CTC finds it that a text begins in some way (Graves 2012, chapter 7, prefix search).
 
-The book is "Supervised Sequence Labelling with Recurrent Neural Networks"; the recursion is algorithm 2 of Watanabe et
+The book is "Supervised Sequence Labeling with Recurrent Neural Networks"; the recursion is algorithm 2 of Watanabe et
 al. 2017, "Hybrid CTC/Attention Architecture for End-to-End Speech Recognition".
 """
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipelines.errors import UserError
 from tfrec.decoding import ctc
-from tfrec.text.ngram import END, SPACE, START, UNKNOWN
+from tfrec.decoding.ngram import END, SPACE, START, UNKNOWN
 
 
 class Language:
@@ -95,7 +95,7 @@ def require_common_letters(model, vocabulary, path):
     if not any(letters.issuperset(word) for word in own):
         raise UserError(
             f"The network can write no word of the language model {path} (such as {min(own, default='')!r}): "
-            "train the model on text that is normalised as the run's transcripts are."
+            "train the model on text that is normalized as the run's transcripts are."
         )
 
 

@@ -1,7 +1,7 @@
-"""What was said beside what was recognised, word under word, worst first: as text, as a page, as a table.
+"""What was said beside what was recognized, word under word, worst first: as text, as a page, as a table.
 
 hypotheses.txt    every utterance
-hypotheses.html   the worst `ON_PAGE` of them, errors in colour, to be sorted in the browser; needs no other file
+hypotheses.html   the worst `ON_PAGE` of them, errors in color, to be sorted in the browser; needs no other file
 """
 
 import base64
@@ -14,8 +14,8 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from tfrec.metrics import transcription
-from tfrec.runs import Run
+from tfrec.evaluation.metrics import transcription
+from tfrec.runs.run import Run
 
 ON_PAGE = 2000  # utterances; more make a page that browsers are slow at
 MOST_FREQUENT = 5  # confusions of each kind in the terminal's table
@@ -156,7 +156,7 @@ def _page(utterances, total, whole):
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     shown = f", the worst {len(utterances)} of which are here" if len(utterances) < whole else ""
     buttons = " ".join(f'<button data-key="{key}">{name}</button>' for key, name in KEYS.items())
-    legend = {"S": ("said", "recognised"), "D": ("left out", ""), "I": ("", "put in")}
+    legend = {"S": ("said", "recognized"), "D": ("left out", ""), "I": ("", "put in")}
     return "\n".join(
         [
             '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">',

@@ -13,10 +13,10 @@ import tensorflow as tf
 from rich import box
 from rich.table import Table
 
-from tfrec.candidates import title
 from tfrec.reports import comparison_plots as pictures
 from tfrec.reports.comparison_plots import short
-from tfrec.runs import Run
+from tfrec.runs.run import Run
+from tfrec.studies.candidates import title
 
 PICTURES = {"accuracy.png": "test accuracy", "time.png": "training time and accuracy", "curves.png": "learning curves"}
 SETTLED = 0.01  # of accuracy below the best: from there on a curve counts as flat
@@ -45,7 +45,7 @@ MEANING = """\
   architecture were scaled; 1 is the paper's.
 - parameters: trainable weights. Multiply-adds: of convolutions and matrix products, for {one}.
 - latency: median of a batch of one on this machine, the network as a graph: {one} to logits, without the frontend
-  (resizing, normalisation or spectrogram), which is the same for all.
+  (resizing, normalization or spectrogram), which is the same for all.
 - peak memory: the largest resident set of the training's process, with TensorFlow, the data and the evaluation.
 - training: minutes spent, with validation; the budget cuts the last epoch short. The pictures of training time leave
   that epoch out of the seconds for one, unless there is no other.\
@@ -226,5 +226,5 @@ def _origin(record, known, folder):
     if known:
         sizes = ", ".join(f"{size:,} {name}" for name, size in known["examples"].items())
         lines.append(f"- {record['data']}: {known['classes']} classes, {sizes} examples")
-    lines.append(f"- each model is a run: `python -m tfrec.evaluate {folder.path}/runs/NAME` looks at it")
+    lines.append(f"- each model is a run: `python -m tfrec evaluate {folder.path}/runs/NAME` looks at it")
     return "\n".join(lines)

@@ -1,6 +1,6 @@
 """What a comparison shows: accuracies as bars, time against accuracy, learning curves; each as PNG.
 
-All take the rows of `comparison.rows`; a model has the same colour and marker in every picture.
+All take the rows of `comparison.rows`; a model has the same color and marker in every picture.
 """
 
 import itertools
@@ -11,7 +11,7 @@ from matplotlib import ticker
 
 from tfrec.reports import plots
 
-COLOURS = [*plt.get_cmap("tab10").colors, *plt.get_cmap("Dark2").colors]
+COLORS = [*plt.get_cmap("tab10").colors, *plt.get_cmap("Dark2").colors]
 MARKERS = "osD^v<>PXph*"
 INCH = 72  # points
 
@@ -22,8 +22,8 @@ def accuracies(rows, path):
     figure, axis = plt.subplots(figsize=(9, 1.4 + 0.5 * len(rows)), layout="constrained")
     values = 100 * np.array([row["test_accuracy"] for row in rows])
     bounds = 100 * np.array([row["test_interval"] for row in rows])
-    colours = [row["style"][0] for row in rows]
-    axis.barh(range(len(rows)), values, color=colours, height=0.65, alpha=0.85)
+    colors = [row["style"][0] for row in rows]
+    axis.barh(range(len(rows)), values, color=colors, height=0.65, alpha=0.85)
     axis.errorbar(values, range(len(rows)), xerr=_sides(values, bounds), fmt="none", ecolor="black", capsize=4)
     for i, (value, (low, high)) in enumerate(zip(values, bounds, strict=True)):
         axis.annotate(
@@ -55,10 +55,10 @@ def times(rows, path):
     for axis, key in zip(axes, keys, strict=True):
         for row in rows:
             value, bounds = 100 * row["test_accuracy"], 100 * np.array([row["test_interval"]])
-            colour, marker = row["style"]
-            axis.errorbar(row[key], value, yerr=_sides([value], bounds), fmt="none", ecolor=colour, alpha=0.6, zorder=1)
+            color, marker = row["style"]
+            axis.errorbar(row[key], value, yerr=_sides([value], bounds), fmt="none", ecolor=color, alpha=0.6, zorder=1)
             size = _area(row["parameters"], largest)
-            axis.scatter(row[key], value, s=size, color=colour, marker=marker, alpha=0.8, zorder=2)
+            axis.scatter(row[key], value, s=size, color=color, marker=marker, alpha=0.8, zorder=2)
         axis.grid(alpha=0.3)
         axis.margins(x=0.2, y=0.15)
     axes[0].set(ylabel="test accuracy, %, with 95 % interval")
@@ -66,7 +66,7 @@ def times(rows, path):
     axes[1].set(xlabel="seconds for one epoch")
     _spread(axes[1], [row["epoch_seconds"] for row in rows])
     sizes = [largest * part for part in (1, 0.3, 0.1)]
-    handles = [plt.scatter([], [], s=_area(size, largest), color="grey", alpha=0.8) for size in sizes]
+    handles = [plt.scatter([], [], s=_area(size, largest), color="gray", alpha=0.8) for size in sizes]
     figure.legend(
         handles, [short(size) for size in sizes], title="parameters", loc="outside right upper", labelspacing=1
     )
@@ -80,10 +80,10 @@ def curves(rows, path):
     """Loss in training and accuracy on the validation split, over minutes and over epochs."""
     figure, axes = plt.subplots(2, 2, figsize=(13, 8), layout="constrained", sharex="col", sharey="row")
     for row in rows:
-        history, (colour, marker) = row["history"], row["style"]
+        history, (color, marker) = row["history"], row["style"]
         across = ([epoch["minutes"] for epoch in history], [epoch["epoch"] for epoch in history])
         every = max(1, len(history) // 8)
-        options = {"color": colour, "marker": marker, "markevery": every, "markersize": 5, "linewidth": 1.5}
+        options = {"color": color, "marker": marker, "markevery": every, "markersize": 5, "linewidth": 1.5}
         for column, x in enumerate(across):
             accuracy = [100 * epoch["val_accuracy"] for epoch in history]
             axes[0, column].plot(x, accuracy, label=row["title"], **options)
@@ -101,8 +101,8 @@ def curves(rows, path):
 
 
 def styles(count):
-    """A colour and a marker for each of `count` models."""
-    return list(itertools.islice(zip(itertools.cycle(COLOURS), itertools.cycle(MARKERS), strict=False), count))
+    """A color and a marker for each of `count` models."""
+    return list(itertools.islice(zip(itertools.cycle(COLORS), itertools.cycle(MARKERS), strict=False), count))
 
 
 def short(number):
@@ -151,39 +151,39 @@ def _label(axis, rows, key, largest):
         text.remove()
         distance, middle = _free_place(np.array(marker), size / 2 + scale, taken, inside, scale)
         taken.append((*(middle - size / 2), *(middle + size / 2)))
-        colour = _dark(row["style"][0])
+        color = _dark(row["style"][0])
         axis.annotate(
             row["label"],
             (row[key], 100 * row["test_accuracy"]),
             xytext=axis.transData.inverted().transform(middle),  # in pixels it would move with the picture's resolution
-            arrowprops={"arrowstyle": "-", "color": colour, "linewidth": 0.7} if distance > 10 * scale else None,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7} if distance > 10 * scale else None,
             ha="center",
             va="center",
             fontsize=9,
-            color=colour,
+            color=color,
         ).set_in_layout(False)
 
 
 def _marker(axis, row, key, largest):
-    centre = axis.transData.transform((row[key], 100 * row["test_accuracy"]))
+    center = axis.transData.transform((row[key], 100 * row["test_accuracy"]))
     radius = axis.figure.dpi / INCH * np.sqrt(_area(row["parameters"], largest)) / 2
-    return (*(centre - radius), *(centre + radius))
+    return (*(center - radius), *(center + radius))
 
 
 def _free_place(marker, half, taken, inside, scale):
     """(distance, middle) of the nearest free place for a box of that half size around a marker, in pixels."""
-    centre, radius = (marker[:2] + marker[2:]) / 2, (marker[2] - marker[0]) / 2
+    center, radius = (marker[:2] + marker[2:]) / 2, (marker[2] - marker[0]) / 2
     for distance, angle in itertools.product(np.arange(3, 240, 6) * scale, np.arange(0, 2 * np.pi, np.pi / 8)):
-        towards = np.array([np.cos(angle), np.sin(angle)])
-        middle = centre + (radius + distance) * towards + towards * half
+        toward = np.array([np.cos(angle), np.sin(angle)])
+        middle = center + (radius + distance) * toward + toward * half
         box = (*(middle - half), *(middle + half))
         if _within(box, inside) and not any(_overlap(box, other) for other in taken):
             break
     return distance, middle
 
 
-def _dark(colour):
-    return tuple(0.65 * part for part in colour)
+def _dark(color):
+    return tuple(0.65 * part for part in color)
 
 
 def _within(box, extent):

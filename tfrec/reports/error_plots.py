@@ -44,11 +44,11 @@ def _line(axis, places, rows, label, style):
         if row is not None and row["interval"] is not None:
             low, high = row["interval"]
             sides[:, i] = max(rates[i] - 100 * low, 0), max(100 * high - rates[i], 0)
-    colour, marker = style
-    axis.errorbar(places, rates, yerr=sides, label=label, color=colour, marker=marker, capsize=3, markersize=6)
+    color, marker = style
+    axis.errorbar(places, rates, yerr=sides, label=label, color=color, marker=marker, capsize=3, markersize=6)
     for place, rate, above in zip(places, rates, sides[1], strict=True):
         if not np.isnan(rate):
             where = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center"}  # over the interval
             halo = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # where another line passes
             text = f"{rate:.1f}"
-            axis.annotate(text, (place, rate + above), fontsize=8, color=colour, path_effects=halo, **where)
+            axis.annotate(text, (place, rate + above), fontsize=8, color=color, path_effects=halo, **where)

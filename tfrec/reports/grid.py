@@ -20,14 +20,14 @@ def images(looks, names, notes, title, path):
     high = wide * np.clip(height / width, 0.4, 2.5)
     figure, axes = _axes(looks, wide, high, names, notes, title)
     for axis, picture in zip(axes.T.flat, (picture for column in looks for picture in column), strict=True):
-        colour = picture.shape[-1] >= 3
-        axis.imshow(picture[..., :3] if colour else picture[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="none")
+        color = picture.shape[-1] >= 3
+        axis.imshow(picture[..., :3] if color else picture[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="none")
         axis.set(xticks=[], yticks=[])
     plots.save(figure, path)
 
 
 def spectrograms(looks, seconds, names, title, path):
-    """Features over time, which runs to the right, frequency upwards; each row has a scale of colours of its own.
+    """Features over time, which runs to the right, frequency upwards; each row has a scale of colors of its own.
 
     looks: for each column a list of (frames, bins); seconds: how long each row lasts, the same in every column.
     """

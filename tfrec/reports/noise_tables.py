@@ -6,7 +6,7 @@ import io
 from rich import box
 from rich.table import Table
 
-from tfrec.metrics.quality import COUNTED, TITLES
+from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
 
 AVERAGED = "20 to 0"  # dB
 

@@ -28,7 +28,7 @@ def learning_curves(history, path):
 
 
 def confusion(matrix, class_names, path):
-    """Counts (truth, answer) as a heat map, each row coloured by its share; figures where they can be read."""
+    """Counts (truth, answer) as a heat map, each row colored by its share; figures where they can be read."""
     matrix = np.asarray(matrix)
     classes = len(class_names)
     size = min(4 + 0.35 * classes, 24)
@@ -43,8 +43,8 @@ def confusion(matrix, class_names, path):
     axis.set_yticks(ticks, [class_names[i] for i in ticks])
     if classes <= 30:
         for row, column in zip(*np.nonzero(matrix), strict=True):
-            colour = "white" if share[row, column] > 0.5 else "black"
-            axis.text(column, row, matrix[row, column], ha="center", va="center", color=colour, fontsize=8)
+            color = "white" if share[row, column] > 0.5 else "black"
+            axis.text(column, row, matrix[row, column], ha="center", va="center", color=color, fontsize=8)
     save(figure, path)
 
 

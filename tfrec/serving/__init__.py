@@ -1,1 +1,1 @@
-"""Handing a trained recogniser to TensorFlow Serving."""
+"""Handing a trained recognizer to TensorFlow Serving."""

@@ -13,27 +13,27 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import UserError
-from tfrec.cli import console
 from tfrec.serving import savedmodel
+from tfrec.utils.console import console
 
 TOLERANCE = 1e-4  # of a number in an answer
 REPLAY = pathlib.Path(__file__).with_name("replay.py")
 
 
-def publish(run, recogniser):
+def publish(run, recognizer):
     """Writes the next version of the model, replays the run's examples through it, and renames it into place.
 
     Returns the version's folder. Raises UserError, and leaves nothing behind, when an answer of the SavedModel is not
     the trained model's.
     """
-    base, examples = destination(recogniser.config.export, run), _examples(run)
-    if options := savedmodel.answer_options(recogniser.config):  # the run holds the answers without them
-        examples = _answered(recogniser, examples[0], options)
+    base, examples = destination(recognizer.config.export, run), _examples(run)
+    if options := savedmodel.answer_options(recognizer.config):  # the run holds the answers without them
+        examples = _answered(recognizer, examples[0], options)
     base.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
     try:
-        savedmodel.write(recogniser, temporary)
-        difference, count = _replay(temporary, run, recogniser, *examples)
+        savedmodel.write(recognizer, temporary)
+        difference, count = _replay(temporary, run, recognizer, *examples)
         console.print(f"Replayed {count} requests in a fresh process: largest difference of a number {difference:.1e}.")
         if not difference <= TOLERANCE:
             raise UserError(
@@ -87,26 +87,26 @@ def _examples(run):
         ) from None
 
 
-def _answered(recogniser, raw, options):
+def _answered(recognizer, raw, options):
     """(raw inputs, answers) of clips, answered with other options than in training."""
     answers = []
     for clip in raw:
         given = {"audio": clip[None], "length": np.array([len(clip)], "int32")}
-        answer = {name: value[0] for name, value in recogniser.answer(given, **options).items()}
+        answer = {name: value[0] for name, value in recognizer.answer(given, **options).items()}
         answers.append({**answer, "text": np.array(answer["text"].decode())})
     return raw, answers
 
 
-def _replay(saved_model, run, recogniser, raw, expected):
+def _replay(saved_model, run, recognizer, raw, expected):
     """(largest difference of a number, requests): each example alone and all in one batch, by each signature.
 
     Raises UserError where a text differs.
     """
     groups = [[i] for i in range(len(raw))] + [list(range(len(raw)))]
     requests, order = {}, []
-    for signature, make in REQUESTS[recogniser.config.frontend.name].items():
+    for signature, make in REQUESTS[recognizer.config.frontend.name].items():
         for group in groups:
-            for part in make([raw[i] for i in group], recogniser.config.frontend):
+            for part in make([raw[i] for i in group], recognizer.config.frontend):
                 rows, inputs = part
                 for name, value in inputs.items():
                     requests[f"{len(order)}/{signature}/{name}"] = value

@@ -1,4 +1,4 @@
-"""A trained recogniser as a SavedModel: raw tensors or encoded bytes in, labels and probabilities or texts out.
+"""A trained recognizer as a SavedModel: raw tensors or encoded bytes in, labels and probabilities or texts out.
 
 Every signature begins with `tf.ensure_shape`, because a request of the wrong rank can abort the whole server inside a
 kernel.
@@ -17,52 +17,52 @@ from tfrec.serving import decoding
 DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
 
 
-def write(recogniser, folder):
+def write(recognizer, folder):
     """Writes the SavedModel with the signatures `serving_default` (raw tensors) and `encoded` (bytes of files).
 
     Images: "image" uint8 (batch, height, width, channels) of any size, or "encoded" string (batch,) of JPEG, PNG, BMP
-    or GIF. Speech: "audio" float32 (batch, samples) at the recogniser's sample rate with "length" int32 (batch,), or
+    or GIF. Speech: "audio" float32 (batch, samples) at the recognizer's sample rate with "length" int32 (batch,), or
     "encoded" string (batch,) of 16-bit WAV. Outputs: those of the task.
     """
-    net = recogniser.task.classifier(without_cudnn(recogniser.net))
+    net = recognizer.task.classifier(without_cudnn(recognizer.net))
     archive = keras.export.ExportArchive()
-    recogniser.frontend(recogniser.frontend.inputs())  # an archive takes only layers that have been called
-    archive.track(recogniser.frontend)
+    recognizer.frontend(recognizer.frontend.inputs())  # an archive takes only layers that have been called
+    archive.track(recognizer.frontend)
     archive.track(net)
 
-    options = answer_options(recogniser.config)
+    options = answer_options(recognizer.config)
 
     def answer(inputs):
-        return recogniser.task.answer(net(recogniser.frontend(inputs, training=False), training=False), **options)
+        return recognizer.task.answer(net(recognizer.frontend(inputs, training=False), training=False), **options)
 
-    for name, (function, signature) in SIGNATURES[recogniser.config.frontend.name](
-        recogniser.config.frontend, answer
+    for name, (function, signature) in SIGNATURES[recognizer.config.frontend.name](
+        recognizer.config.frontend, answer
     ).items():
         archive.add_endpoint(name, function, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
     description = pathlib.Path(folder) / DESCRIPTION
     description.parent.mkdir(exist_ok=True)
-    description.write_text(json.dumps(describe(recogniser), indent=2) + "\n", encoding="utf-8")
+    description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
 
 
 def answer_options(config):
     """How the task is to answer in the export; UserError for a beam where there are no texts."""
     width = config.export.beam_width
     if width > 1 and config.task.name != "transcribe":
-        raise UserError("export.beam_width is for recognisers that write texts, which this one does not: leave it out.")
+        raise UserError("export.beam_width is for recognizers that write texts, which this one does not: leave it out.")
     return {"beam_width": width} if width > 1 else {}
 
 
-def describe(recogniser):
+def describe(recognizer):
     """What a client must know to talk to the export."""
-    config = recogniser.config.frontend
+    config = recognizer.config.frontend
     if config.name == "image":
         known = {"modality": "image", "channels": config.channels}
     else:
         known = {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
-    task = recogniser.config.task.name
+    task = recognizer.config.task.name
     if task == "classify":
-        known["labels"] = list(recogniser.task.class_names)
+        known["labels"] = list(recognizer.task.class_names)
     return {"task": task, **known}
 
 

@@ -8,22 +8,22 @@ measures) and a class `Task` with:
 - `outputs`, the size of the architecture's last layer, and `class_names`, what those of them stand for that have names;
 - `monitor`: what training can watch on the validation split -> "min" or "max";
 - `describe()` and `doubts(corpus)` for the user, before training;
-- `require_same(corpus, path)`: a UserError where a corpus does not fit what the run at `path` has learnt;
+- `require_same(corpus, path)`: a UserError where a corpus does not fit what the run at `path` has learned;
 - `targets(split)`: the split with what the network shall learn as each example's label, of any shape that `assemble`
   batches;
 - `loss()` and `metrics()` for Keras, over the network's output and the targets; or `batch_loss(targets, outputs)` and
   `left_out(targets, outputs)` for a whole batch, and `validation(...)`, a callback that measures in Keras's place;
 - `classifier(net)`: the Keras model that answers, `net` itself or one that looks at its input more than once;
 - `answer(outputs)`: TensorFlow code from them to the named outputs of the export, which is also what `predict` shows;
-- `measure(recogniser, split, batch_size)`: everything that `metrics.json` holds about a split, and what is `bulky`;
-- `quality(recogniser, split, batch_size, name)`: how each example does by one of the `scores`;
+- `measure(recognizer, split, batch_size)`: everything that `metrics.json` holds about a split, and what is `bulky`;
+- `quality(recognizer, split, batch_size, name)`: how each example does by one of the `scores`;
 - `report(scores, title)` and `plots(scores, folder)`: the same for people.
 """
 
 from pipelines.errors import UserError, unknown
-from tfrec.tasks import classify, transcribe
+from tfrec.tasks import classification, transcription
 
-TASKS = {"classify": classify, "transcribe": transcribe}
+TASKS = {"classify": classification, "transcribe": transcription}
 
 
 def default_config(name):

@@ -5,7 +5,7 @@ on Acoustics, Speech, and Signal Processing 37(11), 1989: table I (61 to 48; the
 groups of section IV whose confusions are not counted (48 to 39).
 """
 
-from tfrec.text.units import Words, damaged, frequent, stored_tokens
+from tfrec.text.tokenizers import Words, damaged, frequent, stored_tokens
 
 _TIMIT = (
     "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih ix iy jh k kcl l"
@@ -55,7 +55,7 @@ class Phonemes(Words):
 
     @classmethod
     def build(cls, texts, size, text, folded=None):
-        """Of normalised texts."""
+        """Of normalized texts."""
         split = (each.split() for each in texts)
         symbols = (fold(each, folded) if folded else each for each in split)
         return cls(frequent(symbols, size), text, folded)
@@ -68,14 +68,14 @@ class Phonemes(Words):
             raise damaged("tokens of unit phonemes have no spaces, and they are folded to 39, 48 or not at all")
         return cls(tokens, text, folded)
 
-    def normalise(self, text):
+    def normalize(self, text):
         """The folded symbols, one space apart."""
         symbols = text.split()
         return " ".join(fold(symbols, self.folded) if self.folded else symbols)
 
     def encode(self, text):
         """Ids of a sequence of symbols; what is not covered is left out."""
-        return [self._ids[symbol] for symbol in self.normalise(text).split() if symbol in self._ids]
+        return [self._ids[symbol] for symbol in self.normalize(text).split() if symbol in self._ids]
 
     def as_json(self):
         """Everything about it as a dict of plain values, for `from_json`."""

@@ -6,7 +6,7 @@ import hashlib
 import io
 
 from pipelines.errors import UserError
-from tfrec.text.units import Vocabulary
+from tfrec.text.tokenizers import Vocabulary
 
 SPACE = "\u2581"  # what sentencepiece writes for a space
 SIZE = 256  # where none is given
@@ -27,7 +27,7 @@ class Subwords(Vocabulary):
 
     @classmethod
     def build(cls, texts, size, text, _fold=None):
-        """Of normalised texts."""
+        """Of normalized texts."""
         spaced = (" ".join(each.replace(SPACE, " ").split()) for each in texts)
         return cls(train(spaced, SIZE if size is None else size), text)
 
@@ -36,9 +36,9 @@ class Subwords(Vocabulary):
         """What `as_json` described."""
         return cls(from_json(stored), text)
 
-    def normalise(self, text):
+    def normalize(self, text):
         """The text in the form that is encoded; what sentencepiece writes for a space is one."""
-        return " ".join(super().normalise(text).replace(SPACE, " ").split())
+        return " ".join(super().normalize(text).replace(SPACE, " ").split())
 
     def encode(self, text):
         """Ids of the likeliest sub-words of a raw text; characters that are not covered are left out."""
@@ -58,7 +58,7 @@ class Subwords(Vocabulary):
 
 
 def train(texts, size):
-    """The model (bytes) of at most `size` sub-words for normalised `texts`; every character of theirs is one at least.
+    """The model (bytes) of at most `size` sub-words for normalized `texts`; every character of theirs is one at least.
 
     Small corpora do not have so many sub-words, and give fewer. Raises UserError where there are more characters than
     `size`, or no text.

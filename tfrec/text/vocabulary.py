@@ -1,10 +1,10 @@
 """The symbols that a model writes, and their ids: a registry of their units."""
 
 from pipelines.errors import UserError, unknown
-from tfrec.text.normalise import TextConfig, normalise
+from tfrec.text.normalization import TextConfig, normalize
 from tfrec.text.phonemes import Phonemes
 from tfrec.text.subwords import Subwords
-from tfrec.text.units import UNKNOWN_WORD, Characters, Vocabulary, Words, damaged
+from tfrec.text.tokenizers import UNKNOWN_WORD, Characters, Vocabulary, Words, damaged
 
 __all__ = ["UNITS", "UNKNOWN_WORD", "Characters", "Phonemes", "Subwords", "Vocabulary", "Words", "build", "from_json"]
 
@@ -25,7 +25,7 @@ def build(unit, texts, size=None, text_config=None, fold_phonemes=None):
     if size is not None and size < least:
         raise UserError(f"A vocabulary of {unit} needs a size of {least} or more, not {size}.")
     if unit != "phonemes":
-        texts = (normalise(text, text_config) for text in texts)
+        texts = (normalize(text, text_config) for text in texts)
     vocabulary = UNITS[unit].build(texts, size, text_config, fold_phonemes)
     if len(vocabulary) < least:
         raise UserError(f"There is no text to build a vocabulary of {unit} from: give the training split transcripts.")

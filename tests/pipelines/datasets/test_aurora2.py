@@ -9,7 +9,7 @@ import pytest
 from pipelines import audio, datasets
 from pipelines.datasets import aurora2, espeak
 from pipelines.errors import UserError
-from tfrec import fit
+from tfrec.commands import fit
 
 TRAINING = {"MAE": "m1", "MBD": "m3", "FAC": "f1", "FEH": "f2"}
 TEST = {"MGH": "m5", "FKL": "f4"}

@@ -19,7 +19,7 @@ def stack(request, monkeypatch):
 
 
 def pictures(path, count=10, classes=("cat", "dog"), suffixes=(".png", ".jpg", ".bmp", ".gif")):
-    """Class k's pictures are grey, 50 + 100 k, and grow from picture to picture."""
+    """Class k's pictures are gray, 50 + 100 k, and grow from picture to picture."""
     for number, name in enumerate(classes):
         (path / name).mkdir(parents=True)
         for i in range(count):

@@ -44,7 +44,7 @@ def test_four_real_utterances(data_dir):
     assert_transcribed(corpus, 16000)
     assert sizes(corpus) == {"train": 2, "validation": 1, "test": 1}
     said = {said for split in corpus.splits.values() for said in split.texts}
-    assert "STUFF IT INTO YOU HIS BELLY COUNSELLED HIM" in said
+    assert "STUFF IT INTO YOU HIS BELLY COUNSELED HIM" in said
     assert {speaker for split in corpus.splits.values() for speaker in split.speakers} == {"1089"}
     with pytest.raises(UserError, match="1 of 1 groups"):
         load(data_dir / "LibriSpeech", only="test-clean")

@@ -37,24 +37,24 @@ def load(path, sample_rate_hz=None, **fields):
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
-@pytest.mark.parametrize("labelled", [False, True])
-def test_texts(clips, suffix, labelled):
+@pytest.mark.parametrize("labeled", [False, True])
+def test_texts(clips, suffix, labeled):
     folder, rows = clips
     rows = [row | {"text": f" Clip {i} ", "group": "en" if i % 2 else "ur"} for i, row in enumerate(rows)]
-    if not labelled:
+    if not labeled:
         rows = [{key: value for key, value in row.items() if key != "label"} for row in rows]
     corpus = load(write(folder, rows, suffix), split_by="speaker")
-    assert corpus.class_names == (("a", "b") if labelled else ())
+    assert corpus.class_names == (("a", "b") if labeled else ())
     seen = []
     for split in corpus.splits.values():
         for n, example in enumerate(split.examples.as_numpy_iterator()):
             i = int(split.texts[n].removeprefix("Clip "))
-            assert set(example) == {"audio", "label"} if labelled else {"audio"}
+            assert set(example) == {"audio", "label"} if labeled else {"audio"}
             assert (split.speakers[n], split.groups[n]) == (rows[i]["speaker"], rows[i]["group"])
             assert split.sources[n].endswith(f":{i + (2 if suffix == '.csv' else 1)}")
             seen.append(i)
         assert (split.seconds == 1).all()
-        assert (split.labels is not None) == labelled
+        assert (split.labels is not None) == labeled
     assert sorted(seen) == list(range(12))
 
 

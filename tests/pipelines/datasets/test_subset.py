@@ -40,8 +40,8 @@ def test_some_examples_of_each_class_to_train_on():
     assert few.splits["test"].size == whole.splits["test"].size
     np.testing.assert_array_equal(pixels(few.splits["train"]), pixels(datasets.load(config).splits["train"]))
     # Labels that only a pass over the data can tell give the same.
-    unlabelled = {name: dataclasses.replace(split, labels=None) for name, split in whole.splits.items()}
-    again = datasets.subset(dataclasses.replace(whole, splits=unlabelled), config)
+    unlabeled = {name: dataclasses.replace(split, labels=None) for name, split in whole.splits.items()}
+    again = datasets.subset(dataclasses.replace(whole, splits=unlabeled), config)
     np.testing.assert_array_equal(pixels(again.splits["train"]), pixels(few.splits["train"]))
     other = datasets.load(dataclasses.replace(config, split_seed=1))
     assert not np.array_equal(pixels(other.splits["train"]), pixels(few.splits["train"]))

@@ -91,7 +91,7 @@ def assert_same_everywhere(make, inputs, training=None, shapes=None, atol=1e-5, 
     return expected
 
 
-def assert_neighbours_and_padding_do_not_matter(layer, clips, true_steps=None, padding=np.nan, atol=1e-5):
+def assert_neighbors_and_padding_do_not_matter(layer, clips, true_steps=None, padding=np.nan, atol=1e-5):
     """Alone = in a batch = in a batch padded further; past a clip's end exactly 0.
 
     `clips` are arrays (steps, ...) of different lengths; the batch is padded with `padding`.
@@ -123,7 +123,7 @@ def assert_declared_shape_is_real(layer, shapes):
 
 
 def assert_config_round_trips(layer, inputs):
-    """The config is JSON, has every constructor argument, and builds the same layer; so does Keras's serialisation."""
+    """The config is JSON, has every constructor argument, and builds the same layer; so does Keras's serialization."""
     config = layer.get_config()
     ours = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("pipelines.")]
     arguments = {name for kind in ours for name in inspect.signature(kind.__init__).parameters}

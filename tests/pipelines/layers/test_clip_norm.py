@@ -30,9 +30,9 @@ def test_same_everywhere():
 
 @pytest.mark.parametrize("variance", [True, False])
 @pytest.mark.parametrize("per_bin", [True, False])
-def test_neighbours_and_padding_do_not_matter(variance, per_bin):
+def test_neighbors_and_padding_do_not_matter(variance, per_bin):
     clips = [clip.reshape(-1, 5) for clip in speech.clips(5, 10, 25, 2000)]
-    checks.assert_neighbours_and_padding_do_not_matter(ClipNorm(variance=variance, per_bin=per_bin), clips)
+    checks.assert_neighbors_and_padding_do_not_matter(ClipNorm(variance=variance, per_bin=per_bin), clips)
 
 
 def test_declared_shape_is_real():

@@ -25,9 +25,9 @@ def test_same_everywhere():
     checks.assert_same_everywhere(Deltas, speech.feature_batch()[:1])
 
 
-def test_neighbours_and_padding_do_not_matter():
+def test_neighbors_and_padding_do_not_matter():
     clips = [clip.reshape(-1, 5) for clip in speech.clips(5, 10, 25, 200)]
-    checks.assert_neighbours_and_padding_do_not_matter(Deltas(), clips)
+    checks.assert_neighbors_and_padding_do_not_matter(Deltas(), clips)
 
 
 def test_declared_shape_is_real():

@@ -20,7 +20,7 @@ def test_a_floor_is_added_to_the_energies():
         np.testing.assert_array_equal(clip[length:], 0)
 
 
-def test_padding_and_neighbours_do_not_matter():
+def test_padding_and_neighbors_do_not_matter():
     features, lengths = batch()
     for i, length in enumerate(lengths):
         alone = checks.call(DynamicRange(), (features[i : i + 1, :length],))

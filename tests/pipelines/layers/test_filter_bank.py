@@ -28,10 +28,10 @@ def test_same_everywhere():
     checks.assert_same_everywhere(make, speech.batch())
 
 
-def test_neighbours_and_padding_do_not_matter():
+def test_neighbors_and_padding_do_not_matter():
     layer = make()
     clips = speech.clips(0, 399, 400, 560, 5000)
-    checks.assert_neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames)
+    checks.assert_neighbors_and_padding_do_not_matter(layer, clips, layer.num_frames)
 
 
 def test_declared_shape_is_real():

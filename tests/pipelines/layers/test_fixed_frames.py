@@ -27,10 +27,10 @@ def test_same_everywhere():
     checks.assert_same_everywhere(FixedFrames, speech.feature_batch())
 
 
-def test_neighbours_and_padding_do_not_matter():
+def test_neighbors_and_padding_do_not_matter():
     clips = [clip.reshape(-1, 5) for clip in speech.clips(5, 10, 25, 2000)]
     layer = FixedFrames(16)
-    checks.assert_neighbours_and_padding_do_not_matter(layer, clips, lambda length: 16)
+    checks.assert_neighbors_and_padding_do_not_matter(layer, clips, lambda length: 16)
 
 
 def test_layer_rules():

@@ -32,10 +32,10 @@ def test_fixed_gain_same_everywhere():
     checks.assert_same_everywhere(lambda: Gain(4, 4), speech.batch(), training=True, random=False)
 
 
-def test_neighbours_and_padding_do_not_matter():
+def test_neighbors_and_padding_do_not_matter():
     layer = Gain(6, 6)
     clips = speech.clips(1, 70, 5000)
-    checks.assert_neighbours_and_padding_do_not_matter(functools.partial(layer, training=True), clips)
+    checks.assert_neighbors_and_padding_do_not_matter(functools.partial(layer, training=True), clips)
 
 
 def test_random_layer_rules():

@@ -45,8 +45,8 @@ def sample(images, matrix, shift=(0, 0), **options):
 )
 def test_golden_against_scipy(fill, size, matrix, shift):
     images = pictures(*size, batch=2)
-    centre = (np.array(size) - 1) / 2
-    offset = centre - np.array(matrix) @ centre + shift
+    center = (np.array(size) - 1) / 2
+    offset = center - np.array(matrix) @ center + shift
     expected = np.empty(images.shape)
     for i in np.ndindex(2, 3):
         plane = images[i[0], ..., i[1]].astype("float64")
@@ -81,7 +81,7 @@ def parameters(layer, height=40, width=60, n=4000):
     return np.asarray(matrix, "float64"), np.asarray(shift, "float64")
 
 
-def test_rotation_keeps_shapes_and_the_centre():
+def test_rotation_keeps_shapes_and_the_center():
     matrix, shift = parameters(ImageAffine(rotation_degrees=30.0, seed=1))
     np.testing.assert_allclose(matrix @ matrix.swapaxes(1, 2), np.tile(np.eye(2), (4000, 1, 1)), atol=1e-6)
     np.testing.assert_array_equal(shift, 0)

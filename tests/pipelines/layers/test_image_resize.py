@@ -24,7 +24,7 @@ def test_golden_against_pillow(interpolation, size):
     np.testing.assert_allclose(result, pillow(images, 20, 30, interpolation), rtol=0, atol=1e-3)
 
 
-def test_keeps_the_aspect_and_crops_the_centre():
+def test_keeps_the_aspect_and_crops_the_center():
     images = pictures(40, 60)
     result = checks.call(ImageResize(20, 20), (images,))
     np.testing.assert_allclose(result, pillow(images, 20, 30)[:, :, 5:25], rtol=0, atol=1e-3)

@@ -30,10 +30,10 @@ def test_same_everywhere(with_lengths):
 
 
 @pytest.mark.parametrize("window_ms", [10.0, 25.0, 30.0])  # 1, 2.5 and 3 hops
-def test_neighbours_and_padding_do_not_matter(window_ms):
+def test_neighbors_and_padding_do_not_matter(window_ms):
     layer = make(window_ms=window_ms, fft_length=512)
     clips = speech.clips(0, 1, 159, 399, 400, 401, 559, 560, 1234, 5000)
-    checks.assert_neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames)
+    checks.assert_neighbors_and_padding_do_not_matter(layer, clips, layer.num_frames)
 
 
 def test_short_clips_are_filled_with_zeros():

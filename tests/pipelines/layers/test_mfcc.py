@@ -20,10 +20,10 @@ def test_same_everywhere():
     checks.assert_same_everywhere(make, speech.batch(), atol=1e-4)  # values reach 1e3
 
 
-def test_neighbours_and_padding_do_not_matter():
+def test_neighbors_and_padding_do_not_matter():
     layer = make(lifter=0)
     clips = speech.clips(0, 399, 400, 560, 5000)
-    checks.assert_neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames, atol=5e-5)
+    checks.assert_neighbors_and_padding_do_not_matter(layer, clips, layer.num_frames, atol=5e-5)
 
 
 def test_declared_shape_is_real():

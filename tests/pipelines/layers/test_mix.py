@@ -77,7 +77,7 @@ def test_cutmix_puts_one_rectangle_of_the_example_before():
     mixed, weight = mix(numbered(), mixup_alpha=0.0)
     share = partner_share(mixed)
     assert set(np.unique(share)) == {0, 1}
-    centres = []
+    centers = []
     for one, own in zip(share, weight, strict=True):
         mask = one[..., 0].astype(bool)
         np.testing.assert_array_equal(one[..., 1], mask)
@@ -89,21 +89,21 @@ def test_cutmix_puts_one_rectangle_of_the_example_before():
             inside = rows[0] > 0 and rows[-1] < 11 and columns[0] > 0 and columns[-1] < 19
             if inside:  # not clipped, so of the image's aspect
                 assert abs(len(columns) - len(rows) * 20 / 12) < 2
-            centres.append((rows.mean(), columns.mean()))
-    assert len(centres) > 450
-    np.testing.assert_allclose(np.mean(centres, axis=0), [5.5, 9.5], atol=0.6)
-    assert abs(np.corrcoef(np.transpose(centres))[0, 1]) < 0.15
+            centers.append((rows.mean(), columns.mean()))
+    assert len(centers) > 450
+    np.testing.assert_allclose(np.mean(centers, axis=0), [5.5, 9.5], atol=0.6)
+    assert abs(np.corrcoef(np.transpose(centers))[0, 1]) < 0.15
 
 
 def test_the_weight_of_cutmix_is_what_is_left_after_clipping():
-    """Its mean is that of an integral over all areas, uniform for alpha 1, and all centres."""
+    """Its mean is that of an integral over all areas, uniform for alpha 1, and all centers."""
 
-    def inside(area, centre):  # of a stretch in [0, 1]
+    def inside(area, center):  # of a stretch in [0, 1]
         half = np.sqrt(area) / 2
-        return min(centre + half, 1) - max(centre - half, 0)
+        return min(center + half, 1) - max(center - half, 0)
 
     def lost(area):
-        return scipy.integrate.quad(lambda centre: inside(area, centre), 0, 1)[0] ** 2
+        return scipy.integrate.quad(lambda center: inside(area, center), 0, 1)[0] ** 2
 
     _, weight = mix(np.zeros((3000, 50, 60, 1), "float32"), mixup_alpha=0.0)
     assert weight.mean() == pytest.approx(1 - scipy.integrate.quad(lost, 0, 1)[0], abs=0.015)

@@ -53,10 +53,10 @@ def test_layer_rules():
     checks.assert_stays_float32(make, speech.batch())
 
 
-def test_neighbours_and_padding_do_not_matter():
+def test_neighbors_and_padding_do_not_matter():
     layer = make()
     clips = speech.clips(0, 1, 399, 400, 560, 1234, 15000)
-    checks.assert_neighbours_and_padding_do_not_matter(layer, clips, layer.num_frames, atol=1e-4)
+    checks.assert_neighbors_and_padding_do_not_matter(layer, clips, layer.num_frames, atol=1e-4)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ def test_golden(coefficient):
 
 def test_layer_rules():
     checks.assert_same_everywhere(PreEmphasis, speech.batch())
-    checks.assert_neighbours_and_padding_do_not_matter(PreEmphasis(), speech.clips(0, 1, 2, 900))
+    checks.assert_neighbors_and_padding_do_not_matter(PreEmphasis(), speech.clips(0, 1, 2, 900))
     checks.assert_declared_shape_is_real(PreEmphasis(), [(2, 0), (2, 1), (3, 700)])
     checks.assert_config_round_trips(PreEmphasis(0.9), speech.batch())
     checks.assert_stays_float32(PreEmphasis, speech.batch())

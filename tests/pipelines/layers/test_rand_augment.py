@@ -82,7 +82,7 @@ def smooth():
 
 
 def test_where_geometry_moves_a_pixel():
-    """One bright pixel right of the centre: where it goes tells the operation, its size and its direction."""
+    """One bright pixel right of the center: where it goes tells the operation, its size and its direction."""
     images = np.zeros((1, 41, 41, 1))
     images[0, 20, 30] = 200
 
@@ -115,7 +115,7 @@ def test_geometry_acts_in_the_order_drawn(first, second):
     assert change < 1 if first == second else change > 5  # there and back again
 
 
-def test_colour_acts_in_the_order_of_the_docstring():
+def test_color_acts_in_the_order_of_the_docstring():
     images = narrow()
     order = ("equalize", "brightness", "contrast", "posterize", "solarize", "color", "sharpness", "shear_x")
 

@@ -43,9 +43,9 @@ def test_layer_rules():
 
 
 @pytest.mark.parametrize("per_bin", [True, False])
-def test_neighbours_and_padding_do_not_matter(per_bin):
+def test_neighbors_and_padding_do_not_matter(per_bin):
     clips = [clip.reshape(-1, 5) for clip in speech.clips(5, 10, 25, 2000)]
-    checks.assert_neighbours_and_padding_do_not_matter(RunningNorm(per_bin=per_bin), clips)
+    checks.assert_neighbors_and_padding_do_not_matter(RunningNorm(per_bin=per_bin), clips)
 
 
 @pytest.mark.parametrize("options", [{"prior_frames": 0}, {"prior_deviation": 0}])

@@ -15,18 +15,18 @@ def batch():
     return np.where(np.arange(17)[None, :, None] < lengths[:, None, None], features, 0), lengths
 
 
-@pytest.mark.parametrize("normalise", [None, "symmetric", "imagenet", "per_image"])
-def test_same_everywhere(normalise):
-    checks.assert_same_everywhere(lambda: make(normalise=normalise, channels=3), batch())
+@pytest.mark.parametrize("normalize", [None, "symmetric", "imagenet", "per_image"])
+def test_same_everywhere(normalize):
+    checks.assert_same_everywhere(lambda: make(normalize=normalize, channels=3), batch())
 
 
-def test_padding_and_neighbours_do_not_matter():
+def test_padding_and_neighbors_do_not_matter():
     features, lengths = batch()
     for i, length in enumerate(lengths):
-        alone = checks.call(make(normalise="imagenet", channels=3), (features[i : i + 1, :length],))
+        alone = checks.call(make(normalize="imagenet", channels=3), (features[i : i + 1, :length],))
         garbage = features[i : i + 1].copy()
         garbage[:, length:] = np.nan
-        padded = checks.call(make(normalise="imagenet", channels=3), (garbage, lengths[i : i + 1]))
+        padded = checks.call(make(normalize="imagenet", channels=3), (garbage, lengths[i : i + 1]))
         np.testing.assert_allclose(padded, alone, atol=1e-6)
 
 
@@ -37,23 +37,23 @@ def test_values_are_the_features_where_no_range_is_asked_for():
     np.testing.assert_array_equal(picture[..., 0], picture[..., 1])
 
 
-def test_the_mean_is_grey_and_deviations_are_spread_over_the_range():
+def test_the_mean_is_gray_and_deviations_are_spread_over_the_range():
     features = np.zeros((1, 4, 2), "float32") + np.array([-1.0, 1.0], "float32")  # mean 0, deviation 1
-    picture = checks.call(make(frames=4, normalise="symmetric"), (features,))
+    picture = checks.call(make(frames=4, normalize="symmetric"), (features,))
     np.testing.assert_allclose(picture[0, :, :, 0], np.tile([-0.4, 0.4], (4, 1)), atol=1e-4)
     outlier = np.zeros((1, 100, 1), "float32")
     outlier[0, 50] = 1.0
-    assert checks.call(make(frames=100, normalise="symmetric"), (outlier,)).max() > 0.9999
+    assert checks.call(make(frames=100, normalize="symmetric"), (outlier,)).max() > 0.9999
 
 
 def test_rules_of_every_layer():
-    checks.assert_config_round_trips(make(normalise="caffe", channels=3), batch())
+    checks.assert_config_round_trips(make(normalize="caffe", channels=3), batch())
     checks.assert_declared_shape_is_real(make(channels=2), [(2, 1, 5), (3, 20, 4)])
     checks.assert_stays_float32(make, batch())
 
 
 @pytest.mark.parametrize(
-    ("options", "quoted"), [({"channels": 0}, "0"), ({"frames": 1}, "1"), ({"normalise": "loud"}, "loud")]
+    ("options", "quoted"), [({"channels": 0}, "0"), ({"frames": 1}, "1"), ({"normalize": "loud"}, "loud")]
 )
 def test_bad_arguments(options, quoted):
     with pytest.raises(ValueError, match=f"Received: .*{quoted}"):

@@ -33,14 +33,14 @@ def test_tempo(tempo):
 def test_formants_fall_as_the_tract_grows(scale, tract, peak_hz):
     options = {"low_hz": 50, "high_hz": 7000, "mel_scale": scale}
     low, high = mel_of_hz([50, 7000], scale)
-    centres_hz = hz_of_mel(np.linspace(low, high, 82)[1:-1], scale)
-    formant = -(((centres_hz - 1000) / 300) ** 2).astype("float32")
+    centers_hz = hz_of_mel(np.linspace(low, high, 82)[1:-1], scale)
+    formant = -(((centers_hz - 1000) / 300) ** 2).astype("float32")
     features, new = warped(formant[None, None], tempo=(1, 1), tract=(tract, tract), **options)
     assert new.tolist() == [1]
     curve = features[0, 0]
-    assert abs(centres_hz[curve.argmax()] - peak_hz) < 40
-    expected = -(((warp(centres_hz, tract, 4200, 7000) - 1000) / 300) ** 2)
-    near = np.abs(centres_hz - peak_hz) < 600
+    assert abs(centers_hz[curve.argmax()] - peak_hz) < 40
+    expected = -(((warp(centers_hz, tract, 4200, 7000) - 1000) / 300) ** 2)
+    near = np.abs(centers_hz - peak_hz) < 600
     np.testing.assert_allclose(curve[near], expected[near], atol=0.05)
 
 

@@ -139,7 +139,7 @@ def test_same_everywhere():
     checks.assert_same_everywhere(Levels, (waveform, lengths))
 
 
-def test_neighbours_and_padding_do_not_matter():
+def test_neighbors_and_padding_do_not_matter():
     clips = [spoken(1, 16000), spoken(2, 16000), *speech.clips(1, 127, 128, 129, 5000)]
     lengths = np.array([len(clip) for clip in clips])
     alone = np.concatenate([checks.call(Levels(), (clip[None],)) for clip in clips])

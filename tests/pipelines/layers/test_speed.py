@@ -26,7 +26,7 @@ def test_a_tone_changes_pitch_and_length(factor):
     assert new.tolist() == [1 + int((n - 1) * 1000 // round(factor * 1000)) for n in lengths]
     expected = np.sin(0.2 * factor * np.arange(faster.shape[1]))
     for row, length in zip(faster, new, strict=True):
-        # cubic between neighbours, but not beyond the clip's ends
+        # cubic between neighbors, but not beyond the clip's ends
         middle = slice(2, max(2, length - 4))
         np.testing.assert_allclose(row[middle], expected[middle], atol=5e-4)
         np.testing.assert_array_equal(row[length:], 0)

@@ -7,7 +7,7 @@ import numpy as np
 erf = np.vectorize(math.erf)
 
 
-def randomised(layer):
+def randomized(layer):
     """Gives a layer random weights, always the same, and returns them: zeros and ones would hide what they do."""
     random = np.random.default_rng(len(layer.name))
     for weight in layer.weights:
@@ -25,8 +25,8 @@ def gelu(x):
 
 
 def layer_norm(x, gamma, beta, epsilon):
-    centred = x - x.mean(axis=-1, keepdims=True)
-    return centred / np.sqrt((centred**2).mean(axis=-1, keepdims=True) + epsilon) * gamma + beta
+    centerd = x - x.mean(axis=-1, keepdims=True)
+    return centerd / np.sqrt((centerd**2).mean(axis=-1, keepdims=True) + epsilon) * gamma + beta
 
 
 def softmax(logits):
@@ -36,7 +36,7 @@ def softmax(logits):
 
 def attention(x, layer, keep=None, bias=None):
     """Head by head and token by token: (tokens, units) -> (tokens, units)."""
-    kernel, *offset, combine, shift = randomised(layer)
+    kernel, *offset, combine, shift = randomized(layer)
     projected = dense(x, kernel, *offset)
     query, key, value = np.split(projected, 3, axis=-1)
     mixed = np.zeros_like(query)
@@ -56,7 +56,7 @@ def block(x, net, name, epsilon):
     """The pre-norm block `name` of a network: (tokens, units) -> (tokens, units)."""
 
     def of(part):
-        return randomised(net.get_layer(f"{name}_{part}"))
+        return randomized(net.get_layer(f"{name}_{part}"))
 
     x = x + attention(layer_norm(x, *of("norm1"), epsilon), net.get_layer(f"{name}_attention"))
     hidden = gelu(dense(layer_norm(x, *of("norm2"), epsilon), *of("expand")))

@@ -1,4 +1,4 @@
-"""BC-ResNet: the paper's sizes, and its normalisation by sub-bands."""
+"""BC-ResNet: the paper's sizes, and its normalization by sub-bands."""
 
 import math
 

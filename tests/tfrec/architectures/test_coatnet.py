@@ -6,7 +6,7 @@ import pytest
 
 from tests.tfrec.architectures import plain
 from tfrec.architectures.image import coatnet
-from tfrec.metrics.cost import multiply_adds, parameters
+from tfrec.evaluation.metrics.cost import multiply_adds, parameters
 
 TINY = coatnet.Config(width_multiplier=0.1, depth_multiplier=0.01)
 
@@ -27,7 +27,7 @@ def relative(grid, heads=2):
 @pytest.mark.parametrize("grid", [(3, 4), (1, 5), (1, 1)])
 def test_relative_positions(grid):
     layer = relative(grid)
-    (table,) = plain.randomised(layer)
+    (table,) = plain.randomized(layer)
     places = [(i, j) for i in range(grid[0]) for j in range(grid[1])]
     bias = np.asarray(layer(np.zeros((5, len(places), 6), "float32")))
     assert bias.shape == layer.compute_output_shape((5, len(places), 6))

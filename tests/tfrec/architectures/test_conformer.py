@@ -81,7 +81,7 @@ def test_subsampling(factor, frames):
 def test_convolution_module():
     features, keep = keras.Input((None, 4)), keras.Input((None,), dtype="bool")
     net = keras.Model([features, keep], convolution_module(features, keep, 3, "conv"))
-    of = {layer.name: plain.randomised(layer) for layer in net.layers if layer.weights}
+    of = {layer.name: plain.randomized(layer) for layer in net.layers if layer.weights}
     net.get_layer("conv_batch_norm").moving_variance.assign([0.5, 1.0, 2.0, 3.0])
     gamma, beta, mean, _ = of["conv_batch_norm"]
     x = RANDOM.normal(size=(5, 4)).astype("float32")
@@ -96,12 +96,12 @@ def test_convolution_module():
 
 
 def test_a_block_is_its_five_steps():
-    """Equation 1: halves of the feed-forwards, all of the rest, and a normalisation of the sum."""
+    """Equation 1: halves of the feed-forwards, all of the rest, and a normalization of the sum."""
     config = conformer.Config(width=8, depth=1, heads=2, kernel=3, filters=4, subsampling=1, dropout=0.0)
     net = conformer.build((None, 20), 3, config)
     for layer in net.layers:
         if layer.weights and not isinstance(layer, keras.layers.BatchNormalization):
-            plain.randomised(layer)
+            plain.randomized(layer)
     parts = ("first_shrink", "attention", "conv_point", "second_shrink", "second_dense_add", "norm")
     names = ["stem_project", *(f"block0_{part}" for part in parts)]
     steps = keras.Model(net.input, [net.get_layer(name).output for name in names])

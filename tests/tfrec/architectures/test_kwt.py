@@ -22,7 +22,7 @@ def waves(tokens, units):
 
 
 def expected(clip, net, norm, pool):
-    of = {layer.name: plain.randomised(layer) for layer in net.layers if layer.weights}
+    of = {layer.name: plain.randomized(layer) for layer in net.layers if layer.weights}
     x = plain.dense(clip, *of["stem_project"]) + waves(len(clip), 8)
     if pool == "class":
         x = np.concatenate([of["stem_class"][0][None], x])

@@ -17,7 +17,7 @@ def build(**changes):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5, 6])
-def test_neighbours_become_one(frames):
+def test_neighbors_become_one(frames):
     x = np.random.default_rng(0).normal(size=(2, frames, 3)).astype("float32")
     pairs = np.asarray(las.JoinPairs()(x))
     assert pairs.shape == (2, -(-frames // 2), 6) == las.JoinPairs().compute_output_shape(x.shape)

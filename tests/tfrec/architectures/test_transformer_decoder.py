@@ -34,7 +34,7 @@ def listened(x, memory, layer):
 def test_cross_attention():
     layer = CrossAttention(2, 4)
     layer.build(TOKENS.shape, MEMORY.shape)
-    plain.randomised(layer)
+    plain.randomized(layer)
     result = layer(TOKENS, MEMORY, keep=KEEP)
     assert layer.compute_output_shape(TOKENS.shape, MEMORY.shape) == tuple(result.shape)
     for x, memory, keep, mixed in zip(TOKENS, MEMORY, KEEP, result, strict=True):
@@ -47,7 +47,7 @@ def test_causal_attention_is_attention_over_what_came_before():
         later = kind.from_config(layer.get_config())
         assert later.causal
         layer.build(TOKENS.shape)
-        plain.randomised(layer)
+        plain.randomized(layer)
         free = kind(2, 3)
         free.build(TOKENS.shape)
         free.set_weights(layer.get_weights())
@@ -63,7 +63,7 @@ def test_a_block_looks_back_listens_and_thinks():
     tokens, memory, keep = keras.Input((None, 6)), keras.Input((None, 3)), keras.Input((None,), dtype="bool")
     net = keras.Model([tokens, memory, keep], decoder_block(tokens, memory, keep, 2, 3, "block"))
     of = {layer.name.removeprefix("block_"): layer for layer in net.layers if layer.weights}
-    weights = {name: plain.randomised(layer) for name, layer in of.items()}
+    weights = {name: plain.randomized(layer) for name, layer in of.items()}
     result = net([TOKENS, MEMORY, KEEP])
     for clip, heard, inside, expected in zip(TOKENS, MEMORY, KEEP, result, strict=True):
         normed = plain.layer_norm(clip, *weights["norm0"], 1e-6)

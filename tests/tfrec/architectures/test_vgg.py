@@ -32,7 +32,7 @@ def test_batch_norm_goes_between_convolution_and_relu():
 
 
 def test_signal_keeps_its_size():
-    """Sixteen convolutions without normalisation neither silence the signal nor blow it up."""
+    """Sixteen convolutions without normalization neither silence the signal nor blow it up."""
     keras.utils.set_random_seed(1)
     net = vgg.build((32, 32, 3), 10, vgg.VGG19)
     images = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype("float32")

@@ -15,7 +15,7 @@ def test_whole_network():
     net = vit.build((6, 9, 2), 4, SMALL)
     images = np.random.default_rng(0).normal(size=(2, 6, 9, 2)).astype("float32")
     assert net.get_layer("stem_position").grid == (2, 3)
-    layer = {one.name: plain.randomised(one) for one in net.layers if one.weights}
+    layer = {one.name: plain.randomized(one) for one in net.layers if one.weights}
     kernel, bias = layer["stem_conv"]
     for image, logits in zip(images, np.asarray(net(images)), strict=True):
         patches = [image[i : i + 3, j : j + 3].reshape(-1) for i in (0, 3) for j in (0, 3, 6)]

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tfrec import architectures
-from tfrec.weights import in_order, transfer
+from tfrec.pretrained.transfer import in_order, transfer
 
 
 def check_twin(name, twin, shape, rescaling=1.0, **changes):
@@ -15,10 +15,10 @@ def check_twin(name, twin, shape, rescaling=1.0, **changes):
     `rescaling` is what `twin` multiplies its input (batch, *shape) by; `changes` are made to the config of `name`.
     """
     random = np.random.default_rng(7)
-    # Each with a colour of its own: the means of noise, which global pooling leaves, are all the same.
+    # Each with a color of its own: the means of noise, which global pooling leaves, are all the same.
     images = random.normal(size=(4, *shape)) + 2 * random.normal(size=(4, 1, 1, shape[-1]))
     images = (images / rescaling).astype("float32")
-    randomise(twin, random, images)
+    randomize(twin, random, images)
     config = dataclasses.replace(architectures.default_config(name), stem="large", **changes)
     ours = architectures.build(shape, twin.output.shape[-1], config, "image")
     transfer(twin, ours)
@@ -29,8 +29,8 @@ def check_twin(name, twin, shape, rescaling=1.0, **changes):
     np.testing.assert_allclose(logits, expected, rtol=0, atol=1e-4 * spread)
 
 
-def randomise(twin, random, images):
-    """Draws every weight, and takes the statistics of batch normalisation from the images.
+def randomize(twin, random, images):
+    """Draws every weight, and takes the statistics of batch normalization from the images.
 
     So the signal neither fades nor grows on its way, and no channel can stand in for another.
     """

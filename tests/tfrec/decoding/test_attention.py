@@ -57,7 +57,7 @@ def test_a_wide_beam_finds_the_best_of_decoder_and_ctc_together(seed, weight):
     assert found == pytest.approx(totals[best], abs=1e-4)
 
 
-def test_length_penalty_favours_long_texts():
+def test_length_penalty_favors_long_texts():
     found = [len(attention.search(tabled(3, sharpness=0.2)[0], 8, 100, penalty)[0]) for penalty in (0.0, 3.0)]
     assert found[0] < found[1] == 8
 

@@ -4,8 +4,7 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from tests.tfrec.decoding import toy
-from tfrec.decoding import DecodeConfig, build
-from tfrec.text import ngram
+from tfrec.decoding import DecodeConfig, build, ngram
 
 ARPA = """\\data\\
 ngram 1=5

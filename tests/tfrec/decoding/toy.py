@@ -3,7 +3,7 @@
 import math
 
 from tfrec.text import vocabulary
-from tfrec.text.normalise import TextConfig
+from tfrec.text.normalization import TextConfig
 
 
 def characters(letters):

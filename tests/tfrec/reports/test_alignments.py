@@ -7,7 +7,7 @@ import re
 import pytest
 import rich.console
 
-from tfrec.metrics import transcription
+from tfrec.evaluation.metrics import transcription
 from tfrec.reports import alignments
 
 HOSTILE = '<script>alert(1)</script>"\n\x1b[2J\u202etxt.wav\udc80'

@@ -8,10 +8,10 @@ from matplotlib import pyplot
 from matplotlib.text import Text
 from PIL import Image
 
-from tfrec import candidates
-from tfrec.metrics.classification import wilson
+from tfrec.evaluation.metrics.classification import wilson
 from tfrec.reports import comparison, comparison_plots
-from tfrec.runs import Run
+from tfrec.runs.run import Run
+from tfrec.studies import candidates
 
 EXAMPLES = {"train": 1293, "validation": 144, "test": 360}
 COST = {"parameters": 1_248_424, "multiply_adds": 15_470_264_320, "latency_ms": 3.14159}
@@ -93,7 +93,7 @@ def test_the_cut_epoch_does_not_count_as_one(tmp_path):
 
 def test_files(compared, tmp_path):
     rows, record = compared
-    comparison.write(rows, record, "python -m tfrec.compare --report there --resume", Run(tmp_path))
+    comparison.write(rows, record, "python -m tfrec compare --report there --resume", Run(tmp_path))
     report = (tmp_path / "report.md").read_text()
     for part in (
         "# digits: 3 models, 10 min of training each",
@@ -104,7 +104,7 @@ def test_files(compared, tmp_path):
         "![learning curves](curves.png)",
         "8 x 8 x 1 features",
         "without the frontend",
-        "    python -m tfrec.compare digits --models mlp,cnn:width=4,fit.clip_norm=1,cnn --budget-minutes 10 --",
+        "    python -m tfrec compare digits --models mlp,cnn:width=4,fit.clip_norm=1,cnn --budget-minutes 10 --",
         "commit abc, then def",
         "an abacus, 2 cores",
     ):

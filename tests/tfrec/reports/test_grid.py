@@ -23,7 +23,7 @@ def pixels(path):
         return np.asarray(picture.convert("RGB")).astype(int)
 
 
-def centre(mask):
+def center(mask):
     return np.argwhere(mask).mean(axis=0)
 
 
@@ -32,7 +32,7 @@ def test_images_stand_in_rows_and_columns(tmp_path, texts):
     looks[0, 0, ..., 0] = looks[0, 1, ..., 1] = looks[1, 0, ..., 2] = 1  # red; green below it; blue beside it
     grid.images(looks, ["one", "a name that is too long"], None, "two", tmp_path / "grid.png")
     seen = pixels(tmp_path / "grid.png")
-    red, green, blue = (centre((seen == colour).all(-1)) for colour in ([255, 0, 0], [0, 255, 0], [0, 0, 255]))
+    red, green, blue = (center((seen == color).all(-1)) for color in ([255, 0, 0], [0, 255, 0], [0, 0, 255]))
     assert green[0] > red[0] + 100
     assert green[1] == pytest.approx(red[1], abs=2)
     assert blue[1] > red[1] + 100
@@ -41,10 +41,10 @@ def test_images_stand_in_rows_and_columns(tmp_path, texts):
     assert not pyplot.get_fignums()
 
 
-def test_grey_images_and_notes(tmp_path, texts):
+def test_gray_images_and_notes(tmp_path, texts):
     looks = np.full((2, 1, 2, 2, 1), 0.5)
     looks[0, 0, 0, 0] = 0  # range is 0 to 1, and not the picture's own
-    grid.images(looks, ["one"], [["first"], ["second"]], "grey", tmp_path / "grid.png")
+    grid.images(looks, ["one"], [["first"], ["second"]], "gray", tmp_path / "grid.png")
     seen = pixels(tmp_path / "grid.png")
     assert ((seen >= 126) & (seen <= 129)).all(-1).sum() > 10_000
     assert {"first", "second"} <= set(texts)
@@ -60,8 +60,8 @@ def test_spectrograms_run_to_the_right_and_upwards(tmp_path, texts):
     left = seen[: len(seen) // 2, : seen.shape[1] // 2]
     dark, bright = (left < 30).all(-1), (left[..., 0] > 240) & (left[..., 1] > 200) & (left[..., 2] < 230)
     mid = (left[..., 0] > 150) & (left[..., 1] < 100) & (left[..., 2] > 90)
-    assert centre(bright)[1] > centre(mid)[1]  # later
-    assert centre(dark & (np.arange(left.shape[1]) > centre(mid)[1] - 50))[0] > centre(mid)[0]  # lower
+    assert center(bright)[1] > center(mid)[1]  # later
+    assert center(dark & (np.arange(left.shape[1]) > center(mid)[1] - 50))[0] > center(mid)[0]  # lower
     blank = (seen == round(0.9 * 255)).all(-1)  # past the end of the shorter clip
     assert blank.sum() > 10_000
     assert {"time, s", "frequency", "a", "b"} <= set(texts)

@@ -6,9 +6,9 @@ import random
 import pytest
 
 from pipelines.errors import UserError
-from tests.tfrec.text.test_normalise import random_texts
+from tests.tfrec.text.test_normalization import random_texts
 from tfrec.text import vocabulary
-from tfrec.text.normalise import TextConfig, normalise
+from tfrec.text.normalization import TextConfig, normalize
 
 MIXED = TextConfig(language="mul")
 TEXTS = [
@@ -31,13 +31,13 @@ def covered_texts(vocabulary_, count):
     if vocabulary_.unit in ("words", "phonemes"):
         symbols = [token for token in vocabulary_.tokens if token != "<unk>"]
         return [chance.choice([" ", "\n "]).join(chance.choices(symbols, k=chance.randrange(8))) for _ in range(count)]
-    letters = sorted({*"".join(normalise(text, MIXED) for text in TEXTS)} | {" "})
+    letters = sorted({*"".join(normalize(text, MIXED) for text in TEXTS)} | {" "})
     return ["".join(chance.choices([*letters, "  ", "\t"], k=chance.randrange(25))) for _ in range(count)]
 
 
 def test_decoding_undoes_encoding(built):
     for text in [*TEXTS, *covered_texts(built, 300)]:
-        normal = built.normalise(text)
+        normal = built.normalize(text)
         ids = built.encode(text)
         assert all(isinstance(number, int) and 1 <= number <= len(built.tokens) for number in ids)
         assert built.decode(ids) == normal, ascii(text)
@@ -53,7 +53,7 @@ def test_any_text_that_it_was_built_from_comes_back(unit, punctuation):
     config = TextConfig(language="sd", punctuation=punctuation)
     built = vocabulary.build(unit, texts, 5000, config)
     for text in texts:
-        assert built.decode(built.encode(text)) == built.normalise(text), ascii(text)
+        assert built.decode(built.encode(text)) == built.normalize(text), ascii(text)
 
 
 def test_ids_and_pieces(built):
@@ -61,7 +61,7 @@ def test_ids_and_pieces(built):
     assert len(built.pieces) == len(built.tokens) + 1 == len(built) + 1
     assert len(set(built.tokens)) == len(built.tokens)
     ids = built.encode(TEXTS[0])
-    assert built.decode([0, *ids[:2], 0, 0, *ids[2:], 0]) == built.normalise(TEXTS[0])
+    assert built.decode([0, *ids[:2], 0, 0, *ids[2:], 0]) == built.normalize(TEXTS[0])
     assert built.encode("") == []
     assert built.decode([]) == ""
 

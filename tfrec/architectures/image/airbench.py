@@ -82,7 +82,7 @@ class Whitening(layers.Layer):
         images = np.asarray(images, "float64")
         windows = np.lib.stride_tricks.sliding_window_view(images, (self.size, self.size), axis=(1, 2))
         patches = np.moveaxis(windows, 3, -1).reshape(-1, self.size**2 * images.shape[-1])
-        values, vectors = np.linalg.eigh(patches.T @ patches / len(patches))  # as the paper: of the uncentred patches
+        values, vectors = np.linalg.eigh(patches.T @ patches / len(patches))  # as the paper: of the uncenterd patches
         kernel = vectors / np.sqrt(values + self.epsilon)
         self.kernel.assign(kernel[:, ::-1].reshape(self.kernel.shape))
 
@@ -113,10 +113,10 @@ class DiracUniform(keras.initializers.Initializer):
         kernel = keras.random.uniform(shape, -bound, bound, dtype=dtype, seed=self.seed)
         same = min(inputs, outputs)
         identity = keras.ops.eye(inputs, same, dtype=kernel.dtype)[None, None]
-        centre = keras.ops.pad(
+        center = keras.ops.pad(
             identity, ((height // 2, height - 1 - height // 2), (width // 2, width - 1 - width // 2), (0, 0), (0, 0))
         )
-        return keras.ops.concatenate([centre, kernel[..., same:]], axis=-1)
+        return keras.ops.concatenate([center, kernel[..., same:]], axis=-1)
 
     def get_config(self):
         """The constructor's arguments."""

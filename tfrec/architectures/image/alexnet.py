@@ -1,7 +1,7 @@
 """AlexNet in one tower (Krizhevsky et al. 2012; Krizhevsky 2014, "One weird trick", arXiv:1404.5997).
 
 The widths are those of 2012, both towers together, every map seen by every filter: 62,378,344 weights for 1000 classes
-at 224 or 227 pixels. Local response normalisation is left out: on normalised features it is all but a constant factor,
+at 224 or 227 pixels. Local response normalization is left out: on normalized features it is all but a constant factor,
 and it made nothing better (Simonyan & Zisserman 2015, section 4.1).
 """
 

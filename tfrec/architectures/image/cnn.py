@@ -1,4 +1,4 @@
-"""Convolutional network with batch normalisation (LeCun et al. 1998; Ioffe & Szegedy 2015, arXiv:1502.03167).
+"""Convolutional network with batch normalization (LeCun et al. 1998; Ioffe & Szegedy 2015, arXiv:1502.03167).
 
 One builder for images and for features over time: a spectrogram is an image whose width is open.
 """
@@ -8,15 +8,7 @@ import dataclasses
 import keras
 from keras import layers
 
-from tfrec.architectures.base import (
-    MaskedMean,
-    MaskFrames,
-    ModelConfig,
-    StrideMask,
-    batch_norm,
-    check,
-    sequence_inputs,
-)
+from tfrec.architectures.base import MaskedMean, MaskFrames, ModelConfig, StrideMask, batch_norm, check, sequence_inputs
 
 TAKES = ("image", "sequence")
 
@@ -103,7 +95,7 @@ def halve(x, mask, name, time=True):
 
 
 def convolution(x, mask, filters, name, size=3, relu=True):
-    """Convolution and batch normalisation of a map whose rows past a clip's end are 0, as `mask` says or None.
+    """Convolution and batch normalization of a map whose rows past a clip's end are 0, as `mask` says or None.
 
     With `relu`, that too, and the rows past the end are 0 again.
     """

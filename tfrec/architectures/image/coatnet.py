@@ -1,11 +1,11 @@
 """CoAtNet-0: convolutions, then attention that knows relative places (Dai et al. 2021, arXiv:2106.04803).
 
 Two convolutions, two stages of inverted residuals with squeeze-and-excitation, two of Transformer blocks. The first
-block of a stage halves the map; all blocks normalise first; activations are GELU. The depthwise convolution strides, as
+block of a stage halves the map; all blocks normalize first; activations are GELU. The depthwise convolution strides, as
 in the paper's "Strided DConv" (table 9: 25 million weights, 4.6 billion multiply-adds), which it found to be better
 than to stride before. What it leaves open is as in MaxViT, of the same group (github.com/google-research/maxvit): the
 channels inside a block are four times, and those of squeeze-and-excitation a quarter of what comes out of it; a
-normalisation and a dense layer with tanh precede the logits. So built, CoAtNet-0 to 3 have the paper's weights to 0.6%.
+normalization and a dense layer with tanh precede the logits. So built, CoAtNet-0 to 3 have the paper's weights to 0.6%.
 """
 
 import dataclasses

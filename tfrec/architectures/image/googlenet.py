@@ -1,7 +1,7 @@
 """GoogLeNet, the first Inception network (Szegedy et al. 2014, arXiv:1409.4842).
 
 With the paper's 5x5 convolutions, where some take 3x3; without its two auxiliary classifiers and without local response
-normalisation. Every convolution is normalised instead (Ioffe & Szegedy 2015, arXiv:1502.03167); `batch_norm=False` is
+normalization. Every convolution is normalized instead (Ioffe & Szegedy 2015, arXiv:1502.03167); `batch_norm=False` is
 the paper's plain one, with 6,998,552 weights for 1000 classes.
 """
 

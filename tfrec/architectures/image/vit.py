@@ -1,6 +1,6 @@
 """Vision Transformer (Dosovitskiy et al. 2020, arXiv:2010.11929; DeiT: Touvron et al. 2020, arXiv:2012.12877).
 
-Patches, a class token and learned positions; the normalisation comes first in each half of a block, and the class token
+Patches, a class token and learned positions; the normalization comes first in each half of a block, and the class token
 after the last block is the image. Without DeiT's token for distillation; base is ViT-B/16.
 """
 
@@ -52,7 +52,7 @@ def build(input_shape, num_classes, config):
     attention = {"heads": heads_of(units), "size": 64}
     for i, rate in enumerate(drop_rates(config, config.repeats(DEPTH))):
         x = transformer_block(x, attention, 4 * units, f"block{i}", rate, EPSILON)
-    # Only the class token is read, so only it is normalised.
+    # Only the class token is read, so only it is normalized.
     x = layers.Cropping1D((0, grid[0] * grid[1]), name="final_class")(x)
     x = layers.LayerNormalization(epsilon=EPSILON, name="final_norm")(x)
     x = layers.Flatten(name="embedding")(x)

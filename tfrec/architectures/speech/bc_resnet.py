@@ -1,7 +1,7 @@
 """Broadcasted residual network for keywords on small devices (Kim et al. 2021, arXiv:2106.04140).
 
 A block's residual is a map over frequency and time plus a row over time alone, computed from the map's mean over
-frequency and broadcast back; most of its work is done on the row. Normalisation is by sub-bands of the frequencies
+frequency and broadcast back; most of its work is done on the row. Normalization is by sub-bands of the frequencies
 (Chang et al. 2021, arXiv:2103.13620), and time is never strided. The defaults are BC-ResNet-1.
 """
 
@@ -22,7 +22,7 @@ class Config(ModelConfig):
     """Broadcasted residual blocks in four stages; BC-ResNet-8 is eight times as wide as BC-ResNet-1."""
 
     channels: int = 8  # of the first stage; the others have 1.5, 2 and 2.5 times as many
-    sub_bands: int = 5  # normalised each by itself; the largest number up to it that divides a map's frequencies
+    sub_bands: int = 5  # normalized each by itself; the largest number up to it that divides a map's frequencies
     dropout: float = 0.1  # fraction of the channels, in every block
 
 
@@ -38,7 +38,7 @@ def build(input_shape, num_classes, config):
     inputs, x, mask = sequence_inputs(input_shape)
     x = layers.Reshape((-1, input_shape[1], 1), name="image")(x)
     x = layers.Conv2D(2 * config.channels, 5, (1, 2), "same", use_bias=False, name="stem_conv")(x)
-    x = _normalised(x, mask, "stem")
+    x = _normalized(x, mask, "stem")
     for stage, (width, blocks, stride, dilation) in enumerate(STAGES):
         for i in range(blocks):
             units = int(width * config.channels)
@@ -54,7 +54,7 @@ def _block(x, mask, channels, stride, dilation, config, name):
     shortcut = x if x.shape[-1] == channels else None
     if shortcut is None:
         x = layers.Conv2D(channels, 1, use_bias=False, name=f"{name}_widen_conv")(x)
-        x = _normalised(x, mask, f"{name}_widen")
+        x = _normalized(x, mask, f"{name}_widen")
     x = layers.DepthwiseConv2D((1, 3), padding="same", use_bias=False, name=f"{name}_frequency_conv")(x)
     if stride > 1:  # TensorFlow has no depthwise convolution that strides over one axis alone
         x = layers.MaxPooling2D((1, 1), (1, stride), name=f"{name}_frequency_stride")(x)
@@ -62,7 +62,7 @@ def _block(x, mask, channels, stride, dilation, config, name):
     row = FrequencyMean(name=f"{name}_mean")(x)
     row = MaskFrames(name=f"{name}_mask")(row, mask)
     row = TimeConvolution(dilation, name=f"{name}_time_conv")(row)
-    row = _normalised(row, mask, f"{name}_time", "silu")
+    row = _normalized(row, mask, f"{name}_time", "silu")
     row = layers.Dense(channels, use_bias=False, name=f"{name}_point_conv")(row)
     row = layers.SpatialDropout1D(config.dropout, name=f"{name}_dropout")(row)
     row = layers.Reshape((-1, 1, channels), name=f"{name}_broadcast")(row)
@@ -78,11 +78,11 @@ def _ending(x, mask, units):
     x = layers.DepthwiseConv2D((5, bands), use_bias=False, name="final_depth")(x)
     x = layers.Reshape((-1, channels), name="final_row")(x)
     x = layers.Dense(units, use_bias=False, name="final_point")(x)
-    return _normalised(x, mask, "final")
+    return _normalized(x, mask, "final")
 
 
-def _normalised(x, mask, name, activation="relu"):
-    """(batch, frames, ..., channels), batch-normalised over true frames, with its activation and 0 past the end."""
+def _normalized(x, mask, name, activation="relu"):
+    """(batch, frames, ..., channels), batch-normalized over true frames, with its activation and 0 past the end."""
     keep = mask if len(x.shape) == 3 else layers.Reshape((-1, 1), name=f"{name}_column")(mask)
     x = batch_norm(f"{name}_norm", epsilon=1e-5)(x, mask=keep)
     x = layers.Activation(activation, name=f"{name}_{activation}")(x)
@@ -137,7 +137,7 @@ class FrequencyMean(layers.Layer):
 
 @keras.saving.register_keras_serializable("tfrec")
 class SubSpectralNorm(layers.Layer):
-    """Batch normalisation of sub-bands, each with statistics, scale and offset of its own (arXiv:2103.13620).
+    """Batch normalization of sub-bands, each with statistics, scale and offset of its own (arXiv:2103.13620).
 
     (batch, frames, frequencies, channels) and the mask (batch, frames) -> the shape of the first. Sub-bands are equally
     wide: there are as many as the largest number, up to `sub_bands`, that divides the frequencies.

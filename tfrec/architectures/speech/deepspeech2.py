@@ -1,6 +1,6 @@
 """Deep Speech 2: convolutions over time and frequency, gated recurrent layers, CTC (Amodei et al., arXiv:1512.02595).
 
-The paper's kernels and nonlinearities, its batch normalisation over sequences (section 3.2) counting true frames only,
+The paper's kernels and nonlinearities, its batch normalization over sequences (section 3.2) counting true frames only,
 and one input product for both directions, whose states are summed (section 3.1). Three departures: sizes for a laptop
 (the paper has up to 3 convolutions and 7 recurrent layers, and halves time once), dropout between the recurrent layers,
 and tanh rather than a clipped ReLU in the gated cells.
@@ -131,7 +131,7 @@ class _Cell(layers.Layer):
 
 @keras.saving.register_keras_serializable("tfrec")
 class PlainCell(_Cell):
-    """h = clip(x + U h') for the normalised product x: (batch, units) -> (batch, units)."""
+    """h = clip(x + U h') for the normalized product x: (batch, units) -> (batch, units)."""
 
     def call(self, products, states):
         """One step."""
@@ -141,7 +141,7 @@ class PlainCell(_Cell):
 
 @keras.saving.register_keras_serializable("tfrec")
 class GatedCell(_Cell):
-    """A GRU (arXiv:1406.1078) of normalised products: (batch, 3 units), update, reset and new -> (batch, units).
+    """A GRU (arXiv:1406.1078) of normalized products: (batch, 3 units), update, reset and new -> (batch, units).
 
     The reset gate comes after the recurrent product, as in the paper and CuDNN.
     """

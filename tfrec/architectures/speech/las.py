@@ -1,6 +1,6 @@
 """Listen, Attend and Spell (Chan et al. 2015, arXiv:1508.01211), trained jointly with CTC.
 
-The listener is a bidirectional LSTM and, above it, pyramidal ones, each of which reads its lower neighbour's states in
+The listener is a bidirectional LSTM and, above it, pyramidal ones, each of which reads its lower neighbor's states in
 pairs and so halves time. The speller is an LSTM that looks at the listener's states. The paper has three pyramidal
 layers of 512 units and a speller of two layers of 512; here there are two, because CTC, which the paper does not have,
 needs a step for every character. Its head sits on the listener and teaches it early which step says what (Watanabe et
@@ -86,7 +86,7 @@ def listener(x, mask, config):
 
 @keras.saving.register_keras_serializable("tfrec")
 class JoinPairs(layers.Layer):
-    """Neighbours become one: (batch, frames, n) -> (batch, ceil(frames / 2), 2 n), zeros beside a last odd one."""
+    """Neighbors become one: (batch, frames, n) -> (batch, ceil(frames / 2), 2 n), zeros beside a last odd one."""
 
     def call(self, x):
         """Frames 2 i and 2 i + 1, one after the other."""

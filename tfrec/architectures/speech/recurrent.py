@@ -57,7 +57,7 @@ def build(input_shape, num_classes, config):
 def recurrent(x, mask, cell, units, depth, dropout=0.0, bidirectional=False, norm="none"):
     """Layers of a cell of CELLS: (batch, frames, bins) and mask (batch, frames) -> states (batch, frames, units).
 
-    Twice the units if `bidirectional`, the second half from the end on. `norm` (of `normalised`) and `dropout` act
+    Twice the units if `bidirectional`, the second half from the end on. `norm` (of `normalized`) and `dropout` act
     between the layers. What the states are past a clip's end depends on the device.
     """
     for i in range(depth):
@@ -66,13 +66,13 @@ def recurrent(x, mask, cell, units, depth, dropout=0.0, bidirectional=False, nor
         layer = layers.Bidirectional(layer, name=name) if bidirectional else layer
         x = layer(x, mask=mask)
         if i < depth - 1:
-            x = normalised(x, mask, norm, f"{name}_norm")
+            x = normalized(x, mask, norm, f"{name}_norm")
             x = layers.Dropout(dropout, name=f"dropout{i}")(x)
     return x
 
 
-def normalised(x, mask, norm, name):
-    """(batch, frames, units), each frame normalised ("layer"), each unit over all true frames ("batch"), or neither.
+def normalized(x, mask, norm, name):
+    """(batch, frames, units), each frame normalized ("layer"), each unit over all true frames ("batch"), or neither.
 
     Raises ValueError for another `norm` than these and "none".
     """

@@ -13,7 +13,7 @@ from keras import layers
 from tfrec.architectures.base import ModelConfig, check, sequence_inputs
 from tfrec.architectures.conformer_block import subsample
 from tfrec.architectures.parts import ctc_head
-from tfrec.architectures.speech.recurrent import normalised, recurrent
+from tfrec.architectures.speech.recurrent import normalized, recurrent
 
 TAKES = ("sequence",)
 GIVES = "tokens"
@@ -59,11 +59,11 @@ def build(input_shape, num_classes, config):
     inputs, x, mask = sequence_inputs(input_shape)
     causal = not config.bidirectional
     x, mask = subsample(x, mask, config.units, config.filters, config.subsampling, causal=causal)
-    x = normalised(x, mask, config.norm, "stem_norm")
+    x = normalized(x, mask, config.norm, "stem_norm")
     x = layers.Dropout(config.dropout, name="stem_dropout")(x)
     x = recurrent(
         x, mask, config.cell, config.units, config.depth, config.dropout, config.bidirectional, norm=config.norm
     )
-    x = normalised(x, mask, config.norm, f"{config.cell}{config.depth - 1}_norm")
+    x = normalized(x, mask, config.norm, f"{config.cell}{config.depth - 1}_norm")
     _, outputs, _ = ctc_head(x, mask, num_classes, config.dropout)
     return keras.Model(inputs, outputs, name="recurrent_ctc")

@@ -1,6 +1,6 @@
 """Transformer with an encoder and a decoder, trained jointly with CTC (Dong et al. 2018, ICASSP, pages 5884-5888).
 
-The layers are those of Vaswani et al. 2017 (arXiv:1706.03762) with the normalisation before each part; convolutions in
+The layers are those of Vaswani et al. 2017 (arXiv:1706.03762) with the normalization before each part; convolutions in
 front shorten time by 4. Beside the decoder the encoder has a CTC head, which teaches it early which step says what
 (Watanabe et al. 2017, IEEE JSTSP 11(8), pages 1240-1253). The defaults are for small corpora on a small machine; the
 paper has 12 blocks of 256 units, 4 heads and 2,048 units inside, and 6 blocks that decode.

@@ -1,7 +1,7 @@
 """Keyword Transformer: every frame is a token (Berg et al. 2021, arXiv:2104.00769).
 
 The paper learns the places of its 98 frames; here the number of frames is open, so they are sinusoids, which takes 99 x
-width weights away from the paper's 607, 2,394 and 5,361 thousand (for 40 mels and 12 classes). KWT normalises after
+width weights away from the paper's 607, 2,394 and 5,361 thousand (for 40 mels and 12 classes). KWT normalizes after
 each sum; the lighter `transformer` does so before it, which trains without a long warm-up, and averages its frames.
 """
 
@@ -32,7 +32,7 @@ class Config(ModelConfig):
     depth: int = 4  # blocks
     heads: int = 4  # of the attention; they share the width
     expansion: int = 4  # units between the two dense layers of a block, in widths
-    norm: Literal["pre", "post"] = "pre"  # the normalisation comes before each half of a block, or after its sum
+    norm: Literal["pre", "post"] = "pre"  # the normalization comes before each half of a block, or after its sum
     pool: Literal["mean", "class"] = "mean"  # what the clip is: the mean of its frames, or a token of its own
     dropout: float = 0.1  # fraction, of what each part of a block adds and before the logits
     stochastic_depth: float = 0.0  # how often the last residual branch is left out; the others less, linearly

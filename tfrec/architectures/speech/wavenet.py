@@ -1,4 +1,4 @@
-"""WaveNet as a recogniser of raw sound (van den Oord et al. 2016, arXiv:1609.03499, section 3.4).
+"""WaveNet as a recognizer of raw sound (van den Oord et al. 2016, arXiv:1609.03499, section 3.4).
 
 Stacks of dilated causal convolutions, each gated, with residual and skip connections; the mean over blocks of samples,
 causal convolutions over those, and the mean over the clip. Three departures: the first convolution may stride (`hop`; 1

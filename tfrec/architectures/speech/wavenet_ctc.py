@@ -2,7 +2,7 @@
 
 From raw sound as in the paper: stacks of dilated convolutions, means over 10 ms, a few convolutions more. From log-mel,
 whose frames are 10 ms already, the stacks run over frames. Departures: the paper labels frames and predicts the next
-sample besides; here batch normalisation over true steps stands before and after the stacks, the frames are brought
+sample besides; here batch normalization over true steps stands before and after the stacks, the frames are brought
 together further (`subsampling`), the first convolution over samples may stride (`hop`), and what the paper has causal
 for raw sound sees both ways unless `causal`.
 """

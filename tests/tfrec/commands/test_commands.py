@@ -1,0 +1,344 @@
+"""The commands as a user types them: in processes of their own, in a folder of the user's, on real data."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from tfrec.commands import compare, evaluate, export, fit, noise_report, predict, show, study
+from tfrec.commands import list as listing
+from tfrec.config import flags
+from tfrec.runs.run import Run
+from tfrec.utils import console
+
+ROOT = pathlib.Path(__file__).parents[3]
+SMALL = ["--model.width", "8", "--fit.epochs", "2"]
+
+
+def start(folder, *words):
+    """`python -m ...` in a folder, with nothing of this process's settings that a user would not have."""
+    quiet = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CPP", "KERAS"))}
+    return subprocess.Popen(
+        [sys.executable, "-m", *map(str, words)],
+        cwd=folder,
+        env={**quiet, "PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def done(folder, *words, status=0):
+    """(standard output, standard error) of a command that ends with the status."""
+    process = start(folder, *words)
+    out, err = process.communicate(timeout=300)
+    assert process.returncode == status, err
+    return out, err
+
+
+def digit_files(folder):
+    digits = load_digits()
+    for i in range(4):
+        Image.fromarray(np.round(digits.images[i] * 255 / 16).astype("uint8")).save(folder / f"{digits.target[i]}.png")
+    return [f"{digits.target[i]}.png" for i in range(4)]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder in which somebody has typed `python -m tfrec.fit`, and what they saw."""
+    folder = tmp_path_factory.mktemp("home")
+    out, err = done(folder, "tfrec.fit", *SMALL)
+    (folder / "out.txt").write_text(out)
+    (folder / "err.txt").write_text(err)
+    return folder
+
+
+@pytest.fixture
+def here(home, monkeypatch):
+    """The same folder as this process's own, for commands that need no process of theirs."""
+    monkeypatch.chdir(home)
+    return home
+
+
+def test_fit_shows_progress_a_table_and_what_to_type_next(home):
+    out = (home / "out.txt").read_text()
+    assert (home / "err.txt").read_text() == ""  # no warnings, no lines of TensorFlow's
+    for part in ("digits: 10 classes", "Epoch 1/2", "macro average", "95 % interval", "saved_models/digits/1"):
+        assert part in out
+    for command in (
+        "evaluate runs/digits",
+        "predict runs/digits FILE...",
+        "tensorflow_model_server --model_name=digits",
+    ):
+        assert command in out[out.index("Next:") :]
+
+
+def test_fit_leaves_a_run_and_an_export(home):
+    run = home / "runs" / "digits"
+    config = json.loads((run / "config.json").read_text())
+    assert (config["data"]["name"], config["fit"]["epochs"], config["frontend"]["height"]) == ("digits", 2, 8)
+    assert json.loads((run / "labels.json").read_text()) == list("0123456789")
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["packages"]["tensorflow"]
+    assert environment["command"][1:] == SMALL
+    rows = list(csv.DictReader((run / "history.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert set(rows[0]) == {"epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "minutes"}
+    test = json.loads((run / "metrics.json").read_text())["test"]
+    low, high = test["accuracy_interval"]
+    assert 0 <= low <= test["accuracy"] <= high <= 1
+    assert test["examples"] == 360
+    for name in ("confusion.png", "learning_curves.png"):
+        with Image.open(run / name) as picture:
+            assert min(picture.size) > 300
+            assert len(picture.convert("RGB").getcolors(1 << 20)) > 10
+    assert (home / "saved_models" / "digits" / "1" / "saved_model.pb").is_file()
+    assert [path.name for path in (home / "saved_models" / "digits").iterdir()] == ["1"]
+    assert not list(run.rglob(".tmp*"))
+
+
+def test_a_second_fit_takes_a_second_run(here, capsys):
+    assert fit.main(["--model.name", "mlp", "--model.width", "8", "--fit.epochs", "1", "--export.no_after_fit"]) == 0
+    assert "python -m tfrec export runs/digits-2" in capsys.readouterr().out
+    assert json.loads((here / "runs" / "digits-2" / "config.json").read_text())["model"]["name"] == "mlp"
+    assert json.loads((here / "runs" / "digits" / "config.json").read_text())["model"]["name"] == "cnn"
+    assert not (here / "saved_models" / "digits-2").exists()
+
+
+def test_the_test_split_can_wait(here, capsys):
+    words = ["--model.name", "mlp", "--model.width", "8", "--fit.epochs", "1", "--export.no_after_fit"]
+    assert fit.main([*words, "--no_test", "--run", "blind"]) == 0
+    assert "validation split" in capsys.readouterr().out
+    run = Run("blind")
+    assert run.is_measured()
+    assert "test" not in run.read_json("metrics.json")
+    assert "confusion.png" not in [path.name for path in run.path.iterdir()]
+    assert export.main(["blind"]) == 0  # repeats examples of the validation split
+    assert evaluate.main(["blind"]) == 0
+    assert {"validation", "test"} <= set(run.read_json("metrics.json"))
+
+
+def test_evaluate(home):
+    run = home / "runs" / "digits"
+    before = json.loads((run / "metrics.json").read_text())
+    for path in run.glob("*.png"):
+        path.unlink()
+    out, err = done(home, "tfrec", "evaluate", "runs/digits", "--json")
+    assert err == ""
+    assert json.loads(out)["test"]["accuracy"] == before["test"]["accuracy"]
+    assert sorted(path.name for path in run.glob("*.png")) == ["confusion.png", "learning_curves.png"]
+
+
+def test_evaluate_another_split(here, capsys):
+    assert evaluate.main(["runs/digits", "--split", "train", "--batch_size", "500"]) == 0
+    out = capsys.readouterr().out
+    assert "train split" in out
+    metrics = json.loads((here / "runs" / "digits" / "metrics.json").read_text())
+    assert (metrics["train"]["examples"], metrics["test"]["examples"]) == (1293, 360)
+
+
+def test_predict(home):
+    files = digit_files(home)
+    (home / "bad.png").write_text("no picture")
+    out, err = done(home, "tfrec", "predict", "runs/digits", files[0], "bad.png", *files[1:], "--json", status=1)
+    assert err == "error: bad.png is not a JPEG, PNG, BMP or GIF picture.\n"
+    of_run = json.loads(out)
+    assert [answer["file"] for answer in of_run] == files
+    for answer in of_run:
+        assert set(answer) == {"file", "label", "probability", "probabilities"}
+        assert list(answer["probabilities"]) == list("0123456789")
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+        assert (
+            answer["probability"] == answer["probabilities"][answer["label"]] == max(answer["probabilities"].values())
+        )
+    out, err = done(home, "tfrec", "predict", "saved_models/digits", *files, "--json")
+    assert err == ""
+    for one, other in zip(of_run, json.loads(out), strict=True):
+        assert one["label"] == other["label"]
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
+
+
+def test_predict_whatever_the_files_are_called(here, capsys, monkeypatch):
+    names = [here / "[bold] :cat: with a name as long as names of files become when machines make them.png"]
+    digits = load_digits()
+    Image.fromarray(np.round(digits.images[0] * 255 / 16).astype("uint8")).save(names[0])
+    names.append(pathlib.Path(os.fsdecode(b"not \xff utf-8.png")))
+    names[1].write_bytes(names[0].read_bytes())
+    for flag in ([], ["--json"]):
+        monkeypatch.setattr(sys, "argv", ["predict", "runs/digits", names[0].name, str(names[1]), *flag])
+        with pytest.raises(SystemExit) as stop:
+            console.run(predict.main)
+        assert not stop.value.code
+        out = capsys.readouterr().out
+        assert "[bold] :cat: with" in out
+        assert "…" not in out
+    assert [answer["file"] for answer in json.loads(out)] == [names[0].name, str(names[1])]
+
+
+def test_export_counts_versions(home):
+    out, err = done(home, "tfrec", "export", "runs/digits", "--folder", "published", "--name", "mine")
+    assert err == ""
+    assert "Published published/mine/1" in out
+    assert "tensorflow_model_server --model_name=mine" in out
+
+
+def test_export_again(here, capsys):
+    assert export.main(["runs/digits", "--folder", "published", "--name", "twice"]) == 0
+    assert export.main(["runs/digits", "--folder", "published", "--name", "twice"]) == 0
+    assert sorted(path.name for path in (here / "published" / "twice").iterdir()) == ["1", "2"]
+
+
+def test_list(home, capsys):
+    out, err = done(home, "tfrec", "list")
+    assert err == ""
+    for word in ("architectures", "mlp", "datasets", "manifest", "experiments", "spoken_digit", "layers", "LogMel"):
+        assert word in out
+    assert listing.main(["--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert set(listed) == {"architectures", "datasets", "experiments", "layers"}
+    for entries in listed.values():
+        assert entries
+        assert all(entry["summary"] for entry in entries.values())
+    assert listing.main(["layers", "--json"]) == 0
+    assert set(json.loads(capsys.readouterr().out)) == {"layers"}
+
+
+@pytest.mark.parametrize("module", [fit, evaluate, predict, export, listing, show, compare, study, noise_report])
+def test_help(module, capsys):
+    with pytest.raises(SystemExit) as stop:
+        module.main(["--help"])
+    assert stop.value.code == 0
+    assert f"python -m {module.__name__}" in capsys.readouterr().out
+
+
+def test_speech_in_a_folder(tmp_path, tones):
+    """WAV and FLAC to an answer, by run and export, without a line on standard error."""
+    words = [
+        "--data.name",
+        "folder",
+        "--data.path",
+        tones,
+        "--model.width",
+        "4",
+        "--fit.epochs",
+        "4",
+        "--run",
+        "runs/mine",
+    ]
+    out, err = done(tmp_path, "tfrec.fit", *words)
+    assert err == ""
+    assert "folder: 2 classes, 22 train, 3 validation, 7 test examples" in out
+    soundfile.write(tmp_path / "new.wav", 0.3 * np.sin(2 * np.pi * 1500 * np.arange(16000) / 16000), 16000)
+    out, err = done(tmp_path, "tfrec", "predict", "runs/mine", "new.wav", "--json")
+    assert err == ""
+    of_run = json.loads(out)[0]["probabilities"]
+    out, err = done(tmp_path, "tfrec", "predict", "saved_models/mine/1", "new.wav", "--json")
+    assert err == ""
+    assert json.loads(out)[0]["probabilities"] == pytest.approx(of_run, abs=1e-5)
+
+
+def photos(folder):
+    """Dark and bright pictures of different sizes and formats, and a manifest of them."""
+    random = np.random.default_rng(0)
+    lines = ["path,label"]
+    for label, gray in (("bright", 180), ("dark", 60)):
+        (folder / label).mkdir(parents=True)
+        for i in range(12):
+            pixels = random.normal(gray, 20, (20 + i, 24, 3)).clip(0, 255).astype("uint8")
+            name = f"{label}/{i}.{('png', 'jpg', 'bmp', 'gif')[i % 4]}"
+            Image.fromarray(pixels).save(folder / name)
+            lines.append(f"{name},{label}")
+    (folder / "list.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+@pytest.mark.parametrize("name", ["folder", "manifest"])
+def test_pictures_in_a_folder_and_in_a_manifest(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    path = photos(tmp_path / "photos") if name == "folder" else photos(tmp_path / "photos") / "list.csv"
+    size = ["--frontend.height", "16", "--frontend.width", "16", "--model.width", "4", "--fit.epochs", "2"]
+    words = ["--data.name", name, "--data.path", str(path), "--run", "runs/mine", "--export.no_after_fit", *size]
+    assert fit.main(words) == 0
+    assert f"{name}: 2 classes, 17 train, 2 validation, 5 test examples" in capsys.readouterr().out
+    assert predict.main(["runs/mine", "photos/dark/0.png", "photos/bright/1.jpg", "--json"]) == 0
+    answers = json.loads(capsys.readouterr().out)
+    assert all(set(answer["probabilities"]) == {"bright", "dark"} for answer in answers)
+
+
+def test_the_config_of_a_run_with_a_flag_changed(here):
+    stored = here / "runs" / "digits" / "config.json"
+    words = ["--config", str(stored), "--run", "runs/again", "--fit.learning_rate", "1e-4", "--fit.epochs", "1"]
+    assert fit.main([*words, "--export.no_after_fit"]) == 0
+    before, after = (json.loads(path.read_text()) for path in (stored, here / "runs" / "again" / "config.json"))
+    assert (after["fit"]["learning_rate"], after["fit"]["epochs"]) == (1e-4, 1)
+    before["fit"].update(learning_rate=1e-4, epochs=1)
+    before["export"]["after_fit"] = False
+    assert after == before
+
+
+def test_another_architecture_over_the_config_of_a_run(here):
+    """The other's own settings, and the rest from the file."""
+    words = ["--config", str(here / "runs" / "digits" / "config.json"), "--model.name", "mlp"]
+    config = flags.plain(flags.parse_fit(words)[1])
+    assert (config.model.name, config.model.width, config.fit.epochs) == ("mlp", 256, 2)
+
+
+def wait_for(path, process, line=""):
+    """Until the file is there and holds a line."""
+    until = time.monotonic() + 120
+    while not path.is_file() or line not in path.read_text():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_goes_on(tmp_path, how, capsys):
+    run = tmp_path / "mine"
+    words = ["--model.width", "4", "--run", str(run), "--export.no_after_fit"]
+    process = start(tmp_path, "tfrec.fit", "--fit.epochs", "400", *words)
+    wait_for(run / "history.csv", process, "\n2,")
+    process.send_signal(how)
+    _, err = process.communicate(timeout=60)
+    if how == signal.SIGINT:
+        assert process.returncode == 130
+        assert err == "error: Interrupted; a run that had finished an epoch goes on with --run FOLDER --resume.\n"
+    finished = len(json.loads((run / "state" / "state.json").read_text())["history"])
+    assert 2 <= finished < 400
+    epochs = finished + 2
+    assert fit.main(["--run", str(run), "--resume", "--fit.epochs", str(epochs)]) == 0
+    assert f"Epoch {finished + 1}/{epochs}" in capsys.readouterr().out
+    rows = list(csv.DictReader((run / "history.csv").open()))
+    assert [row["epoch"] for row in rows] == [str(epoch) for epoch in range(1, epochs + 1)]
+    assert json.loads((run / "metrics.json").read_text())["test"]["examples"] == 360
+
+
+def test_an_interruption_during_the_imports(tmp_path, monkeypatch):
+    """Ctrl-C may come while TensorFlow is being imported, here one that never gets ready."""
+    (tmp_path / "tensorflow").mkdir()
+    slow = "import pathlib, time\npathlib.Path('importing').touch()\ntime.sleep(60)\n"
+    (tmp_path / "tensorflow" / "__init__.py").write_text(slow)
+    process = start(tmp_path, "tfrec.fit")
+    wait_for(tmp_path / "importing", process)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (130, "", "error: Interrupted.\n")
+
+
+def test_what_tensorflow_says_is_shown_when_it_cannot_be_imported(tmp_path):
+    (tmp_path / "tensorflow").mkdir()
+    failing = "import os\nos.write(2, b'no AVX here\\n')\nraise ImportError('broken')\n"
+    (tmp_path / "tensorflow" / "__init__.py").write_text(failing)
+    _, err = done(tmp_path, "tfrec.fit", status=1)
+    assert err.startswith("no AVX here")
+    assert "ImportError: broken" in err

@@ -1,0 +1,123 @@
+"""Recordings in chunks: which steps come from where, and that nothing is lost between them."""
+
+import numpy as np
+import pytest
+
+from pipelines.errors import UserError
+from tests.tfrec import untrained
+from tfrec.inference.chunking import Chunks, plan, segments, timing
+from tfrec.inference.transcriber import Transcriber
+
+LOCAL = ["--frontend.normalize", "none"]  # what is normalized by the clip depends on where it is cut
+
+
+@pytest.fixture(scope="module")
+def short_sighted():
+    """A network whose steps see no further than 0.4 s."""
+    return untrained.recognizer("wavenet_ctc", *LOCAL, "--model.subsampling", "2")
+
+
+@pytest.mark.parametrize(("middle", "overlap"), [(1, 0), (1, 3), (7, 2), (10, 10)])
+def test_every_step_is_kept_once(middle, overlap):
+    for steps in (*range(1, 40), 1000):
+        kept = []
+        for first, start, stop, last in plan(steps, middle, overlap):
+            assert 0 <= first <= start < stop <= last <= steps
+            assert last - first <= middle + 2 * overlap
+            assert start - first == overlap or first == 0
+            assert last - stop == overlap or last == steps
+            kept += range(start, stop)
+        assert kept == list(range(steps))
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "seconds"),
+    [
+        ("lstm_ctc", [], 0.04),
+        ("gru_ctc", ["--frontend.hop_ms", "12.5"], 0.025),
+        ("wavenet_ctc", ["--frontend.form", "waveform"], 0.02),
+    ],
+)
+def test_times_are_those_of_the_network(name, words, seconds):
+    built = untrained.recognizer(name, *LOCAL, *words)
+    times = timing(built)
+    assert times.seconds_per_step == pytest.approx(seconds)
+    for steps in (1, 5):
+        exact = times.covered(steps)
+        assert times.count_frames(exact) == steps * times.frames
+        assert times.count_frames(exact - 1) == steps * times.frames - 1
+        assert times.count_steps(exact) == steps
+    for samples in (0, 1, 199, 200, 201, 279, 280, 281, 519, 520, 1000, 2345):
+        given = {"audio": np.zeros((1, samples), "float32"), "length": np.array([samples], "int32")}
+        features = built.frontend(given)
+        if samples or built.frontend.takes == "sequence":
+            assert int(features["frames"][0]) == times.count_frames(samples)
+            assert int(built.classifier(features)["steps"][0]) == times.count_steps(samples)
+
+
+def test_chunks_say_what_the_whole_says(short_sighted):
+    samples = np.concatenate([untrained.sound(seconds, seed) for seed, seconds in enumerate((1.3, 0.7, 2.1, 1.9))])
+    logits, text = untrained.offline(short_sighted, samples)
+    assert len(text) > 20
+    for chunk, overlap in ((1.5, 0.4), (100.0, 0.0)):
+        heard = Chunks(short_sighted, chunk, overlap).outputs(samples)["logits"]
+        np.testing.assert_allclose(heard, logits, atol=1e-4)
+        said = Transcriber(short_sighted, chunk_seconds=chunk, overlap_seconds=overlap)(samples)
+        assert said.text == text
+        assert " ".join(word for word, _, _ in said.words).split() == text.split()
+        starts = [start for _, start, _ in said.words]
+        assert starts == sorted(starts)
+        assert 0 <= starts[0] < said.words[-1][2] <= len(samples) / untrained.RATE_HZ
+    without = Chunks(short_sighted, 2.0, 0.0).outputs(samples)["logits"]
+    assert without.shape == logits.shape
+    assert np.abs(without - logits).max() > 1e-2  # the overlap is needed
+
+
+def test_no_chunk_is_longer_than_asked(short_sighted):
+    chunks = Chunks(short_sighted, 1.0, 0.25)
+    lengths, forward = [], chunks._forward
+    chunks._forward = lambda samples: lengths.append(len(samples)) or forward(samples)
+    chunks.outputs(untrained.sound(3.3))
+    assert len(lengths) > 5
+    assert max(lengths) <= 1.05 * untrained.RATE_HZ
+
+
+@pytest.mark.parametrize(("chunk", "overlap"), [(4, 2), (0, 0), (-1, 0), (float("nan"), 1), (20, -1)])
+def test_chunks_that_cannot_be(short_sighted, chunk, overlap):
+    with pytest.raises(UserError, match="overlap_seconds"):
+        Chunks(short_sighted, chunk, overlap)
+
+
+def test_stretched_time_is_refused():
+    with pytest.raises(UserError, match=r"frontend\.fixed_frames"):
+        timing(untrained.recognizer("lstm_ctc", "--frontend.fixed_frames", "50"))
+
+
+def test_segments_end_between_words():
+    pieces = ["", "a", "b", " "]
+    random = np.random.default_rng(0)
+    path = random.choice(4, size=300, p=[0.4, 0.25, 0.25, 0.1])
+    parts = segments(np.eye(4)[path], pieces, 40)
+    assert len(parts) >= 300 // 40
+    assert [first for first, _, _ in parts] == [0, *(last for _, last, _ in parts[:-1])]
+    assert parts[-1][1] == 300
+    assert sum(path[first] == 3 for first, _, _ in parts) > len(parts) // 2
+    for first, last, _ in parts:
+        assert 0 < last - first <= 40
+    texts = ["".join(pieces[i] for i in path[first:last]).split() for first, last, _ in parts]
+    joined = "".join(space + " ".join(text) for (_, _, space), text in zip(parts, texts, strict=True))
+    assert joined.split() == "".join(pieces[i] for i in path).split()
+
+
+@pytest.mark.parametrize(
+    ("path", "parts"),
+    [
+        ([1, 1, 1, 0, 1, 1], [(0, 3, ""), (3, 6, "")]),  # no word begins: at a blank
+        ([1, 1, 3, 0, 1, 1], [(0, 3, ""), (3, 6, " ")]),  # as here, but one begins behind it
+        ([1] * 5, [(0, 4, ""), (4, 5, "")]),
+        ([0] * 5, [(0, 4, ""), (4, 5, "")]),
+        ([2, 1, 3], [(0, 3, "")]),
+    ],
+)
+def test_cuts_where_no_word_begins(path, parts):
+    assert segments(np.eye(4)[path], ["", "a", "b", " "], 4) == parts

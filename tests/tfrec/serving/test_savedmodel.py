@@ -1,0 +1,296 @@
+"""The SavedModel: what TensorFlow Serving asks of it, and what it does with hostile requests."""
+
+import dataclasses
+import functools
+import itertools
+import json
+import pathlib
+import shutil
+import struct
+import subprocess
+import sys
+import zlib
+
+import numpy as np
+import pytest
+import soundfile
+import tensorflow as tf
+from tensorflow.core.framework import tensor_shape_pb2
+from tensorflow.core.protobuf import saved_model_pb2
+
+from pipelines.errors import UserError
+from tests.tfrec import untrained
+from tfrec.inference.predictor import Predictor
+from tfrec.serving import publish as publishing
+from tfrec.serving import savedmodel
+
+SPEECH = ["cnn", "lstm"]
+EVERY = ["digits", *SPEECH]
+
+
+@pytest.fixture(scope="session")
+def exported(trained, tmp_path_factory):
+    """A function from a trained recognizer's name to its SavedModel's folder."""
+
+    @functools.cache
+    def folder_of(name):
+        folder = tmp_path_factory.mktemp("export") / name
+        savedmodel.write(trained(name)[1], folder)
+        return folder
+
+    return folder_of
+
+
+@pytest.fixture(scope="session")
+def call(exported):
+    """`call(name, signature, **inputs)`: the outputs of the SavedModel as numpy arrays."""
+    load = functools.cache(lambda name: tf.saved_model.load(str(exported(name))))
+
+    def answer(name, signature, **inputs):
+        outputs = load(name).signatures[signature](**{key: tf.constant(value) for key, value in inputs.items()})
+        return {key: value.numpy() for key, value in outputs.items()}
+
+    return answer
+
+
+def meta_graph(folder):
+    saved = saved_model_pb2.SavedModel()
+    saved.ParseFromString((folder / "saved_model.pb").read_bytes())
+    assert len(saved.meta_graphs) == 1
+    return saved, saved.meta_graphs[0]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_only_what_a_server_can_run(name, exported):
+    _, graph = meta_graph(exported(name))
+    assert list(graph.meta_info_def.tags) == ["serve"]
+    assert {"serving_default", "encoded"} <= set(graph.signature_def)
+    functions = [function.node_def for function in graph.graph_def.library.function]
+    for node in itertools.chain(graph.graph_def.node, *functions):
+        assert ">" not in node.op, node.op
+        assert not node.op.startswith(("PyFunc", "EagerPyFunc", "Cudnn")), node.op
+        assert "GPU" not in node.device, node.device
+    for signature in (graph.signature_def[key] for key in ("serving_default", "encoded")):
+        for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
+            assert tensor.name
+            assert tensor.dtype != tf.float16.as_datatype_enum
+            assert tensor.tensor_shape.dim[0].size == -1
+        assert set(signature.outputs) == {"label", "probability", "probabilities"}
+
+
+def test_image_bytes_and_pixels_agree(call):
+    image = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype("uint8")
+    raw = call("digits", "serving_default", image=image)
+    png = call("digits", "encoded", encoded=[tf.io.encode_png(one).numpy() for one in image])
+    np.testing.assert_allclose(raw["probabilities"], png["probabilities"], atol=1e-6)
+    assert raw["label"].tolist() == png["label"].tolist()
+    larger = call("digits", "serving_default", image=np.repeat(np.repeat(image, 3, axis=1), 2, axis=2))
+    assert larger["probabilities"].shape == (5, 10)
+
+
+@pytest.mark.parametrize("name", SPEECH)
+def test_speech_answers_do_not_depend_on_company(name, call):
+    random = np.random.default_rng(0)
+    clips = [random.normal(scale=0.1, size=size).astype("float32") for size in (8000, 3001, 200)]
+    lengths = np.int32([len(clip) for clip in clips])
+    alone = [call(name, "serving_default", audio=clip[None], length=[len(clip)])["probabilities"][0] for clip in clips]
+    for filler in (0.0, 0.7, np.nan):
+        audio = np.stack([np.pad(clip, (0, 8500 - len(clip)), constant_values=filler) for clip in clips])
+        together = call(name, "serving_default", audio=audio, length=lengths)
+        np.testing.assert_allclose(together["probabilities"], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SPEECH)
+def test_rules_for_odd_speech_requests(name, call):
+    def ask(audio, length):
+        return call(name, "serving_default", audio=np.float32(audio), length=np.int32(length))["probabilities"]
+
+    assert ask(np.zeros((0, 100)), []).shape == (0, 2)
+    assert ask(np.zeros((2, 0)), [0, 0]).shape == (2, 2)
+    tone = np.sin(np.arange(800))[None]
+    np.testing.assert_allclose(ask(tone, [10**6]), ask(tone, [800]), atol=1e-6)  # a length past the end is cut
+    np.testing.assert_allclose(ask(tone, [-5]), ask(tone, [0]), atol=1e-6)
+    for odd in (np.nan, np.inf, -np.inf, 1e38):
+        assert np.isfinite(ask(np.where(np.arange(800) == 7, odd, tone[0])[None], [800])).all()
+
+
+def test_empty_image_batches(call):
+    assert call("digits", "serving_default", image=np.zeros((0, 8, 8, 1), "uint8"))["probabilities"].shape == (0, 10)
+    assert call("digits", "encoded", encoded=tf.zeros([0], tf.string))["probabilities"].shape == (0, 10)
+
+
+def bomb(width, height):
+    """A PNG of 60 bytes that claims a huge picture."""
+    header = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + header + struct.pack(">I", zlib.crc32(header))
+
+
+HOSTILE = {
+    "digits": [
+        ("serving_default", {"image": np.zeros((8, 8, 1), "uint8")}),
+        ("serving_default", {"image": np.zeros((1, 8, 8, 3), "uint8")}),
+        ("serving_default", {"image": np.zeros((1, 0, 8, 1), "uint8")}),
+        ("encoded", {"encoded": np.array([b"not a picture"], object)}),
+        ("encoded", {"encoded": np.array([b""], object)}),
+        ("encoded", {"encoded": np.array([[b"x"]], object)}),
+        ("encoded", {"encoded": np.array([bomb(60000, 60000)], object)}),
+        ("encoded", {"encoded": np.array([bomb(2**32 - 1, 2**32 - 1)], object)}),
+        ("encoded", {"encoded": np.array([b"GIF89a" + b"\xff" * 8], object)}),
+        ("encoded", {"encoded": np.array([b"BM" + b"\xff" * 60], object)}),
+        ("encoded", {"encoded": np.array([b"\xff\xd8\xff"], object)}),
+    ],
+    "cnn": [
+        ("serving_default", {"audio": np.zeros(100, "float32"), "length": np.int32([100])}),
+        ("serving_default", {"audio": np.zeros((1, 100, 1), "float32"), "length": np.int32([100])}),
+        ("serving_default", {"audio": np.zeros((2, 100), "float32"), "length": np.int32([100])}),
+        ("serving_default", {"audio": np.zeros((1, 100), "float32"), "length": np.int32([[100]])}),
+        ("encoded", {"encoded": np.array([b"RIFF"], object)}),
+        ("encoded", {"encoded": np.array([b""], object)}),
+    ],
+}
+
+
+def ask_hostile(folder, name):
+    """Feeds malformed requests through the session loader; prints what became of each."""
+    with tf.compat.v1.Session(graph=tf.Graph()) as session:
+        loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], folder)
+        for signature, inputs in HOSTILE[name]:
+            definition = loaded.signature_def[signature]
+            feed = {definition.inputs[key].name: value for key, value in inputs.items()}
+            try:
+                session.run([tensor.name for tensor in definition.outputs.values()], feed)
+                print("answered", flush=True)
+            except tf.errors.InvalidArgumentError:
+                print("refused", flush=True)
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_malformed_requests_are_refused_and_the_process_lives(name, exported, tmp_path):
+    """In a process of its own, because the failure to guard against is an abort."""
+    folder = tmp_path / "saved"
+    shutil.copytree(exported(name), folder)
+    saved, graph = meta_graph(folder)
+    # Python's session checks the shapes of what is fed, the server's does not: without declared shapes both are alike.
+    for node in graph.graph_def.node:
+        if node.op == "Placeholder":
+            node.attr["shape"].shape.CopyFrom(tensor_shape_pb2.TensorShapeProto(unknown_rank=True))
+            node.attr.pop("_output_shapes", None)
+    (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+    script = f"from tests.tfrec import test_serving; test_serving.ask_hostile({str(folder)!r}, {name!r})"
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=pathlib.Path(__file__).parents[3])
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split() == ["refused"] * len(HOSTILE[name])
+
+
+def test_wrong_sample_rate_is_refused(call):
+    wave = np.sin(np.arange(4000) / 5).astype("float32") / 2
+    contents = {rate: tf.audio.encode_wav(wave[:, None], rate).numpy() for rate in (8000, 16000)}
+    stereo = tf.audio.encode_wav(np.stack([wave, wave], axis=1), 8000).numpy()
+    one, other = call("cnn", "encoded", encoded=[contents[8000], stereo])["probabilities"]
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="8000"):
+        call("cnn", "encoded", encoded=[contents[16000]])
+
+
+def test_publish_counts_versions_and_leaves_nothing_else(trained, tmp_path):
+    run, recognizer = trained("digits")
+    configured(recognizer, tmp_path)
+    first, second = publishing.publish(run, recognizer), publishing.publish(run, recognizer)
+    assert [first.name, second.name] == ["1", "2"]
+    assert sorted(path.name for path in (tmp_path / run.name).iterdir()) == ["1", "2"]
+    assert (first.stat().st_mode & 0o755) == 0o755
+    description = json.loads((first / savedmodel.DESCRIPTION).read_text())
+    assert description["labels"] == [str(i) for i in range(10)]
+
+
+@pytest.mark.parametrize("name", ["digits", "cnn"])
+def test_publish_refuses_a_model_that_answers_differently(name, trained, tmp_path, monkeypatch):
+    run, recognizer = trained(name)
+    configured(recognizer, tmp_path)
+    clone = savedmodel.without_cudnn
+
+    def spoiled(net):
+        copy = clone(net)
+        last = copy.get_layer("logits")
+        kernel, bias = last.get_weights()
+        last.set_weights([kernel, bias + np.linspace(0, 0.05, len(bias))])
+        return copy
+
+    monkeypatch.setattr(savedmodel, "without_cudnn", spoiled)
+    with pytest.raises(UserError, match="Not published"):
+        publishing.publish(run, recognizer)
+    assert not list((tmp_path / run.name).iterdir())
+
+
+def configured(recognizer, folder):
+    export = dataclasses.replace(recognizer.config.export, folder=str(folder), name=None)
+    recognizer.config = dataclasses.replace(recognizer.config, export=export)
+
+
+@pytest.mark.parametrize("name", SPEECH)
+def test_run_and_export_predict_alike(name, trained, exported, tones):
+    of_run, of_export = Predictor.open(trained(name)[0].path), Predictor.open(exported(name))
+    for label in ("high", "low"):
+        file = next((tones / label).iterdir())
+        np.testing.assert_allclose(of_run.answer(file), of_export.answer(file), atol=1e-5)
+
+
+def test_an_export_that_does_not_say_its_task_has_classes(exported, tones, tmp_path):
+    """As those of before there were other tasks."""
+    folder = tmp_path / "saved"
+    shutil.copytree(exported("cnn"), folder)
+    path = folder / savedmodel.DESCRIPTION
+    description = json.loads(path.read_text())
+    assert description.pop("task") == "classify"
+    path.write_text(json.dumps(description))
+    predictor = Predictor.open(folder)
+    assert (predictor.task, predictor.labels) == ("classify", ["high", "low"])
+    assert predictor.answer(next((tones / "high").iterdir())).shape == (2,)
+
+
+def test_predict_resamples(exported, tmp_path):
+    predictor = Predictor.open(exported("cnn"))
+    time = np.arange(48000) / 48000
+    soundfile.write(tmp_path / "high.wav", 0.3 * np.sin(2 * np.pi * 1500 * time), 48000)
+    soundfile.write(tmp_path / "same.wav", 0.3 * np.sin(2 * np.pi * 1500 * time[::6]), 8000)
+    np.testing.assert_allclose(
+        predictor.answer(tmp_path / "high.wav"), predictor.answer(tmp_path / "same.wav"), atol=0.05
+    )
+
+
+@pytest.mark.parametrize(("name", "width"), [("bilstm_ctc", 1), pytest.param("las", 8, marks=pytest.mark.slow)])
+def test_an_export_that_writes_texts(name, width, tmp_path):
+    built = untrained.recognizer.__wrapped__(name)
+    export = dataclasses.replace(built.config.export, beam_width=width)
+    built.config = dataclasses.replace(built.config, export=export)
+    savedmodel.write(built, tmp_path / "saved")
+    sounds = [untrained.sound(seconds, seed=3) for seconds in (1.7, 0.6, 0.01)]
+    soundfile.write(tmp_path / "clip.wav", sounds[0], untrained.RATE_HZ, subtype="PCM_16")
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))
+
+    def ask(clips, lengths):
+        audio = np.stack([np.pad(clip, (0, 20000 - len(clip)), constant_values=0.3) for clip in clips])
+        answer = loaded.signatures["serving_default"](audio=tf.constant(audio), length=tf.constant(np.int32(lengths)))
+        return [text.decode() for text in answer["text"].numpy()], answer["confidence"].numpy()
+
+    texts, confidences = ask(sounds, [len(clip) for clip in sounds])
+    options = {"beam_width": width} if width > 1 else {}
+    for clip, text, confidence in zip(sounds, texts, confidences, strict=True):
+        alone = built.answer({"audio": clip[None], "length": np.int32([len(clip)])}, **options)
+        assert (text, confidence) == (alone["text"][0].decode(), pytest.approx(alone["confidence"][0], abs=1e-5))
+    assert len(texts[0]) > 5
+    assert (texts[0] == untrained.offline(built, sounds[0])[1]) == (width == 1)
+    assert ask(sounds[:1], [-3])[0] == ask(sounds[:1], [0])[0]
+    empty = loaded.signatures["serving_default"](audio=tf.zeros([0, 9]), length=tf.zeros([0], tf.int32))
+    assert empty["text"].shape == empty["confidence"].shape == (0,)
+    predictor = Predictor.open(tmp_path / "saved")
+    said = predictor.answer(tmp_path / "clip.wav")
+    assert (predictor.task, said.text, said.words) == ("transcribe", texts[0], None)
+
+
+def test_a_beam_for_classes_is_refused(trained):
+    _, recognizer = trained("digits")
+    export = dataclasses.replace(recognizer.config.export, beam_width=4)
+    with pytest.raises(UserError, match=r"export\.beam_width is for recognizers that write texts"):
+        savedmodel.answer_options(dataclasses.replace(recognizer.config, export=export))

@@ -1,0 +1,78 @@
+"""From `--models` and flags to one configuration for each model."""
+
+import pytest
+
+from pipelines.errors import UserError
+from tfrec.config import experiments
+from tfrec.studies import candidates
+
+
+def parse(models, *words, experiment=None):
+    return candidates.parse(models.split(" "), experiment, words, 0.5)
+
+
+def test_names_by_commas_and_spaces():
+    for models in ("mlp,cnn", "mlp cnn", "mlp, cnn,"):
+        assert [one.label for one in parse(models)] == ["mlp", "cnn"]
+
+
+def test_settings_belong_to_the_model_before_them():
+    mlp, cnn, again = parse(
+        "mlp,cnn:width=8,fit.learning_rate=0.5,cnn:fit.jit_compile=true,frontend.horizontal_flip=false"
+    )
+    assert [one.label for one in (mlp, cnn, again)] == ["mlp", "cnn", "cnn-2"]
+    assert (mlp.config.fit.learning_rate, cnn.config.fit.learning_rate) == (2e-3, 0.5)
+    assert (cnn.config.model.width, again.config.model.width) == (8, 32)
+    assert (cnn.config.fit.jit_compile, again.config.fit.jit_compile) == (False, True)
+    assert cnn.settings == {"width": "8", "fit.learning_rate": "0.5"}
+
+
+def test_flags_go_to_every_model():
+    for one in parse("mlp,cnn", "--fit.batch_size", "7", "--model.width=9", "--fit.epochs", "3"):
+        assert (one.config.fit.batch_size, one.config.model.width, one.config.fit.epochs) == (7, 9, 3)
+
+
+def test_only_the_budget_ends_a_training():
+    for one in parse("mlp,cnn", experiment="mnist"):
+        assert one.config.fit.budget_minutes == 0.5
+        assert one.config.fit.epochs > 100_000
+        assert one.config.fit.batch_size == experiments.find("mnist")().fit.batch_size
+        assert not one.config.export.after_fit
+
+
+@pytest.mark.parametrize(
+    ("models", "words", "said"),
+    [
+        ("", [], "Name the models"),
+        ("cnnn", [], "architecture 'cnnn': did you mean 'cnn'"),
+        ("width=3,cnn", [], "begins with the setting 'width=3'"),
+        ("mlp,cnn:widht=3", [], "cnn: Unknown flag '--model.widht': did you mean '--model.width'"),
+        ("mlp,cnn:width=many", [], "cnn: "),
+        ("cnn:data.name=mnist", [], "cnn: data.name must be the same for all"),
+        ("cnn:name=mlp", [], "cnn: name cannot be set for one model"),
+        ("cnn:fit.budget_minutes=3", [], "cnn: fit.budget_minutes cannot be set"),
+        ("mlp,cnn", ["--model.convolutions", "1"], "mlp: Unknown flag '--model.convolutions'"),
+        ("mlp,cnn", ["--fit.epoch", "1"], "Unknown flag '--fit.epoch'"),
+    ],
+)
+def test_mistakes(models, words, said):
+    with pytest.raises(UserError) as caught:
+        parse(models, *words)
+    assert said in str(caught.value)
+
+
+def test_a_mistake_of_all_names_none_of_them():
+    with pytest.raises(UserError, match=r"^Unknown flag '--fit\.epoch'"):
+        parse("mlp,cnn", "--fit.epoch", "1")
+    with pytest.raises(UserError, match=r"^cnn: Unknown flag '--fit\.epoch'"):
+        parse("mlp,cnn:fit.epoch=1")
+
+
+def test_titles_name_the_multipliers():
+    class Model:
+        width_multiplier, depth_multiplier = 0.25, 1.0
+
+    assert candidates.title("vgg16", Model) == "vgg16\nwidth 0.25"
+    Model.depth_multiplier = 0.5
+    assert candidates.title("vgg16", Model) == "vgg16\nwidth 0.25, depth 0.5"
+    assert candidates.title("mlp", object()) == "mlp"

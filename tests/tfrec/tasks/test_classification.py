@@ -1,0 +1,92 @@
+"""What the task `classify` computes, against independent formulas."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from sklearn import metrics as reference
+
+from tfrec.evaluation.metrics import classification
+from tfrec.tasks import classification as classify
+
+NAMES = tuple("abcdefg")
+
+
+def answers(examples=200, seed=0):
+    random = np.random.default_rng(seed)
+    labels = random.integers(0, 6, examples)  # class g never occurs
+    logits = random.normal(size=(examples, len(NAMES))).astype("float32")
+    logits[np.arange(examples), labels] += 1.5
+    return logits, labels
+
+
+def test_scores_are_scikit_learns():
+    logits, labels = answers()
+    predicted = logits.argmax(axis=-1)
+    scores = classification.score(logits, labels, NAMES)
+    options = {"labels": range(len(NAMES)), "zero_division": 0}
+    precision, recall, f1, support = reference.precision_recall_fscore_support(labels, predicted, **options)
+    assert scores["accuracy"] == pytest.approx(reference.accuracy_score(labels, predicted))
+    for i, row in enumerate(scores["classes"]):
+        assert (row["precision"], row["recall"], row["f1"]) == pytest.approx((precision[i], recall[i], f1[i]))
+        assert row["examples"] == support[i]
+    assert scores["macro_f1"] == pytest.approx(f1.mean())
+    log_loss = reference.log_loss(
+        labels, np.exp(logits) / np.exp(logits).sum(1, keepdims=True), labels=range(len(NAMES))
+    )
+    assert scores["loss"] == pytest.approx(log_loss, rel=1e-5)
+    rank = (logits > logits[np.arange(len(labels)), labels][:, None]).sum(axis=1)
+    assert scores["top5_accuracy"] == pytest.approx((rank < 5).mean())
+    json.dumps(scores)
+
+
+def test_intervals_hold_the_value_and_shrink_with_the_examples():
+    few, many = (classification.score(*answers(examples), NAMES) for examples in (60, 6000))
+    for scores in (few, many):
+        for value, interval in (("accuracy", "accuracy_interval"), ("macro_f1", "macro_f1_interval")):
+            low, high = scores[interval]
+            assert low < scores[value] < high
+    for interval in ("accuracy_interval", "macro_f1_interval"):
+        assert np.ptp(few[interval]) > 3 * np.ptp(many[interval])
+    # Wilson's closed formula.
+    p, n, z = 0.9, 50, 1.959964
+    middle, half = (
+        (p + z * z / (2 * n)) / (1 + z * z / n),
+        z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)),
+    )
+    assert classification.wilson(45, 50) == pytest.approx([middle - half, middle + half], abs=1e-6)
+
+
+def test_loss_is_kerass_with_smoothing_and_weights():
+    logits, labels = answers()
+    smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1, reduction="none")
+    expected = np.array(smooth(keras.ops.one_hot(labels, len(NAMES)), logits))
+    task = classify.Task(classify.Config(label_smoothing=0.1), NAMES)
+    np.testing.assert_allclose(task.loss()(labels, logits), expected, rtol=1e-5)
+    counts = np.bincount(labels, minlength=len(NAMES))
+    balanced = classify.Task(classify.Config(label_smoothing=0.1, class_weights="balanced"), NAMES, counts)
+    weights = len(labels) / (len(NAMES) * np.maximum(counts, 1))
+    np.testing.assert_allclose(balanced.loss()(labels, logits), expected * weights[labels], rtol=1e-2)
+
+
+def test_answer_names_the_likeliest_class():
+    logits, _ = answers(4)
+    answer = classify.Task(classify.Config(), NAMES).answer(logits)
+    np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=1), 1, rtol=1e-5)
+    assert [label.decode() for label in answer["label"].numpy()] == [NAMES[i] for i in logits.argmax(axis=1)]
+    np.testing.assert_allclose(answer["probability"], answer["probabilities"].numpy().max(axis=1))
+
+
+def test_report_and_plot(tmp_path):
+    task = classify.Task(classify.Config(), NAMES)
+    scores = task.score(*answers())
+    table = task.report(scores, "test split")
+    assert table.row_count == len(NAMES) + 1
+    assert f"{scores['accuracy']:.2%}" in table.caption
+    task.plots(scores, tmp_path)
+    assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_two_classes_have_no_top5():
+    assert "top5_accuracy" not in classification.score(np.eye(2), np.arange(2), ("a", "b"))

@@ -1,0 +1,97 @@
+"""The normal form of texts: what each language wants, and that a normal form is its own."""
+
+import itertools
+import random
+import unicodedata
+
+import pytest
+
+from tfrec.text.normalization import TextConfig, normalize
+
+# Latin, combining accents, Greek, Cyrillic, Hebrew, Arabic, Gurmukhi, typography, presentation forms, full width.
+RANGES = (
+    *((0x20, 0x250), (0x300, 0x370), (0x370, 0x530), (0x590, 0x780), (0x8A0, 0x900), (0xA00, 0xA80)),
+    *((0x2000, 0x2070), (0xFB00, 0xFE10), (0xFE70, 0xFFF0)),
+)
+SCRIPTS = [[chr(code) for code in range(*ends)] for ends in RANGES]
+COMMON = list(" '-\u2019.\u0640\u200c\u0654\u0301")
+
+
+def random_texts(count, seed):
+    """Texts of a few characters, each of one script, or of all of them mixed, with what joins and parts words."""
+    chance = random.Random(seed)
+    for _ in range(count):
+        script = chance.choice([*SCRIPTS, list(itertools.chain(*SCRIPTS))])
+        yield "".join(chance.choices(script + COMMON * (len(script) // 20 + 1), k=chance.randrange(14)))
+
+
+@pytest.mark.parametrize("language", ["en", "ur", "pa", "sd", "ar", "fa", "tr", "mul"])
+@pytest.mark.parametrize("keep", [(), ("punctuation",), ("vowel_marks",), ("case", "digits")], ids=" ".join)
+def test_a_normal_form_is_its_own(language, keep):
+    config = TextConfig(language=language, **dict.fromkeys(keep, "keep"))
+    for text in random_texts(400, seed=len(keep)):
+        normal = normalize(text, config)
+        assert normalize(normal, config) == normal, ascii(text)
+        assert unicodedata.is_normalized("NFC", normal), ascii(text)
+        assert normal == " ".join(normal.split()), ascii(text)
+
+
+@pytest.mark.parametrize(("text", "normal"), [
+    ("  Hello,\tWORLD!\n", "hello world"),
+    ("don\u2019t \u2018quote\u2019 rock'n'roll dogs' 'tis", "don't quote rock'n'roll dogs tis"),
+    ("well\u2010known - a--b -x y- 3\u22124", "well-known a b x y 3-4"),
+    ("cafe\u0301", "caf\u00e9"),
+    ("co\u00adop\u200dera\ufefftion zero\u200bwidth", "cooperation zero width"),
+    ("\ufb01ne \uff26\uff35\uff2c\uff2c", "fine full"),
+    ("x\u00b2 \u00bd", "x\u00b2 \u00bd"),  # NFKC would say x2
+    ("50% of $3.20 & more", "50 of 3 20 more"),
+    ("\u06f1\u06f2 \u0663 \u0a6a", "12 3 4"),
+    ("", ""),
+    ("?!", ""),
+    ("\x00a\x07\ud800b", "a b"),
+])  # fmt: skip
+def test_english(text, normal):
+    assert normalize(text, TextConfig()) == normal
+
+
+@pytest.mark.parametrize(("language", "text", "normal"), [
+    # Arabic yeh, kaf and heh, and Persian's, as one keyboard or another gives them.
+    ("ur", "\u0643\u064a\u0647", "\u06a9\u06cc\u06c1"),
+    ("ur", "\u06be", "\u06be"),  # aspirates in Urdu
+    ("ur", "\u06cc\u0654 \u064a\u0654 \u0626", "\u0626 \u0626 \u0626"),
+    ("ur", "\u06c1\u0654 \u06d5\u0654 \u06c2", "\u06c2 \u06c2 \u06c2"),
+    ("pa-Arab", "\u0643", "\u06a9"),
+    ("ar", "\u06a9\u06cc\u06c1 \u0649", "\u0643\u064a\u0647 \u0649"),
+    ("fa", "\u0643\u064a\u0629", "\u06a9\u06cc\u0629"),
+    ("sd", "\u0643 \u06aa \u06a9", "\u06aa \u06aa \u06a9"),  # Sindhi has both
+    ("sd", "\u06cc \u06c1 \u06be \u0647", "\u064a \u0647 \u0647 \u0647"),
+    ("sd", "\u06fd \u06fe \u060c", "\u06fd \u06fe"),  # words, though Unicode calls them symbols
+    ("mul", "\u0643 \u06a9", "\u0643 \u06a9"),
+    ("ur", "\u0645\u0640\u0640\u064f\u062d\u064e\u0645\u0651\u062f", "\u0645\u062d\u0645\u062f"),  # tatweel, vowels
+    ("ur", "\u06c1\u06d2\u06d4 \u06a9\u06cc\u0627\u061f", "\u06c1\u06d2 \u06a9\u06cc\u0627"),
+    ("ar", "\ufefb \ufedf\ufe8e", "\u0644\u0627 \u0644\u0627"),  # presentation forms
+    ("ar", "\ufe71", ""),
+    # Gurmukhi: vowel signs stay, nukta letters are two code points in NFC, the danda goes.
+    ("pa", "\u0a36\u0a2c \u0a38\u0a3c \u0a2e\u0a48\u0a02\u0964", "\u0a38\u0a3c\u0a2c \u0a38\u0a3c \u0a2e\u0a48\u0a02"),
+    ("tr", "I\u0130", "\u0131i"),
+    ("en", "\u0130", "i\u0307"),
+])  # fmt: skip
+def test_languages(language, text, normal):
+    assert normalize(text, TextConfig(language=language)) == normal
+
+
+def test_what_may_stay():
+    text = "\u0645\u064e\u060c A. \u0663"
+    assert normalize(text, TextConfig(case="keep")) == "\u0645 A 3"
+    assert normalize(text, TextConfig(digits="keep")) == "\u0645 a \u0663"
+    assert normalize(text, TextConfig(vowel_marks="keep")) == "\u0645\u064e a 3"
+    assert normalize(text, TextConfig(punctuation="keep")) == "\u0645\u060c a. 3"
+
+
+@pytest.mark.parametrize("wrong", [
+    {"language": ""}, {"language": "English"}, {"case": "upper"}, {"digits": "arabic"}, {"punctuation": "some"},
+    {"vowel_marks": True},
+])  # fmt: skip
+def test_wrong_settings(wrong):
+    with pytest.raises(ValueError, match=rf"text.{next(iter(wrong))} must be .* Received: "):
+        TextConfig(**wrong)

@@ -1,0 +1,62 @@
+"""What there is: `python -m tfrec list [KIND]`."""
+
+import dataclasses
+import inspect
+import json
+from typing import Literal
+
+import tyro
+from rich.table import Table
+
+from pipelines.datasets import DATASETS
+from pipelines.layers import LAYERS
+from tfrec.architectures import ARCHITECTURES, default_config, gives
+from tfrec.config import flags
+from tfrec.config.experiments import EXPERIMENTS
+from tfrec.utils import console
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """Architectures, datasets, experiments and layers, each with one line."""
+
+    kind: tyro.conf.Positional[Literal["all", "architectures", "datasets", "experiments", "layers"]] = "all"  # which
+    json: bool = False  # print JSON
+
+
+def main(argv):
+    """Prints the registries."""
+    arguments = flags.parse(Arguments, argv, prog="python -m tfrec list")
+    listing = {kind: entries for kind, entries in everything().items() if arguments.kind in ("all", kind)}
+    if arguments.json:
+        print(json.dumps(listing, indent=2, ensure_ascii=False))
+        return 0
+    for kind, entries in listing.items():
+        table = Table("name", "what it is", title=kind, title_justify="left", width=120)
+        for name, entry in entries.items():
+            table.add_row(name, entry["summary"])
+        console.console.print(table)
+    return 0
+
+
+def everything():
+    """{"architectures": {NAME: {"summary": ...}}, "datasets": ..., "experiments": ..., "layers": ...}."""
+    return {
+        "architectures": {
+            name: {
+                "summary": _summary(module),
+                "takes": list(module.TAKES),
+                "gives": gives(default_config(name)),
+                "config": dataclasses.asdict(config),
+            }
+            for name, (module, config) in ARCHITECTURES.items()
+        },
+        "datasets": {name: {"summary": _summary(module)} for name, module in DATASETS.items()},
+        "experiments": {name: {"summary": _summary(function)} for name, function in EXPERIMENTS.items()},
+        "layers": {name: {"summary": _summary(layer)} for name, layer in LAYERS.items()},
+    }
+
+
+def _summary(documented):
+    """The first sentence of a docstring, without its full stop."""
+    return inspect.getdoc(documented).split("\n\n")[0].replace("\n", " ").rstrip(".")

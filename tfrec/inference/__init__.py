@@ -1,0 +1,1 @@
+"""Answers for files and recordings: whole, in chunks, or as a stream."""

@@ -1,0 +1,1 @@
+"""From a recognizer and a corpus to trained weights."""
