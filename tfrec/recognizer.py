@@ -1,108 +1,265 @@
-"""Frontend, network and task of a configuration, put together."""
+"""The spine: frontend, network and task of a configuration, composed once."""
+
+from __future__ import annotations
 
 import contextlib
+import copy
 import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from pipelines import assemble, frontends
+from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.config import flags
+from tfrec.config.schema import Config, as_json
+from tfrec.inference import reader
+from tfrec.runs.run import Run
+from tfrec.serving import publish
+from tfrec.tasks.base import Answer
+
+
+class Features(NamedTuple):
+    """Features that are computed already, as opposed to raw input: an array, or a dict of arrays."""
+
+    values: Any
 
 
 class Recognizer:
-    """Raw examples in, logits out, and a task that says what they mean.
+    """Raw examples in, a network's outputs out, and a task that gives them a meaning.
 
-    `frontend` takes raw input of any size, without augmentation; `net` goes from features to logits; `classifier` does
-    too, by one look at the features or by several, as the task asks.
+    Training, evaluation, prediction, streaming, reports and exports call this object; nothing else composes a frontend
+    and a network.
+
+    Args:
+        config: a resolved configuration (`frontends.resolve` has filled in what the corpus decides).
+        labels: what the task knows of its corpus, see `tasks.labels`.
+
+    Attributes:
+        frontend: a layer from raw input of any size to features, without augmentation.
+        network: the functional model from features to outputs, as it is trained.
+        inference_network: the model that answers: `network`, a part of it, or a mean over several views.
+        task: the Task that owns loss, metrics, decoding and reports.
+
+    Raises:
+        UserError: for settings that do not go together.
     """
 
-    def __init__(self, config, labels, counts=None):
+    def __init__(self, config: Config, labels: Any) -> None:
         self.config = config
         # Not 0: with that global seed TensorFlow refuses the seeded shuffles of `assemble`.
         keras.utils.set_random_seed(config.seed + 1)
-        # The features of a GPU are to be those of the CPU that may serve them.
+        # The features of a GPU must equal those of the CPU that may serve them.
         tf.config.experimental.enable_tensor_float_32_execution(config.fit.tf32)
         self.frontend = frontends.build(config.frontend)
-        self.task = tasks.build(config.task, labels, counts)
-        with _precision(config.fit.precision):
+        self.task = tasks.build(config.task, labels)
+        with _dtype_policy(config.fit.precision):
             shape = self.frontend.feature_shape
-            gives = tasks.gives(config.task)
-            self.net = architectures.build(shape, self.task.outputs, config.model, self.frontend.takes, gives)
-        self.classifier = self.task.classifier(self.net)
+            self.network = architectures.build(
+                shape, self.task.num_outputs, config.model, self.frontend.takes, self.task.output_kind
+            )
+        self.inference_network = self.task.inference_network(self.network)
+        self.run: Run | None = None
+
+    def __call__(self, inputs: Any, training: bool = False) -> Any:
+        """Raw batch, or `Features`, -> the network's outputs. The only place where frontend and network meet.
+
+        Args:
+            inputs: images `(batch, height, width, channels)` in [0, 255]; or `{"audio": (batch, samples) in [-1, 1],
+                "length": (batch,)}`; or Features. A network's further inputs, such as a decoder's "tokens", stand
+                beside them under their names.
+            training: whether augmentation and dropout are on; it also selects the network as it is trained.
+        """
+        network = self.network if training else self.inference_network
+        features = self.features(inputs, training)
+        if isinstance(network.input, dict):
+            given = inputs.values if isinstance(inputs, Features) else inputs
+            features = {name: features.get(name, given.get(name)) for name in network.input}
+        return network(features, training=training)
+
+    def features(self, inputs: Any, training: bool = False) -> Any:
+        """Raw batch, or `Features`, -> the network's features."""
+        return inputs.values if isinstance(inputs, Features) else self.frontend(inputs, training=training)
+
+    def as_received(self, inputs: Any) -> Any:
+        """A batch of `pipelines.assemble` as this recognizer takes it: marked as features if the host made them."""
+        return Features(inputs) if self.config.frontend.placement == "host" else inputs
+
+    @staticmethod
+    def as_features(values: Any) -> Features:
+        """Marks values as features."""
+        return Features(values)
+
+    def replace(self, **parts: Any) -> Recognizer:
+        """A recognizer that shares all but the given attributes with this one."""
+        other = copy.copy(self)
+        vars(other).update(parts)
+        return other
+
+    # Construction and storage
 
     @classmethod
-    def load(cls, run):
-        """The trained recognizer of a run; UserError when its files do not fit together."""
+    def from_config(cls, config: Mapping[str, Any]) -> Recognizer:
+        """The untrained recognizer of `get_config`'s dict."""
+        return cls(flags.from_json(dict(config["config"])), config["labels"])
+
+    def get_config(self) -> dict[str, Any]:
+        """Everything but the weights, as plain dicts, lists, numbers and strings."""
+        return {"config": as_json(self.config), "labels": self.task.labels}
+
+    @classmethod
+    def from_run(cls, path: Any) -> Recognizer:
+        """The trained recognizer of a run folder.
+
+        Raises:
+            UserError: where the folder is no run, or its files do not fit together.
+        """
+        run = path if isinstance(path, Run) else Run.open(path)
         stored, labels = run.read_json("config.json"), run.read_json("labels.json")
         if not isinstance(stored, dict):
             raise UserError(f"{run.path / 'config.json'} is damaged: it must hold a JSON object.")
         config = flags.from_json(stored, run.path / "config.json")
         tasks.require_labels(config.task, labels, run.path / "labels.json")
         recognizer = cls(config, labels)
-        try:
-            with warnings.catch_warnings(action="ignore"):  # Keras warns before it fails, once for each layer
-                recognizer.net.load_weights(run.best_weights)
-        except (ValueError, OSError, KeyError, RuntimeError) as error:
-            raise UserError(
-                f"{run.best_weights} is damaged or does not fit config.json and labels.json beside it: restore what was"
-                " changed, or train anew."
-            ) from error
+        recognizer.load_weights(run)
+        recognizer.run = run
         return recognizer
 
+    def load_weights(self, run: Run) -> None:
+        """Loads the best weights of a run; UserError where they do not fit this network."""
+        try:
+            with warnings.catch_warnings(action="ignore"):  # Keras warns before it fails, once for each layer
+                self.network.load_weights(run.best_weights)
+        except (ValueError, OSError, KeyError, RuntimeError) as error:
+            raise UserError(
+                f"{run.best_weights} is damaged or does not fit config.json and labels.json beside it: restore the"
+                " files, or train again."
+            ) from error
+
+    def save(self, run: Any) -> None:
+        """Writes configuration, labels, weights and `model.keras` into a run folder."""
+        run = run if isinstance(run, Run) else Run(run)
+        run.path.mkdir(parents=True, exist_ok=True)
+        run.write_json("config.json", as_json(self.config))
+        run.write_json("labels.json", self.task.labels)
+        run.write_weights(self.network, run.best_weights)
+        run.write_model(self.model)
+        self.run = run
+
+    def export(self, folder: Any = None, name: str | None = None) -> Any:
+        """Publishes the next version for TensorFlow Serving; returns its folder `FOLDER/NAME/VERSION`.
+
+        Args:
+            folder: holds the models; None is the configuration's `export.folder`.
+            name: the model's name; None is the configuration's, or else the run's.
+        """
+        return publish.publish(self, folder, name)
+
+    # Use
+
     @property
-    def takes_tokens(self):
-        """Whether the network has a decoder, which in training is shown the symbols so far."""
-        return isinstance(self.net.input, dict) and "tokens" in self.net.input
+    def model(self) -> keras.Model:
+        """A Keras model from raw input to outputs, sharing this recognizer's weights."""
+        inputs = self.frontend.inputs()
+        return keras.Model(inputs, self(inputs), name=self.config.model.name)
 
-    def model_for(self, split):
-        """(model, frontend) for batches of a split, without augmentation."""
-        frontend = frontends.build(self.config.frontend, split=split)
-        if self.config.frontend.placement == "host":
-            return self.classifier, frontend
-        inputs = frontend.inputs()
-        return keras.Model(inputs, self.classifier(frontend(inputs)), name="recognizer"), frontend
+    def predict(self, sources: Any, **options: Any) -> Iterator[Answer]:
+        """Yields the task's answer for each source, in order.
 
-    def logits(self, split, batch_size):
-        """Logits (examples, outputs) and targets of a split, in its order."""
-        model, frontend = self.model_for(split)
-        batches = assemble.evaluation_batches(split, frontend, batch_size)
-        # Clips come in many lengths; Keras's own predict would be traced anew for each.
-        forward = tf.function(lambda inputs: model(inputs, training=False), input_signature=[batches.element_spec[0]])
-        answers, targets = [], []
+        Args:
+            sources: one or several of: a path, the bytes of a file, a picture `(height, width, channels)`, a waveform
+                `(samples,)` at the recognizer's rate, a pair `(waveform, sample_rate_hz)`.
+            **options: the task's, such as `decode` and `chunk_seconds` of transcription.
+
+        Raises:
+            UserError: at a source that cannot be read, and for options that the task does not have.
+        """
+        answer = self.predictor(**options)
+        return (answer(source) for source in reader.listed(sources))
+
+    def predictor(self, **options: Any) -> Callable[[Any], Answer]:
+        """A function from one source to its Answer; see `predict`."""
+        answer = self.task.predictor(self, **options)
+        return lambda source: answer(self.read(source))
+
+    def read(self, source: Any) -> np.ndarray:
+        """One source of `predict` as the frontend takes it: pixels, or samples at the frontend's rate."""
+        config = self.config.frontend
+        if self.frontend.modality == "image":
+            return reader.image(source, config.channels)
+        return reader.audio(source, config.sample_rate_hz)
+
+    def batch_of_one(self, raw: np.ndarray) -> Any:
+        """One raw example, pixels or samples, as a batch."""
+        if self.frontend.modality == "image":
+            return raw[None]
+        return {"audio": raw[None], "length": np.array([len(raw)], "int32")}
+
+    def answers(self, inputs: Any) -> dict[str, np.ndarray]:
+        """What the export answers to a batch of raw inputs, as numpy arrays."""
+        outputs = self.task.export_outputs(self(inputs), self.config.export)
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def evaluate(self, data: Split | Corpus, batch_size: int = 64, decode: Any = None) -> dict[str, Any]:
+        """The task's scores on a split, or on the test split of a corpus.
+
+        Args:
+            data: what is measured.
+            batch_size: examples in a batch; does not change the scores.
+            decode: how texts are decoded, of tasks that decode.
+        """
+        split = data.splits["test"] if isinstance(data, Corpus) else data
+        return self.task.evaluate(self, split, batch_size, decode)
+
+    def on_split(self, split: Split) -> Recognizer:
+        """The same recognizer with a frontend for the shapes of a split's examples."""
+        return self.replace(frontend=frontends.build(self.config.frontend, split=split))
+
+    def outputs(self, split: Split, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Outputs `(examples, units)` and targets of a split, in its order."""
+        recognizer = self.on_split(split)
+        batches = assemble.evaluation_batches(split, recognizer.frontend, batch_size)
+        forward = recognizer.forward_function(batches)
+        outputs, targets = [], []
         for inputs, target in batches:
-            answers.append(forward(inputs).numpy())
+            outputs.append(forward(inputs).numpy())
             targets.append(target.numpy())
-        return np.concatenate(answers), np.concatenate(targets)
+        return np.concatenate(outputs), np.concatenate(targets)
 
-    def outputs(self, split, batch_size):
-        """(outputs, targets, numbers) of batches of clips of about the same length; `numbers` are places in it."""
-        model, frontend = self.model_for(split)
-        batches = assemble.numbered_batches(split, frontend, batch_size, self.config.fit.batch_seconds)
-        forward = tf.function(lambda inputs: model(inputs, training=False), input_signature=[batches.element_spec[0]])
+    def sequence_outputs(self, split: Split, batch_size: int) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
+        """Yields `(outputs, targets, numbers)` of batches of clips of about the same length.
+
+        `numbers` are the places of the examples in the split.
+        """
+        recognizer = self.on_split(split)
+        batches = assemble.numbered_batches(split, recognizer.frontend, batch_size, self.config.fit.batch_seconds)
+        forward = recognizer.forward_function(batches)
         for inputs, (targets, numbers) in batches:
             outputs = tf.nest.map_structure(lambda value: value.numpy(), forward(inputs))
             yield outputs, targets.numpy(), numbers.numpy()
 
-    def answer(self, inputs, **options):
-        """The task's answer to a batch of raw inputs, as numpy arrays; `options` are those of the task's `answer`."""
-        outputs = self.task.answer(self.classifier(self.frontend(inputs, training=False), training=False), **options)
-        return {name: value.numpy() for name, value in outputs.items()}
+    def forward_function(self, batches: tf.data.Dataset) -> Any:
+        """A compiled function from the inputs of such batches to outputs, traced once for all lengths."""
+        return tf.function(
+            lambda inputs: self(self.as_received(inputs)), input_signature=[batches.element_spec[0]]
+        )
 
 
-def strategy_scope(config):
+def strategy_scope(config: Config) -> contextlib.AbstractContextManager[Any]:
     """Where a training's variables live: one device, or a copy on each device of this machine."""
     if config.fit.strategy == "default":
         return contextlib.nullcontext()
-    devices = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    devices: Iterable[Any] = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
     return tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
 
 
 @contextlib.contextmanager
-def _precision(policy):
+def _dtype_policy(policy: str) -> Iterator[None]:
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(policy)
     try:

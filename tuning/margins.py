@@ -48,15 +48,15 @@ def write(folder, best, default, name=""):
     runs = [Run(path) for path in (best, default) if Run(path).is_measured()]
     found, tested = {split: [] for split in SPLITS}, {}
     for run in runs:
-        recognizer = Recognizer.load(run)
+        recognizer = Recognizer.from_run(run)
         config, task = recognizer.config, recognizer.task
         known = tasks.scores(config.task)
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
-        scores = evaluation.measure(recognizer, corpus, "test", config.fit.batch_size)
+        scores = recognizer.evaluate(corpus.splits["test"], config.fit.batch_size)
         evaluation.record(run, recognizer, {"test": scores}, run.read_history())
         tested[run.name] = {one: scores[one] for one in known if one in scores}
         for split in SPLITS:
-            found[split].append(task.quality(recognizer, corpus.splits[split], config.fit.batch_size, name or known[0]))
+            found[split].append(task.per_example(recognizer, corpus.splits[split], config.fit.batch_size, name or known[0]))
     looks = 1 + (looked["looks"] if looked else 0)
     told = {split: margin(*found[split]) for split in SPLITS}
     folder.write_json(FILE, {"trial": Run(best).name, "looks": looks, **told, "scores": tested})

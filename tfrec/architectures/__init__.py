@@ -197,3 +197,12 @@ def backbone(net):
     for layer in below.layers:
         blocks.setdefault(layer.name.split("_")[0], []).append(layer)
     return {name: members for name, members in blocks.items() if any(layer.weights for layer in members)}
+
+
+def causal_names(output_kind):
+    """Names of the architectures with outputs of a kind that are causal with their default settings."""
+    return [
+        name
+        for name, (module, _) in ARCHITECTURES.items()
+        if getattr(module, "GIVES", "classes") == output_kind and name in getattr(module, "CAUSAL", {})
+    ]

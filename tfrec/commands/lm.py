@@ -12,7 +12,7 @@ from tfrec.config.experiments import EXPERIMENTS
 from tfrec.config.schema import Config, Data, Frontend, Model, Task
 from tfrec.decoding import kneser_ney, ngram
 from tfrec.runs.run import Run
-from tfrec.tasks import transcription
+from tfrec import tasks
 from tfrec.text import phonemes
 from tfrec.text.normalization import TextConfig, normalize
 from tfrec.utils import console
@@ -74,10 +74,10 @@ def _of_source(words):
         return ["--config", str(run.path / "config.json"), *rest], None
     kind = os.path.splitext(source)[1].lower()
     if kind in (".csv", ".jsonl"):
-        return ["--data.name", "manifest", "--data.path", source, "--task.name", "transcribe", *rest], None
+        return ["--data.name", "manifest", "--data.path", source, "--task.name", tasks.OF_LABELS["texts"], *rest], None
     if os.path.isfile(source):
         configured = any(word.split("=")[0] == "--config" for word in rest)
-        return ([] if configured else ["--task.name", "transcribe"]) + rest, source
+        return ([] if configured else ["--task.name", tasks.OF_LABELS["texts"]]) + rest, source
     if kind or os.sep in source:
         raise UserError(f"There is no file and no folder {source}.")
     return words, None
@@ -108,18 +108,12 @@ def _lines(path):
         raise UserError(f"Cannot read {path}: {error.strerror or error}.") from error
 
 
-def _sentences(texts, arguments):
-    """What the model sees of texts; phonemes are folded as in the run, and empty texts are left out."""
-    config = getattr(arguments.task, "text", TextConfig())
-    of_phonemes = getattr(arguments.task, "unit", None) == "phonemes"
+def _sentences(texts: Iterable[str], arguments: Arguments) -> Iterator[Sequence[str]]:
+    """The units of texts in the form that the task scores; empty texts are left out."""
+    normalize = tasks.find(arguments.task.name).text_normalizer(arguments.task)
     for text in texts:
-        if normal := _phonemes(text, transcription.folds(arguments.task)) if of_phonemes else normalize(text, config):
+        if normal := normalize(text):
             yield ngram.units(normal, arguments.unit)
-
-
-def _phonemes(text, to):
-    symbols = text.split()
-    return " ".join(phonemes.fold(symbols, to) if to else symbols)
 
 
 def _tell(model, arguments):

@@ -73,7 +73,7 @@ def main(argv):
     """Measures a run in all conditions, writes tables and plots into RUN/noise, and prints the table."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec noise_report")
     run = Run.open(arguments.run)
-    recognizer = Recognizer.load(run)
+    recognizer = Recognizer.from_run(run)
     if recognizer.config.frontend.name != "speech":
         raise UserError(f"{run.path} was trained on images: noise is mixed into speech only, so give a run on speech.")
     conditions = None
@@ -89,7 +89,7 @@ def main(argv):
             repeats=arguments.repeats,
         )
     corpus = datasets.load(recognizer.config.data, recognizer.config.frontend.sample_rate_hz)
-    recognizer.task.require_same(corpus, run.path)
+    recognizer.task.check_corpus(corpus, run.path)
     if conditions is None:
         result = noise_reporting.measure_own(recognizer, corpus, arguments.split, arguments.batch_size)
     else:

@@ -133,7 +133,7 @@ def measure_own(recognizer, corpus, split="test", batch_size=64):
             f"The {split} split of {corpus.name} does not have the same clips of a noise at all its ratios, as the test"
             " split should: take --split test, or copy the corpus anew."
         )
-    found = recognizer.task.quality(recognizer, corpus.splits[split], batch_size)
+    found = recognizer.task.per_example(recognizer, corpus.splits[split], batch_size)
     places = {place: np.array(clips)[None] for place, clips in places.items()}
     scores = _scores(places, found, sets, recognizer.task.class_names, shared=False)
     return {"noise": None, "split": split, **scores, "examples": len(found.counts)}
@@ -235,7 +235,7 @@ def _mixed(recognizer, split, loaded, conditions, batch_size):
     texts = split.texts and [split.texts[clip] for clip in order]
     seconds = np.array([len(waveforms[clip]) for clip in order]) / rate
     mixed = Split(mixed, len(order), texts=texts, seconds=seconds)
-    return places, recognizer.task.quality(recognizer, mixed, batch_size)
+    return places, recognizer.task.per_example(recognizer, mixed, batch_size)
 
 
 def _sources(conditions, names):

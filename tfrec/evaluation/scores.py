@@ -1,28 +1,40 @@
-"""Scores, tables and plots of a trained recognizer."""
+"""Scores of a recognizer in its run folder: metrics.json, plots, and the examples that an export must repeat."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.datasets.base import Corpus
 from tfrec.reports import plots
-from tfrec.utils.console import console
+from tfrec.runs.run import Run
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
 
 EXAMPLES = 8  # kept in the run for the export's replay
 
 
-def measure(recognizer, corpus, split, batch_size, **options):
-    """The task's scores on one split, as `metrics.json` holds them, and what is too bulky for it.
+def record(
+    run: Run, recognizer: Recognizer, scores: Mapping[str, Any], history: Sequence[Mapping[str, float]]
+) -> dict[str, Any]:
+    """Merges scores into metrics.json and draws them.
 
-    `options` are the task's own.
-    """
-    return recognizer.task.measure(recognizer, corpus.splits[split], batch_size, **options)
+    Args:
+        run: the run folder.
+        recognizer: whose task draws the scores.
+        scores: scores by the name of what was measured: a split, a split decoded in another way such as
+            "test_beam", whose plots go into a folder of that name, or single figures such as "fit_seconds".
+        history: the epochs, for the learning curves.
 
-
-def record(run, recognizer, scores, history):
-    """Merges the scores of some splits into `metrics.json`, draws the plots, and returns what it merged.
-
-    A name such as "test_beam" is the test split decoded in another way, whose plots go into a folder of that name.
+    Returns:
+        What was merged: the scores without the bulky ones.
     """
     before = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
-    bulky = recognizer.task.bulky
+    bulky = recognizer.task.bulky_scores
     brief = {
         name: {key: value for key, value in score.items() if key not in bulky} if isinstance(score, dict) else score
         for name, score in scores.items()
@@ -32,31 +44,31 @@ def record(run, recognizer, scores, history):
         if name.startswith("test"):
             folder = run.path if name == "test" else run.path / name
             folder.mkdir(exist_ok=True)
-            recognizer.task.plots(score, folder)
+            recognizer.task.plot(score, folder)
     if history:
         plots.learning_curves(history, run.path / "learning_curves.png")
     return brief
 
 
-def show(recognizer, scores, split):
-    """Prints a split's table."""
-    console.print(recognizer.task.report(scores, title=f"{split} split"))
-
-
-def keep_examples(run, recognizer, corpus, split="test"):
-    """Keeps a few raw examples of a split and the recognizer's answers, which an export must repeat."""
-    arrays = {}
+def keep_examples(run: Run, recognizer: Recognizer, corpus: Corpus, split: str = "test") -> None:
+    """Writes a few raw examples of a split and the recognizer's answers, which an export must repeat."""
+    arrays: dict[str, np.ndarray] = {}
     examples = corpus.splits[split].examples.take(8 * EXAMPLES).shard(8, 0)
     for i, example in enumerate(examples.as_numpy_iterator()):
         if corpus.modality == "image":
             raw = example["image"]
-            answer = recognizer.answer(raw[None])
         else:
             # On the grid of 16-bit audio, so that the example can also be sent as a WAV file.
             raw = np.clip(np.round(example["audio"] * 32768), -32768, 32767).astype("float32") / 32768
-            answer = recognizer.answer({"audio": raw[None], "length": np.array([len(raw)], "int32")})
         arrays[f"{i}/raw"] = raw
-        for name, value in answer.items():
+        for name, value in recognizer.answers(recognizer.batch_of_one(raw)).items():
             text = value.dtype == object  # which numpy would store as a pickle
             arrays[f"{i}/{name}"] = np.array(value[0].decode()) if text else value[0]
-    np.savez_compressed(run.path / "examples.npz", **arrays)
+    np.savez_compressed(run.path / "examples.npz", **arrays)  # type: ignore[arg-type]
+
+
+def written_files(run: Run, name: str) -> list[str]:
+    """Names of the files of a run that hold scores; `name` is that of `record`."""
+    files = sorted(path.name for kind in ("*.png", "*.txt", "*.html") for path in run.path.glob(kind))
+    folder: list[str] = [f"{name}/"] if pathlib.Path(run.path / name).is_dir() else []
+    return ["metrics.json", *files, *folder]

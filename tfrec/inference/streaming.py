@@ -1,13 +1,17 @@
-"""Transcribing while somebody still speaks, by a causal network: the answer is that of the whole recording.
+"""Transcription while the sound arrives, by a causal network: the answer is that of the whole recording.
 
-What a piece of sound costs does not depend on how much was heard before. The states of recurrent layers are carried
+What a piece of sound costs does not depend on the recording's length so far. The states of recurrent layers are carried
 from piece to piece; the layers below them, or a network without any, have a finite memory, which is measured once and
-heard again with each piece. Of features with a running normalization the sums are carried.
+fed again with each piece. For features with a running normalization the sums are carried.
 """
+
+from __future__ import annotations
 
 import dataclasses
 import math
 import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
@@ -16,109 +20,116 @@ from keras import ops
 from pipelines import audio, frontends
 from pipelines.errors import UserError
 from tfrec.inference.chunking import timing
-from tfrec.inference.streaming_network import Network
+from tfrec.inference.streaming_network import StreamingNetwork
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
 
 PIECE_SECONDS = 0.25
-FORGOTTEN = 1e-15  # what is left of PCEN's average after the frames that are heard again
+NEGLIGIBLE = 1e-15  # weight of PCEN's average beyond the frames that are fed again
 
 
 class Stream:
-    """Sound in pieces in, text out, by a Recognizer that transcribes.
+    """Sound in pieces in, text out.
 
-    `feed` and `end` give the logits of the steps that became known; `text` is the greedy text so far, which later
+    `feed` and `end` return the logits of the steps that became known; `text` is the greedy text so far, which later
     pieces only lengthen, and after `end` that of the whole recording. `start` begins another recording.
-    UserError where the network or its features see the future, or more than it can keep in mind.
+
+    Raises:
+        UserError: where the network or its features depend on the future, or on more than can be carried.
     """
 
-    def __init__(self, recognizer):
+    def __init__(self, recognizer: Recognizer) -> None:
         self.sample_rate_hz = recognizer.config.frontend.sample_rate_hz
-        self._vocabulary = recognizer.task.vocabulary
-        self._features = _Features(recognizer)
-        self._network = Network(recognizer)
+        task: Any = recognizer.task
+        self._vocabulary = task.vocabulary
+        self._features = StreamingFeatures(recognizer)
+        self._network = StreamingNetwork(recognizer)
         self.start()
 
-    def start(self):
-        """Forgets all that was heard."""
+    def start(self) -> None:
+        """Begins a recording."""
         self._features.start()
         self._network.start()
-        self._ids, self._last = [], 0
+        self._ids: list[int] = []
+        self._last = 0
 
     @property
-    def text(self):
-        """What was said so far, as far as the network is through with it."""
+    def text(self) -> str:
+        """The text so far."""
         return self._vocabulary.decode(self._ids)
 
-    def feed(self, samples):
-        """Samples (n,) in [-1, 1] at `sample_rate_hz`, any number -> logits (steps, outputs) of those now known."""
-        return self._hear(samples, last=False)
+    def feed(self, samples: np.ndarray) -> np.ndarray:
+        """Samples `(n,)` in [-1, 1] at `sample_rate_hz`, any number -> logits `(steps, outputs)` of those now known."""
+        return self._advance(samples, last=False)
 
-    def end(self):
-        """The logits (steps, outputs) of what the last samples leave open."""
-        return self._hear(np.zeros(0, "float32"), last=True)
+    def end(self) -> np.ndarray:
+        """The logits `(steps, outputs)` that the end of the recording makes known."""
+        return self._advance(np.zeros(0, "float32"), last=True)
 
-    def _hear(self, samples, last):
+    def _advance(self, samples: np.ndarray, last: bool) -> np.ndarray:
         logits = self._network.feed(self._features.feed(samples, last), last)
-        for symbol in logits.argmax(axis=-1).tolist():
-            if symbol not in (0, self._last):
-                self._ids.append(symbol)
-            self._last = symbol
+        for token in logits.argmax(axis=-1).tolist():
+            if token not in (0, self._last):
+                self._ids.append(token)
+            self._last = token
         return logits
 
 
-def listen(stream, file):
-    """Yields (seconds heard, text so far, whether that was all) after each piece of a file.
+def transcribe(stream: Stream, file: str) -> Iterator[tuple[float, str, bool]]:
+    """Yields `(seconds read, text so far, whether that was all)` after each piece of a file.
 
     The file "-" is standard input: 16-bit samples of one channel at the stream's rate, little-endian, without a header.
     """
     stream.start()
-    piece, heard = round(PIECE_SECONDS * stream.sample_rate_hz), 0
+    piece, read = round(PIECE_SECONDS * stream.sample_rate_hz), 0
     for samples in _from_standard_input(piece) if file == "-" else _from_file(file, piece, stream.sample_rate_hz):
         stream.feed(samples)
-        heard += len(samples)
-        yield heard / stream.sample_rate_hz, stream.text, False
+        read += len(samples)
+        yield read / stream.sample_rate_hz, stream.text, False
     stream.end()
-    yield heard / stream.sample_rate_hz, stream.text, True
+    yield read / stream.sample_rate_hz, stream.text, True
 
 
-def _from_standard_input(piece):
+def _from_standard_input(piece: int) -> Iterator[np.ndarray]:
     while contents := sys.stdin.buffer.read(2 * piece):
         yield np.frombuffer(contents[: len(contents) // 2 * 2], "<i2").astype("float32") / 32768
 
 
-def _from_file(file, piece, sample_rate_hz):
+def _from_file(file: str, piece: int, sample_rate_hz: int) -> Iterator[np.ndarray]:
     samples, _ = audio.read(file, sample_rate_hz)
     for start in range(0, len(samples), piece):
         yield samples[start : start + piece]
 
 
-class _Features:
-    """Samples in pieces -> features (frames, bins), each frame as soon as all of it is heard."""
+class StreamingFeatures:
+    """Samples in pieces -> features `(frames, bins)`, each frame as soon as its last sample is known."""
 
-    def __init__(self, recognizer):
+    def __init__(self, recognizer: Recognizer) -> None:
         frontend, config = recognizer.frontend, recognizer.config.frontend
         require_causal(config)
         self._timing = timing(recognizer)
         self._bins = frontend.feature_shape[-1]
         self._running = frontend.norm  # None, or a RunningNorm
-        # The first sample of a frame that is heard again does not know the one before it, which pre-emphasis takes.
+        # The first sample of a frame that is computed again lacks the one before it, which pre-emphasis needs.
         self._context = 1 if config.pre_emphasis else 0
         if config.features == "pcen" and frontend.features is not None:
-            self._context += math.ceil(math.log(FORGOTTEN) / math.log1p(-frontend.features.smoothing))
+            self._context += math.ceil(math.log(NEGLIGIBLE) / math.log1p(-frontend.features.smoothing))
         local = frontends.build(dataclasses.replace(config, normalize="none"))
 
-        def compute(samples):
+        def compute(samples: Any) -> Any:
             return local({"audio": samples[None], "length": tf.size(samples)[None]}, training=False)["features"][0]
 
         self._compute = tf.function(compute, input_signature=[tf.TensorSpec([None], tf.float32)])
 
-    def start(self):
-        """Forgets all that was heard."""
+    def start(self) -> None:
+        """Begins a recording."""
         self._buffer, self._known, self._any = np.zeros(0, "float32"), 0, False
         if self._running is not None:
             self._norm = type(self._running).from_config(self._running.get_config())
 
-    def feed(self, samples, last):
-        """The frames that became known, (frames, bins); with `last` a clip shorter than a window gets its one."""
+    def feed(self, samples: np.ndarray, last: bool) -> np.ndarray:
+        """The frames that became known, `(frames, bins)`; with `last` a clip shorter than a window has one."""
         hop, window = self._timing.hop, self._timing.window
         self._buffer = np.concatenate([self._buffer, np.asarray(samples, "float32")])
         frames = max(0, 1 + (len(self._buffer) - window) // hop)
@@ -132,8 +143,8 @@ class _Features:
         self._buffer = self._buffer[(frames - self._known) * hop :]
         return features if self._running is None else self._normalized(features)
 
-    def _normalized(self, features):
-        """Frames normalized after those before: what was heard is to a RunningNorm a prior, here one for each bin."""
+    def _normalized(self, features: np.ndarray) -> np.ndarray:
+        """Frames normalized after the earlier ones, which are a RunningNorm's prior, here one for each bin."""
         norm, count = self._norm, len(features)
         answer = ops.convert_to_numpy(norm(features[None]))[0]
         features = features.astype("float64")
@@ -146,15 +157,15 @@ class _Features:
         return answer
 
 
-def require_causal(config):
-    """UserError for a frontend that looks at more than what was heard."""
+def require_causal(config: Any) -> None:
+    """Raises UserError for a frontend whose features depend on later samples."""
     causes = {
         f"frontend.normalize {config.normalize}": config.normalize not in ("none", "running"),
         "frontend.range_db": config.range_db is not None,
         "frontend.deltas": config.deltas,
     }
-    if found := [name for name, seen in causes.items() if seen]:
+    if names := [name for name, present in causes.items() if present]:
         raise UserError(
-            f"--stream needs features of what was heard alone, and {' and '.join(found)} look further: train with"
-            " --frontend.normalize running, without frontend.range_db and frontend.deltas."
+            f"--stream needs features that depend on past samples alone, and {' and '.join(names)} look further: train"
+            " with --frontend.normalize running, without frontend.range_db and frontend.deltas."
         )

@@ -1,67 +1,92 @@
-"""From the sound of a recording to its text and the times of its words."""
+"""From the samples of a recording to its text and the times of its words."""
 
-import dataclasses
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
 from tfrec.decoding import align, ctc
 from tfrec.decoding.config import DecodeConfig
-from tfrec.inference.chunking import CHUNK_SECONDS, OVERLAP_SECONDS, Chunks, segments
+from tfrec.inference.chunking import CHUNK_SECONDS, OVERLAP_SECONDS, ChunkedOutputs, segments
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
+
+Word = tuple[str, float | None, float | None]  # word, start_s, end_s; None where the time is unknown
 
 
-@dataclasses.dataclass(frozen=True)
-class Transcript:
-    """What was said."""
+class TimedText(NamedTuple):
+    """The text of a recording."""
 
     text: str
-    confidence: float  # geometric mean of the probabilities of the best symbol of each step
-    words: tuple | None = None  # (word, start_s, end_s) of each, seconds None where unknown; None for an export
+    confidence: float  # geometric mean of the probabilities of the best token of each step
+    words: tuple[Word, ...]
 
 
 class Transcriber:
-    """Sound to Transcript by a Recognizer that transcribes; recordings of any length, see `long_audio.Chunks`.
+    """Samples -> TimedText by a recognizer that transcribes; recordings of any length, see `ChunkedOutputs`.
 
-    `decode` is a DecodeConfig, None for its defaults. What is longer than a chunk is decoded in parts that end between
-    words, but for the greedy text, which needs no parts. Raises UserError for a decoder that the network lacks and for
-    a language model that cannot be used.
+    A recording longer than a chunk is decoded in segments that end between words; the greedy text needs none.
+
+    Args:
+        recognizer: its task is a Transcription.
+        decode: how texts are decoded, None for the defaults.
+        chunk_seconds: longer recordings are cut into chunks of this length.
+        overlap_seconds: context of a chunk on either side.
+
+    Raises:
+        UserError: for a decoder that the network lacks and for a language model that cannot be used.
     """
 
-    def __init__(self, recognizer, decode=None, chunk_seconds=CHUNK_SECONDS, overlap_seconds=OVERLAP_SECONDS):
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        decode: DecodeConfig | None = None,
+        chunk_seconds: float = CHUNK_SECONDS,
+        overlap_seconds: float = OVERLAP_SECONDS,
+    ) -> None:
         decode = decode or DecodeConfig()
-        self.task, self.vocabulary = recognizer.task, recognizer.task.vocabulary
-        self.chunks = Chunks(recognizer, chunk_seconds, overlap_seconds)
-        greedy = decode.resolved == "greedy"
-        self.decoder = None if greedy else self.task.decoder(recognizer.net, decode)
+        self.task: Any = recognizer.task
+        self.vocabulary = self.task.vocabulary
+        self.chunks = ChunkedOutputs(recognizer, chunk_seconds, overlap_seconds)
+        self.decoder = None if decode.resolved == "greedy" else self.task.decoder(recognizer.network, decode)
 
-    def __call__(self, samples):
-        """Samples, float32 numpy (n,) in [-1, 1] at the recognizer's rate -> Transcript."""
+    def __call__(self, samples: np.ndarray) -> TimedText:
+        """Transcribes float32 `(samples,)` in [-1, 1] at the recognizer's rate."""
         outputs = self.chunks.outputs(samples)
         logits = outputs["logits"]
-        answer = self.task.answer({"logits": logits[None], "steps": tf.constant([len(logits)])})
-        text, confidence = answer["text"].numpy()[0].decode(), float(answer["confidence"][0])
-        texts, words = [], []
+        texts: list[str] = []
+        words: list[Word] = []
         for first, last, space in segments(logits, self.vocabulary.pieces, self.chunks.longest):
-            part = {name: value[None, first:last] for name, value in outputs.items()}
-            part["steps"] = np.array([last - first], "int32")
+            segment = {name: value[None, first:last] for name, value in outputs.items()}
+            segment["steps"] = np.array([last - first], "int32")
             if self.decoder:
-                found = self.decoder(part)[0]
-                ids = self.vocabulary.encode(found)
-                texts += [space, found] if found and any(texts) else [found]
+                text = self.decoder(segment)[0]
+                ids = self.vocabulary.encode(text)
+                texts += [space, text] if text and any(texts) else [text]
             else:
-                ids = ctc.greedy(part["logits"], part["steps"])[0].numpy()[0]
-            more = self._words(part["logits"][0], ids, first)
-            if words and more and not space:  # the cut was within a word
-                (begun, start, _), (rest, _, end) = words.pop(), more.pop(0)
-                more.insert(0, (begun + rest, start, end))
+                ids = ctc.greedy(segment["logits"], segment["steps"])[0].numpy()[0]
+            more = self._words(segment["logits"][0], ids, first)
+            if words and more and not space:  # the cut is within a word
+                (beginning, start, _), (rest, _, end) = words.pop(), more.pop(0)
+                more.insert(0, (beginning + rest, start, end))
             words += more
-        return Transcript("".join(texts) if self.decoder else text, confidence, tuple(words))
+        greedy, confidence = self._greedy(logits)
+        return TimedText("".join(texts) if self.decoder else greedy, confidence, tuple(words))
 
-    def _words(self, logits, ids, first):
-        """(word, start_s, end_s) of a part of a recording that begins at step `first`."""
+    def _greedy(self, logits: np.ndarray) -> tuple[str, float]:
+        """Greedy text of a whole recording and its confidence."""
+        outputs = {"logits": logits[None], "steps": tf.constant([len(logits)])}
+        answer = self.task.greedy_outputs(outputs)
+        return answer["text"].numpy()[0].decode(), float(answer["confidence"][0])
+
+    def _words(self, logits: np.ndarray, ids: Any, first: int) -> list[Word]:
+        """Words of a segment that begins at step `first`, with their times."""
         step = self.chunks.timing.seconds_per_step
         try:
-            found = align.words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
-        except ValueError:  # what a beam or attention wrote may need more steps than there are
+            aligned = align.words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
+        except ValueError:  # what a beam or attention has found may need more steps than there are
             return [(word, None, None) for word in self.vocabulary.decode(ids).split()]
-        return [(word, start + first * step, end + first * step) for word, start, end in found]
+        return [(word, start + first * step, end + first * step) for word, start, end in aligned]

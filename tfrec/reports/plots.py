@@ -48,6 +48,17 @@ def confusion(matrix, class_names, path):
     save(figure, path)
 
 
+def scatter(pairs, path):
+    """Pairs (truth, answer) of numbers as points, with the diagonal on which they agree."""
+    pairs = np.asarray(pairs, "float64").reshape(-1, 2)
+    figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
+    axis.scatter(*pairs.T, s=8, alpha=0.6)
+    axis.axline((0, 0), slope=1, color="gray", linewidth=1) if len(pairs) else None
+    axis.set(xlabel="truth", ylabel="answer", title="predicted numbers")
+    axis.grid(alpha=0.3)
+    save(figure, path)
+
+
 def save(figure, path):
     """Writes a figure as PNG and forgets it."""
     figure.savefig(path, dpi=120)

@@ -3,6 +3,7 @@
 config.json           every setting, resolved
 labels.json           the classes, in the order of the network's outputs; or the vocabulary of texts
 environment.json      package versions, machine, git commit, command
+model.keras           raw input to outputs, with the weights of best.weights.h5; `keras.saving.load_model` opens it
 best.weights.h5       the network after its best epoch, or the mean of several
 history.csv           one row an epoch
 metrics.json          scores of the splits
@@ -123,6 +124,12 @@ class Run:
         require_space(model, path)
         with replacing(path) as temporary:
             model.save_weights(temporary)
+
+    def write_model(self, model):
+        """Writes a Keras model as `model.keras`."""
+        require_space(model, self.path / "model.keras")
+        with replacing(self.path / "model.keras") as temporary:
+            model.save(temporary)
 
     def state_weights(self, epoch):
         """Where the weights and optimizer after an epoch are kept for resuming."""

@@ -1,5 +1,7 @@
 """Bytes of a request -> pixels or samples, inside the exported graph, with bounds on every size."""
 
+from typing import Any
+
 import tensorflow as tf
 
 from pipelines import images
@@ -7,7 +9,7 @@ from pipelines import images
 MAX_ENCODED_BYTES = 64_000_000
 
 
-def image(contents, channels):
+def image(contents: Any, channels: int) -> Any:
     """JPEG, PNG, BMP or GIF -> uint8 (height, width, channels).
 
     The size is read from the header first: a few bytes can claim a picture that no memory holds.
@@ -26,7 +28,7 @@ def image(contents, channels):
     return images.decode(contents, channels)
 
 
-def wav(contents, sample_rate_hz):
+def wav(contents: Any, sample_rate_hz: int) -> Any:
     """16-bit WAV -> float32 (samples,), channels averaged; any other sample rate is an error."""
     with tf.control_dependencies(
         [tf.debugging.assert_less_equal(tf.strings.length(contents), MAX_ENCODED_BYTES, "The clip has too many bytes")]
@@ -37,17 +39,17 @@ def wav(contents, sample_rate_hz):
         return tf.reduce_mean(samples, axis=1)
 
 
-def _image_size(contents):
-    """(height, width), int64, as the header has it."""
+def _image_size(contents: Any) -> Any:
+    """(height, width), int64, from the header."""
 
-    def number(start, length, little):
+    def number(start: int, length: int, little: bool) -> Any:
         # tf.strings.substr fails when it starts past the end.
         text = tf.strings.substr(tf.strings.join([contents, "\0" * 32]), start, length)
         digits = tf.cast(tf.io.decode_raw(text, tf.uint8), tf.int64)
         powers = tf.constant([256**i for i in (range(length) if little else range(length - 1, -1, -1))], tf.int64)
         return tf.reduce_sum(digits * powers)
 
-    def starts(text):
+    def starts(text: bytes) -> Any:
         return tf.strings.substr(tf.strings.join([contents, "\0" * 32]), 0, len(text)) == text
 
     return tf.case(
@@ -58,5 +60,5 @@ def _image_size(contents):
             # A negative height means top-down rows; its value as unsigned is refused.
             (starts(b"BM"), lambda: tf.stack([number(22, 4, True), number(18, 4, True)])),
         ],
-        default=lambda: tf.zeros([2], tf.int64),  # the decoder itself refuses what is no picture
+        default=lambda: tf.zeros([2], tf.int64),  # the decoder itself refuses other bytes
     )

@@ -1,6 +1,10 @@
-"""From a trained run to `saved_models/NAME/VERSION/`, checked before anyone can see it."""
+"""From a trained run to `saved_models/NAME/VERSION/`, checked before a server can see it."""
+
+from __future__ import annotations
 
 import base64
+import dataclasses
+import logging
 import os
 import pathlib
 import shutil
@@ -8,37 +12,58 @@ import subprocess
 import sys
 import tempfile
 import zipfile
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import UserError
+from tfrec.config.schema import ExportConfig
+from tfrec.runs.run import Run
 from tfrec.serving import savedmodel
-from tfrec.utils.console import console
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
 
 TOLERANCE = 1e-4  # of a number in an answer
 REPLAY = pathlib.Path(__file__).with_name("replay.py")
+GENERATED_EXAMPLES = 3  # where a recognizer has no run with examples
+
+Answers = dict[str, np.ndarray]
+Requests = Iterator[tuple[list[int], dict[str, np.ndarray]]]
+
+logger = logging.getLogger(__name__)
 
 
-def publish(run, recognizer):
-    """Writes the next version of the model, replays the run's examples through it, and renames it into place.
+def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None) -> pathlib.Path:
+    """Writes the next version of a model, replays examples through it, and renames it into place.
 
-    Returns the version's folder. Raises UserError, and leaves nothing behind, when an answer of the SavedModel is not
-    the trained model's.
+    Args:
+        recognizer: the trained recognizer; the examples are those of its run, or else generated.
+        folder: holds the models; None is the configuration's `export.folder`.
+        name: the model's name; None is the configuration's `export.name`, or else the run's.
+
+    Returns:
+        The version's folder.
+
+    Raises:
+        UserError: and leaves nothing behind, when an answer of the SavedModel is not the trained model's.
     """
-    base, examples = destination(recognizer.config.export, run), _examples(run)
-    if options := savedmodel.answer_options(recognizer.config):  # the run holds the answers without them
-        examples = _answered(recognizer, examples[0], options)
+    export = recognizer.config.export
+    export = dataclasses.replace(export, folder=str(folder or export.folder), name=name or export.name)
+    base = destination(export, recognizer.run)
+    raw, expected = _examples(recognizer)
     base.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
     try:
         savedmodel.write(recognizer, temporary)
-        difference, count = _replay(temporary, run, recognizer, *examples)
-        console.print(f"Replayed {count} requests in a fresh process: largest difference of a number {difference:.1e}.")
+        difference, count = _replay(temporary, recognizer, raw, expected)
+        logger.info("Replayed %d requests in a fresh process: maximum difference %.1e.", count, difference)
         if not difference <= TOLERANCE:
             raise UserError(
                 f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more"
-                f" than {TOLERANCE:.0e}; the run {run.path} is untouched."
+                f" than {TOLERANCE:.0e}; the run is untouched."
             )
         temporary.chmod(0o755)  # mkdtemp's folders are closed to other users, a server's among them
         return _rename(temporary, base)
@@ -46,18 +71,21 @@ def publish(run, recognizer):
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def destination(export, run):
-    """The folder of a run's versions, not made yet; UserError where nobody could make it or write into it."""
-    base = pathlib.Path(export.folder) / (export.name or run.name)
-    standing = next(path for path in (base, *base.absolute().parents) if path.exists())
-    if not standing.is_dir() or not os.access(standing, os.W_OK | os.X_OK):
-        what = "may not be written" if standing.is_dir() else "is no folder"
-        raise UserError(f"Cannot publish to {base}: {standing} {what}; give another folder (see --help) or mend it.")
+def destination(export: ExportConfig, run: Run | None) -> pathlib.Path:
+    """The folder of a model's versions, not created yet; UserError where it cannot be created or written."""
+    name = export.name or (run.name if run else None)
+    if name is None:
+        raise UserError("The model needs a name: give export.name.")
+    base = pathlib.Path(export.folder) / name
+    existing = next(path for path in (base, *base.absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        what = "may not be written" if existing.is_dir() else "is no folder"
+        raise UserError(f"Cannot publish to {base}: {existing} {what}; give another folder (see --help) or repair it.")
     return base
 
 
-def _rename(temporary, base):
-    """One rename, because the server looks once a second and would load half a copy."""
+def _rename(temporary: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
+    """One rename, because the server polls once a second and would load half a copy."""
     while True:
         versions = [int(path.name) for path in base.iterdir() if path.name.isdecimal()]
         target = base / str(max(versions, default=0) + 1)
@@ -66,13 +94,25 @@ def _rename(temporary, base):
         except OSError:
             if not target.exists():
                 raise
-            continue  # somebody else published in between
+            continue  # another process has published meanwhile
         return target
 
 
-def _examples(run):
-    """(raw inputs, answers) of the run's examples, an answer being a dict from output to array."""
-    examples = {}
+def _examples(recognizer: Recognizer) -> tuple[list[np.ndarray], list[Answers]]:
+    """Raw inputs, and the recognizer's answers to them."""
+    run = recognizer.run
+    if run is None:
+        raw = _generated(recognizer)
+        return raw, _answered(recognizer, raw)
+    raw, expected = _stored_examples(run)
+    if recognizer.config.export.beam_width > 1:  # the run holds the answers of the greedy path
+        expected = _answered(recognizer, raw)
+    return raw, expected
+
+
+def _stored_examples(run: Run) -> tuple[list[np.ndarray], list[Answers]]:
+    """Raw inputs and answers of a run's examples."""
+    examples: dict[int, Answers] = {}
     try:
         with np.load(run.path / "examples.npz", allow_pickle=False) as stored:
             for key in stored.files:
@@ -87,23 +127,44 @@ def _examples(run):
         ) from None
 
 
-def _answered(recognizer, raw, options):
-    """(raw inputs, answers) of clips, answered with other options than in training."""
+def _generated(recognizer: Recognizer) -> list[np.ndarray]:
+    """Noise as raw inputs: pictures of the frontend's size, or clips of about a second."""
+    random, config = np.random.default_rng(0), recognizer.config.frontend
+    if recognizer.frontend.modality == "image":
+        shape = (GENERATED_EXAMPLES, config.height, config.width, config.channels)
+        return list(random.integers(0, 256, shape).astype("uint8"))
+    sizes = [config.sample_rate_hz + 1000 * i for i in range(GENERATED_EXAMPLES)]
+    return [random.integers(-3000, 3000, size).astype("float32") / 32768 for size in sizes]
+
+
+def _answered(recognizer: Recognizer, raw: Sequence[np.ndarray]) -> list[Answers]:
+    """The recognizer's answer to each raw input, one by one."""
     answers = []
-    for clip in raw:
-        given = {"audio": clip[None], "length": np.array([len(clip)], "int32")}
-        answer = {name: value[0] for name, value in recognizer.answer(given, **options).items()}
-        answers.append({**answer, "text": np.array(answer["text"].decode())})
-    return raw, answers
+    for example in raw:
+        answer = recognizer.answers(recognizer.batch_of_one(example))
+        rows = {name: value[0] for name, value in answer.items()}
+        answers.append({name: np.array(_text(row)) for name, row in rows.items()})
+    return answers
 
 
-def _replay(saved_model, run, recognizer, raw, expected):
-    """(largest difference of a number, requests): each example alone and all in one batch, by each signature.
+def _text(value: Any) -> Any:
+    return value.decode() if isinstance(value, bytes) else value
 
-    Raises UserError where a text differs.
+
+def _replay(
+    saved_model: pathlib.Path, recognizer: Recognizer, raw: Sequence[np.ndarray], expected: Sequence[Answers]
+) -> tuple[float, int]:
+    """Sends each example by itself and all in one batch, by each signature.
+
+    Returns:
+        The largest difference of a number, and the number of requests.
+
+    Raises:
+        UserError: where a text differs.
     """
     groups = [[i] for i in range(len(raw))] + [list(range(len(raw)))]
-    requests, order = {}, []
+    requests: dict[str, np.ndarray] = {}
+    order: list[list[int]] = []
     for signature, make in REQUESTS[recognizer.config.frontend.name].items():
         for group in groups:
             for part in make([raw[i] for i in group], recognizer.config.frontend):
@@ -121,16 +182,17 @@ def _replay(saved_model, run, recognizer, raw, expected):
             elif not np.array_equal(answer, wanted):
                 raise UserError(
                     f"Not published: the SavedModel's {name} is {', '.join(answer)} where the trained model's is"
-                    f" {', '.join(wanted)}; the run {run.path} is untouched."
+                    f" {', '.join(wanted)}; the run is untouched."
                 )
     difference = float(np.max(differences))
     return difference if np.isfinite(difference) else float("inf"), len(order)
 
 
-def _fresh_process(saved_model, requests):
+def _fresh_process(saved_model: pathlib.Path, requests: dict[str, np.ndarray]) -> Answers:
+    """Outputs of the SavedModel for requests, by the loader of TensorFlow Serving in a process without Keras."""
     with tempfile.TemporaryDirectory() as folder:
         asked, answered = os.path.join(folder, "requests.npz"), os.path.join(folder, "answers.npz")
-        np.savez(asked, **requests)
+        np.savez(asked, **requests)  # type: ignore[arg-type]
         command = [sys.executable, "-I", str(REPLAY), str(saved_model), asked, answered]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if done.returncode:
@@ -140,7 +202,7 @@ def _fresh_process(saved_model, requests):
             return dict(answers)
 
 
-def _raw_images(images, config):
+def _raw_images(images: Sequence[np.ndarray], config: Any) -> Requests:
     """Pictures of one size go into one request; yields (rows, inputs)."""
     shapes = sorted({image.shape for image in images})
     for shape in shapes:
@@ -148,23 +210,23 @@ def _raw_images(images, config):
         yield rows, {"image": np.stack([images[i] for i in rows])}
 
 
-def _encoded_images(images, config):
-    yield list(range(len(images))), {"encoded": _base64(tf.io.encode_png(image).numpy() for image in images)}
+def _encoded_images(images: Sequence[np.ndarray], config: Any) -> Requests:
+    yield list(range(len(images))), {"encoded": _base64([tf.io.encode_png(image).numpy() for image in images])}
 
 
-def _raw_clips(clips, config):
+def _raw_clips(clips: Sequence[np.ndarray], config: Any) -> Requests:
     """Padded as TensorFlow Serving pads when it merges requests: with a clip's first sample, not with 0."""
     lengths = [len(clip) for clip in clips]
     audio = [np.pad(clip, (0, max(lengths) - len(clip)), constant_values=clip[0] if len(clip) else 0) for clip in clips]
     yield list(range(len(clips))), {"audio": np.stack(audio), "length": np.array(lengths, "int32")}
 
 
-def _encoded_clips(clips, config):
-    wavs = (tf.audio.encode_wav(clip[:, None], config.sample_rate_hz).numpy() for clip in clips)
+def _encoded_clips(clips: Sequence[np.ndarray], config: Any) -> Requests:
+    wavs = [tf.audio.encode_wav(clip[:, None], config.sample_rate_hz).numpy() for clip in clips]
     yield list(range(len(clips))), {"encoded": _base64(wavs)}
 
 
-def _base64(contents):
+def _base64(contents: Any) -> np.ndarray:
     return np.array([base64.b64encode(content) for content in contents])
 
 

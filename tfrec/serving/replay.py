@@ -1,27 +1,28 @@
-"""Answers of a SavedModel to stored requests, got the way a server gets them.
+"""Answers of a SavedModel to stored requests, by the loader of TensorFlow Serving.
 
 `python replay.py SAVED_MODEL REQUESTS ANSWERS`
 
-Runs in a process of its own that knows TensorFlow and nothing of this project or of Keras, through the session loader
-that TensorFlow Serving uses. REQUESTS is an .npz of arrays NUMBER/SIGNATURE/INPUT (byte strings in base 64, since
-numpy cuts their zeros off), ANSWERS one of NUMBER/OUTPUT.
+Runs in its own process, which imports nothing of this project or of Keras, through the session loader that TensorFlow
+Serving uses. REQUESTS is an .npz of arrays NUMBER/SIGNATURE/INPUT (byte strings in base 64, since
+numpy drops their trailing zeros), ANSWERS one of NUMBER/OUTPUT.
 """
 
 import base64
 import sys
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 
-def main(saved_model, requests, answers):
+def main(saved_model: str, requests: str, answers: str) -> None:
     """Runs every request and writes every output."""
     stored = np.load(requests, allow_pickle=False)
-    by_number = {}
+    by_number: dict[tuple[str, str], dict[str, np.ndarray]] = {}
     for key in stored.files:
         number, signature, name = key.split("/")
         by_number.setdefault((number, signature), {})[name] = stored[key]
-    results = {}
+    results: dict[str, np.ndarray] = {}
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], saved_model)
         for (number, signature), inputs in by_number.items():
@@ -31,10 +32,10 @@ def main(saved_model, requests, answers):
             for name, value in session.run(fetch, feed).items():
                 text = value.dtype == object
                 results[f"{number}/{name}"] = np.array([row.decode() for row in value]) if text else value
-    np.savez(answers, **results)
+    np.savez(answers, **results)  # type: ignore[arg-type]
 
 
-def _decoded(value):
+def _decoded(value: np.ndarray) -> Any:
     return np.array([base64.b64decode(row) for row in value], dtype=object) if value.dtype.kind == "S" else value
 
 

@@ -1,7 +1,11 @@
 """One label for each example."""
 
+from __future__ import annotations
+
 import dataclasses
-from typing import ClassVar, Literal
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -9,12 +13,17 @@ import tensorflow as tf
 from keras import ops
 from rich.table import Table
 
+from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.evaluation.metrics import classification, per_example
 from tfrec.reports import plots
+from tfrec.tasks.base import Answer, Task
 
-GIVES = "classes"  # what its networks put out
-MODEL = "cnn"  # where none is named
+if TYPE_CHECKING:
+    from tfrec.config.schema import ExportConfig
+    from tfrec.recognizer import Recognizer
+
+SHOWN_CLASSES = 3  # in the table of `predict`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,111 +40,150 @@ class Config:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
 
 
-def labels(config, corpus):
-    """The names of the classes; UserError where the corpus has none."""
-    if not corpus.class_names:
-        raise UserError(
-            f"{corpus.name} has transcripts and no classes, which task.name classify needs: set --task.name transcribe."
-        )
-    return list(corpus.class_names)
+@dataclasses.dataclass(frozen=True)
+class Label(Answer):
+    """The probabilities `(classes,)` of the classes of one example."""
+
+    class_names: tuple[str, ...]
+    probabilities: np.ndarray
+
+    @property
+    def label(self) -> str:
+        """The most probable class."""
+        return self.class_names[int(np.argmax(self.probabilities))]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Label, its probability, and the probabilities of all classes by name."""
+        named = dict(zip(self.class_names, map(float, self.probabilities), strict=True))
+        return {"label": self.label, "probability": named[self.label], "probabilities": named}
+
+    @classmethod
+    def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
+        """A row for each file, with its most probable classes."""
+        table = Table()
+        for column in ("file", "label", "probability", "next best"):
+            table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
+        for file, answer in answers:
+            names, probabilities = answer.class_names, answer.probabilities
+            order = np.argsort(probabilities)[::-1]
+            others = ", ".join(f"{names[i]} {probabilities[i]:.3f}" for i in order[1:SHOWN_CLASSES])
+            table.add_row(file, names[order[0]], f"{probabilities[order[0]]:.3f}", others)
+        return table
 
 
-def require_labels(stored):
-    """UserError for anything but what `labels` gives."""
-    if not isinstance(stored, list) or len(stored) < 2 or not all(isinstance(label, str) for label in stored):
-        raise UserError("it must hold a JSON list of at least two strings.")
+class Classification(Task):
+    """Softmax classification; targets are class indices `(batch,)`, labels the names of the classes."""
 
+    name = "classify"
+    Config = Config
+    default_model = "cnn"
+    needs_labels = True
+    monitors: ClassVar = {"loss": "min", "accuracy": "max"}
 
-def scores(config):
-    """Names of the single numbers that `measure` gives, the usual one first."""
-    return ("accuracy", "macro_precision", "macro_recall", "macro_f1", "top5_accuracy", "loss")
+    def __init__(self, config: Config, labels: Sequence[str]) -> None:
+        super().__init__(config, list(labels))
+        self.class_names = tuple(labels)
+        self.num_outputs = len(self.class_names)
+        self.class_weights: np.ndarray | None = None
 
+    @classmethod
+    def find_labels(cls, config: Config, corpus: Corpus) -> list[str]:
+        """The names of the classes; UserError where the corpus has none."""
+        if not corpus.class_names:
+            raise UserError(
+                f"{corpus.name} has no classes, which task.name {cls.name} needs: set another --task.name."
+            )
+        return list(corpus.class_names)
 
-class Task:
-    """Classification with softmax; targets are class indices (batch,)."""
+    @classmethod
+    def check_labels(cls, labels: Any) -> None:
+        """Raises UserError for anything but a list of at least two strings."""
+        if not isinstance(labels, list) or len(labels) < 2 or not all(isinstance(label, str) for label in labels):
+            raise UserError("it must hold a JSON list of at least two strings.")
 
-    monitor: ClassVar = {"loss": "min", "accuracy": "max"}  # what training can watch on the validation split
-    bulky: ClassVar = ()  # scores that are not for `metrics.json`
+    @classmethod
+    def score_names(cls, config: Config) -> tuple[str, ...]:
+        """Names of the single numbers that `evaluate` returns, the usual one first."""
+        return ("accuracy", "macro_precision", "macro_recall", "macro_f1", "top5_accuracy", "loss")
 
-    def __init__(self, config, class_names, counts=None):
-        self.config = config
-        self.class_names = tuple(class_names)
-        self.outputs = len(self.class_names)
-        self.weights = None
-        if config.class_weights == "balanced" and counts is not None:
-            counts = np.maximum(np.asarray(counts, dtype="float64"), 1)
-            self.weights = (counts.sum() / (len(counts) * counts)).astype("float32")
+    def prepare(self, split: Split) -> None:
+        """Counts the training examples of each class where rare classes weigh more."""
+        if self.config.class_weights == "balanced":
+            counts = np.maximum(class_counts(split, self.num_outputs), 1)
+            self.class_weights = (counts.sum() / (len(counts) * counts)).astype("float32")
 
-    def describe(self):
-        """What the answers are, in few words."""
-        return f"{self.outputs} classes"
+    def describe(self) -> str:
+        """The number of classes."""
+        return f"{self.num_outputs} classes"
 
-    def doubts(self, corpus):
-        """Sentences on what of a corpus cannot be learned: none."""
-        return []
-
-    def require_same(self, corpus, path):
-        """UserError where the corpus no longer has the classes that the run at `path` was trained on."""
+    def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:
+        """Raises UserError where the corpus does not have the classes that the run at `path` was trained on."""
         if tuple(corpus.class_names) != self.class_names:
             raise UserError(
                 f"{path} was trained on the classes {', '.join(self.class_names)}, but {corpus.name} now has"
                 f" {', '.join(corpus.class_names)}: give it the data it was trained on."
             )
 
-    def targets(self, split):
-        """The split itself, whose labels are the targets."""
-        return split
+    def example_losses(self, outputs: Any, targets: Any) -> Any:
+        """Cross-entropy `(batch,)` in nats, smoothed and weighted as configured."""
+        smoothing, classes = self.config.label_smoothing, self.num_outputs
+        targets = ops.cast(targets, "int32")
+        expected = ops.one_hot(targets, classes) * (1 - smoothing) + smoothing / classes
+        losses = -ops.sum(expected * ops.log_softmax(outputs), axis=-1)
+        return losses if self.class_weights is None else losses * ops.take(self.class_weights, targets)
 
-    def loss(self):
-        """Cross-entropy of each example in nats, smoothed and weighted as configured."""
-        smoothing, weights, classes = self.config.label_smoothing, self.weights, self.outputs
-
-        def cross_entropy(labels, logits):
-            target = ops.one_hot(ops.cast(labels, "int32"), classes) * (1 - smoothing) + smoothing / classes
-            losses = -ops.sum(target * ops.log_softmax(logits), axis=-1)
-            return losses if weights is None else losses * ops.take(weights, ops.cast(labels, "int32"))
-
-        return cross_entropy
-
-    def metrics(self):
-        """What the progress bar shows beside the loss."""
+    def metrics(self) -> list[keras.Metric]:
+        """Accuracy."""
         return [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
 
-    def classifier(self, net):
-        """The network that answers: `net`, or with `test_flip` the mean of its logits for a picture and its mirror.
+    def inference_network(self, network: keras.Model) -> keras.Model:
+        """The network, or with `test_flip` the mean of its logits for a picture and its mirror image.
 
-        UserError where there is no picture to mirror.
+        Raises:
+            UserError: where there is no picture to mirror.
         """
         if not self.config.test_flip:
-            return net
-        if isinstance(net.input, dict):
+            return network
+        if isinstance(network.input, dict):
             raise UserError("task.test_flip is for images: leave it out where the features run over time.")
-        mirrored = net(ops.flip(net.input, axis=2))
-        return keras.Model(net.input, (net.output + mirrored) / 2, name=f"{net.name}_flip")
+        mirrored = network(ops.flip(network.input, axis=2))
+        return keras.Model(network.input, (network.output + mirrored) / 2, name=f"{network.name}_flip")
 
-    def answer(self, logits):
+    def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes)}."""
-        probabilities = tf.nn.softmax(tf.cast(logits, tf.float32))
+        probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32))
         return {
             "label": tf.gather(tf.constant(self.class_names), tf.argmax(probabilities, axis=-1)),
             "probability": tf.reduce_max(probabilities, axis=-1),
             "probabilities": probabilities,
         }
 
-    def measure(self, recognizer, split, batch_size):
-        """The dict that `metrics.json` holds for a split."""
-        return self.score(*recognizer.logits(split, batch_size))
+    @classmethod
+    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Sequence[str]) -> list[Answer]:
+        """A Label for each row of "probabilities"."""
+        return [Label(tuple(labels), row) for row in outputs["probabilities"]]
 
-    def quality(self, recognizer, split, batch_size, name="accuracy"):
-        """How each example of a split does by one of `scores`, see `metrics.quality`."""
-        return per_example.of_classes(name, *recognizer.logits(split, batch_size))
+    def description(self) -> dict[str, Any]:
+        """The names of the classes, in the order of "probabilities"."""
+        return {"labels": list(self.class_names)}
 
-    def score(self, logits, targets):
-        """Logits (examples, classes) and class indices -> the dict that `metrics.json` holds for a split."""
+    def evaluate(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> dict[str, Any]:
+        """Accuracy, precision, recall, F1, confusion and loss of a split, see `classification.score`."""
+        self.require_no_decoding(decode)
+        return self.score(*recognizer.outputs(split, batch_size))
+
+    def per_example(
+        self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
+    ) -> per_example.Quality:
+        """How each example of a split scores by one of `score_names`."""
+        return per_example.of_classes(name or "accuracy", *recognizer.outputs(split, batch_size))
+
+    def score(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
+        """Logits `(examples, classes)` and class indices -> the dict that metrics.json holds for a split."""
         return classification.score(logits, targets, self.class_names)
 
-    def report(self, scores, title):
-        """A table for the terminal: precision, recall and F1 of each class, their means, accuracy with its interval."""
+    def report(self, scores: Mapping[str, Any], title: str) -> Table:
+        """A table: precision, recall and F1 of each class, their means, accuracy with its interval."""
         table = Table(title=title, caption=_caption(scores))
         table.add_column("class")
         for column in ("precision", "recall", "F1", "examples"):
@@ -149,12 +197,20 @@ class Task:
         table.add_row("macro average", *macro, str(scores["examples"]))
         return table
 
-    def plots(self, scores, folder):
+    def plot(self, scores: Mapping[str, Any], folder: pathlib.Path) -> None:
         """Writes the confusion matrix as PNG."""
         plots.confusion(scores["confusion"], self.class_names, folder / "confusion.png")
 
 
-def _caption(scores):
+def class_counts(split: Split, classes: int) -> np.ndarray:
+    """Number of examples of each class; reads the data where the split does not know its labels."""
+    labels = split.labels
+    if labels is None:
+        labels = np.array([example["label"] for example in split.examples.as_numpy_iterator()])
+    return np.bincount(labels, minlength=classes)
+
+
+def _caption(scores: Mapping[str, Any]) -> str:
     low, high = scores["accuracy_interval"]
     f1_low, f1_high = scores["macro_f1_interval"]
     text = (

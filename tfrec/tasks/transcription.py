@@ -1,26 +1,40 @@
 """A text for each clip."""
 
-import dataclasses
-from typing import ClassVar, Literal
+from __future__ import annotations
 
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import decoding
 from tfrec.architectures import parts
 from tfrec.decoding import attention, beam, ctc
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import Quality
-from tfrec.evaluation.validation import TranscribedValidation
+from tfrec.evaluation.validation import TranscriptValidation
+from tfrec.inference.streaming import Stream
+from tfrec.inference.transcriber import Transcriber
 from tfrec.reports import alignments
+from tfrec.tasks import transcript_findings
+from tfrec.tasks.base import Finding, Task
+from tfrec.tasks.transcript import Transcript
 from tfrec.text import phonemes, vocabulary
-from tfrec.text.normalization import TextConfig
+from tfrec.text.normalization import TextConfig, normalize
 
-GIVES = "tokens"  # what its networks put out
-MODEL = "bilstm_ctc"  # where none is named
-SHOWN = 5  # symbols in a warning
+if TYPE_CHECKING:
+    from tfrec.config.schema import ExportConfig
+    from tfrec.recognizer import Recognizer
+
+SHOWN_SYMBOLS = 5  # in a warning
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,73 +66,77 @@ class Config:
             raise ValueError(f"task.shown must be 0 or more. Received: {self.shown}")
 
 
-def labels(config, corpus):
-    """What the network spells with, from the training transcripts alone, as JSON: see `Vocabulary.as_json`.
+class Transcription(Task):
+    """Connectionist temporal classification (CTC), with or without an attention decoder.
 
-    UserError where a split of the corpus has no transcripts.
+    Targets are token ids `(batch, length)`, padded with 0, which is also CTC's blank; labels are the vocabulary as JSON.
     """
-    texts = {name: _texts(split, f"{corpus.name}, {name} split,") for name, split in corpus.splits.items()}["train"]
-    size = config.vocabulary_size if config.unit in ("subwords", "words") else None
-    return vocabulary.build(config.unit, texts, size, config.text, folds(config)).as_json()
 
+    name = "transcribe"
+    Config = Config
+    default_model = "bilstm_ctc"
+    output_kind = "tokens"
+    xla = False  # XLA has no CTC loss
+    needs_full_replicas = True
+    bulky_scores = ("hypotheses",)
 
-def require_labels(stored):
-    """UserError for anything but what `labels` gives."""
-    vocabulary.from_json(stored)
-
-
-def scores(config):
-    """Names of the single numbers that `measure` gives, the usual one first."""
-    return (*transcription.RATES["phonemes" if config.unit == "phonemes" else "words"], "sentence_error_rate")
-
-
-def folds(config):
-    """What training folds TIMIT's phonemes into, 48 or 39; None leaves the symbols as they are."""
-    return config.fold_phonemes if config.fold_phonemes != 61 else None
-
-
-def _texts(split, name):
-    if split.texts is None:
-        raise UserError(f"{name} has no transcripts, which task.name transcribe needs: take classify, or other data.")
-    return split.texts
-
-
-class Task:
-    """Transcription; targets are ids of symbols (batch, length), padded with 0, which is the blank too."""
-
-    bulky: ClassVar = ("hypotheses",)  # scores that go into files of their own
-
-    def __init__(self, config, labels, counts=None):
-        self.config = config
+    def __init__(self, config: Config, labels: Any) -> None:
+        super().__init__(config, labels)
         self.vocabulary = vocabulary.from_json(labels)
         self.class_names = self.vocabulary.tokens
-        self.outputs = len(self.vocabulary.tokens) + 1
-        self.scored = "phonemes" if config.unit == "phonemes" else "words"
-        self.rates = transcription.RATES[self.scored]
-        self.monitor = dict.fromkeys(("loss", *self.rates), "min")  # what training can watch on the validation split
+        self.num_outputs = len(self.vocabulary.tokens) + 1
+        self.unit = _scored_unit(config)
+        self.rates = transcription.RATES[self.unit]
+        self.monitors = dict.fromkeys(("loss", *self.rates), "min")
 
-    def describe(self):
-        """What the answers are, in few words."""
-        return f"{self.outputs - 1} {self.config.unit}"
+    @classmethod
+    def find_labels(cls, config: Config, corpus: Corpus) -> Any:
+        """The vocabulary of the training transcripts, as JSON; UserError where a split has no transcripts."""
+        texts = {name: _texts(split, f"{corpus.name}, {name} split,") for name, split in corpus.splits.items()}["train"]
+        size = config.vocabulary_size if config.unit in ("subwords", "words") else None
+        return vocabulary.build(config.unit, texts, size, config.text, phoneme_set(config)).as_json()
 
-    def doubts(self, corpus):
-        """Sentences on what of a corpus the vocabulary, which knows the training split alone, cannot spell."""
-        doubts = []
+    @classmethod
+    def check_labels(cls, labels: Any) -> None:
+        """Raises UserError for anything but a vocabulary."""
+        vocabulary.from_json(labels)
+
+    @classmethod
+    def score_names(cls, config: Config) -> tuple[str, ...]:
+        """Error rates: of words and characters, or of phonemes, and of sentences."""
+        return (*transcription.RATES[_scored_unit(config)], "sentence_error_rate")
+
+    @classmethod
+    def text_normalizer(cls, config: Config) -> Callable[[str], str]:
+        """A function from a transcript to the form that training, scores and language models see."""
+        if config.unit != "phonemes":
+            return lambda text: normalize(text, config.text)
+        folded = phoneme_set(config)
+        return lambda text: " ".join(phonemes.fold(text.split(), folded) if folded else text.split())
+
+    def describe(self) -> str:
+        """The size of the vocabulary."""
+        return f"{self.num_outputs - 1} {self.config.unit}"
+
+    def warnings(self, corpus: Corpus) -> list[str]:
+        """Sentences on symbols that the vocabulary, which is that of the training split, lacks."""
+        sentences = []
         for name, split in corpus.splits.items():
             coverage = self.vocabulary.coverage(split.texts or [])
             if missing := coverage.missing:
-                some = ", ".join(map(repr, list(missing)[:SHOWN]))
-                doubts.append(
+                some = ", ".join(map(repr, list(missing)[:SHOWN_SYMBOLS]))
+                sentences.append(
                     f"the {name} split has {sum(missing.values())} of {coverage.symbols:,} {self.config.unit} that no"
-                    f" training text has ({some}), so that nothing can write them."
+                    f" training text has ({some}), so that no output can contain them."
                 )
-        return doubts
+        return sentences
 
-    def require_same(self, corpus, path):
-        """Nothing: a vocabulary is for any texts, and what it lacks counts as errors."""
+    def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
+        """Texts that are too long for their clips, and symbols that the vocabulary lacks."""
+        return transcript_findings.find(self, recognizer, name, split)
 
-    def targets(self, split):
-        """The split with ids of symbols, int32 (length,), as each example's label."""
+    def targets(self, split: Split) -> Split:
+        """The split with token ids, int32 `(length,)`, as each example's label."""
         ids = [self.vocabulary.encode(text) for text in _texts(split, "The split")]
         rows = tf.RaggedTensor.from_row_lengths(
             np.concatenate([*map(np.int32, ids), np.int32([])]), list(map(len, ids))
@@ -127,24 +145,22 @@ class Task:
         examples = pairs.map(lambda example, label: {"audio": example["audio"], "label": label})
         return dataclasses.replace(split, examples=examples, labels=None)
 
-    def feed(self, inputs, label):
-        """A batch for a network with a decoder: its inputs hold the label too, one step later, behind the start's 0."""
-        return {**inputs, "tokens": tf.pad(label[:, :-1], [[0, 0], [1, 0]])}, label
+    def teacher_forcing(self, inputs: Any, targets: Any) -> Any:
+        """The inputs with "tokens": the targets one step later, behind the start's 0."""
+        return {**inputs, "tokens": tf.pad(targets[:, :-1], [[0, 0], [1, 0]])}
 
-    def loss(self):
-        """None: the loss is one of a whole batch, see `batch_loss`."""
+    def loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
+        """The mean over a batch of the loss of each text in nats; CTC leaves out texts too long for their clips.
 
-    def metrics(self):
-        """None beside the loss; error rates are those of whole texts, see `validation`."""
-        return []
+        CTC (Graves et al. 2006), also of an intermediate layer where the network has that output (Lee & Watanabe 2021,
+        arXiv:2102.03216), and, with a decoder, smoothed cross-entropy of each token and of the end, given those
+        before it; both combined as in Watanabe et al. 2017, "Hybrid CTC/attention architecture", equation 10.
 
-    def batch_loss(self, targets, outputs):
-        """The mean over a batch of the loss of each text in nats; CTC leaves out those that cannot fit their steps.
-
-        CTC (Graves et al. 2006), also of a layer in the middle where the network gives that out (Lee & Watanabe 2021,
-        arXiv:2102.03216), and, with a decoder, smoothed cross-entropy of each symbol and of the end, given those
-        before it; both together as in Watanabe et al. 2017, "Hybrid CTC/attention architecture", equation 10.
+        Raises:
+            ValueError: for weights, since a text has no share in two examples.
         """
+        if weights is not None:
+            raise ValueError("Transcription takes no weights of examples: turn off mixup and cutmix.")
         loss = self._ctc(targets, outputs["logits"], outputs["steps"])
         if "intermediate" in outputs:
             share = self.config.intermediate_share
@@ -154,109 +170,166 @@ class Task:
         share = self.config.ctc_share
         return share * loss + (1 - share) * ops.mean(self._cross_entropy(targets, outputs["decoder"]))
 
-    def _ctc(self, targets, logits, steps):
+    def _ctc(self, targets: Any, logits: Any, steps: Any) -> Any:
         losses, possible = ctc.losses(logits, steps, targets)
         return ops.sum(losses) / ops.maximum(ops.sum(ops.cast(possible, "float32")), 1.0)
 
-    def _cross_entropy(self, targets, logits):
+    def _cross_entropy(self, targets: Any, logits: Any) -> Any:
         smoothing = self.config.label_smoothing
-        target = ops.one_hot(ops.cast(targets, "int32"), self.outputs) * (1 - smoothing) + smoothing / self.outputs
-        losses = -ops.sum(target * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
+        expected = ops.one_hot(ops.cast(targets, "int32"), self.num_outputs) * (1 - smoothing)
+        expected = expected + smoothing / self.num_outputs
+        losses = -ops.sum(expected * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
         lengths = ops.sum(ops.cast(targets != 0, "int32"), axis=1, keepdims=True) + 1  # and the end
         inside = ops.arange(ops.shape(targets)[1], dtype="int32")[None] < lengths
         return ops.sum(ops.where(inside, losses, 0.0), axis=1)
 
-    def left_out(self, targets, outputs):
-        """How many texts of a batch cannot fit their steps."""
+    def metrics(self) -> list[keras.Metric]:
+        """How many texts of the epoch CTC has left out."""
+        return [keras.metrics.Sum(name="left_out")]
+
+    def update_metrics(self, metrics: Sequence[keras.Metric], outputs: Any, targets: Any) -> None:
+        """Counts the texts of a batch that are too long for their clips."""
+        metrics[0].update_state(self.left_out(outputs, targets))
+
+    def left_out(self, outputs: Any, targets: Any) -> Any:
+        """How many texts of a batch need more steps than their clips have."""
         return ops.sum(ops.cast(ctc.steps_needed(targets) > outputs["steps"], "float32"))
 
-    def validation(self, recognizer, model, split, batch_size):
-        """The callback that measures loss and error rates after each epoch."""
-        return TranscribedValidation(recognizer, model, split, batch_size)
+    def validation_callback(self, training: Any, split: Split, batch_size: int) -> keras.callbacks.Callback:
+        """Measures loss and error rates of whole texts after each epoch."""
+        return TranscriptValidation(training, split, batch_size, shown=self.config.shown)
 
-    def classifier(self, net):
-        """The network that answers: the encoder with its CTC head."""
-        return parts.encoder(net)
+    def inference_network(self, network: keras.Model) -> keras.Model:
+        """The encoder with its CTC head."""
+        return parts.encoder(network)
 
-    def answer(self, outputs, beam_width=1):
-        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)}, the greedy text or that of a beam.
+    @classmethod
+    def check_export(cls, export: ExportConfig) -> None:
+        """Every export setting applies."""
 
-        The confidence is the geometric mean of the probabilities of the best symbol of each step.
+    def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
+        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)}, greedy or by a beam search."""
+        answers = self.greedy_outputs(outputs)
+        if export.beam_width == 1:
+            return answers
+        logits = tf.cast(outputs["logits"], tf.float32)
+        return {**answers, "text": self.detokenize(beam.search(logits, outputs["steps"], export.beam_width)[0])}
+
+    def greedy_outputs(self, outputs: Any) -> dict[str, tf.Tensor]:
+        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)} of the greedy path.
+
+        The confidence is the geometric mean of the probabilities of the best token of each step.
         """
         logits, steps = tf.cast(outputs["logits"], tf.float32), outputs["steps"]
         best = tf.reduce_max(tf.nn.log_softmax(logits), axis=-1)
         inside = tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
         mean = tf.reduce_sum(best * inside, axis=1) / tf.maximum(tf.reduce_sum(inside, axis=1), 1.0)
-        ids = ctc.greedy(logits, steps)[0] if beam_width == 1 else beam.search(logits, steps, beam_width)[0]
-        return {"text": self.spell(ids), "confidence": tf.exp(mean)}
+        return {"text": self.detokenize(ctc.greedy(logits, steps)[0]), "confidence": tf.exp(mean)}
 
-    def spell(self, ids):
-        """Ids (batch, length), 0 for nothing, -> texts (batch,), in TensorFlow."""
+    def detokenize(self, ids: Any) -> tf.Tensor:
+        """Ids `(batch, length)`, 0 for nothing, -> texts `(batch,)`, in TensorFlow."""
         written = tf.strings.reduce_join(tf.gather(tf.constant(self.vocabulary.pieces), ids), axis=1)
         return tf.strings.strip(tf.strings.regex_replace(written, " +", " "))
 
-    def texts(self, recognizer, split, batch_size, decode=None):
-        """Hypotheses of a split, in its order; `decode` is a DecodeConfig, None for its defaults."""
-        decoder = self.decoder(recognizer.net, decode or decoding.DecodeConfig())
-        texts = [None] * split.size
-        for outputs, _, numbers in recognizer.outputs(self.targets(split), batch_size):
-            for number, text in zip(numbers, decoder(outputs), strict=True):
-                texts[number] = text
-        return texts
+    @classmethod
+    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> list[Transcript]:
+        """A Transcript without word times for each text."""
+        pairs = zip(outputs["text"], outputs["confidence"], strict=True)
+        return [Transcript(text.decode(), float(confidence)) for text, confidence in pairs]
 
-    def decoder(self, net, decode):
-        """A function from the encoder's outputs, arrays, to a list of texts.
+    def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[np.ndarray], Transcript]:
+        """A function from samples of any length to their Transcript; options are those of Transcriber."""
+        transcriber = Transcriber(recognizer, **options)
+        return lambda samples: Transcript(*transcriber(samples))
 
-        UserError for attention where the network has no decoder, and for a language model that cannot be used.
+    def stream(self, recognizer: Recognizer) -> Stream:
+        """Transcribes sound while it arrives; UserError for networks that are not causal."""
+        return Stream(recognizer)
+
+    def decoder(self, network: keras.Model, decode: decoding.DecodeConfig) -> Callable[[Any], list[str]]:
+        """A function from the inference network's outputs, as arrays, to texts.
+
+        Raises:
+            UserError: for attention where the network has no decoder, and for a language model that cannot be used.
         """
 
-        def log_probabilities(outputs):
+        def log_probabilities(outputs: Any) -> np.ndarray:
             return ops.convert_to_numpy(ops.log_softmax(outputs["logits"]))
 
         if decode.resolved != "attention":
             of_ctc = decoding.build(decode, self.vocabulary)
             return lambda outputs: of_ctc(log_probabilities(outputs), outputs["steps"])
-        decoder = parts.decoder(net)
+        decoder = parts.decoder(network)
         if decoder is None:
-            raise UserError(f"decode.method attention needs a network with a decoder: {net.name} has none, take beam.")
+            raise UserError(
+                f"decode.method attention needs a network with a decoder: {network.name} has none, take beam."
+            )
         of_attention = attention.build(decode, self.vocabulary, decoder)
         return lambda outputs: of_attention(outputs["encoded"], outputs["steps"], log_probabilities(outputs))
 
-    def measure(self, recognizer, split, batch_size, decode=None):
-        """The dict that `metrics.json` holds for a split, and under "hypotheses" each utterance's texts."""
-        said, heard = self._pairs(recognizer, split, batch_size, decode)
+    def transcribe(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> list[str]:
+        """Hypotheses of a split, in its order; `decode` is a DecodeConfig, None for its defaults."""
+        decoder = self.decoder(recognizer.network, decode or decoding.DecodeConfig())
+        texts = [""] * split.size
+        for outputs, _, numbers in recognizer.sequence_outputs(self.targets(split), batch_size):
+            for number, text in zip(numbers, decoder(outputs), strict=True):
+                texts[number] = text
+        return texts
+
+    def evaluate(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> dict[str, Any]:
+        """Error rates of a split with intervals, and under "hypotheses" each utterance's texts."""
+        references, hypotheses = self._pairs(recognizer, split, batch_size, decode)
         lists = {name: getattr(split, name) for name in ("speakers", "seconds", "groups")}
-        scores = transcription.score(said, heard, unit=self.scored, **lists)
+        scores = transcription.score(references, hypotheses, unit=self.unit, **lists)
         rows = []
-        for i, (reference, hypothesis) in enumerate(zip(said, heard, strict=True)):
-            row = {"source": split.sources[i] if split.sources else str(i)}
+        for i, (reference, hypothesis) in enumerate(zip(references, hypotheses, strict=True)):
+            row = {"source": os.fspath(split.sources[i]) if split.sources else str(i)}
             row |= {"reference": reference, "hypothesis": hypothesis}
             row |= {key[:-1] if key == "speakers" else key: lists[key][i] for key in lists if lists[key] is not None}
             rows.append(row)
         return {**scores, "hypotheses": rows}
 
-    def quality(self, recognizer, split, batch_size, name=None):
-        """How each greedy text of a split does by one of `scores`, None for the first; see `metrics.quality`."""
+    def per_example(
+        self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
+    ) -> Quality:
+        """How each greedy text of a split scores by one of `score_names`."""
         name = name or self.rates[0]
         return Quality(name, *transcription.counts(*self._pairs(recognizer, split, batch_size), name))
 
-    def _pairs(self, recognizer, split, batch_size, decode=None):
+    def _pairs(
+        self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None
+    ) -> tuple[list[str], list[str]]:
         """References and hypotheses of a split, in the form in which they are scored."""
-        texts = self.texts(recognizer, split, batch_size, decode)
-        return [self.reference(text) for text in split.texts], [self.comparable(text) for text in texts]
+        texts = self.transcribe(recognizer, split, batch_size, decode)
+        return [self.reference(text) for text in split.texts or ()], [self.comparable(text) for text in texts]
 
-    def reference(self, text):
+    def reference(self, text: str) -> str:
         """A transcript of the corpus in the form in which it is scored."""
         return self.comparable(self.vocabulary.normalize(text))
 
-    def comparable(self, text):
+    def comparable(self, text: str) -> str:
         """What is scored of a text in its normal form: all of it, or TIMIT's phonemes as 39 (Lee & Hon 1989)."""
         return " ".join(phonemes.fold(text.split())) if self.config.fold_phonemes else text
 
-    def report(self, scores, title):
-        """A table for the terminal."""
+    def report(self, scores: Mapping[str, Any], title: str) -> Any:
+        """A table of error rates."""
         return alignments.table(scores, title)
 
-    def plots(self, scores, folder):
+    def plot(self, scores: Mapping[str, Any], folder: pathlib.Path) -> None:
         """Writes the aligned hypotheses as text and as a page."""
-        alignments.write(folder, scores["hypotheses"], unit=self.scored)
+        alignments.write(folder, scores["hypotheses"], unit=self.unit)
+
+
+def phoneme_set(config: Config) -> int | None:
+    """How many phonemes training folds TIMIT's into, 48 or 39; None leaves the symbols as they are."""
+    return config.fold_phonemes if config.fold_phonemes != 61 else None
+
+
+def _scored_unit(config: Config) -> str:
+    return "phonemes" if config.unit == "phonemes" else "words"
+
+
+def _texts(split: Split, name: str) -> Sequence[str]:
+    if split.texts is None:
+        raise UserError(f"{name} has no transcripts, which task.name transcribe needs: set another --task.name.")
+    return split.texts

@@ -1,10 +1,18 @@
 """What happens between the steps and the epochs of a training."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, Any
 
 import keras
 
 from pipelines.errors import UserError
+
+if TYPE_CHECKING:
+    from tfrec.training.checkpoint import TrainingCheckpoint
+
+Logs = dict[str, Any] | None
 
 
 class EpochSeeds(keras.callbacks.Callback):
@@ -13,11 +21,11 @@ class EpochSeeds(keras.callbacks.Callback):
     Keras neither saves nor restores these states; set this way, a resumed run draws what an uninterrupted one would.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         super().__init__()
         self.seed = seed
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Gives each generator a state of its own."""
         states = [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
         for i, state in enumerate(states):
@@ -25,19 +33,19 @@ class EpochSeeds(keras.callbacks.Callback):
 
 
 class WidenMasks(keras.callbacks.Callback):
-    """SpecAugment's masks grow from nothing to their full width over so many epochs: a network first learns to hear."""
+    """SpecAugment's masks grow linearly from nothing to their full width over a number of epochs."""
 
-    def __init__(self, masks, epochs):
+    def __init__(self, masks: Any, epochs: float) -> None:
         super().__init__()
         self.masks, self.epochs = masks, epochs
 
-    def on_epoch_begin(self, epoch, logs=None):
-        """Sets the width of this epoch's."""
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
+        """Sets the width of this epoch's masks."""
         self.masks.strength.assign(min(epoch / self.epochs, 1.0))
 
 
 class StopOnNaN(keras.callbacks.Callback):
-    """Ends the run when the loss of a step is not a finite number, naming the step.
+    """Ends the run when the loss of a step is NaN or infinite, naming the step.
 
     Keras may call it from a thread, some steps later (`async_safe`): so no step waits for its loss to come back from
     the device. An epoch with such a step never ends, and nothing of it is kept.
@@ -45,55 +53,57 @@ class StopOnNaN(keras.callbacks.Callback):
 
     async_safe = True
 
-    def on_epoch_begin(self, epoch, logs=None):
+    def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Remembers the epoch for the message."""
         self.epoch, self.bad_batches = epoch, []
 
-    def on_train_batch_end(self, batch, logs=None):
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """The loss is a running mean, which one bad step spoils for good: the first bad mean is the bad step."""
-        if not math.isfinite(logs["loss"]):
+        if not math.isfinite((logs or {})["loss"]):
             self.bad_batches.append(batch)
             self._stop()
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
         """Waits no longer for the thread; the last step may also have spoiled the weights after its own loss."""
+        logs = logs or {}
         if not math.isfinite(logs["loss"]) or not math.isfinite(logs.get("val_loss", 0.0)):
             self._stop()
 
-    def _stop(self):
+    def _stop(self) -> None:
         where = f"at batch {min(self.bad_batches) + 1}" if self.bad_batches else "at the last batches"
         raise UserError(
-            f"The loss was no finite number any more {where} of epoch {self.epoch + 1}: lower fit.learning_rate, set"
-            " fit.clip_norm, or look for examples that are not numbers; the epochs before are kept in the run."
+            f"Training diverged: the loss is NaN or infinite {where} of epoch {self.epoch + 1}: lower"
+            " fit.learning_rate, set fit.clip_norm, or check the examples for NaN; the finished epochs are kept in the"
+            " run."
         )
 
 
 class EndStage(keras.callbacks.Callback):
-    """Ends `fit` before an epoch from which on other parts of the network are frozen."""
+    """Ends `fit` before the epoch from which on other parts of the network are frozen."""
 
-    def __init__(self, end):
+    def __init__(self, end: int) -> None:
         super().__init__()
         self.end = end
 
-    def on_epoch_end(self, epoch, logs=None):
-        """Keras looks at this after each epoch."""
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Keras reads this after each epoch."""
         if epoch + 1 == self.end:
             self.model.stop_training = True
 
 
-class Budget(keras.callbacks.Callback):
-    """Ends a training whose time is over, in the middle of an epoch if need be, and tells the schedule what is gone."""
+class TimeBudget(keras.callbacks.Callback):
+    """Ends a training when its minutes are over, within an epoch if need be, and advances the schedule by time."""
 
     async_safe = True
 
-    def __init__(self, keeper):
+    def __init__(self, checkpoint: TrainingCheckpoint) -> None:
         super().__init__()
-        self.keeper = keeper
-        self.seconds = 60 * keeper.config.budget_minutes
+        self.checkpoint = checkpoint
+        self.seconds = 60 * checkpoint.config.budget_minutes
 
-    def on_train_batch_end(self, batch, logs=None):
-        """Looks at the clock."""
-        spent = self.keeper.seconds() / self.seconds
-        self.keeper.schedule.spent.assign(min(spent, 1.0))
+    def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
+        """Compares the time spent with the budget."""
+        spent = self.checkpoint.seconds() / self.seconds
+        self.checkpoint.schedule.spent.assign(min(spent, 1.0))
         if spent >= 1:
             self.model.stop_training = True

@@ -1,15 +1,27 @@
-"""Which parts of a network learn when.
+"""Which parts of a network are trained in which epochs.
 
 Freezing: Yosinski et al. 2014, arXiv:1411.1792; gradual: Howard & Ruder 2018, arXiv:1801.06146.
 """
 
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
 from pipelines.errors import UserError, unknown
+from tfrec.config.schema import FitConfig
 
 
-def stages(fit, blocks):
-    """[(first epoch, the epoch it ends before, names of frozen blocks)] of a FitConfig, for a backbone's `blocks`.
+def stages(fit: FitConfig, blocks: Mapping[str, Sequence[Any]]) -> list[tuple[int, int, tuple[str, ...]]]:
+    """The stages of a training.
 
-    UserError for a policy that is none, or names a block that there is not.
+    Args:
+        fit: the settings, of which `freeze`, `unfreeze_epochs`, `head_epochs` and `epochs` decide.
+        blocks: the backbone's layers by block, from the input on.
+
+    Returns:
+        For each stage its first epoch, the epoch before which it ends, and the names of the frozen blocks.
+
+    Raises:
+        UserError: for an unknown policy or block.
     """
     names = list(blocks)
     policy, _, block = fit.freeze.partition(":")
@@ -17,15 +29,15 @@ def stages(fit, blocks):
         raise unknown("block in fit.freeze", block, names)
     if fit.freeze not in ("none", "backbone", "gradual") and policy != "until":
         raise UserError(f"fit.freeze must be none, backbone, gradual or until:BLOCK. Received: {fit.freeze}")
-    steps = [(fit.head_epochs, names)] if fit.head_epochs else []
-    if policy == "gradual":  # the block next to the head is the first to go
+    steps: list[tuple[int, list[str]]] = [(fit.head_epochs, names)] if fit.head_epochs else []
+    if policy == "gradual":  # the block next to the head is unfrozen first
         head = fit.head_epochs or fit.unfreeze_epochs
         steps = [(head, names)]
         steps += [(fit.unfreeze_epochs, names[:count]) for count in range(len(names) - 1, 0, -1)]
         steps.append((fit.epochs, []))
     else:
-        frozen = {"none": [], "backbone": names}.get(policy)
-        steps.append((fit.epochs, names[: names.index(block) + 1] if frozen is None else frozen))
+        policies: dict[str, list[str]] = {"none": [], "backbone": names}
+        steps.append((fit.epochs, policies[policy] if policy in policies else names[: names.index(block) + 1]))
     result, start = [], 0
     for epochs, frozen in steps:
         end = min(start + epochs, fit.epochs)
@@ -35,8 +47,8 @@ def stages(fit, blocks):
     return result
 
 
-def freeze(blocks, frozen):
-    """Makes the named blocks of a backbone stay as they are and the others learn.
+def freeze(blocks: Mapping[str, Sequence[Any]], frozen: Collection[str]) -> None:
+    """Freezes the named blocks of a backbone and makes the others trainable.
 
     A frozen batch normalization also keeps its moving averages and normalizes by them, as in inference.
     """

@@ -1,78 +1,82 @@
 """Training: stages, optimizer, callbacks, resumption."""
 
+from __future__ import annotations
+
 import dataclasses
+import logging
+from typing import TYPE_CHECKING, Any
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from pipelines import assemble, frontends
+from pipelines.buckets import Buckets
+from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures
+from tfrec.config.schema import FitConfig
+from tfrec.runs.run import Run
 from tfrec.training import freezing
-from tfrec.training.callbacks import Budget, EndStage, EpochSeeds, StopOnNaN, WidenMasks
-from tfrec.training.checkpoint import Keeper
-from tfrec.training.optimizers import optimizer
+from tfrec.training.callbacks import EndStage, EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
+from tfrec.training.checkpoint import TrainingCheckpoint
+from tfrec.training.optimizers import build_optimizer
 from tfrec.training.schedules import Schedule
-from tfrec.training.step import training_model
-from tfrec.utils.console import console
+from tfrec.training.step import Training
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
 
 ADAPT_EXAMPLES = 5000  # enough for a whitening
 
+logger = logging.getLogger(__name__)
 
-def train(recognizer, corpus, run, resume=False, verbose="auto"):
-    """Fits the recognizer on the corpus's training split; leaves it with the best weights of the validation split.
 
-    `run` keeps state after every epoch; with `resume` training goes on from there. Returns the history, one dict an
-    epoch. Raises UserError when the loss is not a number.
+def train(
+    recognizer: Recognizer, corpus: Corpus, run: Run, resume: bool = False, verbose: str | int = "auto"
+) -> list[dict[str, float]]:
+    """Fits a recognizer on the training split; leaves it with the best weights of the validation split.
+
+    Args:
+        recognizer: what is trained.
+        corpus: its data.
+        run: the run folder, which keeps the state after every epoch.
+        resume: whether training continues from that state.
+        verbose: Keras's.
+
+    Returns:
+        The history, one dict an epoch.
+
+    Raises:
+        UserError: for settings that do not go together, and when the loss is NaN or infinite.
     """
-    fit, seed, task = recognizer.config.fit, recognizer.config.seed, recognizer.task
-    require_fitting(recognizer)
-    training, validation = task.targets(corpus.splits["train"]), corpus.splits["validation"]
+    fit, task = recognizer.config.fit, recognizer.task
+    check_settings(recognizer)
+    train_split, validation_split = task.targets(corpus.splits["train"]), corpus.splits["validation"]
     if (not resume or run.read_state() is None) and recognizer.config.model.weights is None:
-        adapt(recognizer, training)
-    model, frontend = training_model(recognizer, training)
-    shapes = training_shapes(training, frontend, fit)
-    steps = shapes.batches if shapes else assemble.steps_per_epoch(training, fit.batch_size)
-    if shapes:
-        console.print(f"Training in {shapes.describe()}")
-    blocks = architectures.backbone(recognizer.net)
-    stages = freezing.stages(fit, blocks)
-    slow = [weight for layers in blocks.values() for layer in layers for weight in layer.trainable_weights]
-    schedule = Schedule.of(fit, steps)
-    rule = optimizer(fit, schedule, model.trainable_variables, slow)
-    model.compile(optimizer=rule)
-    keeper = Keeper(run, model, fit, schedule, steps, task.monitor[fit.monitor])
-    first_epoch = keeper.restore() if resume else 0
-    callbacks, judged = [EpochSeeds(seed), StopOnNaN(), keeper], None
-    if hasattr(task, "validation"):
-        # Before what looks at its figures.
-        callbacks.insert(1, task.validation(recognizer, model, validation, fit.batch_size))
-    else:
-        judged = assemble.evaluation_batches(validation, frontend, fit.batch_size)
-    if getattr(frontend, "masks", None) is not None and recognizer.config.frontend.mask_epochs:
-        callbacks.append(WidenMasks(frontend.masks, recognizer.config.frontend.mask_epochs))
-    if fit.budget_minutes:
-        callbacks.append(Budget(keeper))
-    if fit.tensorboard:
-        callbacks.append(keras.callbacks.TensorBoard(run.path / "tensorboard", write_graph=False))
-    for start, end, frozen in stages:
-        if keeper.done or end <= first_epoch:
+        adapt(recognizer, train_split)
+    training = Training(recognizer, train_split)
+    buckets = training_buckets(train_split, training.frontend, fit)
+    steps = buckets.batches if buckets else assemble.steps_per_epoch(train_split, fit.batch_size)
+    if buckets:
+        logger.info("Training in %s", buckets.describe())
+    schedule = Schedule.for_training(fit, steps)
+    blocks = architectures.backbone(recognizer.network)
+    optimizer = _optimizer(recognizer, training, schedule, blocks)
+    training.compile(optimizer=optimizer, jit_compile=fit.jit_compile, auto_scale_loss=False)
+    checkpoint = TrainingCheckpoint(run, training, fit, schedule, steps, task.monitors[fit.monitor])
+    first_epoch = checkpoint.restore() if resume else 0
+    callbacks, validation_batches = _callbacks(training, checkpoint, validation_split)
+    for start, end, frozen in freezing.stages(fit, blocks):
+        if checkpoint.done or end <= first_epoch:
             continue
         first_epoch = max(start, first_epoch)
         freezing.freeze(blocks, frozen)
-        model.compile(  # anew, since Keras looks at what is trainable only here
-            optimizer=model.optimizer,
-            loss=task.loss(),
-            metrics=task.metrics(),
-            jit_compile=fit.jit_compile,
-        )
-        batches = assemble.training_batches(training, frontend, fit.batch_size, seed, end, first_epoch, shapes)
-        if (replicas := tf.distribute.get_strategy().num_replicas_in_sync) > 1 and hasattr(task, "batch_loss"):
-            batches = assemble.for_replicas(batches, replicas)  # a loss of no texts would be no number
-        model.fit(
-            batches.map(task.feed) if recognizer.takes_tokens else batches,
-            validation_data=judged,
+        # Again, since Keras reads what is trainable only here.
+        training.compile(optimizer=optimizer, jit_compile=fit.jit_compile, auto_scale_loss=False)
+        training.fit(
+            _batches(training, train_split, end, first_epoch, buckets),
+            validation_data=validation_batches,
             steps_per_epoch=steps,
             initial_epoch=first_epoch,
             epochs=fit.epochs,
@@ -80,25 +84,74 @@ def train(recognizer, corpus, run, resume=False, verbose="auto"):
             shuffle=False,  # `assemble` has shuffled
             verbose=verbose,
         )
-    keeper.keep_mean(recognizer.net)
-    recognizer.net.load_weights(run.best_weights)
-    return keeper.history
+    checkpoint.average_checkpoints(recognizer.network)
+    recognizer.load_weights(run)
+    recognizer.run = run
+    return checkpoint.history
 
 
-def require_fitting(recognizer):
-    """UserError for settings of the training that do not go with the task."""
+def _optimizer(
+    recognizer: Recognizer, training: Training, schedule: Schedule, blocks: dict[str, list[Any]]
+) -> keras.Optimizer:
+    """The optimizer for all weights, those of the backbone at its own rate."""
+    backbone = [weight for layers in blocks.values() for layer in layers for weight in layer.trainable_weights]
+    return build_optimizer(recognizer.config.fit, schedule, training.trainable_variables, backbone)
+
+
+def _callbacks(
+    training: Training, checkpoint: TrainingCheckpoint, validation: Split
+) -> tuple[list[keras.callbacks.Callback], tf.data.Dataset | None]:
+    """The callbacks of a training, and the batches with which Keras validates where the task has no own callback."""
+    config = training.recognizer.config
+    fit = config.fit
+    callbacks: list[keras.callbacks.Callback] = [EpochSeeds(config.seed), StopOnNaN(), checkpoint]
+    batches = None
+    own = training.task.validation_callback(training, validation, fit.batch_size)
+    if own is None:
+        targets = training.task.targets(validation)
+        batches = assemble.evaluation_batches(targets, training.frontend, fit.batch_size)
+    else:
+        callbacks.insert(1, own)  # before those that read its figures
+    masks = training.frontend.masks if training.frontend.modality == "audio" else None
+    if masks is not None and config.frontend.mask_epochs:
+        callbacks.append(WidenMasks(masks, config.frontend.mask_epochs))
+    if fit.budget_minutes:
+        callbacks.append(TimeBudget(checkpoint))
+    if fit.tensorboard:
+        callbacks.append(keras.callbacks.TensorBoard(checkpoint.run.path / "tensorboard", write_graph=False))
+    return callbacks, batches
+
+
+def _batches(
+    training: Training, split: Split, epochs: int, first_epoch: int, buckets: Buckets | None
+) -> tf.data.Dataset:
+    config = training.recognizer.config
+    batches = assemble.training_batches(
+        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets
+    )
+    replicas = tf.distribute.get_strategy().num_replicas_in_sync
+    if replicas > 1 and training.task.needs_full_replicas:
+        return assemble.for_replicas(batches, replicas)
+    return batches
+
+
+def check_settings(recognizer: Recognizer) -> None:
+    """Raises UserError for settings of the training that do not go with the task."""
     config, task = recognizer.config, recognizer.task
-    if config.fit.jit_compile and hasattr(task, "batch_loss"):
-        raise UserError("fit.jit_compile is not for task.name transcribe, as XLA has no CTC loss: leave it out.")
-    if config.fit.monitor not in task.monitor:
+    if config.fit.jit_compile and not task.xla:
         raise UserError(
-            f"fit.monitor {config.fit.monitor!r} is nothing that task.name {config.task.name!r} measures: choose"
-            f" {' or '.join(task.monitor)}."
+            f"fit.jit_compile: XLA cannot compile the loss of task.name {task.name} (XLA has no CTC loss); leave it"
+            " out."
+        )
+    if config.fit.monitor not in task.monitors:
+        raise UserError(
+            f"fit.monitor {config.fit.monitor!r} is not measured by task.name {task.name!r}: choose"
+            f" {' or '.join(task.monitors)}."
         )
 
 
-def training_shapes(split, frontend, fit):
-    """The Buckets of the training split; None where batches are as they come."""
+def training_buckets(split: Split, frontend: Any, fit: FitConfig) -> Buckets | None:
+    """The buckets of the training split by length; None where batches take the clips in any order."""
     if fit.batch_seconds is None:
         return None
     if frontend.modality != "audio":
@@ -106,22 +159,14 @@ def training_shapes(split, frontend, fit):
     return assemble.bucket_plan(split, frontend, fit.batch_size, fit.batch_seconds)
 
 
-def adapt(recognizer, split):
-    """Shows some features to the layers that start from them, such as a whitening."""
-    adaptable = [layer for layer in recognizer.net.layers if hasattr(layer, "adapt")]
-    if adaptable:
+def adapt(recognizer: Recognizer, split: Split) -> None:
+    """Shows some features to the layers that are initialized from them, such as a whitening."""
+    layers = [layer for layer in recognizer.network.layers if hasattr(layer, "adapt")]
+    if layers:
         some = dataclasses.replace(split, examples=split.examples.take(ADAPT_EXAMPLES), size=ADAPT_EXAMPLES)
         frontend = frontends.build(recognizer.config.frontend, split=split)
-        inputs = [batch for batch, _ in assemble.evaluation_batches(some, frontend, 512)]
-        on_host = recognizer.config.frontend.placement == "host"
-        features = np.concatenate([batch if on_host else frontend(batch) for batch in inputs])
-        for layer in adaptable:
+        received = recognizer.replace(frontend=frontend)
+        batches = assemble.evaluation_batches(some, frontend, 512)
+        features = np.concatenate([received.features(received.as_received(batch)) for batch, _ in batches])
+        for layer in layers:
             layer.adapt(features)
-
-
-def class_counts(split, classes):
-    """Number of examples of each class; takes a pass over the data where the split does not know its labels."""
-    labels = split.labels
-    if labels is None:
-        labels = np.array([example["label"] for example in split.examples.as_numpy_iterator()])
-    return np.bincount(labels, minlength=classes)

@@ -1,103 +1,121 @@
-"""The model that is trained: frontend with augmentation, network, mixed examples, averaged weights."""
+"""The training step: features, outputs, loss, gradients, update."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 from keras import ops
 
 from pipelines import frontends
+from pipelines.datasets.base import Split
+from tfrec.training.average import AveragedWeights
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
 
 
-def training_model(recognizer, split):
-    """(model for `fit` on batches of a split, frontend); the model shares its weights with `recognizer.net`."""
-    config = recognizer.config
-    frontend = frontends.build(config.frontend, augment=True, seed=config.seed, split=split)
-    if config.frontend.placement == "host":
-        inputs = features = recognizer.net.input
-    else:
-        inputs = frontend.inputs()
-        features = frontend(inputs)
-    if recognizer.takes_tokens and config.frontend.placement == "device":
-        inputs = {**inputs, "tokens": keras.Input((None,), name="tokens", dtype="int32")}
-        features = {**features, "tokens": inputs["tokens"]}
-    mixing = frontends.mixing(config.frontend, config.seed)
-    if mixing is None:
-        model = TrainingModel(inputs, recognizer.net(features), name="recognizer")
-    else:
-        mixed, weight = mixing(features)
-        model = TrainingModel(inputs, {"logits": recognizer.net(mixed), "weight": weight}, name="recognizer")
-    model.net = recognizer.net
-    model.task = recognizer.task
-    if hasattr(model.task, "left_out"):
-        model.left_out = keras.metrics.Sum(name="left_out")
-    if config.fit.average:
-        net = keras.models.clone_model(recognizer.net)
-        model.keep_average(net, keras.Model(inputs, net(features)), config.fit.average)
-    return model, frontend
+class Training(keras.Model):
+    """A recognizer in training on one split; Keras's `fit` runs its steps, and so does a plain loop.
 
+    It is complete once constructed; `compile` gives it an optimizer, as it does every Keras model. Its frontend
+    augments, and its network is the recognizer's own.
 
-class TrainingModel(keras.Model):
-    """Raw examples -> logits, or {"logits", "weight"} where examples are mixed, each with the one before it.
-
-    There the loss of example i is weight[i] times the one for its own label and the rest for its partner's, which for
-    cross-entropy is the loss for the mixed label (Zhang et al. 2017, arXiv:1710.09412).
+    Args:
+        recognizer: what is trained.
+        split: the training split, with the task's targets as labels.
     """
 
-    average = task = None
-
-    def keep_average(self, net, model, momentum):
-        """Keeps in `net`, which `model` validates with, the moving average of the weights of `self.net`.
-
-        Batch normalization's statistics are averaged like all else. The average starts as a plain mean, so that it
-        forgets the first weights (as `tf.train.ExponentialMovingAverage` does with `num_updates`).
-        """
-        net.trainable = False
-        net.set_weights(self.net.get_weights())
-        self.average, self.average_net, self.momentum = model, net, momentum
+    def __init__(self, recognizer: Recognizer, split: Split) -> None:
+        super().__init__(name="training")
+        config = recognizer.config
+        self.task = recognizer.task
+        self.frontend = frontends.build(config.frontend, augment=True, seed=config.seed, split=split)
+        self.mixing = frontends.mixing(config.frontend, config.seed)
+        self.network = recognizer.network
+        self.recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
+        self.average = AveragedWeights(self.network, config.fit.average) if config.fit.average else None
+        # The recognizer that the validation split judges and that is kept: with averaged weights where there are any.
+        self.evaluated = self.recognizer.replace(inference_network=self.kept_network)
+        self.loss_tracker = keras.metrics.Mean(name="loss")
+        self.task_metrics = self.task.metrics()
+        self.built = True  # its layers are
 
     @property
-    def kept_net(self):
-        """The network that is judged on the validation split and kept."""
-        return self.net if self.average is None else self.average_net
+    def kept_network(self) -> keras.Model:
+        """The network that is validated and saved: the averaged one, or else the trained one."""
+        return self.network if self.average is None else self.average.network
 
-    def train_step(self, data):
-        """Keras's step, then the average's."""
-        logs = super().train_step(data)
+    @property
+    def metrics(self) -> list[keras.Metric]:
+        """What Keras resets at the start of each epoch."""
+        return [self.loss_tracker, *self.task_metrics]
+
+    def train_step(self, data: Any) -> dict[str, Any]:
+        """One update of the weights by a batch.
+
+        Args:
+            data: `(inputs, targets)`, inputs being raw, or features where the host computes them.
+
+        Returns:
+            The running means of the loss and of the task's metrics.
+        """
+        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        inputs = self.task.teacher_forcing(inputs, targets)
+        with tf.GradientTape() as tape:
+            outputs, weights = self.training_outputs(inputs)
+            loss = self.compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+            scaled_loss = self.optimizer.scale_loss(loss / _replicas())
+        variables = self.trainable_variables
+        gradients = tape.gradient(scaled_loss, variables)
+        self.optimizer.apply(gradients, variables)
         if self.average is not None:
-            steps = ops.cast(self.optimizer.iterations, "float32")
-            move = 1.0 - ops.minimum(self.momentum, steps / (9.0 + steps))
-            # The same on every device, once for all of them.
-            tf.distribute.get_replica_context().merge_call(self._move_average, args=(move,))
-        return logs
+            self.average.update(self.optimizer.iterations)
+        return self.update_metrics(outputs, targets, loss)
 
-    def _move_average(self, strategy, move):
-        def assign(average, weight, move):
-            average.assign_add(move * (tf.convert_to_tensor(weight) - average))
+    def test_step(self, data: Any) -> dict[str, Any]:
+        """Loss and metrics of a batch by the network that is kept, without augmentation."""
+        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        outputs = self.evaluated(self.recognizer.as_received(self.task.teacher_forcing(inputs, targets)))
+        return self.update_metrics(outputs, targets, self.task.loss(outputs, targets))
 
-        for average, weight in zip(self.average_net.weights, self.net.weights, strict=True):
-            if "float" in weight.dtype:
-                strategy.extended.update(average.value, assign, args=(weight.value, move), group=False)
+    def training_outputs(self, inputs: Any) -> tuple[Any, Any]:
+        """Outputs of a batch in training, and the weight of each example's own target where examples are mixed."""
+        inputs = self.recognizer.as_received(inputs)
+        if self.mixing is None:
+            return self.recognizer(inputs, training=True), None
+        features, weights = self.mixing(self.recognizer.features(inputs, training=True), training=True)
+        return self.recognizer(self.recognizer.as_features(features), training=True), weights
 
-    def call(self, inputs, training=None, mask=None):
-        """The network, or, outside training, its average where there is one."""
-        if self.average is None or training:
-            return super().call(inputs, training=training, mask=mask)
-        return self.average(inputs, training=False)
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The task's loss of a batch, and the network's own regularization.
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The task's own where it has one for a whole batch; that of mixed labels; Keras's own for all else."""
-        if hasattr(self.task, "batch_loss"):
-            # As Keras does, the mean over all devices that take a part of the batch.
-            devices = tf.distribute.get_strategy().num_replicas_in_sync
-            return (self.task.batch_loss(y, y_pred) + sum(self.losses)) / devices
-        if not isinstance(y_pred, dict):
-            return super().compute_loss(x, y, y_pred, sample_weight, training)
-        own, logits = y_pred["weight"], y_pred["logits"]
-        partner = ops.roll(y, 1, axis=0)
-        return super().compute_loss(x, y, logits, own) + super().compute_loss(x, partner, logits, 1.0 - own)
+        A mixed example holds a part `sample_weight` of its own and the rest of the one before it: its loss is that part
+        of the loss for its own target and the rest of that for its partner's, which for cross-entropy is the loss for
+        the mixed label (Zhang et al. 2017, arXiv:1710.09412).
+        """
+        if sample_weight is None:
+            loss = self.task.loss(y_pred, y)
+        else:
+            partner = ops.roll(y, 1, axis=0)
+            loss = self.task.loss(y_pred, y, sample_weight) + self.task.loss(y_pred, partner, 1.0 - sample_weight)
+        return loss + sum(self.network.losses)
 
-    def compute_metrics(self, x, y, y_pred, sample_weight=None):
-        """Of the logits; accuracy counts an example's own label, of which a mixed one holds a part."""
-        if hasattr(self, "left_out"):
-            self.left_out.update_state(self.task.left_out(y, y_pred))
-        mixed = isinstance(y_pred, dict) and "weight" in y_pred
-        return super().compute_metrics(x, y, y_pred["logits"] if mixed else y_pred, sample_weight)
+    def update_metrics(self, outputs: Any, targets: Any, loss: Any) -> dict[str, Any]:
+        """Adds a batch to the running means and returns them; each example counts by its own target."""
+        self.loss_tracker.update_state(loss, sample_weight=ops.shape(keras.tree.flatten(outputs)[0])[0])
+        self.task.update_metrics(self.task_metrics, outputs, targets)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+def _replicas() -> int:
+    """Devices that each take a part of the batch: their gradients are added up."""
+    return tf.distribute.get_strategy().num_replicas_in_sync

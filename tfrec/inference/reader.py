@@ -1,0 +1,76 @@
+"""Sources of a prediction: paths, bytes and arrays -> pixels or samples."""
+
+import os
+import tempfile
+from typing import Any
+
+import numpy as np
+
+from pipelines import audio as audio_files
+from pipelines import images as image_files
+from pipelines.errors import UserError
+
+
+def listed(sources: Any) -> list[Any]:
+    """One source or several -> a list of them; a pair of a waveform and its rate is one source."""
+    if isinstance(sources, str | bytes | os.PathLike | np.ndarray) or _has_rate(sources):
+        return [sources]
+    return list(sources)
+
+
+def image(source: Any, channels: int) -> np.ndarray:
+    """A path, the bytes of a file, or pixels -> uint8 `(height, width, channels)`.
+
+    Raises:
+        UserError: for a file that cannot be read.
+        ValueError: for an array of another shape, or with values outside 0 to 255.
+    """
+    if isinstance(source, bytes):
+        return _from_bytes(source, lambda path: image_files.read(path, channels))
+    if isinstance(source, str | os.PathLike):
+        return image_files.read(source, channels)
+    pixels = np.asarray(source)
+    if pixels.ndim == 2 and channels == 1:
+        pixels = pixels[..., None]
+    if pixels.ndim != 3 or pixels.shape[-1] != channels:
+        raise ValueError(f"A picture must have the shape (height, width, {channels}). Received: {pixels.shape}")
+    if pixels.dtype != np.uint8 and (pixels.min(initial=0) < 0 or pixels.max(initial=0) > 255):
+        raise ValueError(
+            f"Pixels must be from 0 to 255. Received: {pixels.min(initial=0)} to {pixels.max(initial=0)}"
+        )
+    return pixels
+
+
+def audio(source: Any, sample_rate_hz: int) -> np.ndarray:
+    """A path, the bytes of a file, samples, or a pair of samples and their rate -> float32 `(samples,)`.
+
+    Raises:
+        UserError: for a file that cannot be read.
+        ValueError: for samples of another shape.
+    """
+    if isinstance(source, bytes):
+        return _from_bytes(source, lambda path: audio_files.read(path, sample_rate_hz)[0])
+    if isinstance(source, str | os.PathLike):
+        return audio_files.read(source, sample_rate_hz)[0]
+    samples, rate = source if _has_rate(source) else (source, sample_rate_hz)
+    samples = np.asarray(samples)
+    if samples.ndim != 1:
+        raise ValueError(f"A waveform must have the shape (samples,). Received: {samples.shape}")
+    if np.issubdtype(samples.dtype, np.integer):
+        samples = samples / (np.iinfo(samples.dtype).max + 1)
+    samples = samples.astype("float32")
+    return samples if rate == sample_rate_hz else audio_files.resample_array(samples, rate, sample_rate_hz)
+
+
+def _has_rate(source: Any) -> bool:
+    return isinstance(source, tuple) and len(source) == 2 and isinstance(source[1], int) and np.ndim(source[0]) == 1
+
+
+def _from_bytes(contents: bytes, read: Any) -> np.ndarray:
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(contents)
+        file.flush()
+        try:
+            return read(file.name)
+        except UserError as error:
+            raise UserError(str(error).replace(file.name, "The bytes")) from error

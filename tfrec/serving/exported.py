@@ -1,0 +1,100 @@
+"""An export, loaded back: a file in, an answer out."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.errors import UserError
+from tfrec import tasks
+from tfrec.inference import reader
+from tfrec.serving.savedmodel import DESCRIPTION
+from tfrec.tasks.base import Answer
+
+
+class ExportedRecognizer:
+    """A SavedModel that tfrec has exported.
+
+    Attributes:
+        path: the version's folder.
+        description: what `assets.extra/tfrec.json` says.
+        task: the class of the task.
+    """
+
+    def __init__(self, path: pathlib.Path, description: dict[str, Any], model: Any) -> None:
+        self.path, self.description = path, description
+        self.task = tasks.find(description["task"])
+        self._model = model  # its signatures need it alive
+        self._signature = model.signatures["serving_default"]
+
+    @classmethod
+    def open(cls, path: Any) -> ExportedRecognizer:
+        """Loads `saved_models/NAME/VERSION`, or the highest version of `saved_models/NAME`.
+
+        Raises:
+            UserError: where there is no export of tfrec, or a damaged one.
+        """
+        path = pathlib.Path(path)
+        versions = [child for child in path.iterdir() if child.name.isdecimal()] if path.is_dir() else []
+        if versions:
+            path = max(versions, key=lambda version: int(version.name))
+        if not (path / "saved_model.pb").is_file():
+            raise UserError(f"{path} is neither a run (no config.json) nor an export (no saved_model.pb).")
+        description = _read_description(path)
+        try:
+            return cls(path, description, tf.saved_model.load(str(path)))
+        except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
+            raise UserError(f"The export {path} is damaged or incomplete: export the run again.") from error
+
+    def read(self, source: Any) -> np.ndarray:
+        """One source of `predict` as the export takes it: pixels, or samples at its rate."""
+        if self.description["modality"] == "image":
+            return reader.image(source, self.description["channels"])
+        return reader.audio(source, self.description["sample_rate_hz"])
+
+    def answers(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """Outputs of the signature `serving_default` for a batch of its inputs."""
+        outputs = self._signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    def predict(self, sources: Any, **options: Any) -> Iterator[Answer]:
+        """Yields the task's answer for each source, as `Recognizer.predict` does.
+
+        Raises:
+            UserError: at a source that cannot be read, and for options, which an export does not have.
+        """
+        answer = self.predictor(**options)
+        return (answer(source) for source in reader.listed(sources))
+
+    def predictor(self, **options: Any) -> Callable[[Any], Answer]:
+        """A function from one source to its Answer; see `predict`."""
+        if options:
+            flags = ", ".join(f"--{name}" for name in options)
+            raise UserError(f"{flags}: only a run takes this, and {self.path} is an export; leave it out.")
+        return lambda source: self._answer(self.read(source))
+
+    def _answer(self, raw: np.ndarray) -> Answer:
+        if self.description["modality"] == "image":
+            inputs = {"image": raw[None]}
+        else:
+            inputs = {"audio": raw[None], "length": np.array([len(raw)], "int32")}
+        return self.task.read_answers(self.answers(inputs), self.description.get("labels"))[0]
+
+
+def _read_description(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        description["channels" if description["modality"] == "image" else "sample_rate_hz"]
+        task = tasks.find(description["task"])
+        if task.needs_labels:
+            description["labels"]
+        return description
+    except FileNotFoundError:
+        raise UserError(f"{path} was not exported by tfrec: it has no {DESCRIPTION}.") from None
+    except (UserError, OSError, ValueError, KeyError, TypeError):
+        raise UserError(f"{path / DESCRIPTION} is damaged: export the run again.") from None

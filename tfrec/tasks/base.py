@@ -1,0 +1,241 @@
+"""What a network's outputs mean: the abstract task, and what it answers and finds."""
+
+from __future__ import annotations
+
+import abc
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from pipelines.datasets.base import Corpus, Split
+from pipelines.errors import UserError
+from tfrec.evaluation.metrics.per_example import Quality as PerExampleScores
+
+if TYPE_CHECKING:
+    from tfrec.config.schema import ExportConfig
+    from tfrec.recognizer import Recognizer
+
+SHOWN_EXAMPLES = 3  # of a finding
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer(abc.ABC):
+    """What a task says about one example."""
+
+    @abc.abstractmethod
+    def to_dict(self) -> dict[str, Any]:
+        """The answer as `predict --json` prints it, without the file."""
+
+    @classmethod
+    @abc.abstractmethod
+    def table(cls, answers: Sequence[tuple[str, Any]]) -> Any:
+        """What `predict` prints for `(file, answer)` pairs: anything that rich renders."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """Something about a split that a user should know before training on it."""
+
+    split: str
+    what: str
+    count: int  # examples, or symbols
+    of: int
+    examples: tuple[str, ...]  # some of them
+    harmful: bool  # whether training cannot go well with them
+
+
+def finding(name: str, split: Split, what: str, places: Sequence[int], harmful: bool) -> list[Finding]:
+    """The Finding that `what` is true of the examples at some places of a split; none where there are no places."""
+    if not len(places):
+        return []
+    sources = split.sources or [f"example {i + 1}" for i in range(split.size)]
+    shown = tuple(os.path.basename(str(sources[i])) for i in places[:SHOWN_EXAMPLES])
+    return [Finding(name, what, len(places), split.size, shown, harmful)]
+
+
+class Task(abc.ABC):
+    """Owns what outputs mean: targets, loss, metrics, decoding, scores, reports, export.
+
+    A task is a subclass in a file of its own and a line in `tfrec.tasks.TASKS`. Methods that are not abstract have
+    defaults that suit a task with one output vector per example and a loss that is a mean over examples.
+
+    Args:
+        config: an instance of `Config`.
+        labels: what `find_labels` returned for the corpus, or the same from a run's labels.json.
+
+    Raises:
+        UserError: for labels that `check_labels` refuses.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type]  # frozen dataclass of the settings `task.*`
+    default_model: ClassVar[str]  # architecture where none is named
+    output_kind: ClassVar[str] = "classes"  # what its networks put out: "classes" or "tokens"
+    needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
+    xla: ClassVar[bool] = True  # whether XLA can compile the loss
+    needs_full_replicas: ClassVar[bool] = False  # whether the loss of an empty part of a batch is NaN
+    bulky_scores: ClassVar[tuple[str, ...]] = ()  # scores that are written to files of their own, not to metrics.json
+
+    num_outputs: int  # size of the architecture's last layer
+    class_names: tuple[str, ...] = ()  # names of the outputs, where they have any
+    monitors: Mapping[str, Literal["min", "max"]]  # what training can watch on the validation split
+
+    def __init__(self, config: Any, labels: Any) -> None:
+        self.check_labels(labels)
+        self.config, self.labels = config, labels
+
+    # What a corpus must offer, and what training must know of it
+
+    @classmethod
+    @abc.abstractmethod
+    def find_labels(cls, config: Any, corpus: Corpus) -> Any:
+        """What the task must know of a corpus, as JSON; UserError where the corpus is for another task."""
+
+    @classmethod
+    @abc.abstractmethod
+    def check_labels(cls, labels: Any) -> None:
+        """Raises UserError for anything but what `find_labels` returns."""
+
+    @classmethod
+    @abc.abstractmethod
+    def score_names(cls, config: Any) -> tuple[str, ...]:
+        """Names of the single numbers that `evaluate` returns, the usual one first."""
+
+    @classmethod
+    def search_space(cls, config: Any) -> tuple[str, ...]:
+        """What a sweep searches in the task where nobody says otherwise, as lines of the sweep's grammar."""
+        return ()
+
+    def prepare(self, split: Split) -> None:
+        """Learns what the loss needs from the training split, before training."""
+
+    @abc.abstractmethod
+    def describe(self) -> str:
+        """What the answers are, in few words, such as "10 classes"."""
+
+    def warnings(self, corpus: Corpus) -> list[str]:
+        """Sentences on what of a corpus the task cannot learn."""
+        return []
+
+    def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
+        """What is wrong or strange about the labels of a split of speech, named `name`."""
+        return []
+
+    def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:
+        """Raises UserError where a corpus does not fit what the run at `path` has learned."""
+
+    @classmethod
+    def check_export(cls, export: ExportConfig) -> None:
+        """Raises UserError for export settings that the task does not have."""
+        if export.beam_width > 1:
+            raise UserError(f"export.beam_width: task.name {cls.name} has no beam search; leave it out.")
+
+    # Training
+
+    def targets(self, split: Split) -> Split:
+        """The split with what the network learns as each example's label."""
+        return split
+
+    def teacher_forcing(self, inputs: Any, targets: Any) -> Any:
+        """The inputs of a batch in training, with targets among them where a decoder reads its own past."""
+        return inputs
+
+    def example_losses(self, outputs: Any, targets: Any) -> Any:
+        """Losses `(batch,)` of outputs and targets; a task has this method or its own `loss`."""
+        raise NotImplementedError(f"{type(self).__name__} has neither example_losses nor loss")
+
+    def loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
+        """Loss of a batch: the mean over its examples, each times its weight `(batch,)` where weights are given."""
+        losses = self.example_losses(outputs, targets)
+        return ops.mean(losses if weights is None else losses * ops.cast(weights, losses.dtype))
+
+    def metrics(self) -> list[keras.Metric]:
+        """Fresh metrics that the progress bar shows with the loss."""
+        return []
+
+    def update_metrics(self, metrics: Sequence[keras.Metric], outputs: Any, targets: Any) -> None:
+        """Adds a batch to the metrics of `metrics`."""
+        for metric in metrics:
+            metric.update_state(targets, outputs)
+
+    def validation_callback(self, training: Any, split: Split, batch_size: int) -> keras.callbacks.Callback | None:
+        """A callback that measures the validation split after each epoch; None for loss and metrics alone.
+
+        It adds its figures to the epoch's logs as `val_NAME`.
+        """
+        return None
+
+    def inference_network(self, network: keras.Model) -> keras.Model:
+        """The model that answers: the network itself, a part of it, or a mean over several views."""
+        return network
+
+    # Answers
+
+    @abc.abstractmethod
+    def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
+        """TensorFlow code from the network's outputs to the named outputs of the export."""
+
+    @classmethod
+    @abc.abstractmethod
+    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> list[Answer]:
+        """Outputs of `export_outputs` for a batch, as arrays -> an Answer for each example."""
+
+    def description(self) -> dict[str, Any]:
+        """What a client of the export must know beyond the input: entries of `assets.extra/tfrec.json`."""
+        return {}
+
+    @classmethod
+    def text_normalizer(cls, config: Any) -> Callable[[str], str]:
+        """A function from a transcript to the form that the task scores; UserError for tasks without texts."""
+        raise UserError(f"task.name {cls.name} has no texts: set another --task.name.")
+
+    def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[np.ndarray], Answer]:
+        """A function from one raw example, pixels or samples, to its Answer.
+
+        Raises:
+            UserError: for options that the task does not have.
+        """
+        if options:
+            flags = ", ".join(f"--{name}" for name in options)
+            raise UserError(f"{flags}: task.name {self.name} does not take this; leave it out.")
+        return lambda raw: self.read_answers(recognizer.answers(recognizer.batch_of_one(raw)), self.labels)[0]
+
+    def stream(self, recognizer: Recognizer) -> Any:
+        """What recognizes while sound arrives, see `inference.streaming`; UserError where the task cannot."""
+        raise UserError(f"--stream: task.name {self.name} does not take this; leave it out.")
+
+    # Scores
+
+    @abc.abstractmethod
+    def evaluate(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> dict[str, Any]:
+        """Everything that metrics.json holds about a split, and what is in `bulky_scores`.
+
+        Raises:
+            UserError: for `decode` where the task does not decode.
+        """
+
+    @abc.abstractmethod
+    def per_example(
+        self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
+    ) -> PerExampleScores:
+        """How each example of a split scores by one of `score_names`; None is the usual one."""
+
+    @abc.abstractmethod
+    def report(self, scores: Mapping[str, Any], title: str) -> Any:
+        """Scores as a table for the terminal."""
+
+    @abc.abstractmethod
+    def plot(self, scores: Mapping[str, Any], folder: pathlib.Path) -> None:
+        """Writes the scores as pictures or pages into a folder."""
+
+    def require_no_decoding(self, decode: Any) -> None:
+        """Raises UserError for decoding options: for tasks that do not decode."""
+        if decode is not None:
+            raise UserError(f"--decode: task.name {self.name} does not decode; leave it out.")

@@ -1,0 +1,40 @@
+"""The answer of transcription."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Group
+from rich.text import Text
+
+from tfrec.tasks.base import Answer
+
+
+@dataclasses.dataclass(frozen=True)
+class Transcript(Answer):
+    """The text of a recording."""
+
+    text: str
+    confidence: float  # geometric mean of the probabilities of the best token of each step
+    words: tuple | None = None  # (word, start_s, end_s) of each, seconds None where unknown; None for an export
+
+    def to_dict(self) -> dict[str, Any]:
+        """Text, confidence, and the times of the words where they are known."""
+        row = {"text": self.text, "confidence": self.confidence}
+        if self.words is None:
+            return row
+        words = [dict(zip(("word", "start_s", "end_s"), word, strict=True)) for word in self.words]
+        return {**row, "words": words}
+
+    @classmethod
+    def table(cls, answers: Sequence[tuple[str, Any]]) -> Group:
+        """A line for each file, and below it the times of its words."""
+        lines = []
+        for file, answer in answers:
+            lines.append(Text(f"{file} (confidence {answer.confidence:.3f}): {answer.text}"))
+            times = [f"{start:.2f} {word}" for word, start, _ in answer.words or () if start is not None]
+            if times:
+                lines.append(Text(f"    at seconds: {', '.join(times)}"))
+        return Group(*lines)

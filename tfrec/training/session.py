@@ -1,0 +1,147 @@
+"""One training from its configuration to a measured and exported recognizer."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import pathlib
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from pipelines import datasets, frontends
+from pipelines.datasets.base import Corpus
+from pipelines.errors import UserError
+from tfrec import architectures, tasks
+from tfrec.config.schema import Config, as_json
+from tfrec.evaluation import scores
+from tfrec.evaluation.metrics import cost
+from tfrec.pretrained import transfer
+from tfrec.recognizer import Recognizer, strategy_scope
+from tfrec.runs.environment import environment
+from tfrec.runs.run import Run
+from tfrec.serving import publish
+from tfrec.training import loop
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass
+class Result:
+    """What `train` returns."""
+
+    recognizer: Recognizer
+    run: Run
+    split: str  # the split that was measured last
+    scores: dict[str, Any]  # of that split
+    seconds: float  # of training
+    exported: pathlib.Path | None  # the version's folder
+
+
+def train(
+    config: Config, run: Run, resume: bool = False, test: bool = True, verbose: str | int = "auto"
+) -> Result:
+    """Trains, measures and exports a recognizer.
+
+    Args:
+        config: the settings; what they leave open follows from the corpus.
+        run: the run folder, which must not hold anything unless `resume`.
+        resume: whether an interrupted training continues.
+        test: whether the test split is measured; else the validation split alone.
+        verbose: Keras's.
+
+    Raises:
+        UserError: for settings that do not go together, data that cannot be read, and a training that diverges. A
+            training that fails before its first epoch has ended leaves no run behind.
+    """
+    begun = resume and run.read_state() is not None
+    if not resume:
+        run.require_empty()
+    if config.export.after_fit:
+        publish.destination(config.export, run)  # an error there must not wait for the end of the training
+        tasks.find(config.task.name).check_export(config.export)
+    weights = None if begun else transfer.find(config)
+    config, corpus = resolve(config, weights)
+    if resume:
+        _require_same(as_json(config), run)
+    labels = tasks.labels(config.task, corpus)
+    if begun and labels != run.read_json("labels.json"):
+        raise UserError(
+            f"{run.path} was started with other classes or transcripts than {corpus.name} has now: give it the same"
+            " data, or start another --run."
+        )
+    with strategy_scope(config):
+        recognizer = Recognizer(config, labels)
+        recognizer.task.prepare(corpus.splits["train"])
+        _announce(recognizer, corpus, run)
+        if weights:
+            for note in transfer.load(weights, recognizer.network, config, recognizer.task.class_names):
+                logger.info(note)
+        history, seconds = _fit(recognizer, corpus, run, resume, verbose)
+    splits = ("validation", "test") if test else ("validation",)
+    batch_size = config.fit.batch_size
+    measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in splits}
+    figures = {"parameters": cost.parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
+    scores.record(run, recognizer, {**measured, **figures}, history)
+    scores.keep_examples(run, recognizer, corpus, splits[-1])
+    # XXX run.write_model(recognizer.model)
+    exported = recognizer.export() if config.export.after_fit else None
+    return Result(recognizer, run, splits[-1], measured[splits[-1]], seconds, exported)
+
+
+def resolve(config: Config, weights: Any = None) -> tuple[Config, Corpus]:
+    """The configuration with what its corpus and its pretrained weights decide, and the corpus."""
+    corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
+    normalize = weights and weights.normalize
+    frontend = frontends.resolve(config.frontend, corpus, normalize, architectures.takes(config.model))
+    return dataclasses.replace(config, frontend=frontend), corpus
+
+
+def _fit(
+    recognizer: Recognizer, corpus: Corpus, run: Run, resume: bool, verbose: str | int
+) -> tuple[list[dict[str, float]], float]:
+    """Writes the run's configuration and trains; returns the history and the seconds of all starts."""
+    state = run.read_state() if resume else None
+    if not resume:
+        run.create()
+    with contextlib.nullcontext() if resume else run.kept_from_first_epoch():
+        run.write_json("config.json", as_json(recognizer.config))
+        run.write_json("labels.json", recognizer.task.labels)
+        run.write_json("environment.json", environment())
+        started = time.perf_counter()
+        history = loop.train(recognizer, corpus, run, resume, verbose)
+        seconds = time.perf_counter() - started + (state["seconds"] if state else 0.0)
+    return history, seconds
+
+
+def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:
+    sizes = ", ".join(f"{corpus.splits[name].size:,} {name}" for name in ("train", "validation", "test"))
+    logger.info(
+        "%s: %s, %s examples; %s with %s parameters; run %s",
+        corpus.name,
+        recognizer.task.describe(),
+        sizes,
+        recognizer.config.model.name,
+        f"{recognizer.network.count_params():,}",
+        run.path,
+    )
+    if description := architectures.describe(recognizer.config.model):
+        logger.info(description)
+    for sentence in (*corpus.notes, *recognizer.task.warnings(corpus)):
+        logger.warning(sentence)
+
+
+def _require_same(resumed: Mapping[str, Any], run: Run) -> None:
+    """A resumed run may train longer; anything else would make its record untrue."""
+    stored = run.read_json("config.json")
+    for part, value in resumed.items():
+        names = value if isinstance(value, dict) else {None: value}
+        for name in names:
+            now = value[name] if name else value
+            # What an older version did not store has its default.
+            before = stored.get(part, {}).get(name, now) if name else stored.get(part, now)
+            free = (part, name) == ("fit", "epochs") or part == "export"
+            if not free and before != (list(now) if isinstance(now, tuple) else now):
+                flag = f"{part}.{name}" if name else part
+                raise UserError(f"{run.path} was started with {flag} {before}: --resume cannot change it to {now}.")
