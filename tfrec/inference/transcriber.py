@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from tfrec.decoding import align, ctc
+from tfrec.decoding import alignment, ctc
 from tfrec.decoding.config import DecodeConfig
 from tfrec.inference.chunking import CHUNK_SECONDS, OVERLAP_SECONDS, Chunks, segments
 
@@ -61,7 +61,7 @@ class Transcriber:
         """(word, start_s, end_s) of a part of a recording that begins at step `first`."""
         step = self.chunks.timing.seconds_per_step
         try:
-            found = align.words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
+            found = alignment.align_words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
         except ValueError:  # what a beam or attention wrote may need more steps than there are
             return [(word, None, None) for word in self.vocabulary.decode(ids).split()]
         return [(word, start + first * step, end + first * step) for word, start, end in found]

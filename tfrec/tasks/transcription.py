@@ -10,7 +10,7 @@ from keras import ops
 from pipelines.errors import UserError
 from tfrec import decoding
 from tfrec.architectures import parts
-from tfrec.decoding import attention, beam, ctc
+from tfrec.decoding import attention, beam_search, ctc
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import Quality
 from tfrec.evaluation.validation import TranscribedValidation
@@ -187,7 +187,7 @@ class Task:
         best = tf.reduce_max(tf.nn.log_softmax(logits), axis=-1)
         inside = tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
         mean = tf.reduce_sum(best * inside, axis=1) / tf.maximum(tf.reduce_sum(inside, axis=1), 1.0)
-        ids = ctc.greedy(logits, steps)[0] if beam_width == 1 else beam.search(logits, steps, beam_width)[0]
+        ids = ctc.greedy(logits, steps)[0] if beam_width == 1 else beam_search.search(logits, steps, beam_width)[0]
         return {"text": self.spell(ids), "confidence": tf.exp(mean)}
 
     def spell(self, ids):
