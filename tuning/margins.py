@@ -63,14 +63,14 @@ def write(folder, best, default, name=""):
 
 
 def margin(best, default=None):
-    """Two Qualities of the same examples -> {"measure", "examples", "best", "default", "margin", "interval"}.
+    """Two PerExampleScores of the same examples -> {"measure", "examples", "best", "default", "margin", "interval"}.
 
     The margin is that of the best over the default, with its 95 % interval; without a default only the best is told.
     """
     result = {"measure": best.name, "examples": len(best.sizes), "best": best.rate()}
     if default is None:
         return result
-    apart, interval = per_example.margin(best, default)
+    apart, interval = per_example.paired_difference(best, default)
     return {**result, "default": default.rate(), "margin": apart, "interval": interval}
 
 

@@ -71,7 +71,7 @@ def main(argv):
 
     splits = ("validation", "test") if arguments.test else ("validation",)
     scores = {split: evaluation.measure(recognizer, corpus, split, config.fit.batch_size) for split in splits}
-    figures = {"parameters": cost.parameters(recognizer.net), "fit_seconds": round(seconds, 1)}
+    figures = {"parameters": cost.count_parameters(recognizer.net), "fit_seconds": round(seconds, 1)}
     evaluation.record(run, recognizer, {**scores, **figures}, history)
     evaluation.keep_examples(run, recognizer, corpus, splits[-1])
     evaluation.show(recognizer, scores[splits[-1]], splits[-1])

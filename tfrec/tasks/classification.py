@@ -127,8 +127,8 @@ class Task:
         return self.score(*recognizer.logits(split, batch_size))
 
     def quality(self, recognizer, split, batch_size, name="accuracy"):
-        """How each example of a split does by one of `scores`, see `metrics.quality`."""
-        return per_example.of_classes(name, *recognizer.logits(split, batch_size))
+        """How each example of a split does by one of `scores`, see `metrics.per_example`."""
+        return per_example.from_logits(name, *recognizer.logits(split, batch_size))
 
     def score(self, logits, targets):
         """Logits (examples, classes) and class indices -> the dict that `metrics.json` holds for a split."""

@@ -12,7 +12,7 @@ from tfrec import decoding
 from tfrec.architectures import parts
 from tfrec.decoding import attention, beam_search, ctc
 from tfrec.evaluation.metrics import transcription
-from tfrec.evaluation.metrics.per_example import Quality
+from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.validation import TranscribedValidation
 from tfrec.reports import alignments
 from tfrec.text import phonemes, vocabulary
@@ -236,9 +236,9 @@ class Task:
         return {**scores, "hypotheses": rows}
 
     def quality(self, recognizer, split, batch_size, name=None):
-        """How each greedy text of a split does by one of `scores`, None for the first; see `metrics.quality`."""
+        """How each greedy text of a split does by one of `scores`, None for the first; see `metrics.per_example`."""
         name = name or self.rates[0]
-        return Quality(name, *transcription.counts(*self._pairs(recognizer, split, batch_size), name))
+        return PerExampleScores(name, *transcription.counts(*self._pairs(recognizer, split, batch_size), name))
 
     def _pairs(self, recognizer, split, batch_size, decode=None):
         """References and hypotheses of a split, in the form in which they are scored."""
