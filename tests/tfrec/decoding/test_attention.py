@@ -103,9 +103,9 @@ def test_greedy_in_a_graph_of_unknown_sizes():
     certain = 9 - np.log(np.exp(9) + 4)
     np.testing.assert_allclose(nats[:2], [5 * certain, certain], rtol=1e-3)
     for row in range(4):
-        alone = graph(encoded[row : row + 1], steps[row : row + 1])
-        assert alone[0][0].numpy().tolist() == ids[row, : lengths[row]].numpy().tolist()
-        np.testing.assert_allclose(alone[2][0], nats[row], rtol=1e-5)
+        single = graph(encoded[row : row + 1], steps[row : row + 1])
+        assert single[0][0].numpy().tolist() == ids[row, : lengths[row]].numpy().tolist()
+        np.testing.assert_allclose(single[2][0], nats[row], rtol=1e-5)
     assert attention.greedy(CopyDecoder(), encoded, steps, max_length=3)[1].numpy().tolist() == [3, 0, 2, 3]
     assert graph(encoded[:0], steps[:0])[0].shape == (0, 0)
 

@@ -44,7 +44,7 @@ def test_narrow_beam_is_never_worse_than_greedy(width):
     np.testing.assert_array_equal(scores, ctc.score(rows, steps, ids))
 
 
-def test_same_result_alone_in_a_graph_and_with_garbage_in_the_padding():
+def test_same_result_as_single_clip_in_a_graph_and_with_garbage_in_the_padding():
     rows, steps = log_probs(4, 12, 5), np.array([12, 0, 1, 7], "int32")
     past = np.arange(12) >= steps[:, None]
     signature = [tf.TensorSpec([None, None, 6], tf.float32), tf.TensorSpec([None], tf.int32)]
@@ -52,9 +52,9 @@ def test_same_result_alone_in_a_graph_and_with_garbage_in_the_padding():
     ids, lengths, scores = graph(np.where(past[:, :, None], np.nan, rows), steps)
     assert ids.shape == (4, 12)
     for row, length in enumerate(steps):
-        alone = beam_search.search(rows[row : row + 1, : max(length, 1)], [length])
-        assert alone[0][0].numpy().tolist() == ids[row, : max(length, 1)].numpy().tolist()
-        assert alone[1][0] == lengths[row]
-        np.testing.assert_allclose(alone[2][0], scores[row], atol=1e-5)
+        single = beam_search.search(rows[row : row + 1, : max(length, 1)], [length])
+        assert single[0][0].numpy().tolist() == ids[row, : max(length, 1)].numpy().tolist()
+        assert single[1][0] == lengths[row]
+        np.testing.assert_allclose(single[2][0], scores[row], atol=1e-5)
     assert [part.shape for part in graph(rows[:0], steps[:0])] == [(0, 12), (0,), (0,)]
     assert graph(rows[:, :0], 0 * steps)[0].shape == (4, 0)

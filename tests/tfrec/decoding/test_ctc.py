@@ -75,8 +75,8 @@ def test_target_that_does_not_fit_is_reported_and_changes_no_other():
     assert (loss.numpy()[[0, 2]] == 0).all()
     assert (gradient[[0, 2]] == 0).all()
     rest = [1, 3, 4]
-    alone, slope = with_gradient(lambda *a: ctc.losses(*a)[0], logits[rest], steps[rest], targets[rest])
-    np.testing.assert_array_equal(loss.numpy()[rest], alone)
+    single, slope = with_gradient(lambda *a: ctc.losses(*a)[0], logits[rest], steps[rest], targets[rest])
+    np.testing.assert_array_equal(loss.numpy()[rest], single)
     np.testing.assert_array_equal(gradient[rest], slope)
     steps[0] = 6
     assert ctc.losses(logits, steps, targets)[1].numpy()[0]
@@ -139,7 +139,7 @@ def test_greedy_collapses_the_likeliest_path():
     assert lengths.numpy().tolist() == [3, 0, 4, 0]
 
 
-def test_greedy_same_result_alone_in_a_graph_and_with_garbage_in_the_padding():
+def test_greedy_same_result_as_single_clip_in_a_graph_and_with_garbage_in_the_padding():
     logits, steps, _ = example(batch=6, steps=30)
     steps = np.array([30, 1, 29, 0, 7, 13], "int32")
     signature = [tf.TensorSpec([None, None, 7], tf.float32), tf.TensorSpec([None], tf.int32)]

@@ -146,9 +146,9 @@ def test_alignments_contain_both_texts():
         assert " ".join(word for _, word, _ in aligned if word) == reference
         assert " ".join(word for *_, word in aligned if word) == hypothesis
         assert sum(kind != "equal" for kind, *_ in aligned) == distance(reference.split(), hypothesis.split())
-        assert all((said == heard) == (kind == "equal") for kind, said, heard in aligned)
+        assert all((reference_word == word) == (kind == "equal") for kind, reference_word, word in aligned)
         assert all(
-            bool(said) == (kind != "insert") and bool(heard) == (kind != "delete") for kind, said, heard in aligned
+            bool(reference_word) == (kind != "insert") and bool(word) == (kind != "delete") for kind, reference_word, word in aligned
         )
     assert transcription.align([], []) == []
 
