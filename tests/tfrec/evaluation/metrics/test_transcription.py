@@ -148,7 +148,8 @@ def test_alignments_contain_both_texts():
         assert sum(kind != "equal" for kind, *_ in aligned) == distance(reference.split(), hypothesis.split())
         assert all((reference_word == word) == (kind == "equal") for kind, reference_word, word in aligned)
         assert all(
-            bool(reference_word) == (kind != "insert") and bool(word) == (kind != "delete") for kind, reference_word, word in aligned
+            bool(reference_word) == (kind != "insert") and bool(word) == (kind != "delete")
+            for kind, reference_word, word in aligned
         )
     assert transcription.align([], []) == []
 
