@@ -14,7 +14,7 @@ class DecodeConfig:
     lm: str | None = None  # ARPA file of an n-gram language model for beam search
     lm_weight: float = 0.5  # weight of the language model's log-probability; CTC's has weight 1
     word_bonus: float = 2.0  # nats added for each word; for each character if the language model is of characters
-    unknown_penalty: float = 20.0  # nats subtracted for a word that the language model does not know
+    unknown_penalty: float = 20.0  # nats; the language model scores an unknown word as -unknown_penalty
     min_log_prob: float = -7.0  # with a language model: symbols with a lower log-probability at a step are skipped
     length_penalty: float = 0.0  # exponent of attention's length normalization; 0.6 to 0.7 is usual, 0 is off
     ctc_weight: float = 0.3  # weight of CTC in attention's beam search, where the network has both

@@ -169,7 +169,7 @@ def _utterance(row: Mapping[str, Any], pairs: Sequence[tuple[str, str, str]], pl
 
 
 def _titles(pairs: Sequence[tuple[str, str, str]], times: Sequence[tuple[float, float]] | None) -> list[str]:
-    """When each word of the hypothesis was spoken; "" for a missing word, and where times and words differ in number."""
+    """When each word of the hypothesis was spoken; "" for missing words, and where the times do not fit the words."""
     if times is None or len(times) != sum(bool(hypothesis) for _, _, hypothesis in pairs):
         return [""] * len(pairs)
     remaining = iter(times)
