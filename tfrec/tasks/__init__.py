@@ -24,6 +24,7 @@ from pipelines.errors import UserError, unknown
 from tfrec.tasks import classification, transcription
 
 TASKS = {"classify": classification, "transcribe": transcription}
+OF_LABELS = {"classes": "classify", "texts": "transcribe", "numbers": "regress"}  # of datasets.label_kind
 
 
 def default_config(name):

@@ -121,7 +121,7 @@ def no_samples(path):
     [
         (truncated_wav, "voices/no/0.wav is truncated"),
         (corrupt_flac, "voices/no/1.flac cannot be decoded"),
-        (not_a_number, "voices/yes/0.wav holds samples that are not numbers"),
+        (not_a_number, "voices/yes/0.wav holds samples that are NaN or infinite"),
         (no_samples, "voices/yes/0.wav holds no samples"),
     ],
 )
