@@ -44,8 +44,11 @@ def decode(path: tf.Tensor, coding: str) -> tf.Tensor:
         float32 `(samples, channels)` in [-1, 1].
 
     Raises:
+        ValueError: The coding is unknown.
         tf.errors.OpError: When it runs: the file is damaged, or a sample is NaN or infinite.
     """
+    if coding not in CODINGS:
+        raise ValueError(f"coding must be one of {', '.join(CODINGS)}. Received: {coding!r}")
     if coding == "sphere":
         return _scaled(tf.numpy_function(_sphere_frames, [path], tf.int16), 2**15)
     if coding == "flac16":  # tensorflow-io decodes FLAC too, to the same bits, but takes five times as long
@@ -65,9 +68,7 @@ def decode(path: tf.Tensor, coding: str) -> tf.Tensor:
             return _bounded(path, io.decode_wav(data, dtype=tf.float32))
         case "vorbis":
             return _bounded(path, io.decode_vorbis(data))
-        case "mp3":
-            return _bounded(path, io.decode_mp3(data))
-    raise ValueError(f"coding must be one of {', '.join(CODINGS)}. Received: {coding!r}")
+    return _bounded(path, io.decode_mp3(data))
 
 
 def check_complete(path: str, kind: str) -> bool:
