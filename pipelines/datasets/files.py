@@ -41,7 +41,7 @@ class _Table:
     """The columns that decode rows, and what the files' headers say about all of them."""
 
     kind: Modality
-    columns: dict[str, Any]
+    columns: dict[str, np.ndarray]  # an entry per row each
     decode: Decoder
     rate: int | None = None  # of every waveform
     seconds: np.ndarray | None = None  # one per row
@@ -94,7 +94,7 @@ def build_corpus(
         parts: Split name -> indices of rows.
         class_names: Every row's label is one of them; without them examples have their row's number or no label.
         channels: Of pictures, which keep their own sizes: 1 (gray) or 3 (color).
-        verify: Whether every file is decoded once, to find the damaged ones; headers are read in any case.
+        verify: Whether every file is decoded once, to find the damaged ones; headers of audio are read in any case.
         sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
         own_hz: The rate that all audio files must have; None allows any.
 
@@ -130,9 +130,10 @@ def metadata(rows: Sequence[Row]) -> dict[str, Any]:
 def _split(rows: Sequence[Row], indices: np.ndarray, table: _Table, class_names: Sequence[str]) -> Split:
     """The Split of these rows, which have these indices in the table."""
     labels = np.array([class_names.index(row.label) for row in rows], np.int64) if class_names else None
-    numbers = None if any(row.number is None for row in rows) else np.array([row.number for row in rows], np.float32)
+    has_numbers = len(rows) > 0 and all(row.number is not None for row in rows)
+    numbers = np.array([row.number for row in rows], np.float32) if has_numbers else None
     targets = numbers if labels is None else labels
-    columns = {key: np.array(values)[indices] for key, values in table.columns.items()}
+    columns = {key: values[indices] for key, values in table.columns.items()}
     if targets is not None:
         columns["label"] = targets
 
@@ -155,7 +156,7 @@ def _image_table(rows: Sequence[Row], channels: int, verify: bool) -> _Table:
         raise UserError(f"data.channels must be 1 (gray) or 3 (color). Received: {channels}.")
     if verify:
         _probe(images.probe, rows)
-    columns = {"path": [os.fsencode(row.path) for row in rows]}
+    columns = {"path": np.array([os.fsencode(row.path) for row in rows])}
     return _Table("image", columns, lambda row: images.decode(tf.io.read_file(row["path"]), channels))
 
 
@@ -175,7 +176,7 @@ def _audio_table(rows: Sequence[Row], sample_rate_hz: int | None, own_hz: int | 
     code, from_hz = (int(codes[0]) if np.ptp(codes) == 0 else None), (rates[0] if len(counts) == 1 else None)
     is_whole = not any(row.start_s or row.end_s for row in rows)
     columns = {
-        "path": [os.fsencode(info.path) for info in infos],
+        "path": np.array([os.fsencode(info.path) for info in infos]),
         "code": codes,
         "rate": np.array(rates, np.int32),
         "start": segments[:, 0],
@@ -228,7 +229,7 @@ def _probe(probe: Callable[[str], Any], rows: Sequence[Row]) -> list[Any]:
 def _verify(rows: Sequence[Row], table: _Table) -> None:
     """Decodes every file once, in parallel; UserError where any cannot be decoded."""
     first = np.array(sorted({path: i for i, path in reversed(list(enumerate(table.columns["path"])))}.values()))
-    columns = {key: np.array(values)[first] for key, values in table.columns.items()}
+    columns = {key: values[first] for key, values in table.columns.items()}
     # An element that fails is dropped, so that the missing numbers are those of damaged files.
     decoded = (
         tf.data.Dataset.from_tensor_slices({"number": first, **columns})
