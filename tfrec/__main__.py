@@ -33,24 +33,27 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         print(f"tfrec {__version__}")
         sys.exit(0)
-    name = words.pop(0).replace("-", "_")
-    if error := _mistake(name, words):
+    if error := _mistake(*words):
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    startup.run_command(f"tfrec.commands.{name}", words)
+    startup.run_command(f"tfrec.commands.{_module(words[0])}", words[1:])
 
 
-def _mistake(command: str, words: Sequence[str]) -> UserError | None:
+def _mistake(command: str, *words: str) -> UserError | None:
     """The error for an unknown command or experiment."""
-    if command not in COMMANDS:
+    if _module(command) not in COMMANDS:
         return unknown("command", command, COMMANDS)
-    asks_for_help = "-h" in words or "--help" in words
-    if command in WITH_EXPERIMENT and words and not words[0].startswith("-") and not asks_for_help:
+    has_experiment = _module(command) in WITH_EXPERIMENT and words and not words[0].startswith("-")
+    if has_experiment and "-h" not in words and "--help" not in words:
         from tfrec.config.experiments import EXPERIMENTS
 
         if words[0] not in EXPERIMENTS:
             return unknown("experiment", words[0], EXPERIMENTS)
     return None
+
+
+def _module(command: str) -> str:
+    return command.replace("-", "_")
 
 
 def _help() -> str:

@@ -10,7 +10,7 @@ import tensorflow as tf
 from pipelines import assemble, frontends
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
-from tfrec.config import flags
+from tfrec.config.schema import Config
 
 
 class Recognizer:
@@ -40,7 +40,7 @@ class Recognizer:
         stored, labels = run.read_json("config.json"), run.read_json("labels.json")
         if not isinstance(stored, dict):
             raise UserError(f"{run.path / 'config.json'} is damaged: it must hold a JSON object.")
-        config = flags.from_json(stored, run.path / "config.json")
+        config = Config.from_dict(stored, run.path / "config.json")
         tasks.require_labels(config.task, labels, run.path / "labels.json")
         recognizer = cls(config, labels)
         try:

@@ -27,7 +27,7 @@ class CheckArguments(Config[Data, Frontend, Model, Task]):
 def main(argv):
     """Prints what it finds; status 1 where a training cannot go well."""
     _, arguments = flags.parse_fit(argv, CheckArguments, "python -m tfrec check")
-    config = flags.plain(arguments)
+    config = flags.to_config(arguments)
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     if corpus.modality != "audio":
         raise UserError(f"{corpus.name} holds pictures, and this looks at speech: see `python -m tfrec show`.")

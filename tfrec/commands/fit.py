@@ -9,7 +9,6 @@ from pipelines import datasets, frontends
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.config import flags
-from tfrec.config.schema import as_json
 from tfrec.evaluation import scores as evaluation
 from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import transfer
@@ -25,7 +24,7 @@ from tfrec.utils import console
 def main(argv):
     """From the command line's words to a trained, measured and exported recognizer."""
     experiment, arguments = flags.parse_fit(argv)
-    config = flags.plain(arguments)
+    config = flags.to_config(arguments)
     if arguments.resume:
         run = Run.open(arguments.run, trained=False)
         begun = run.read_state() is not None
@@ -43,7 +42,7 @@ def main(argv):
     resolved = frontends.resolve(config.frontend, corpus, wanted, architectures.takes(config.model))
     config = dataclasses.replace(config, frontend=resolved)
     if arguments.resume:
-        _require_same(as_json(config), run)
+        _require_same(config.to_dict(), run)
     labels, counts = tasks.labels(config.task, corpus), None
     if begun and labels != run.read_json("labels.json"):
         raise UserError(
@@ -61,7 +60,7 @@ def main(argv):
         if not arguments.resume:
             run.create()
         with contextlib.nullcontext() if arguments.resume else run.kept_from_first_epoch():
-            run.write_json("config.json", as_json(config))
+            run.write_json("config.json", config.to_dict())
             run.write_json("labels.json", labels)
             run.write_json("environment.json", environment())
             before = run.read_state()["seconds"] if begun else 0.0

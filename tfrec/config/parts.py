@@ -1,5 +1,6 @@
 """Which dataclasses the parts `data`, `frontend`, `model` and `task` of a configuration are: their names decide."""
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,13 +40,13 @@ def choose(experiment: str | None, settings: Mapping[str, Any]) -> AnyConfig:
     if model_name is None:
         same_task = start is not None and task.name == start.task.name
         model_name = start.model.name if start is not None and same_task else tasks.model(task.name)
-    return Config(
-        data=data,
-        frontend=_kept(start, "frontend", frontend_name) or frontends.default_config(frontend_name),
-        model=_kept(start, "model", model_name) or architectures.default_config(model_name),
-        task=task,
-        **({} if start is None else {"fit": start.fit, "export": start.export, "seed": start.seed}),
-    )
+    chosen = {
+        "data": data,
+        "frontend": _kept(start, "frontend", frontend_name) or frontends.default_config(frontend_name),
+        "model": _kept(start, "model", model_name) or architectures.default_config(model_name),
+        "task": task,
+    }
+    return Config(**chosen) if start is None else dataclasses.replace(start, **chosen)
 
 
 def with_classes(kind: Any, config: AnyConfig) -> Any:

@@ -22,7 +22,7 @@ class FitConfig:
 
     epochs: int = 10  # passes over the training split
     batch_size: int = 64  # examples in a batch
-    optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = "adamw"  # optimizer
+    optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = "adamw"  # update rule
     learning_rate: float = 1e-3  # maximum of the schedule
     momentum: float = 0.9  # of sgd and rmsprop
     weight_decay: float = 0.0  # decoupled, times the learning rate; not applied to biases and normalization
@@ -33,20 +33,18 @@ class FitConfig:
     plateau_patience: int = 3  # epochs without a better validation score before schedule plateau lowers the rate
     clip_norm: float | None = None  # maximum norm of the gradient over all weights; None does not clip
     batch_seconds: float | None = None  # speech: maximum seconds in a batch, padding included; groups similar lengths
-    monitor: str = "loss"  # validation score that selects the best weights and drives early stopping and plateaus
+    monitor: str = "loss"  # validation score, such as accuracy or wer, for the best weights, stopping and plateaus
     patience: int | None = None  # epochs without a better validation score before training stops; None never stops
     budget_minutes: float | None = None  # minutes after which training stops; linear and cosine schedules fit into them
-    freeze: str = "none"  # layers that are not trained: none, backbone, until:BLOCK, or gradual (unfreezes block by block)
+    freeze: str = "none"  # what is not trained: none, backbone, until:BLOCK, or gradual, which unfreezes by block
     unfreeze_epochs: int = 1  # epochs between two blocks that freeze gradual unfreezes
     head_epochs: int = 0  # number of first epochs that train only the head
     backbone_rate: float = 1.0  # learning rate of the backbone, as a factor
     bias_rate: float = 1.0  # learning rate of biases and of batch normalization's scales and offsets, as a factor
-    average: float = 0.0  # decay of the exponential moving average of the weights, which is validated and saved; 0 is off
+    average: float = 0.0  # decay of the moving average of the weights that is validated and saved; 0 is off
     checkpoints: int = 1  # number of epochs whose weights are averaged in the saved network
     checkpoints_of: Literal["best", "last"] = "best"  # which epochs are averaged
-    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = (
-        "float32"  # of the network; features stay float32
-    )
+    precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # of the network, not of features
     tf32: bool = False  # let GPUs round float32 products to TensorFloat-32: faster, features differ by up to 1e-3
     jit_compile: bool = False  # compile the training step with XLA; faster on GPUs, slower on CPUs
     strategy: Literal["default", "mirrored"] = "default"  # mirrored splits each batch over all GPUs of this machine

@@ -198,9 +198,17 @@ def _converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=True)
     for kind, hook in {int: _whole_number, float: _number, bool: _truth, str: _text}.items():
         converter.register_structure_hook(kind, hook)
-    converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is Literal, _choice)
-    converter.register_structure_hook_func(lambda kind: typing.get_origin(kind) is tuple, _tuple)
+    converter.register_structure_hook_func(_is_literal, _choice)
+    converter.register_structure_hook_func(_is_tuple, _tuple)
     return converter
+
+
+def _is_literal(kind: Any) -> bool:
+    return typing.get_origin(kind) is Literal
+
+
+def _is_tuple(kind: Any) -> bool:
+    return typing.get_origin(kind) is tuple
 
 
 _CONVERTER = _converter()

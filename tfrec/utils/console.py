@@ -78,7 +78,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
 def _message(error: Exception) -> str | None:
     """What a failure of the machine or of TensorFlow means to a user; None for any other error."""
     # A program that has not imported TensorFlow has none of its errors.
-    tensorflow_errors = getattr(sys.modules.get("tensorflow"), "errors", None)
+    tensorflow_errors: Any = getattr(sys.modules.get("tensorflow"), "errors", None)
     from_tensorflow = tensorflow_errors is not None and isinstance(error, tensorflow_errors.OpError)
     if not from_tensorflow and not isinstance(error, OSError | MemoryError):
         return None

@@ -289,7 +289,7 @@ def test_the_config_of_a_run_with_a_flag_changed(here):
 def test_another_architecture_over_the_config_of_a_run(here):
     """The other's own settings, and the rest from the file."""
     words = ["--config", str(here / "runs" / "digits" / "config.json"), "--model.name", "mlp"]
-    config = flags.plain(flags.parse_fit(words)[1])
+    config = flags.to_config(flags.parse_fit(words)[1])
     assert (config.model.name, config.model.width, config.fit.epochs) == ("mlp", 256, 2)
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from pipelines.errors import UserError
 from tfrec.config import experiments, flags
-from tfrec.config.schema import as_json
+from tfrec.config.schema import Config
 
 
 def config(*words):
-    return flags.plain(flags.parse_fit(words)[1])
+    return flags.to_config(flags.parse_fit(words)[1])
 
 
 def test_no_words_are_the_digits():
@@ -20,8 +20,8 @@ def test_no_words_are_the_digits():
 
 @pytest.mark.parametrize("name", experiments.EXPERIMENTS)
 def test_every_experiment_survives_json(name, tmp_path):
-    stored = as_json(config(name))
-    assert flags.from_json(json.loads(json.dumps(stored))) == config(name)
+    stored = config(name).to_dict()
+    assert Config.from_dict(json.loads(json.dumps(stored))) == config(name)
     (tmp_path / "config.json").write_text(json.dumps(stored))
     assert config("--config", str(tmp_path / "config.json")) == config(name)
 
@@ -33,7 +33,7 @@ def test_flags_go_over_the_experiment_and_the_file(tmp_path):
     assert (changed.fit.epochs, changed.model.width, changed.fit.jit_compile) == (3, 7, True)
     assert changed.frontend.scale == (0.5, 2.0)
     assert dataclasses.replace(changed.fit, epochs=8, jit_compile=False) == experiments.find("mnist")().fit
-    (tmp_path / "c.json").write_text(json.dumps(as_json(changed)))
+    (tmp_path / "c.json").write_text(json.dumps(changed.to_dict()))
     again = config("--config", str(tmp_path / "c.json"), "--fit.epochs", "4", "--fit.no_jit_compile")
     assert (again.fit.epochs, again.fit.jit_compile, again.model.width) == (4, False, 7)
 
@@ -80,7 +80,7 @@ def test_mistakes_are_one_sentence(words, sentence):
 
 
 def test_unknown_key_in_a_file_is_an_error(tmp_path):
-    stored = as_json(config())
+    stored = config().to_dict()
     stored["fit"]["epoch"] = 3
     (tmp_path / "c.json").write_text(json.dumps(stored))
     with pytest.raises(UserError, match=r"did you mean '--fit\.epochs'"):
