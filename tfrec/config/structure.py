@@ -101,10 +101,11 @@ def unknown_setting(kind: str, received: str, known: list[str], siblings: list[s
         kind: "key" or "flag".
         received: the dotted name.
         known: dotted names of all settings.
-        siblings: those to list where no name is near.
+        siblings: names at the same level, which are listed where no name is near.
     """
-    near = difflib.get_close_matches(received, known, n=1, cutoff=0.9)
-    near = near or difflib.get_close_matches(received, known, n=3, cutoff=0.6)
+    names = list(dict.fromkeys([*siblings, *known]))
+    near = difflib.get_close_matches(received, names, n=1, cutoff=0.9)
+    near = near or difflib.get_close_matches(received, names, n=3, cutoff=0.6)
     return unknown(kind, received, near or siblings)
 
 
