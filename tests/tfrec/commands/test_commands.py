@@ -312,7 +312,7 @@ def test_an_interrupted_run_goes_on(tmp_path, how, capsys):
     _, err = process.communicate(timeout=60)
     if how == signal.SIGINT:
         assert process.returncode == 130
-        assert err == "error: Interrupted; a run that had finished an epoch goes on with --run FOLDER --resume.\n"
+        assert err == "error: Interrupted; a run that has finished an epoch resumes with --run FOLDER --resume.\n"
     finished = len(json.loads((run / "state" / "state.json").read_text())["history"])
     assert 2 <= finished < 400
     epochs = finished + 2
