@@ -19,14 +19,15 @@ from tfrec.config import from_dict, parts
 from tfrec.config.from_dict import read_json
 from tfrec.config.schema import AnyConfig, Config, Data, Frontend, Model, Task
 from tfrec.config.structure import merge, nested, structure
-from tfrec.config.words import CommandLine, field_name, fields_of, is_flag
+from tfrec.config.words import CommandLine, Option, field_name, fields_of, is_flag
 from tfrec.runs.run import Run
 
 __all__ = ["FitArguments", "parse", "parse_fit", "read_json", "split_flags", "to_config"]
 
 T = TypeVar("T")
 _TRAINING_FLAGS = ("--config", "--seed")  # flags of a training that belong to no section
-_COMPLETION = ("tyro_print_completion", "tyro_write_completion")  # of tyro: SHELL, or SHELL and a path
+_COMPLETION = ("tyro_print_completion", "tyro_write_completion")  # tyro's flags: SHELL, or SHELL PATH
+_SHELLS = ("bash", "zsh", "fish")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +61,7 @@ def parse_fit(
     experiment = words.pop(0) if words and not words[0].startswith("-") else None
     line = CommandLine.read(words)
     if _asks_for_text(line):
-        base = _base_for_help(experiment, line)
+        base = _base_for_help(experiment, line, kind)
         _print_text(line, parts.with_classes(kind, base), f"{prog} [EXPERIMENT]", kind(**_fields(base)))
     source = _source(line, kind)
     if source and experiment:
@@ -161,12 +162,15 @@ def _base(experiment: str | None, stored: Mapping[str, Any], line: CommandLine) 
     return parts.choose(experiment, merge(settings, nested(of_data.values(fields))))
 
 
-def _base_for_help(experiment: str | None, line: CommandLine) -> AnyConfig:
+def _base_for_help(experiment: str | None, line: CommandLine, kind: Any) -> AnyConfig:
     """As `_base`, with the defaults in place of what is wrong."""
+    stored: dict[str, Any] = {}
+    with contextlib.suppress(UserError):
+        stored = _stored(source, line) if (source := _source(line, kind)) else {}
     frontend = {"frontend": {"name": "image"}}  # for data that cannot be read, whose modality is unknown
-    for stored in ({}, frontend):
+    for settings in (stored, frontend | stored):
         with contextlib.suppress(UserError):
-            return _base(experiment, stored, line)
+            return _base(experiment, settings, line)
     return parts.choose(None, {})
 
 
@@ -176,13 +180,22 @@ def _asks_for_text(line: CommandLine) -> bool:
 
 def _print_text(line: CommandLine, kind: Any, prog: str, default: Any = None) -> NoReturn:
     """Prints the help, or the completion of a shell for `tfrec COMMAND`, and exits."""
-    completion = None if line.asks_for_help else line.last(*_COMPLETION)
+    completion = line.last(*_COMPLETION)
     options: dict[str, Any] = {"use_underscores": True}
-    if completion is None:
+    if line.asks_for_help or completion is None:
         options |= {} if default is None else {"default": default}
         tyro.cli(kind, args=["--help"], prog=prog, **options)
     else:
+        _require_shell(completion)
         command = prog.removesuffix(" [EXPERIMENT]").split(" ")[-1].rpartition(".")[2]
         words = [f"--{completion.name}", *completion.values]
         tyro.extras.subcommand_cli_from_dict({command: kind}, prog="tfrec", args=words, **options)
     sys.exit(0)
+
+
+def _require_shell(completion: Option) -> None:
+    """Raises UserError where the words after tyro's flag are not a shell, and for a script in a file its path."""
+    needed = _COMPLETION.index(completion.name) + 1
+    if len(completion.values) != needed or completion.values[0] not in _SHELLS:
+        rule = f"--{completion.name} takes {', '.join(_SHELLS)}{' and a path' if needed == 2 else ''}"
+        raise UserError(f"{rule}. Received: {' '.join(completion.values) or 'nothing'}")

@@ -17,7 +17,7 @@ from pipelines.errors import UserError, unknown
 T = TypeVar("T")
 
 
-class MisfitError(ValueError):
+class _MisfitError(ValueError):
     """A value that its field does not take: `rule` says what it must be, `index` where it is in a tuple."""
 
     def __init__(self, rule: str, received: object, index: str = "") -> None:
@@ -123,7 +123,7 @@ def _first_cause(error: BaseException, place: tuple[str, ...]) -> tuple[tuple[st
 
 def _user_error(place: tuple[str, ...], cause: BaseException, values: Mapping[str, Any], path: str) -> UserError:
     name = ".".join(place)
-    if isinstance(cause, MisfitError):
+    if isinstance(cause, _MisfitError):
         return UserError(f"{name}{cause.index} {cause}")
     if isinstance(cause, ForbiddenExtraKeysError):
         return _unknown_key("".join(f"{part}." for part in place), cause, dotted_names(values, path and f"{path}."))
@@ -143,14 +143,14 @@ def _unknown_key(section: str, cause: ForbiddenExtraKeysError, names: list[str])
 def _whole_number(value: Any, _: Any) -> int:
     if _is_number(value) and (isinstance(value, numbers.Integral) or float(value).is_integer()):
         return int(value)
-    raise MisfitError("must be a whole number", value)
+    raise _MisfitError("must be a whole number", value)
 
 
 def _number(value: Any, _: Any) -> float:
     if _is_number(value):
         with contextlib.suppress(OverflowError):
             return float(value)
-    raise MisfitError("must be a number", value)
+    raise _MisfitError("must be a number", value)
 
 
 def _is_number(value: Any) -> bool:
@@ -160,13 +160,13 @@ def _is_number(value: Any) -> bool:
 def _truth(value: Any, _: Any) -> bool:
     if isinstance(value, bool):
         return value
-    raise MisfitError("must be true or false", value)
+    raise _MisfitError("must be true or false", value)
 
 
 def _text(value: Any, _: Any) -> str:
     if isinstance(value, str | os.PathLike):
         return os.fspath(value)
-    raise MisfitError("must be a string", value)
+    raise _MisfitError("must be a string", value)
 
 
 def _choice(value: Any, kind: Any) -> Any:
@@ -175,23 +175,23 @@ def _choice(value: Any, kind: Any) -> Any:
         if type(choice) is type(value) and choice == value:
             return choice
     listed = ", ".join(map(repr, choices))
-    raise MisfitError(f"must be one of {listed}" if len(choices) > 1 else f"must be {listed}", value)
+    raise _MisfitError(f"must be one of {listed}" if len(choices) > 1 else f"must be {listed}", value)
 
 
 def _tuple(value: Any, kind: Any) -> tuple[Any, ...]:
     kinds = typing.get_args(kind)
     if not isinstance(value, list | tuple):
-        raise MisfitError("must be a list", value)
+        raise _MisfitError("must be a list", value)
     if kinds[-1] is Ellipsis:
         kinds = kinds[:1] * len(value)
     elif len(value) != len(kinds):
-        raise MisfitError(f"must be a list of {len(kinds)} values", value)
+        raise _MisfitError(f"must be a list of {len(kinds)} values", value)
     items = []
     for i, (item, item_kind) in enumerate(zip(value, kinds, strict=True)):
         try:
             items.append(_CONVERTER.structure(item, item_kind))
-        except MisfitError as error:
-            raise MisfitError(error.rule, error.received, f"[{i}]") from None
+        except _MisfitError as error:
+            raise _MisfitError(error.rule, error.received, f"[{i}]") from None
     return tuple(items)
 
 

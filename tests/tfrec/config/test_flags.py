@@ -212,6 +212,36 @@ def test_split_flags_refuses_a_flag_that_belongs_to_neither():
         flags.split_flags(["--worker", "2"], Options)
 
 
+def test_help_with_a_file_lists_the_flags_of_its_parts(tmp_path, capsys):
+    (tmp_path / "c.json").write_text(json.dumps(build("an4").to_dict()))
+    text = help_of(capsys, "--config", str(tmp_path / "c.json"), "--help")
+    assert "--model.subsampling" in text
+    assert "--task.text.language" in text
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--tyro-print-completion"], "--tyro_print_completion takes bash, zsh, fish. Received: nothing"),
+        (["--tyro-print-completion", "cmd"], "--tyro_print_completion takes bash, zsh, fish. Received: cmd"),
+        (["--tyro-write-completion", "zsh"], "--tyro_write_completion takes bash, zsh, fish and a path. Received: zsh"),
+    ],
+    ids=str,
+)
+def test_completion_of_no_known_shell(words, sentence):
+    with pytest.raises(UserError) as caught:
+        flags.parse_fit(words)
+    assert str(caught.value) == sentence
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_in_a_file(shell, tmp_path):
+    with pytest.raises(SystemExit) as stop:
+        flags.parse_fit(["--tyro-write-completion", shell, str(tmp_path / "script")])
+    assert not stop.value.code
+    assert "--fit.learning_rate" in (tmp_path / "script").read_text()
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
 def test_shell_completion(tmp_path):
     script = subprocess.run(
