@@ -6,7 +6,6 @@ import math
 
 from pipelines.errors import UserError
 from tfrec.config import flags
-from tfrec.config.schema import as_json
 from tfrec.studies import model_costs
 from tuning import spaces
 
@@ -24,7 +23,7 @@ def check(parameters, words, tell):
     for values in [{}, *corners(parameters)]:
         label = ", ".join(f"{name} {value}" for name, value in values.items())
         try:
-            config = as_json(flags.plain(flags.parse_fit([*words, *spaces.words(values)])[1]))
+            config = flags.to_config(flags.parse_fit([*words, *spaces.words(values)])[1]).to_dict()
         except UserError as error:
             raise UserError(_impossible(label, error)) from error
         built = {part: config[part] for part in BUILT} | {"precision": config["fit"]["precision"]}

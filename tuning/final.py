@@ -9,7 +9,6 @@ import pathlib
 import sys
 
 from pipelines.errors import UserError
-from tfrec.config.schema import as_json
 from tfrec.runs.run import Run
 from tfrec.studies import study
 from tfrec.utils import processes
@@ -40,7 +39,7 @@ def train(sweep, seeds, workers):
     steps = []
     for row, values in rows.items():
         source = folder.path / f"{row}.json"
-        config = json.loads(json.dumps(as_json(trials.config_of(sweep.plan, values))))
+        config = json.loads(json.dumps(trials.config_of(sweep.plan, values).to_dict()))
         if source.is_file() and folder.read_json(source.name) != config:
             raise UserError(f"{folder.path} holds the trainings of another {row}: move it away, or delete it.")
         folder.write_json(source.name, config)

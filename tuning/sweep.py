@@ -67,7 +67,7 @@ def main(argv):
     if arguments.role != "alone":
         distributed.parse(arguments.oracle)
     arguments = _bounded(arguments, record)
-    config = flags.plain(flags.parse_fit([*experiment, *words])[1])
+    config = flags.to_config(flags.parse_fit([*experiment, *words])[1])
     if config.data.train_on_validation:
         raise UserError("data.train_on_validation leaves nothing to choose by: leave it out; --final does that itself.")
     lines = record["space"] if record else _lines(arguments, config)
@@ -107,7 +107,7 @@ def _parse(argv):
     experiment = [words.pop(0)] if words and not words[0].startswith("-") else []
     if experiment:
         experiments.find(experiment[0])
-    own, others = flags.divide(words, Arguments)
+    own, others = flags.split_flags(words, Arguments)
     own = _gathered(own)
     arguments = flags.parse(Arguments, own, prog=f"{PROG} [EXPERIMENT]")
     if arguments.role == "alone" and (given := distributed.from_environment()):

@@ -17,7 +17,6 @@ import threading
 import time
 
 from pipelines.errors import UserError
-from tfrec.config.schema import as_json
 from tfrec.reports import comparison
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
@@ -196,7 +195,7 @@ class Sweep:
         """Writes best.json: of the best trial, or of the default where none beats it."""
         best = self.results(whole=False).winner
         if best is not None and best.label != self.kept:
-            self.folder.write_json("best.json", as_json(trials.config_of(self.plan, best.changed)))
+            self.folder.write_json("best.json", trials.config_of(self.plan, best.changed).to_dict())
             self.kept = best.label
 
     def _raise_failure(self, staff):

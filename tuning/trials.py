@@ -13,7 +13,6 @@ import tempfile
 
 from pipelines.errors import UserError
 from tfrec.config import flags
-from tfrec.config.schema import as_json
 from tfrec.runs.run import Run
 from tfrec.studies import model_costs
 from tfrec.utils import processes
@@ -69,7 +68,7 @@ class Plan:
     @functools.cached_property
     def mark(self):
         """A text that only plans share whose trials can be compared; where data and folders are does not count."""
-        config = as_json(config_of(self, {}))
+        config = config_of(self, {}).to_dict()
         parts = [{name: value for name, value in config[part].items() if name not in PLACES} for part in DECIDING]
         told = [parts, config["seed"], *(list(map(str, own)) for own in (self.objectives, self.constraints))]
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
@@ -187,7 +186,7 @@ def _continue(plan, run, before):
 
 def _costs(plan, label, values, environment, look):
     """What the network costs; TrialError where it cannot be built, or what is searched for cannot be told."""
-    config = as_json(config_of(plan, values))
+    config = config_of(plan, values).to_dict()
     timed = "latency_ms" in plan.scored
     cost = model_costs.attempt({label: config}, latency=timed, environment=environment, look=look)[label]
     if reason := cost.get("mistake") or cost.get("error"):
@@ -225,4 +224,4 @@ def _export_mb(plan, run, environment, look):
 
 def config_of(plan, values):
     """The Config of a trial, with the export that the user asked for."""
-    return flags.plain(flags.parse_fit(plan.command(values))[1])
+    return flags.to_config(flags.parse_fit(plan.command(values))[1])

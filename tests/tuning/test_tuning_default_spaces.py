@@ -224,7 +224,7 @@ def test_what_the_configuration_has_is_among_the_choices():
 
 def frontend_of(config, values):
     """The training frontend of what was chosen, at 8 kHz."""
-    chosen = flags.plain(flags.parse_fit(["spoken_digit", *spaces.words(values)])[1])
+    chosen = flags.to_config(flags.parse_fit(["spoken_digit", *spaces.words(values)])[1])
     resolved = chosen.frontend.resolved(8000, None, architectures.takes(chosen.model))
     return chosen.frontend, frontends.build(resolved, augment=True)
 

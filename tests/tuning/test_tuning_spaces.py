@@ -86,7 +86,7 @@ def test_words_become_the_configuration():
         "fit.patience": "None",
         "fit.batch_size": "16",
     }
-    config = flags.plain(flags.parse_fit(["digits", *spaces.words(values)])[1])
+    config = flags.to_config(flags.parse_fit(["digits", *spaces.words(values)])[1])
     assert (config.model.name, config.model.width, config.model.dropout) == ("mlp", 48, 1.5e-05)
     assert (config.frontend.scale, config.frontend.horizontal_flip) == ((0.9, 1.1), True)
     assert (config.frontend.vertical_flip, config.fit.step_epochs) == (False, (3, 5))

@@ -12,7 +12,7 @@ import pytest
 from pipelines.errors import UserError
 from tests.tuning import pretend
 from tfrec.config import flags
-from tfrec.config.schema import as_json
+from tfrec.config.schema import Config
 from tfrec.runs.run import Run
 from tfrec.studies import model_costs
 from tfrec.utils import processes
@@ -47,7 +47,7 @@ def test_the_best_of_so_many_trials(search, tuner, capsys):
     assert {status for status, _ in found.values()} == {"COMPLETED"}
     best = max(found, key=lambda label: found[label][1]["accuracy"][0])
     stored = json.loads(pathlib.Path("mine/best.json").read_text())
-    assert flags.from_json(stored).fit.learning_rate == found[best][1]["parameters"][0] / 1000
+    assert Config.from_dict(stored).fit.learning_rate == found[best][1]["parameters"][0] / 1000
     assert stored["export"]["after_fit"]
     assert f"best {best} with validation accuracy" in capsys.readouterr().out
     assert pathlib.Path("mine/report.html").stat().st_size > 10_000
@@ -176,7 +176,7 @@ def test_damaged_files_are_told(search, file, text):
 
 
 def test_a_sweep_may_be_moved(search, tmp_path):
-    config = as_json(flags.plain(flags.parse_fit(["digits", "--fit.epochs", "1"])[1]))
+    config = flags.to_config(flags.parse_fit(["digits", "--fit.epochs", "1"])[1]).to_dict()
     (tmp_path / "start.json").write_text(json.dumps(config))
     sweep.main(["--config", "start.json", "--run", "before", "--set", RATE, "--trials", "1"])
     shutil.move("before", "mine")
@@ -224,7 +224,7 @@ def test_flags_that_are_given_again(search):
 
 
 def test_trials_keep_to_the_file_they_were_started_with(search, tmp_path):
-    config = as_json(flags.plain(flags.parse_fit(["digits", "--fit.epochs", "1"])[1]))
+    config = flags.to_config(flags.parse_fit(["digits", "--fit.epochs", "1"])[1]).to_dict()
     (tmp_path / "mine.json").write_text(json.dumps(config))
     search("--config", "mine.json", "--run", "mine", "--set", RATE, "--trials", "1")
     (tmp_path / "mine.json").unlink()
