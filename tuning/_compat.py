@@ -64,7 +64,7 @@ class GridSearchOracle(keras_tuner.oracles.GridSearchOracle):
         return self._compare(values, other)
 
     def append(self, trial_id: str) -> None:
-        """Appends a trial to the end of the order, and lets the oracle look for the combination after it."""
+        """Appends a trial to the end of the order, and lets the oracle try the combination after it."""
         self._ordered_ids.insert(trial_id)
         self._populate_next.append(trial_id)
 

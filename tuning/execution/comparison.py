@@ -49,7 +49,7 @@ def measure(plan: Plan, folder: Run, label: str) -> None:
         return
     with tempfile.TemporaryDirectory() as scratch:
         log, process_record = pathlib.Path(scratch, "log"), pathlib.Path(scratch, "record")
-        name = next((one.name for one in plan.objectives if one.name in VALIDATION_SCORES), "")
+        name = next((objective.name for objective in plan.objectives if objective.name in VALIDATION_SCORES), "")
         command = [sys.executable, "-c", MEASURE, str(folder.path), str(run.path), str(default.path), name]
         if reason := workers.run_command(command, log, process_record):
             raise UserError(f"Trial {label} could not be measured on the test split: {reason}")
@@ -75,7 +75,7 @@ def write(folder: str, best: str, default: str, name: str = "") -> None:
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
         scores = evaluation.measure(recognizer, corpus, "test", config.fit.batch_size)
         evaluation.record(run, recognizer, {"test": scores}, run.read_history())
-        test_scores[run.name] = {one: scores[one] for one in names if one in scores}
+        test_scores[run.name] = {score: scores[score] for score in names if score in scores}
         for split in SPLITS:
             quality = task.quality(recognizer, corpus.splits[split], config.fit.batch_size, name or names[0])
             per_split[split].append(quality)

@@ -146,7 +146,7 @@ class Sweep:
 
     def _notes(self, results: Results) -> tuple[str, ...]:
         """What the report lacks, because runs are on other machines."""
-        remote = [one.label for one in results.done if not self.plan.run(one.label).is_measured()]
+        remote = [trial.label for trial in results.done if not self.plan.run(trial.label).is_measured()]
         if not remote:
             return ()
         listed = ", ".join(remote[:MAX_LISTED]) + (", ..." if len(remote) > MAX_LISTED else "")
@@ -219,7 +219,9 @@ class Sweep:
             with Progress(
                 lambda: self.results(with_runs=False), lambda: self.oracle.total, self._seconds_spent, self._deadline
             ) as progress:
-                while any(one.is_alive() for one in (first, *threads)) or (serves and not self.oracle.is_finished):
+                while any(thread.is_alive() for thread in (first, *threads)) or (
+                    serves and not self.oracle.is_finished
+                ):
                     time.sleep(POLL_INTERVAL_S)
                     self._poll()
                     self._raise_error(threads)
@@ -256,7 +258,9 @@ class Sweep:
         with self.oracle.lock():
             ended = self.oracle.end_order[self._num_ended_before :]
             last = [self.oracle.trials[label] for label in ended[-MAX_CONSECUTIVE_FAILURES:]]
-        failed = [one for one in last if one.status == "FAILED" and trials.split_reason(one.message)[0] == "failed"]
+        failed = [
+            trial for trial in last if trial.status == "FAILED" and trials.split_reason(trial.message)[0] == "failed"
+        ]
         if len(failed) == MAX_CONSECUTIVE_FAILURES:
             raise UserError(
                 f"{MAX_CONSECUTIVE_FAILURES} trials in a row failed, the last, {last[-1].trial_id}, with:"

@@ -40,7 +40,7 @@ class Plan:
     @property
     def score_names(self) -> set[str]:
         """The names of all scores in objectives and constraints."""
-        return {one.name for one in self.objectives} | {one.name for one in self.constraints}
+        return {score.name for score in self.objectives} | {score.name for score in self.constraints}
 
     def command(self, values: Mapping[str, Any]) -> list[str]:
         """Returns the command line of `tfrec fit` for a trial's values."""
@@ -57,7 +57,12 @@ class Plan:
         parts = [
             {name: value for name, value in config[part].items() if name not in MACHINE_FIELDS} for part in RESULT_PARTS
         ]
-        content = [parts, config["seed"], [str(one) for one in self.objectives], [str(one) for one in self.constraints]]
+        content = [
+            parts,
+            config["seed"],
+            [str(item) for item in self.objectives],
+            [str(item) for item in self.constraints],
+        ]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 

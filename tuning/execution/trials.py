@@ -96,14 +96,14 @@ def _train(
     scores |= read_scores(run)
     if "export_mb" in plan.score_names:
         scores["export_mb"] = _export_mb(plan, run, environment, poll)
-    _require_finite(plan, scores, [one.name for one in plan.objectives])
-    _require_constraints(plan, scores, [one.name for one in plan.constraints])
+    _require_finite(plan, scores, [objective.name for objective in plan.objectives])
+    _require_constraints(plan, scores, [constraint.name for constraint in plan.constraints])
     return scores
 
 
 def _require_known(plan: Plan, label: str, values: Mapping[str, Any]) -> None:
     """Raises a TrialError for a message that no oracle of this space sends: labels become folders, values arguments."""
-    known = {(one.name, choice) for one in plan.parameters for choice in one.choices}
+    known = {(parameter.name, choice) for parameter in plan.parameters for choice in parameter.choices}
     for name in (label, values.get(PARENT) or "0"):
         if name != DEFAULT and not str(name).isdecimal():
             raise TrialError(f"{name!r} is not the label of a trial.")

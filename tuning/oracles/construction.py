@@ -16,7 +16,7 @@ from tuning.oracles.gaussian_process import GaussianProcess
 from tuning.oracles.persistent import PersistentOracle
 from tuning.search_space.parameters import Values
 
-BELOW_ONE = 1 - 1e-9  # Keras Tuner converts 1 to the integer after a range's last
+BELOW_ONE = 1 - 1e-9  # Keras Tuner converts 1 to the integer after a logarithmic range
 DEFAULT_TRIALS = 30
 NO_LIMIT = 10**9  # of consecutive failed trials: the sweep decides about those
 TUNERS = ("random", "grid", "bayesian", "hyperband")
@@ -90,7 +90,7 @@ class BayesianOptimization(PersistentOracle, _compat.BayesianOptimizationOracle)
             x.append(self._vector(values))
             y.append(-score if self.objective.direction == "max" else score)
         scores = np.minimum(y, outlier_bound(y))
-        failed = [one.hyperparameters.values for one in self.trials.values() if one.status == TrialStatus.FAILED]
+        failed = [trial.hyperparameters.values for trial in self.trials.values() if trial.status == TrialStatus.FAILED]
         points = np.array([*x, *map(self._vector, failed)])
         return points, np.array([*scores, *([scores.max()] * len(failed))])
 
@@ -103,8 +103,10 @@ class BayesianOptimization(PersistentOracle, _compat.BayesianOptimizationOracle)
         space = self.hyperparameters.copy()
         space.values = values
         return [
-            one.value_to_prob(values[one.name] if space.is_active(one) and one.name in values else one.default)
-            for one in self.tunable_space()
+            parameter.value_to_prob(
+                values[parameter.name] if space.is_active(parameter) and parameter.name in values else parameter.default
+            )
+            for parameter in self.tunable_space()
         ]
 
 
@@ -144,7 +146,7 @@ class Hyperband(PersistentOracle, _compat.HyperbandOracle):
             if failed and self._num_replaced <= self.num_planned:
                 for bracket in self.open_brackets:
                     first = bracket["rounds"][0]
-                    bracket["rounds"][0] = [one for one in first if one["id"] != trial.trial_id]
+                    bracket["rounds"][0] = [entry for entry in first if entry["id"] != trial.trial_id]
                 self.save()
 
 

@@ -111,7 +111,7 @@ def _dependents(name: str, parameters: Sequence[Parameter]) -> set[str]:
     waiting = [name]
     while waiting:
         parent = waiting.pop()
-        children = {one.name for one in parameters if parent in dict(one.conditions)} - result
+        children = {parameter.name for parameter in parameters if parent in dict(parameter.conditions)} - result
         result |= children
         waiting += children
     return result
@@ -140,9 +140,9 @@ def _encode(parameters: Sequence[Parameter], trials: Sequence[Trial]) -> tuple[d
 def _encode_numbers(parameter: Parameter, lowest: float, numbers: Sequence[float | None]) -> np.ndarray:
     """Numbers, or their logarithms, as a column (trials, 1); None is below all others."""
     if parameter.log:
-        numbers, lowest = [math.log(one) if one and one > 0 else None for one in numbers], math.log(lowest)
-    span = max([1.0, *(abs(one - lowest) for one in numbers if one is not None)])
-    return np.array([[lowest - span if one is None else one] for one in numbers], float)
+        numbers, lowest = [math.log(number) if number and number > 0 else None for number in numbers], math.log(lowest)
+    span = max([1.0, *(abs(number - lowest) for number in numbers if number is not None)])
+    return np.array([[lowest - span if number is None else number] for number in numbers], float)
 
 
 def _measure(

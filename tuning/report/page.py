@@ -194,7 +194,9 @@ def _trials(results: Results) -> tuple[str, Table]:
 def _front(results: Results) -> list[Trial]:
     """The Pareto front of several objectives, of the trials with finite values of all."""
     names = [objective.name for objective in results.objectives]
-    known = [one for one in results.done if all(finite_number(one.scores.get(name)) is not None for name in names)]
+    known = [
+        trial for trial in results.done if all(finite_number(trial.scores.get(name)) is not None for name in names)
+    ]
     return dataclasses.replace(results, trials=tuple(known)).front if len(names) > 1 else []
 
 

@@ -35,11 +35,11 @@ def sort_parents_first(parameters: Sequence[Parameter]) -> tuple[Parameter, ...]
     waiting = list(parameters)
     while waiting:
         unsorted = {parameter.name for parameter in waiting}
-        ready = [one for one in waiting if not {parent for parent, _ in one.conditions} & unsorted]
+        ready = [child for child in waiting if not {parent for parent, _ in child.conditions} & unsorted]
         if not ready:
             raise UserError(f"{waiting[0].name} depends on itself through its conditions: drop one of them.")
         ordered += ready
-        waiting = [one for one in waiting if one not in ready]
+        waiting = [child for child in waiting if child not in ready]
     return tuple(ordered)
 
 
@@ -52,7 +52,7 @@ def _require_choices(
     parameter: Parameter, parent: str, allowed: tuple[str, ...], parameters: Sequence[Parameter]
 ) -> None:
     """Raises a UserError unless the parent of `parameter` is on one line, and has the choices `allowed`."""
-    parents = [one for one in parameters if one.name == parent]
+    parents = [candidate for candidate in parameters if candidate.name == parent]
     if len(parents) > 1 or not parents[0].choices:
         raise UserError(
             f"{parameter.name} cannot depend on {parent}, which is a range or given twice: name all its values"
