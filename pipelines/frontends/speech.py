@@ -28,7 +28,7 @@ from pipelines.layers import (
     Speed,
     TimeShift,
 )
-from pipelines.layers.sequences import true_only
+from pipelines.layers.sequences import zero_padding
 
 
 class SpeechFrontend(keras.layers.Layer):
@@ -121,7 +121,7 @@ class SpeechFrontend(keras.layers.Layer):
         if self.pre_emphasis is not None:
             waveform = self.pre_emphasis(waveform, lengths)
         if self.features is None:
-            x, frames = true_only(waveform, lengths)[:, :, None], lengths
+            x, frames = zero_padding(waveform, lengths)[:, :, None], lengths
         else:
             x = self.features(waveform, lengths)
             frames = None if lengths is None else self.features.num_frames(lengths)

@@ -30,7 +30,7 @@ def test_decaying_sum(steps, decay):
 
 
 def test_without_memory_nothing_depends_on_loudness():
-    """With a gain of 1 and no epsilon to speak of, a louder clip has the same features; without a gain it has not."""
+    """With a gain of 1 and a negligible epsilon, a louder clip has the same features; without a gain it has not."""
     waveform = speech.waveform()[None]
     for gain, same in ((1.0, True), (0.0, False)):
         soft, loud = (checks.call(make(gain=gain, epsilon=1e-20, floor=1e-20), (x,)) for x in (waveform, 8 * waveform))
