@@ -22,7 +22,7 @@ from pipelines.layers.image_checks import (
 class ImageAffine(RandomLayer):
     """Random flip, shear, scale, rotation, shift and crop, in this order, as one affine transform of each image.
 
-    Interpolation is bilinear; flips alone are exact. Shrinking is not antialiased.
+    Interpolation is bilinear; flips by themselves are exact. Shrinking is not antialiased.
 
     Args:
         horizontal_flip: Mirrors left and right with probability 1/2.
@@ -30,7 +30,7 @@ class ImageAffine(RandomLayer):
         rotation_degrees: Maximum angle to either side, uniform, about the center; shapes keep their aspect.
         scale: Smallest and largest zoom factor, log-uniform; above 1 enlarges the content.
         shift_fraction: Maximum shift in either direction, as a fraction of the height and of the width, uniform.
-        shift_pixels: Maximum shift in either direction by a whole number of pixels, uniform; with flips alone an image
+        shift_pixels: Maximum shift in either direction by a whole number of pixels, uniform; with flips only, an image
             stays as sharp as it was.
         shear_degrees: Maximum shear angle to either side, uniform; rows move along x by its tangent.
         min_area: Smallest fraction of the area that a random crop keeps, uniform from here to 1; the crop lies anywhere

@@ -206,7 +206,7 @@ def test_the_strength_of_rand_augment_is_passed_on():
 
 @pytest.mark.parametrize(("fields", "alphas"), [({"mixup": 0.3}, (0.3, 0)), ({"cutmix": 1.0}, (0, 1)), ({}, None)])
 def test_mixing(fields, alphas):
-    layer = frontends.mixing(frontends.ImageConfig(**fields), 1)
+    layer = frontends.build_mix(frontends.ImageConfig(**fields), 1)
     assert alphas == (layer and (layer.mixup_alpha, layer.cutmix_alpha))
 
 

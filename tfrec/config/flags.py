@@ -172,7 +172,7 @@ def _base(experiment, names):
         kind = datasets.find(data_name).Config
         has_path = data_path and "path" in {field.name for field in dataclasses.fields(kind)}
         data = kind(name=data_name, **({"path": data_path} if has_path else {}))
-    frontend_name = getattr(names, "frontend.name") or frontends.OF_MODALITY[datasets.find(data.name).modality(data)]
+    frontend_name = getattr(names, "frontend.name") or frontends.FRONTEND_OF_MODALITY[datasets.find(data.name).modality(data)]
     natural = getattr(datasets.find(data.name), "TASK", "classify")
     if base and task_name in (None, base.task.name) and (task_name or data is base.data):
         task = base.task

@@ -19,7 +19,7 @@ def training_model(recognizer, split):
     if recognizer.takes_tokens and config.frontend.placement == "device":
         inputs = {**inputs, "tokens": keras.Input((None,), name="tokens", dtype="int32")}
         features = {**features, "tokens": inputs["tokens"]}
-    mixing = frontends.mixing(config.frontend, config.seed)
+    mixing = frontends.build_mix(config.frontend, config.seed)
     if mixing is None:
         model = TrainingModel(inputs, recognizer.net(features), name="recognizer")
     else:
