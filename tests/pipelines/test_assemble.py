@@ -86,7 +86,7 @@ def test_clips_are_padded_to_few_lengths_and_keep_their_own():
 
 @pytest.mark.parametrize("limit", [0, 10**9])
 def test_small_splits_are_read_once(limit, monkeypatch):
-    monkeypatch.setattr(assemble, "CACHE_BYTES", limit)
+    monkeypatch.setattr(assemble, "MAX_CACHE_BYTES", limit)
     read = tf.Variable(0)
 
     def count(example):

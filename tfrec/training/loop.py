@@ -69,7 +69,7 @@ def train(recognizer, corpus, run, resume=False, verbose="auto"):
         )
         batches = assemble.training_batches(training, frontend, fit.batch_size, seed, end, first_epoch, shapes)
         if (replicas := tf.distribute.get_strategy().num_replicas_in_sync) > 1 and hasattr(task, "batch_loss"):
-            batches = assemble.for_replicas(batches, replicas)  # a loss of no texts would be no number
+            batches = assemble.pad_for_replicas(batches, replicas)  # a loss of no texts would be no number
         model.fit(
             batches.map(task.feed) if recognizer.takes_tokens else batches,
             validation_data=judged,
