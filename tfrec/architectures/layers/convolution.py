@@ -1,56 +1,98 @@
-"""Blocks that several families of convolutional networks share."""
+"""Convolutions with normalization and activation, and squeeze-and-excitation, for networks of images."""
 
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from keras import initializers, layers
 
+from tfrec.architectures.types import Tensor
 
-def divisible(number, divisor=8):
-    """The multiple of `divisor` next to a number of channels, never more than a tenth below it.
+Item = TypeVar("Item")
+MakeNorm = Callable[[str], layers.Layer]  # from a layer's name to a normalization
+
+
+def make_divisible(number: float, divisor: int = 8) -> int:
+    """The multiple of `divisor` nearest to a number of channels, at most a tenth below it.
 
     The rule of MobileNetV2's authors (github.com/tensorflow/models, slim/nets/mobilenet), which MobileNetV3 and
     EfficientNet share.
+
+    >>> [make_divisible(number) for number in (12, 18)]
+    [16, 24]
     """
     rounded = max(divisor, int(number + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * number else rounded
 
 
-def stretched(items, number):
-    """`number` of the items in their order, evenly left out or repeated."""
+def select_evenly(items: Sequence[Item], number: int) -> list[Item]:
+    """`number` of the items in their order, some evenly left out or repeated.
+
+    >>> select_evenly("abcd", 2)
+    ['a', 'c']
+    """
     return [items[i * len(items) // number] for i in range(number)]
 
 
-def convolution(x, filters, size, name, strides=1, padding="same", norm=None, activation="relu"):
-    """A convolution, whose weights keep the size of the signal (He et al. 2015, arXiv:1502.01852), and its activation.
+def convolution(
+    x: Tensor,
+    filters: int,
+    size: int | tuple[int, int],
+    name: str,
+    strides: int = 1,
+    padding: str = "same",
+    norm: MakeNorm | None = None,
+    activation: str | None = "relu",
+) -> Tensor:
+    """A convolution with He initialization (He et al. 2015, arXiv:1502.01852), a normalization and an activation.
 
-    `norm` makes a layer that goes between the two from its name; without it the convolution has a bias. `activation`
-    may be None.
+    Args:
+        x: (batch, height, width, channels).
+        filters: output channels.
+        size: of the kernel.
+        name: start of the layers' names.
+        strides: over height and width.
+        padding: "same" or "valid".
+        norm: from a layer's name to the normalization; without one, the convolution has a bias.
+        activation: None for none.
+
+    Returns:
+        (batch, height', width', filters).
     """
     conv = layers.Conv2D(
         filters, size, strides, padding, use_bias=norm is None, kernel_initializer="he_normal", name=f"{name}_conv"
     )
-    return _finish(conv(x), name, norm, activation)
+    return _normalize_and_activate(conv(x), name, norm, activation)
 
 
-def depthwise(x, size, name, strides=1, norm=None, activation="relu"):
-    """A convolution of each channel by itself, else as `convolution`."""
+def depthwise(
+    x: Tensor, size: int, name: str, strides: int = 1, norm: MakeNorm | None = None, activation: str | None = "relu"
+) -> Tensor:
+    """A convolution of each channel by itself; arguments as those of `convolution`."""
     # Keras counts the inputs of a depthwise kernel over all channels; its outputs are size x size.
     scale = initializers.VarianceScaling(2.0, mode="fan_out")
     conv = layers.DepthwiseConv2D(
         size, strides, "same", use_bias=norm is None, depthwise_initializer=scale, name=f"{name}_conv"
     )
-    return _finish(conv(x), name, norm, activation)
+    return _normalize_and_activate(conv(x), name, norm, activation)
 
 
-def _finish(x, name, norm, activation):
+def _normalize_and_activate(x: Tensor, name: str, norm: MakeNorm | None, activation: str | None) -> Tensor:
     x = x if norm is None else norm(f"{name}_norm")(x)
     return x if activation is None else layers.Activation(activation, name=f"{name}_{activation}")(x)
 
 
-def squeeze_excite(x, units, name, activation="relu", gate="sigmoid"):
-    """Weighs the channels of a map by what is in the whole of it (Hu et al. 2018, arXiv:1709.01507).
+def squeeze_excite(x: Tensor, units: int, name: str, activation: str = "relu", gate: str = "sigmoid") -> Tensor:
+    """Squeeze-and-excitation: scales each channel by a factor computed from the whole map (arXiv:1709.01507).
 
-    (batch, height, width, channels) -> the same shape. The means of the channels go through `units` to a factor each.
+    Args:
+        x: (batch, height, width, channels).
+        units: of the hidden layer between the channels' means and their factors.
+        name: start of the layers' names.
+        activation: of the hidden layer.
+        gate: activation of the factors, with values in [0, 1].
+
+    Returns:
+        (batch, height, width, channels).
     """
     factor = layers.GlobalAveragePooling2D(keepdims=True, name=f"{name}_squeeze")(x)
     factor = layers.Conv2D(units, 1, activation=activation, kernel_initializer="he_normal", name=f"{name}_reduce")(
@@ -58,44 +100,3 @@ def squeeze_excite(x, units, name, activation="relu", gate="sigmoid"):
     )
     factor = layers.Conv2D(x.shape[-1], 1, activation=gate, name=f"{name}_expand")(factor)
     return layers.Multiply(name=f"{name}_scale")([x, factor])
-
-
-class Conv(NamedTuple):
-    """A step of an inception's branch: a convolution."""
-
-    filters: int
-    size: int | tuple[int, int] = 1
-    strides: int = 1
-
-
-class Pool(NamedTuple):
-    """A step of an inception's branch: a pooling of 3x3."""
-
-    kind: str = "max"  # or average
-    strides: int = 1
-
-
-def inception(x, branches, name, convolve, padding="same"):
-    """Branches side by side, their channels one after the other (Szegedy et al. 2014, arXiv:1409.4842).
-
-    A branch is a list of steps, `Conv` or `Pool`, the last of which may be a tuple of two `Conv`s side by side.
-    `convolve` is a `convolution` without its strides and padding; `padding` is that of the steps that stride.
-    """
-    ends = []
-    for b, steps in enumerate(branches):
-        end = x
-        for i, step in enumerate(steps):
-            end = _step(end, step, f"{name}_branch{b}_{i}", convolve, padding)
-        ends.append(end)
-    return layers.Concatenate(name=f"{name}_concat")(ends)
-
-
-def _step(x, step, name, convolve, padding):
-    padding = padding if getattr(step, "strides", 1) > 1 else "same"
-    if isinstance(step, Conv):
-        return convolve(x, step.filters, step.size, name, strides=step.strides, padding=padding)
-    if isinstance(step, Pool):
-        kind = {"average": layers.AveragePooling2D, "max": layers.MaxPooling2D}[step.kind]
-        return kind(3, strides=step.strides, padding=padding, name=f"{name}_pool")(x)
-    halves = [_step(x, half, f"{name}{side}", convolve, padding) for half, side in zip(step, "ab", strict=True)]
-    return layers.Concatenate(name=f"{name}_concat")(halves)

@@ -1,56 +1,33 @@
-"""The Transformer's decoder (Vaswani et al. 2017, arXiv:1706.03762): what was said so far, and what was heard."""
+"""The Transformer's decoder (Vaswani et al. 2017, arXiv:1706.03762), which attends to its tokens and to an encoder."""
 
 import math
 
-import keras
-from keras import initializers, layers, ops
+from keras import initializers, layers
 
-from tfrec.architectures.base import FrameMask
-from tfrec.architectures.transformer import Attention, SinusoidalPosition, feed_forward, residual, small_normal
-
-
-@keras.saving.register_keras_serializable("tfrec")
-class CrossAttention(Attention):
-    """Tokens (batch, tokens, units) look at a memory (batch, steps, n) -> (batch, tokens, `units`).
-
-    Arguments are those of `Attention`. In the call `keep`, bool (batch, steps), is true for the steps of the memory
-    that may be looked at.
-    """
-
-    PROJECTED = "q"
-
-    def __init__(self, *args, **kwargs):
-        super().__init__(*args, **kwargs)
-        self.remember = layers.Dense(
-            2 * self.heads * self.size,
-            use_bias=self.qkv_bias,
-            kernel_initializer=small_normal(),
-            dtype=self.dtype_policy,
-            name="kv",
-        )
-
-    def build(self, x_shape, memory_shape, keep_shape=None):
-        """Makes the weights for the units that come in."""
-        super().build(x_shape)
-        self.remember.build(memory_shape)
-
-    def call(self, x, memory, keep=None, training=None):
-        """Every token's mixture of the memory's values, by how well its query fits their keys."""
-        shape = (self.heads, self.size)
-        query = ops.transpose(ops.reshape(self.project(x), (-1, ops.shape(x)[1], *shape)), (0, 2, 1, 3))
-        pairs = ops.reshape(self.remember(memory), (-1, ops.shape(memory)[1], 2, *shape))
-        key, value = ops.unstack(ops.transpose(pairs, (2, 0, 3, 1, 4)), 2, axis=0)
-        return self.mixture(query, key, value, keep, None, training)
-
-    def compute_output_shape(self, x_shape, memory_shape, keep_shape=None):
-        """(batch, tokens, units)."""
-        return super().compute_output_shape(x_shape)
+from tfrec.architectures.layers.attention import Attention
+from tfrec.architectures.layers.cross_attention import CrossAttention
+from tfrec.architectures.layers.masking import FrameMask
+from tfrec.architectures.layers.positions import SinusoidalPosition
+from tfrec.architectures.layers.transformer_block import feed_forward, residual
+from tfrec.architectures.types import Tensor
 
 
-def decoder_block(x, memory, keep, heads, expansion, name, dropout=0.0):
-    """Looks back, looks at the memory, and thinks: tokens (batch, tokens, n) -> the same shape, none of a later token.
+def decoder_block(
+    x: Tensor, memory: Tensor, keep: Tensor, heads: int, expansion: int, name: str, dropout: float = 0.0
+) -> Tensor:
+    """Causal self-attention, attention to a memory, and dense layers, each after a normalization.
 
-    The normalization comes before each of the three. `memory` is (batch, steps, units) and `keep` bool (batch, steps).
+    Args:
+        x: tokens (batch, tokens, n).
+        memory: (batch, steps, m).
+        keep: bool (batch, steps), true for the steps to attend to.
+        heads: number of heads, which share the n units.
+        expansion: units of the hidden dense layer, as a multiple of n.
+        name: start of the layers' names.
+        dropout: fraction of the output of each part that training drops.
+
+    Returns:
+        (batch, tokens, n); a token never depends on later ones.
     """
     units = x.shape[-1]
     size = units // heads
@@ -63,21 +40,40 @@ def decoder_block(x, memory, keep, heads, expansion, name, dropout=0.0):
     return feed_forward(x, expansion * units, name, dropout=dropout, activation="relu")
 
 
-def transformer_decoder(encoded, steps, tokens, num_classes, depth, heads, expansion=4, dropout=0.0):
-    """Logits of the token after each given one: float32 (batch, length, num_classes).
+def transformer_decoder(
+    encoded: Tensor,
+    steps: Tensor,
+    tokens: Tensor,
+    outputs: int,
+    depth: int,
+    heads: int,
+    expansion: int = 4,
+    dropout: float = 0.0,
+) -> Tensor:
+    """Logits of the token after each given token.
 
-    `encoded` is the encoder's result (batch, steps, units), `steps` (batch,) how many of each clip are true, `tokens`
-    int32 (batch, length) what was said so far, 0 first. A token never depends on later ones.
+    Args:
+        encoded: the encoder's output (batch, steps, units).
+        steps: int32 (batch,), number of true steps of each clip.
+        tokens: int32 (batch, length), the tokens so far; 0 first.
+        outputs: number of different tokens.
+        depth: number of blocks.
+        heads: number of attention heads, which share the units.
+        expansion: units of the hidden dense layers, as a multiple of the encoder's.
+        dropout: fraction of the output of each part that training drops.
+
+    Returns:
+        float32 (batch, length, outputs); a token's logits never depend on later tokens.
     """
     units = encoded.shape[-1]
     keep = FrameMask(name="decoder_mask")(encoded, steps)
     start = initializers.RandomNormal(stddev=units**-0.5)
-    x = layers.Embedding(num_classes, units, embeddings_initializer=start, name="decoder_tokens")(tokens)
-    x = layers.Rescaling(math.sqrt(units), name="decoder_scale")(x)  # section 3.4: as large as the places
+    x = layers.Embedding(outputs, units, embeddings_initializer=start, name="decoder_tokens")(tokens)
+    x = layers.Rescaling(math.sqrt(units), name="decoder_scale")(x)  # section 3.4: as large as the positions
     x = SinusoidalPosition(name="decoder_position")(x)
     if dropout:
         x = layers.Dropout(dropout, name="decoder_dropout")(x)
     for i in range(depth):
         x = decoder_block(x, encoded, keep, heads, expansion, f"decoder{i}", dropout)
     x = layers.LayerNormalization(epsilon=1e-6, name="decoder_norm")(x)
-    return layers.Dense(num_classes, dtype="float32", name="decoder_logits")(x)
+    return layers.Dense(outputs, dtype="float32", name="decoder_logits")(x)
