@@ -30,8 +30,8 @@ class Recognizer:
         self.task = tasks.build(config.task, labels, counts)
         with _precision(config.fit.precision):
             shape = self.frontend.feature_shape
-            gives = tasks.gives(config.task)
-            self.net = architectures.build(shape, self.task.outputs, config.model, self.frontend.takes, gives)
+            kind = tasks.output_kind(config.task)
+            self.net = architectures.build_network(config.model, shape, self.task.outputs, self.frontend.takes, kind)
         self.classifier = self.task.classifier(self.net)
 
     @classmethod

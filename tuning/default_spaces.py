@@ -17,38 +17,6 @@ from tuning.grammar import RANGE
 # Values are in the form of `grammar`. A range behind a * is one of multiples of what the configuration has, so that
 # the search around a small network stays small; with a step that keeps widths divisible by the heads that share them.
 # Every other range is widened, and choices completed, to hold what the configuration has.
-SCALED = {"width_multiplier": "*0.5..1.5", "depth_multiplier": "*0.5..1.5"}
-ATTENTION = {"width": "*0.5..1.5:step=0.5", "depth": "*0.5..1.5", "dropout": "0..0.3"}
-MODELS = {  # by the module of the registry
-    "airbench": {"width": "*0.5..2:log", "growth": "2..4", "logit_scale": "*0.5..2:log"},
-    "alexnet": {"width_multiplier": "*0.5..1.5", "dropout": "0..0.7"},
-    "bc_resnet": {"channels": "*0.5..2:log", "sub_bands": "1..5", "dropout": "0..0.3"},
-    "cct": {**SCALED, "stochastic_depth": "0..0.3"},
-    "cnn": {"width": "*0.5..2:log", "depth": "1..4", "dropout": "0..0.5"},
-    "cnn_lstm": {"width": "*0.5..2:log", "units": "*0.5..2:log", "dropout": "0..0.5"},
-    "coatnet": {**SCALED, "stochastic_depth": "0..0.3"},
-    "conformer": ATTENTION,
-    "conformer_asr": ATTENTION,
-    "deepspeech2": {"units": "*0.5..2:log", "depth": "2..5", "dropout": "0..0.4"},
-    "efficientnet": {**SCALED, "dropout": "0..0.5"},
-    "googlenet": {**SCALED, "dropout": "0..0.7"},
-    "inception_v3": {**SCALED, "dropout": "0..0.5"},
-    "las": {"units": "*0.5..2:log", "decoder": "*0.5..2:log", "dropout": "0..0.4"},
-    "mlp": {"width": "*0.5..2:log", "depth": "1..4", "dropout": "0..0.5"},
-    "mobilenet_v2": {**SCALED, "dropout": "0..0.5"},
-    "mobilenet_v3": {**SCALED, "dropout": "0..0.5"},
-    "recurrent": {"units": "*0.5..2:log", "depth": "1..3", "dropout": "0..0.5"},
-    "recurrent_ctc": {"units": "*0.5..2:log", "depth": "2..4", "dropout": "0..0.5"},
-    "resnet": {**SCALED, "stochastic_depth": "0..0.3"},
-    "resnet_mel": {"width": "*0.5..2:log", "depth": "2..4", "dropout": "0..0.7"},
-    "speech_transformer": ATTENTION,
-    "squeezenet": {**SCALED, "dropout": "0..0.7"},
-    "transformer": ATTENTION,
-    "vgg": {"width_multiplier": "*0.5..1.5", "batch_norm": "true,false", "dropout": "0..0.7"},
-    "vit": {**SCALED, "stochastic_depth": "0..0.3"},
-    "wavenet": {"channels": "*0.5..2:log", "layers": "4..7", "stacks": "1..3", "dropout": "0..0.4"},
-    "wavenet_ctc": {"channels": "*0.5..2:log", "layers": "4..7", "stacks": "2..4", "dropout": "0..0.4"},
-}
 SHAPELESS = ("dropout", "stochastic_depth")  # what weights that training starts from leave open
 LEAST_DEPTH = {"time_pools": 0, "pyramid": 0, "intermediate": 1}  # fields of a model: by so much it is deeper
 
@@ -94,8 +62,7 @@ def _models(holders):
     """Lines of the architectures' own parameters; those that want other values get lines of their own."""
     ways = {}
     for name, model in holders.items():
-        module = architectures.ARCHITECTURES[name][0].__name__.rpartition(".")[2]
-        for field, wanted in MODELS[module].items():
+        for field, wanted in architectures.find(name).search_space.items():
             if model.weights is None or field in SHAPELESS:
                 low = _least_depth(model) if field == "depth" else -math.inf
                 ways.setdefault((field, _around(wanted, getattr(model, field), low)), []).append(name)
@@ -151,7 +118,7 @@ def _form(frontend, model):
     """What the frontend makes for an architecture: sequence, picture or waveform."""
     if frontend.form != "auto":
         return frontend.form
-    return next(form for form, kind in FORMS.items() if kind in architectures.takes(model))
+    return next(form for form, kind in FORMS.items() if kind in architectures.find(model.name).input_kinds)
 
 
 def _may_be_mfcc(config):

@@ -26,10 +26,10 @@ def replaced(config, **parts):
 def base(name):
     """A configuration with that architecture, on data that it takes."""
     model = architectures.default_config(name)
-    takes, gives = architectures.takes(model), architectures.gives(model)
-    config = AN4 if gives == "tokens" else DIGITS if "image" in takes else SPOKEN
+    kinds, output_kind = architectures.find(name).input_kinds, architectures.find(name).output_kind
+    config = AN4 if output_kind == "sequence" else DIGITS if "image" in kinds else SPOKEN
     config = dataclasses.replace(config, model=model)
-    return replaced(config, frontend={"frequency_masks": 0, "time_masks": 0}) if takes == ("waveform",) else config
+    return replaced(config, frontend={"frequency_masks": 0, "time_masks": 0}) if kinds == ("waveform",) else config
 
 
 def parameters(config, models=()):
@@ -100,10 +100,6 @@ def test_every_architecture_has_a_space(name):
     found = parameters(config)
     assert 2 <= sum(one.name.startswith("model.") for one in found) <= 5
     require_own_value(config, found)
-
-
-def test_nothing_is_searched_of_architectures_that_are_gone():
-    assert set(default_spaces.MODELS) == {module.rpartition(".")[2] for module in MODULES}
 
 
 @pytest.mark.parametrize("name", MODULES.values())
@@ -225,7 +221,7 @@ def test_what_the_configuration_has_is_among_the_choices():
 def frontend_of(config, values):
     """The training frontend of what was chosen, at 8 kHz."""
     chosen = flags.plain(flags.parse_fit(["spoken_digit", *spaces.words(values)])[1])
-    resolved = chosen.frontend.resolved(8000, None, architectures.takes(chosen.model))
+    resolved = chosen.frontend.resolved(8000, None, architectures.find(chosen.model.name).input_kinds)
     return chosen.frontend, frontends.build(resolved, augment=True)
 
 
@@ -323,10 +319,10 @@ def test_every_end_of_an_architecture_builds(name):
     config = base(name)
     found = [one for one in parameters(config) if one.name.startswith("model.")]
     start = ["--model.name", name, "--data.name", config.data.name, "--task.name", config.task.name]
-    takes, gives = architectures.takes(config.model)[0], architectures.gives(config.model)
+    kind, output_kind = architectures.find(name).input_kinds[0], architectures.find(name).output_kind
     for corner in range(max(len(one.ends) for one in found)):
         values = {one.name: one.ends[min(corner, len(one.ends) - 1)] for one in found}
         model = flags.parse_fit([*start, *spaces.words(values)])[1].model
         keras.backend.clear_session()
-        net = architectures.build(INPUTS[takes], 10, model, takes, gives)
+        net = architectures.build_network(model, INPUTS[kind], 10, kind, output_kind)
         assert net.count_params() > 0

@@ -3,7 +3,7 @@
 A module is one architecture from one paper, and offers:
 
 - `Config`: a dataclass derived from `ModelConfig`; a comment behind each field is the help of its flag.
-- `build(input_shape, outputs, config)`: the Keras functional model; ValueError where there is none.
+- `build(input_shape, outputs, config)`: the Keras functional model; raises ValueError for what makes no network.
 - `INPUT_KINDS`: the kinds of features that it accepts: "image" (height, width, channels), "sequence" (frames, bins) or
   "waveform" (samples, 1).
 - `PARAMETERS`: {input kind: {name: number}}, the number of trainable weights of each of its names, from the paper or
@@ -24,6 +24,7 @@ The names of layers carry what transfer learning needs, see `submodels`.
 """
 
 import dataclasses
+import numbers
 import types
 from typing import Any
 
@@ -161,7 +162,7 @@ class Architecture:
     @property
     def parameters(self) -> dict[str, int]:
         """{input kind: number of trainable weights} at `REFERENCE_SHAPES`."""
-        return {kind: numbers[self.name] for kind, numbers in self.module.PARAMETERS.items()}
+        return {kind: counts[self.name] for kind, counts in self.module.PARAMETERS.items()}
 
     @property
     def search_space(self) -> dict[str, str]:
@@ -170,16 +171,16 @@ class Architecture:
 
     @property
     def imagenet(self) -> tuple[str, str] | None:
-        """(constructor in `keras.applications`, `frontend.normalize` of its weights), None if there is none."""
+        """(constructor in `keras.applications`, `frontend.normalize` of its weights), or None."""
         return getattr(self.module, "IMAGENET", {}).get(self.name)
 
     @property
     def causal_layer(self) -> str | None:
-        """The last layer whose frames depend on no later input in the default config, None if there is none."""
+        """The last layer whose frames depend on no later input in the default config, or None."""
         return getattr(self.module, "CAUSAL", {}).get(self.name)
 
     def describe(self, config: ModelConfig) -> str | None:
-        """A sentence on what is worth knowing about a configuration, None if there is nothing."""
+        """A sentence on what is worth knowing about a configuration, or None."""
         return self.module.describe(config) if hasattr(self.module, "describe") else None
 
 
@@ -265,14 +266,19 @@ def build_network(
 def _call_builder(architecture: Architecture, config: ModelConfig, input_shape: Shape, outputs: int) -> keras.Model:
     """Calls the module's `build`; UserError for what it rejects."""
     try:
-        sizes = isinstance(input_shape, tuple | list) and all(size is None or size > 0 for size in input_shape)
-        check(sizes, "The input shape must be a tuple of positive sizes, or None for an open size", input_shape)
-        check(outputs > 0, "The number of outputs must be positive", outputs)
+        sizes = isinstance(input_shape, tuple | list) and all(size is None or _is_count(size) for size in input_shape)
+        check(sizes, "The input shape must be a tuple of positive integers, or None for an open size", input_shape)
+        check(_is_count(outputs), "The number of outputs must be a positive integer", outputs)
         return architecture.module.build(tuple(input_shape), outputs, config)
     except ValueError as error:
         raise UserError(f"Cannot build model.name {architecture.name!r} as configured: {error}") from error
 
 
+def _is_count(value: object) -> bool:
+    """Whether a value is a positive integer, of Python or of NumPy."""
+    return isinstance(value, numbers.Integral) and int(value) > 0
+
+
 def describe(config: ModelConfig) -> str | None:
-    """A sentence on what is worth knowing about a configuration, None if there is nothing."""
+    """A sentence on what is worth knowing about a configuration, or None."""
     return find(config.name).describe(config)

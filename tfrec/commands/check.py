@@ -31,7 +31,7 @@ def main(argv):
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     if corpus.modality != "audio":
         raise UserError(f"{corpus.name} holds pictures, and this looks at speech: see `python -m tfrec show`.")
-    resolved = frontends.resolve(config.frontend, corpus, None, architectures.takes(config.model))
+    resolved = frontends.resolve(config.frontend, corpus, None, architectures.find(config.model.name).input_kinds)
     config = dataclasses.replace(config, frontend=resolved)
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))
     loop.require_fitting(recognizer)

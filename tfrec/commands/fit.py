@@ -40,7 +40,7 @@ def main(argv):
     source = None if begun else transfer.find(config)
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     wanted = source and source.normalize
-    resolved = frontends.resolve(config.frontend, corpus, wanted, architectures.takes(config.model))
+    resolved = frontends.resolve(config.frontend, corpus, wanted, architectures.find(config.model.name).input_kinds)
     config = dataclasses.replace(config, frontend=resolved)
     if arguments.resume:
         _require_same(as_json(config), run)

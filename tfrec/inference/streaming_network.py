@@ -149,10 +149,6 @@ class _Passing(layers.Layer):
 
 
 def _causal_names():
-    """The architectures that give tokens and are causal as they come."""
-    modules = {name: module for name, (module, _) in architectures.ARCHITECTURES.items()}
-    return " or ".join(
-        name
-        for name, module in modules.items()
-        if getattr(module, "GIVES", "classes") == "tokens" and name in getattr(module, "CAUSAL", {})
-    )
+    """The architectures with the output kind "sequence" that are causal by default."""
+    entries = map(architectures.find, architectures.ARCHITECTURES)
+    return " or ".join(entry.name for entry in entries if entry.output_kind == "sequence" and entry.causal_layer)

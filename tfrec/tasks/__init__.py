@@ -1,6 +1,6 @@
 """The registry of tasks: what an answer means.
 
-A task module offers `Config`, `GIVES` (what its networks answer with), `MODEL` (the one where none is named),
+A task module offers `Config`, `OUTPUT_KIND` (that of its networks), `MODEL` (the one where none is named),
 `labels(config, corpus)` (what it must know of a corpus, as JSON), `scores(config)` (names of the numbers that it
 measures) and a class `Task` with:
 
@@ -51,9 +51,9 @@ def scores(config):
     return TASKS[config.name].scores(config)
 
 
-def gives(config):
-    """What the networks of a task put out: "classes" or "tokens"."""
-    return TASKS[config.name].GIVES
+def output_kind(config):
+    """The kind of output that a task needs of its network: "vector" or "sequence"."""
+    return TASKS[config.name].OUTPUT_KIND
 
 
 def model(name):

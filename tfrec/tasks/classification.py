@@ -13,7 +13,7 @@ from pipelines.errors import UserError
 from tfrec.evaluation.metrics import classification, per_example
 from tfrec.reports import plots
 
-GIVES = "classes"  # what its networks put out
+OUTPUT_KIND = "vector"  # of its networks
 MODEL = "cnn"  # where none is named
 
 

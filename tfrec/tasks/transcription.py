@@ -9,7 +9,7 @@ from keras import ops
 
 from pipelines.errors import UserError
 from tfrec import decoding
-from tfrec.architectures import parts
+from tfrec.architectures import submodels
 from tfrec.decoding import attention, beam, ctc
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import Quality
@@ -18,7 +18,7 @@ from tfrec.reports import alignments
 from tfrec.text import phonemes, vocabulary
 from tfrec.text.normalization import TextConfig
 
-GIVES = "tokens"  # what its networks put out
+OUTPUT_KIND = "sequence"  # of its networks
 MODEL = "bilstm_ctc"  # where none is named
 SHOWN = 5  # symbols in a warning
 
@@ -176,7 +176,7 @@ class Task:
 
     def classifier(self, net):
         """The network that answers: the encoder with its CTC head."""
-        return parts.encoder(net)
+        return submodels.encoder(net)
 
     def answer(self, outputs, beam_width=1):
         """Logits and steps -> {"text": string (batch,), "confidence": (batch,)}, the greedy text or that of a beam.
@@ -216,7 +216,7 @@ class Task:
         if decode.resolved != "attention":
             of_ctc = decoding.build(decode, self.vocabulary)
             return lambda outputs: of_ctc(log_probabilities(outputs), outputs["steps"])
-        decoder = parts.decoder(net)
+        decoder = submodels.decoder(net)
         if decoder is None:
             raise UserError(f"decode.method attention needs a network with a decoder: {net.name} has none, take beam.")
         of_attention = attention.build(decode, self.vocabulary, decoder)

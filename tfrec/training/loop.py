@@ -36,7 +36,7 @@ def train(recognizer, corpus, run, resume=False, verbose="auto"):
     steps = shapes.batches if shapes else assemble.steps_per_epoch(training, fit.batch_size)
     if shapes:
         console.print(f"Training in {shapes.describe()}")
-    blocks = architectures.backbone(recognizer.net)
+    blocks = architectures.backbone_blocks(recognizer.net)
     stages = freezing.stages(fit, blocks)
     slow = [weight for layers in blocks.values() for layer in layers for weight in layer.trainable_weights]
     schedule = Schedule.of(fit, steps)

@@ -1,43 +1,10 @@
-"""What the builders share."""
+"""The configs of architectures: multipliers, stems, and settings of the right type."""
 
-import keras
-import numpy as np
 import pytest
-import tensorflow as tf
 
-from tfrec.architectures.base import ImageModelConfig, StochasticDepth, drop_rates
-
-
-@pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_stochastic_depth_leaves_out_whole_examples(policy, jit_compile):
-    layer = StochasticDepth(0.25, seed=3, dtype=policy)
-    branch = np.random.default_rng(0).uniform(1, 2, (4000, 2, 3)).astype("float32")
-    call = tf.function(lambda x: layer(x, training=True), jit_compile=jit_compile)
-    result = np.array(tf.cast(call(branch), tf.float32))
-    left_out = (result == 0).all(axis=(1, 2))
-    assert left_out.mean() == pytest.approx(0.25, abs=0.03)
-    np.testing.assert_allclose(result[~left_out], branch[~left_out] / 0.75, rtol=1e-2 if "b" in policy else 1e-6)
-    assert result.mean() == pytest.approx(branch.mean(), rel=0.05)
-    assert (np.array(call(branch)) == 0).all(axis=(1, 2)).tolist() != left_out.tolist()  # drawn anew
-
-
-def test_stochastic_depth_does_nothing_in_inference():
-    branch = np.random.default_rng(0).normal(size=(8, 5)).astype("float32")
-    layer = StochasticDepth(0.9)
-    for training in (False, None):
-        np.testing.assert_array_equal(layer(branch, training=training), branch)
-    again = StochasticDepth.from_config(layer.get_config())
-    assert (again.rate, again.seed) == (0.9, None)
-    assert layer.compute_output_shape((None, 5)) == (None, 5)
-    for rate in (-0.1, 1.0):
-        with pytest.raises(ValueError, match=f"Received: {rate}"):
-            StochasticDepth(rate)
-
-
-def test_rates_rise_linearly_to_the_last_block():
-    assert drop_rates(ImageModelConfig(stochastic_depth=0.4), 4) == pytest.approx([0.1, 0.2, 0.3, 0.4])
-    assert drop_rates(ImageModelConfig(), 3) == [0, 0, 0]
+from tfrec.architectures import ImageModelConfig
+from tfrec.architectures.config import replace_settings
+from tfrec.architectures.image import resnet, vit
 
 
 def test_multipliers():
@@ -52,8 +19,37 @@ def test_multipliers():
         ImageModelConfig(dropout=1)
 
 
-def test_a_network_with_stochastic_depth_is_saved_and_loaded(tmp_path):
-    features = keras.Input((4,))
-    keras.Model(features, StochasticDepth(0.2)(features)).save(tmp_path / "net.keras")
-    loaded = keras.saving.load_model(tmp_path / "net.keras")
-    assert loaded.layers[-1].rate == 0.2
+@pytest.mark.parametrize(("stem", "side", "small"), [("auto", 64, True), ("auto", 65, False), ("small", 224, True)])
+def test_small_stem(stem, side, small):
+    assert ImageModelConfig(stem=stem).small_stem((side, 300, 3)) == small
+    assert ImageModelConfig(stem=stem).small_stem((300, side)) == small
+    assert not ImageModelConfig(stem="large").small_stem((side, side, 3))
+
+
+@pytest.mark.parametrize(
+    ("config", "settings"),
+    [
+        (resnet.Config(), {"depths": [1, 2], "block": "basic", "width_multiplier": 1}),
+        (vit.Config(), {"patch": None}),
+        (vit.Config(), {"patch": 8, "stochastic_depth": 0.2}),
+    ],
+)
+def test_settings_of_the_right_type(config, settings):
+    replaced = replace_settings(config, settings)
+    for field, value in settings.items():
+        assert getattr(replaced, field) == (tuple(value) if isinstance(value, list) else value)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"depths": 3}, "must be a tuple of int. Received: 3"),
+        ({"depths": (1, True)}, "must be a tuple of int"),
+        ({"width_multiplier": True}, "must be float. Received: True"),
+        ({"stem": None}, "must be 'auto' or 'large' or 'small'. Received: None"),
+        ({"dropout": -1.0}, "at least 0 and below 1. Received: -1.0"),
+    ],
+)
+def test_refuses_settings_of_another_type(settings, message):
+    with pytest.raises(ValueError, match=message):
+        replace_settings(resnet.Config(), settings)

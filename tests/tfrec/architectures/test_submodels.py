@@ -27,7 +27,7 @@ INPUTS = {
 def build(name, **changes):
     keras.utils.set_random_seed(1)
     config = dataclasses.replace(architectures.default_config(name), **changes)
-    return architectures.build((None, 20), 5, config, "sequence", "tokens")
+    return architectures.build_network(config, (None, 20), 5, "sequence", "sequence")
 
 
 @pytest.fixture(

@@ -33,7 +33,7 @@ class Config(ModelConfig):
     depth: int = 3  # blocks
     convolutions: int = 2  # in each block
     time_pools: int | None = None  # number of poolings that halve time, the first ones; None is all; not for images
-    frame_units: int = 0  # of a dense layer over each frame before the mean over time; 0 is none; not for images
+    frame_units: int = 0  # of a dense layer over each frame before the mean over time, or 0; not for images
     dropout: float = 0.3  # fraction, before the logits
 
 

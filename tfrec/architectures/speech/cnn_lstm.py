@@ -34,7 +34,7 @@ class Config(cnn.Config):
     lstm_depth: int = 1  # LSTM layers
     bidirectional: bool = False  # also read each clip backward, with as many units again
     pool: Literal["last", "mean"] = "last"  # the LSTM's final state, or the mean over a clip's frames
-    fc_units: int = 0  # of a dense layer before the logits; 0 is none
+    fc_units: int = 0  # of a dense layer before the logits; 0 for no such layer
 
 
 CONCAT = Config(join="concat", fc_units=128)

@@ -50,7 +50,7 @@ class Config(ModelConfig):
     filters: int = 32  # channels of the subsampling convolutions
     dropout: float = 0.1  # fraction, of the output of each part of a block and before the logits
     intermediate: int = 0  # block after which the CTC head computes logits too, for a second loss (arXiv:2102.03216)
-    decoder: int = 0  # units of an LSTM decoder with attention; 0 is none, CTC only
+    decoder: int = 0  # units of an LSTM decoder with attention; 0 for CTC only
 
 
 SMALL = Config(filters=144, decoder=320)

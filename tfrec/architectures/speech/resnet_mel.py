@@ -32,7 +32,7 @@ class Config(ModelConfig):
 
     width: int = 64  # filters of the first block
     depth: int = 3  # blocks
-    fc_units: int = 128  # of the dense layer before the logits; 0 is none
+    fc_units: int = 128  # of the dense layer before the logits; 0 for no such layer
     dropout: float = 0.5  # fraction, before the logits
 
 

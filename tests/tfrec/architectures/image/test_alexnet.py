@@ -28,7 +28,7 @@ def test_small_images():
     sides, dense = maps(32, alexnet.Config())
     assert sides == [(side, side) for side in (32, 15, 7, 3)]
     assert dense == [10]
-    # Poolings stop where there is nothing left to pool.
+    # Poolings keep at least one pixel.
     assert maps(32, alexnet.Config(stem="large"))[0] == [(side, side) for side in (7, 3, 1, 1)]
 
 
@@ -40,14 +40,14 @@ def test_units_of_the_dense_layers():
         alexnet.Config(fc_units=-1)
 
 
-def test_dropout_is_active_in_training_alone():
+def test_dropout_is_active_in_training_only():
     net = alexnet.build((32, 32, 3), 5, alexnet.Config(width_multiplier=0.1, fc_units=40))
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     np.testing.assert_array_equal(net(images), net(images))
     assert (np.array(net(images, training=True)) != np.array(net(images, training=True))).any()
 
 
-def test_refuses_what_cannot_be():
+def test_refuses_wrong_arguments():
     with pytest.raises(ValueError, match=r"at least 7 pixels. Received: \(6, 32, 3\)"):
         alexnet.build((6, 32, 3), 5, alexnet.Config(stem="large"))
     assert alexnet.build((1, 2, 3), 5, dataclasses.replace(alexnet.Config(), width_multiplier=0.1))

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.tfrec.architectures import plain
+from tests.tfrec.architectures import numpy_reference as reference
 from tfrec.architectures.image import cct
 
 
@@ -33,7 +33,7 @@ def test_sequence_pooling():
     layer = cct.SequencePooling()
     x = np.random.default_rng(0).normal(size=(3, 5, 4)).astype("float32")
     layer.build(x.shape)
-    (kernel,) = plain.randomized(layer)
+    (kernel,) = reference.randomize(layer)
     for example, pooled in zip(x, np.asarray(layer(x)), strict=True):
         shares = [math.exp(sum(token[i] * kernel[i, 0] for i in range(4))) for token in example]
         expected = sum(share * token for share, token in zip(shares, example, strict=True)) / sum(shares)

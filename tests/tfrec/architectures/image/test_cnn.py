@@ -1,4 +1,4 @@
-"""Beside the registry's tests: what only clips have."""
+"""The convolutional network over clips: poolings over time, and dense layers over frames."""
 
 import dataclasses
 
@@ -26,18 +26,18 @@ def test_a_dense_layer_over_each_frame():
     assert net.get_layer("frames_dense").kernel.shape == (3 * 16, 7)
     clip = np.random.default_rng(0).normal(size=(1, 9, 20)).astype("float32")
     padded = np.concatenate([clip, np.full((1, 6, 20), np.nan, "float32")], axis=1)
-    alone, together = (net({"features": x, "frames": np.array([9])}) for x in (clip, padded))
-    np.testing.assert_allclose(together, alone, atol=1e-6)
+    expected, padded_result = (net({"features": x, "frames": np.array([9])}) for x in (clip, padded))
+    np.testing.assert_allclose(padded_result, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(
-    ("shape", "changes", "said"),
+    ("shape", "changes", "message"),
     [
         ((None, 20), {"time_pools": 4}, "time_pools must be from 0.*Received: 4"),
-        ((8, 8, 3), {"frame_units": 4}, "not for pictures"),
-        ((8, 8, 3), {"time_pools": 1}, "not for pictures"),
+        ((8, 8, 3), {"frame_units": 4}, "not for images"),
+        ((8, 8, 3), {"time_pools": 1}, "not for images"),
     ],
 )
-def test_refuses(shape, changes, said):
-    with pytest.raises(ValueError, match=said):
+def test_refuses_wrong_arguments(shape, changes, message):
+    with pytest.raises(ValueError, match=message):
         build(shape, **changes)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from tests.tfrec.architectures import plain
+from tests.tfrec.architectures import numpy_reference as reference
 from tfrec.architectures.image import coatnet
 from tfrec.evaluation.metrics.cost import multiply_adds, parameters
 
@@ -27,28 +27,28 @@ def relative(grid, heads=2):
 @pytest.mark.parametrize("grid", [(3, 4), (1, 5), (1, 1)])
 def test_relative_positions(grid):
     layer = relative(grid)
-    (table,) = plain.randomized(layer)
+    (table,) = reference.randomize(layer)
     places = [(i, j) for i in range(grid[0]) for j in range(grid[1])]
     bias = np.asarray(layer(np.zeros((5, len(places), 6), "float32")))
     assert bias.shape == layer.compute_output_shape((5, len(places), 6))
-    for one, (i, j) in enumerate(places):
-        for other, (k, m) in enumerate(places):
+    for query, (i, j) in enumerate(places):
+        for key, (k, m) in enumerate(places):
             expected = table[:, i - k + grid[0] - 1, j - m + grid[1] - 1]
-            np.testing.assert_allclose(bias[:, one, other], expected, atol=1e-6)
+            np.testing.assert_allclose(bias[:, query, key], expected, atol=1e-6)
 
 
 def test_relative_positions_of_another_grid():
-    """A share of the picture away is the same place in every grid, and nowhere away is the middle."""
+    """A distance keeps its share of the image in every grid, and a distance of zero is the center."""
     steps = np.linspace(-1, 1, 7, dtype="float32")
     table = np.stack([np.repeat(steps[:, None], 7, axis=1), np.repeat(steps[None], 7, axis=0)])
     layer = relative((7, 5))
-    adapted = layer.adapted(table)
-    assert adapted.shape == tuple(layer.table.shape) == (2, 13, 9)
-    np.testing.assert_allclose(adapted[0, 2:-2, 4], np.linspace(-1, 1, 13)[2:-2], atol=0.1)
-    np.testing.assert_allclose(adapted[:, 6, 4], 0.0, atol=1e-6)
-    np.testing.assert_allclose(relative((4, 4)).adapted(table), table, atol=1e-6)
+    resized = layer.resize_weight(table)
+    assert resized.shape == tuple(layer.table.shape) == (2, 13, 9)
+    np.testing.assert_allclose(resized[0, 2:-2, 4], np.linspace(-1, 1, 13)[2:-2], atol=0.1)
+    np.testing.assert_allclose(resized[:, 6, 4], 0.0, atol=1e-6)
+    np.testing.assert_allclose(relative((4, 4)).resize_weight(table), table, atol=1e-6)
     with pytest.raises(ValueError, match=r"must be \(2, rows, columns\). Received: \(3, 7, 7\)"):
-        layer.adapted(np.zeros((3, 7, 7)))
+        layer.resize_weight(np.zeros((3, 7, 7)))
 
 
 def test_attention_sees_relative_positions():
@@ -80,5 +80,5 @@ def test_refuses_wrong_arguments():
 
 def test_configs_round_trip():
     layer = coatnet.RelativePosition((3, 4), 2)
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert (again.grid, again.heads) == ((3, 4), 2)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert (copy.grid, copy.heads) == ((3, 4), 2)

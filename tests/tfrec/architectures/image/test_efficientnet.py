@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests.tfrec.architectures.twins import check_twin
+from tests.tfrec.architectures.keras_applications import check_equals_keras
 from tfrec.architectures.image.efficientnet import IMAGENET, SCALES, Config, scaled
 
 NAMES = [pytest.param(name, marks=[pytest.mark.slow] * (name != "efficientnet_b0")) for name in SCALES]
@@ -14,11 +14,11 @@ def test_equals_keras(name):
     shape = (67, 82, 3)  # odd and even sides, whose paddings differ
     make = getattr(keras.applications, IMAGENET[name][0])
     twin = make(weights=None, input_shape=shape, classes=10, classifier_activation=None)
-    check_twin(name, twin, shape, rescaling=1 / 255)
+    check_equals_keras(name, twin, shape, rescaling=1 / 255)
 
 
 def test_scales_as_the_paper():
-    """Width, depth and resolution grow as 1.1, 1.2 and 1.15 to the power of phi, but for the authors' rounding."""
+    """Width, depth and resolution grow as 1.1, 1.2 and 1.15 to the power of phi, apart from the authors' rounding."""
     for phi, (width, depth, pixels, _) in zip((0, 0.5, 1, 2, 3.5, 5, 6, 7), SCALES.values(), strict=True):
         assert width == pytest.approx(1.1**phi, rel=0.05), phi
         assert depth == pytest.approx(1.2**phi, rel=0.15), phi

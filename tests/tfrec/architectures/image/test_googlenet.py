@@ -10,7 +10,7 @@ from tfrec.architectures.image import googlenet
 
 def test_weights_of_the_published_network():
     """Those of bvlc_googlenet (github.com/BVLC/caffe) without its auxiliary classifiers."""
-    with keras.StatelessScope():  # nothing is drawn, only counted
+    with keras.StatelessScope():  # no weights are drawn
         net = googlenet.build((224, 224, 3), 1000, googlenet.Config(batch_norm=False))
     assert sum(math.prod(weight.shape) for weight in net.weights) == 6_998_552
 

@@ -1,22 +1,22 @@
-"""Inception-v3: Keras's; smaller pictures than Keras takes."""
+"""Inception-v3: Keras's; smaller images than Keras takes."""
 
 import keras
 import pytest
 
-from tests.tfrec.architectures.twins import check_twin
+from tests.tfrec.architectures.keras_applications import check_equals_keras
 from tfrec.architectures.image import inception_v3
 
 
 def test_equals_keras():
     shape = (75, 96, 3)
     twin = keras.applications.InceptionV3(weights=None, input_shape=shape, classes=10, classifier_activation=None)
-    check_twin("inception_v3", twin, shape)
+    check_equals_keras("inception_v3", twin, shape)
 
 
 @pytest.mark.parametrize(
     ("stem", "pixels", "places"), [("large", 75, 1), ("large", 74, 3), ("small", 32, 4), ("small", 1, 1)]
 )
-def test_borders_are_kept_where_there_are_few_pixels(stem, pixels, places):
+def test_small_images_have_same_padding(stem, pixels, places):
     config = inception_v3.Config(stem=stem, width_multiplier=0.1, depth_multiplier=0.1)
     net = inception_v3.build((pixels, pixels, 3), 10, config)
     assert net.get_layer("embedding").input.shape[1:3] == (places, places)

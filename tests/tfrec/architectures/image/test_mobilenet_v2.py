@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests.tfrec.architectures.twins import check_twin
+from tests.tfrec.architectures.keras_applications import check_equals_keras
 
 
 @pytest.mark.parametrize("width", [1.0, 0.35, pytest.param(1.3, marks=pytest.mark.slow)])
@@ -12,4 +12,4 @@ def test_equals_keras(width):
     twin = keras.applications.MobileNetV2(
         weights=None, input_shape=shape, alpha=width, classes=10, classifier_activation=None
     )
-    check_twin("mobilenet_v2", twin, shape, width_multiplier=width)
+    check_equals_keras("mobilenet_v2", twin, shape, width_multiplier=width)

@@ -3,7 +3,7 @@
 import keras
 import pytest
 
-from tests.tfrec.architectures.twins import check_twin
+from tests.tfrec.architectures.keras_applications import check_equals_keras
 from tfrec.architectures.image.mobilenet_v3 import IMAGENET
 
 
@@ -20,4 +20,4 @@ def test_equals_keras(name, width):
         classifier_activation=None,
         include_preprocessing=False,
     )
-    check_twin(name, twin, shape, width_multiplier=width)
+    check_equals_keras(name, twin, shape, width_multiplier=width)

@@ -1,12 +1,12 @@
-"""ResNet: Keras's at three depths, PyTorch's padding, and residual branches that start as nothing."""
+"""ResNet: Keras's at three depths, PyTorch's padding, and residual branches that start as zeros."""
 
 import keras
 import numpy as np
 import pytest
 
-from tests.tfrec.architectures.twins import check_twin
-from tfrec.architectures.base import StochasticDepth
+from tests.tfrec.architectures.keras_applications import check_equals_keras
 from tfrec.architectures.image import resnet
+from tfrec.architectures.layers.stochastic_depth import StochasticDepth
 
 SMALL = {"width_multiplier": 0.25, "depths": (1, 2)}
 
@@ -17,13 +17,13 @@ SMALL = {"width_multiplier": 0.25, "depths": (1, 2)}
 def test_equals_keras(name):
     shape = (45, 70, 3)  # odd and even sides, whose paddings differ
     make = getattr(keras.applications, resnet.IMAGENET[name][0])
-    check_twin(name, make(weights=None, input_shape=shape, classes=10, classifier_activation=None), shape)
+    check_equals_keras(name, make(weights=None, input_shape=shape, classes=10, classifier_activation=None), shape)
 
 
 @pytest.mark.parametrize("block", ["basic", "bottleneck"])
 @pytest.mark.parametrize("stem", ["large", "small"])
-def test_blocks_pass_on_what_they_get(block, stem):
-    """A new network is its stem and shortcuts; without their last scale the branches have their say."""
+def test_blocks_start_as_their_shortcuts(block, stem):
+    """A new network is its stem and shortcuts; with another last scale the branches count."""
     net = resnet.build((32, 32, 3), 10, resnet.Config(stem=stem, block=block, **SMALL))
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     last = {"basic": "2_norm", "bottleneck": "3_norm"}[block]
@@ -39,7 +39,7 @@ def test_blocks_pass_on_what_they_get(block, stem):
 
 
 def test_branch_and_shortcut_see_the_same_place():
-    """Where a block strides, its 3x3 filters lie about the pixels that its shortcut takes, at even sizes too."""
+    """Where a block strides, its 3x3 filters are centered on the pixels of its shortcut, at even sizes too."""
     net = resnet.build((8, 8, 1), 2, resnet.Config(stem="small", block="basic", depths=(1, 1)))
     pad, conv = net.get_layer("stage2_0_1_pad"), net.get_layer("stage2_0_1_conv")
     shortcut = net.get_layer("stage2_0_0_conv")

@@ -1,4 +1,4 @@
-"""SqueezeNet: both versions, and what sets them apart."""
+"""SqueezeNet: both versions and their sizes."""
 
 import keras
 import pytest
@@ -9,8 +9,8 @@ from tfrec.architectures.image import squeezenet
 
 def sizes(name):
     """(pixels a side, channels) of each stage's first and last map at 224 pixels."""
-    with keras.StatelessScope():  # nothing is drawn, only counted
-        net = architectures.build((224, 224, 3), 1000, architectures.default_config(name), "image")
+    with keras.StatelessScope():  # no weights are drawn
+        net = architectures.build_network(architectures.default_config(name), (224, 224, 3), 1000, "image")
     concats = [layer.output.shape[2:] for layer in net.layers if layer.name.endswith("_concat")]
     return list(dict.fromkeys(map(tuple, concats)))
 
@@ -22,7 +22,7 @@ def test_sizes_of_the_versions():
     assert sizes("squeezenet") == sizes("squeezenet_1_1")
 
 
-def test_one_map_for_each_class():
+def test_one_map_for_each_output():
     net = squeezenet.build((64, 64, 3), 10, squeezenet.Config(stem="large"))
     assert net.get_layer("logits").input.shape == (None, 4, 4, 10)
 

@@ -1,10 +1,10 @@
-"""VGG: Keras's at both depths, and what we add for small images."""
+"""VGG: Keras's at both depths, and small images."""
 
 import keras
 import numpy as np
 import pytest
 
-from tests.tfrec.architectures.twins import check_twin
+from tests.tfrec.architectures.keras_applications import check_equals_keras
 from tfrec.architectures.image import vgg
 
 
@@ -12,10 +12,10 @@ from tfrec.architectures.image import vgg
 def test_equals_keras(name):
     shape = (41, 70, 3)  # sides that poolings round
     make = getattr(keras.applications, vgg.IMAGENET[name][0])
-    check_twin(name, make(weights=None, input_shape=shape, classes=10, classifier_activation=None), shape)
+    check_equals_keras(name, make(weights=None, input_shape=shape, classes=10, classifier_activation=None), shape)
 
 
-def test_keeps_small_images():
+def test_small_images():
     places = {}
     for stem in ("auto", "large"):
         net = vgg.build((32, 32, 3), 10, vgg.Config(stem=stem, width_multiplier=0.1))
@@ -32,7 +32,7 @@ def test_batch_norm_goes_between_convolution_and_relu():
 
 
 def test_signal_keeps_its_size():
-    """Sixteen convolutions without normalization neither silence the signal nor blow it up."""
+    """Sixteen convolutions without normalization neither shrink nor enlarge the signal."""
     keras.utils.set_random_seed(1)
     net = vgg.build((32, 32, 3), 10, vgg.VGG19)
     images = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype("float32")
@@ -40,7 +40,7 @@ def test_signal_keeps_its_size():
     assert 0.3 < np.std(features) < 3
 
 
-def test_refuses_what_cannot_be():
+def test_refuses_wrong_arguments():
     for depths in ((), (2, 0, 2)):
         with pytest.raises(ValueError, match=r"model\.depths"):
             vgg.build((32, 32, 3), 10, vgg.Config(depths=depths))

@@ -1,12 +1,12 @@
-"""The speller against plain numpy, and its gradient against finite differences."""
+"""The LSTM decoder with attention against plain NumPy, and its gradient against finite differences."""
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfrec.architectures import plain
-from tfrec.architectures.speller import Speller
+from tests.tfrec.architectures import numpy_reference as reference
+from tfrec.architectures.layers.attention_lstm_decoder import AttentionLSTMDecoder
 
 RANDOM = np.random.default_rng(0)
 TOKENS = RANDOM.normal(size=(2, 4, 3)).astype("float32")
@@ -14,8 +14,8 @@ MEMORY = RANDOM.normal(size=(2, 5, 6)).astype("float32")
 KEEP = np.arange(5) < np.array([[5], [2]])
 
 
-def speller(depth=2, **arguments):
-    layer = Speller(4, depth, 7, **arguments)
+def decoder(depth=2, **arguments):
+    layer = AttentionLSTMDecoder(4, depth, 7, **arguments)
     layer.build(TOKENS.shape, MEMORY.shape)
     random = np.random.default_rng(1)
     for weight in layer.weights:
@@ -33,25 +33,25 @@ def lstm(x, state, kernel, recurrent, bias):
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_by_its_equations(depth):
-    layer = speller(depth)
+    layer = decoder(depth)
     result = np.asarray(layer(TOKENS, MEMORY, KEEP))
     of_cells = [[np.asarray(weight, "float64") for weight in cell.weights] for cell in layer.cells]
     query, key = ([np.asarray(weight, "float64") for weight in part.weights] for part in (layer.query, layer.key))
-    for clip, memory, keep, said in zip(TOKENS, MEMORY, KEEP, result, strict=True):
+    for clip, memory, keep, output in zip(TOKENS, MEMORY, KEEP, result, strict=True):
         memory = memory[keep]
-        states, seen = [(np.zeros(4), np.zeros(4))] * depth, np.zeros(6)
-        for token, expected in zip(clip, said, strict=True):
-            x = np.concatenate([token, seen])
+        states, context = [(np.zeros(4), np.zeros(4))] * depth, np.zeros(6)
+        for token, expected in zip(clip, output, strict=True):
+            x = np.concatenate([token, context])
             for i, weights in enumerate(of_cells):
                 states[i] = lstm(x, states[i], *weights)
                 x = states[i][0]
-            fit = np.tanh(plain.dense(memory, *key)) @ np.tanh(plain.dense(x, *query))
-            seen = plain.softmax(fit) @ memory
-            np.testing.assert_allclose(expected, np.concatenate([x, seen]), atol=1e-5)
+            energy = np.tanh(reference.dense(memory, *key)) @ np.tanh(reference.dense(x, *query))
+            context = reference.softmax(energy) @ memory
+            np.testing.assert_allclose(expected, np.concatenate([x, context]), atol=1e-5)
 
 
 def test_gradient_is_that_of_finite_differences():
-    layer = speller(dtype="float64")
+    layer = decoder(dtype="float64")
     tokens, memory = TOKENS.astype("float64"), MEMORY.astype("float64")
     weights = RANDOM.normal(size=(2, 4, 10))
     variables = [weight.value for weight in layer.weights]
@@ -84,14 +84,14 @@ def test_gradient_is_that_of_finite_differences():
     assert not np.asarray(gradients[1])[~KEEP].any()
 
 
-def test_what_is_not_kept_changes_nothing():
+def test_masked_steps_change_nothing():
     garbage = np.where(KEEP[:, :, None], MEMORY, np.nan)
-    np.testing.assert_array_equal(speller()(TOKENS, garbage, KEEP), speller()(TOKENS, MEMORY, KEEP))
-    assert np.isfinite(speller()(TOKENS, MEMORY, np.zeros((2, 5), bool))).all()
+    np.testing.assert_array_equal(decoder()(TOKENS, garbage, KEEP), decoder()(TOKENS, MEMORY, KEEP))
+    assert np.isfinite(decoder()(TOKENS, MEMORY, np.zeros((2, 5), bool))).all()
 
 
-def test_graph_says_what_eager_says_for_any_length():
-    layer = speller()
+def test_graph_equals_eager_for_any_length():
+    layer = decoder()
     shapes = [tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, None, 6)), tf.TensorSpec((None, None), "bool")]
     graph = tf.function(layer, input_signature=shapes)
     for length in (1, 4):
@@ -101,27 +101,27 @@ def test_graph_says_what_eager_says_for_any_length():
     np.testing.assert_allclose(compiled(TOKENS, MEMORY, KEEP), layer(TOKENS, MEMORY, KEEP), atol=1e-5)
 
 
-def test_keras_is_told_that_xla_takes_no_gradient():
-    assert not speller().supports_jit
+def test_declares_that_xla_takes_no_gradient():
+    assert not decoder().supports_jit
 
 
 def test_half_precision():
-    layer = speller(dtype="mixed_float16")
+    layer = decoder(dtype="mixed_float16")
     result = layer(TOKENS, MEMORY, KEEP)
     assert result.dtype == "float16"
-    np.testing.assert_allclose(result, speller()(TOKENS, MEMORY, KEEP), atol=2e-2)
+    np.testing.assert_allclose(result, decoder()(TOKENS, MEMORY, KEEP), atol=2e-2)
 
 
 def test_is_saved_and_loaded(tmp_path):
     tokens, memory, keep = keras.Input((None, 3)), keras.Input((None, 6)), keras.Input((None,), dtype="bool")
-    layer = speller()
+    layer = decoder()
     net = keras.Model([tokens, memory, keep], layer(tokens, memory, keep))
     assert net.output.shape == (None, None, 10)
     net.save(tmp_path / "net.keras")
-    again = keras.saving.load_model(tmp_path / "net.keras")
-    np.testing.assert_array_equal(again([TOKENS, MEMORY, KEEP]), layer(TOKENS, MEMORY, KEEP))
+    loaded = keras.saving.load_model(tmp_path / "net.keras")
+    np.testing.assert_array_equal(loaded([TOKENS, MEMORY, KEEP]), layer(TOKENS, MEMORY, KEEP))
 
 
 def test_refuses_wrong_arguments():
     with pytest.raises(ValueError, match=r"must be positive. Received: \(4, 0, 7\)"):
-        Speller(4, 0, 7)
+        AttentionLSTMDecoder(4, 0, 7)

@@ -1,26 +1,26 @@
-"""The blocks that families share."""
+"""Convolutions of images, the rules of their sizes, and squeeze-and-excitation."""
 
 import keras
 import numpy as np
 import pytest
 
-from tfrec.architectures.base import batch_norm
-from tfrec.architectures.image.blocks import depthwise, divisible, squeeze_excite, stretched
+from tfrec.architectures.layers.convolution import depthwise, make_divisible, select_evenly, squeeze_excite
+from tfrec.architectures.layers.normalization import batch_norm
 
 
-def test_divisible():
-    assert [divisible(number) for number in (1, 8, 11, 12, 16, 100, 1280)] == [8, 8, 16, 16, 16, 104, 1280]
+def test_make_divisible():
+    assert [make_divisible(number) for number in (1, 8, 11, 12, 16, 100, 1280)] == [8, 8, 16, 16, 16, 104, 1280]
     # Not 16 and 8, which are more than a tenth less.
-    assert divisible(18) == 24
-    assert divisible(11.2) == 16
-    assert divisible(17.6) == 16
+    assert make_divisible(18) == 24
+    assert make_divisible(11.2) == 16
+    assert make_divisible(17.6) == 16
 
 
-def test_stretched():
-    assert stretched("abcd", 4) == list("abcd")
-    assert stretched("abcd", 2) == list("ac")
-    assert stretched("abcd", 1) == ["a"]
-    assert stretched("ab", 5) == list("aaabb")
+def test_select_evenly():
+    assert select_evenly("abcd", 4) == list("abcd")
+    assert select_evenly("abcd", 2) == list("ac")
+    assert select_evenly("abcd", 1) == ["a"]
+    assert select_evenly("ab", 5) == list("aaabb")
 
 
 def test_squeeze_excite_by_hand():

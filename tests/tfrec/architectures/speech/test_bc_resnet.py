@@ -18,7 +18,7 @@ THOUSANDS = {"bc_resnet_1": 9.2, "bc_resnet_2": 27.3, "bc_resnet_3": 54.2, "bc_r
 )
 def test_parameters_of_the_paper(name):
     with keras.StatelessScope():
-        net = architectures.build((None, 40), 12, architectures.default_config(name), "sequence")
+        net = architectures.build_network(architectures.default_config(name), (None, 40), 12, "sequence")
     count = sum(math.prod(weight.shape) for weight in net.trainable_weights)
     assert count / 1000 == pytest.approx(THOUSANDS[name], abs=0.5 if THOUSANDS[name] > 100 else 0.05)
 
@@ -31,27 +31,29 @@ def test_sub_spectral_norm(frequencies, bands, training):
     keep = np.arange(6) < np.array([[6], [4]])
     layer = SubSpectralNorm(5)
     layer.build(x.shape)
-    weights = {one.name: random.uniform(0.5, 2.0, size=one.shape).astype("float32") for one in layer.norm.weights}
-    for one in layer.norm.weights:
-        one.assign(weights[one.name])
+    weights = {
+        weight.name: random.uniform(0.5, 2.0, size=weight.shape).astype("float32") for weight in layer.norm.weights
+    }
+    for weight in layer.norm.weights:
+        weight.assign(weights[weight.name])
     result = np.asarray(layer(x, keep, training=training))
     assert layer.bands == bands
     assert layer.compute_output_shape(x.shape) == result.shape
     width = frequencies // bands
     for band in range(bands):
         for channel in range(3):
-            here = np.s_[:, :, band * width : (band + 1) * width, channel]
+            part = np.s_[:, :, band * width : (band + 1) * width, channel]
             gamma, beta, mean, variance = (weights[name][3 * band + channel] for name in weights)
             if training:
-                mean, variance = x[here][keep].mean(), x[here][keep].var()
-            expected = (x[here][keep] - mean) / np.sqrt(variance + 1e-5) * gamma + beta
-            np.testing.assert_allclose(result[here][keep], expected, atol=1e-4)
+                mean, variance = x[part][keep].mean(), x[part][keep].var()
+            expected = (x[part][keep] - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+            np.testing.assert_allclose(result[part][keep], expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("bins", [13, 23, 64])
 def test_any_number_of_bins(bins):
     config = architectures.default_config("bc_resnet_1")
-    net = architectures.build((None, bins), 3, config, "sequence")
+    net = architectures.build_network(config, (None, bins), 3, "sequence")
     logits = net({"features": np.zeros((1, 4, bins), "float32"), "frames": np.array([4])})
     assert logits.shape == (1, 3)
 
@@ -63,7 +65,7 @@ def test_refuses_wrong_arguments():
 
 @pytest.mark.parametrize("dilation", [1, 2, 8])
 @pytest.mark.parametrize("frames", [1, 2, 30])
-def test_convolution_over_time_is_keras_own(dilation, frames):
+def test_convolution_over_time_equals_keras(dilation, frames):
     ours = TimeConvolution(dilation)
     theirs = keras.layers.DepthwiseConv1D(3, padding="same", dilation_rate=dilation, use_bias=False)
     x = np.random.default_rng(0).normal(size=(2, frames, 5)).astype("float32")

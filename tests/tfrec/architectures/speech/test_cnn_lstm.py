@@ -1,4 +1,4 @@
-"""Convolutions and LSTM: what each of them sees, stacked and side by side."""
+"""Convolutions and LSTM: the inputs of each, stacked and in parallel."""
 
 import dataclasses
 
@@ -22,14 +22,14 @@ def clip(frames):
 
 
 @pytest.mark.parametrize(("time_pools", "frames"), [(0, 17), (1, 9), (2, 5), (3, 3)])
-def test_stacked_lstm_reads_what_the_convolutions_found(time_pools, frames):
+def test_stacked_lstm_reads_the_convolutions(time_pools, frames):
     net = build(cnn_lstm.Config(time_pools=time_pools))
     bands = keras.Model(net.input, net.get_layer("bands").output)(clip(17))
     assert net.get_layer("lstm0").input[0] is net.get_layer("bands").output
     assert bands.shape == (1, frames, 3 * 16)  # 20 frequencies halved three times, channels doubled twice
 
 
-def test_branches_are_two_and_neither_sees_the_other():
+def test_parallel_branches_are_independent():
     net = build(cnn_lstm.CONCAT)
     embedding = keras.Model(net.input, net.get_layer("embedding").output)
     before = np.array(embedding(clip(9)))
@@ -53,6 +53,6 @@ def test_branches_meet_in_a_dense_layer():
 
 
 @pytest.mark.parametrize("changes", [{"units": 0}, {"lstm_depth": 0}, {"fc_units": -1}, {"time_pools": 4}])
-def test_refuses_sizes_that_make_no_network(changes):
+def test_refuses_wrong_sizes(changes):
     with pytest.raises(ValueError, match="Received: "):
         build(cnn_lstm.Config(), **changes)

@@ -1,4 +1,4 @@
-"""The parts of Deep Speech 2 against what Keras and NumPy make of the same weights."""
+"""The layers of Deep Speech 2 against Keras and NumPy with the same weights."""
 
 import keras
 import numpy as np
@@ -18,7 +18,7 @@ def test_gated_cell_is_a_gru_of_its_products():
     theirs = keras.layers.GRU(4, return_sequences=True, use_bias=False)  # the reset gate comes after the product
     ours(PRODUCTS)
     theirs(PRODUCTS)
-    # Its gate says what is kept of the old state, ours what is taken of the new one.
+    # Its gate weights the old state, ours the new one.
     sign = np.repeat([-1.0, 1.0, 1.0], 4)
     kernel = RANDOM.normal(size=(4, 12)).astype("float32")
     ours.set_weights([kernel])
@@ -41,7 +41,7 @@ def test_plain_cell_clips():
 
 def test_statistics_are_those_of_true_frames():
     config = Config(name="deepspeech2", filters=3, units=4, depth=1, subsampling=2)
-    net = architectures.build((None, 8), 5, config, "sequence", "tokens")
+    net = architectures.build_network(config, (None, 8), 5, "sequence", "sequence")
     for layer in net.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
@@ -49,17 +49,17 @@ def test_statistics_are_those_of_true_frames():
     inputs = {"features": RANDOM.normal(size=(3, 20, 8)).astype("float32"), "frames": frames}
     names = ["conv0_norm", "gru0_norm"]
     net(inputs, training=True)
-    seen = {name: [np.array(part) for part in net.get_layer(name).non_trainable_variables] for name in names}
-    # What goes into them depends on the statistics of those before, which are now those of this very batch.
+    statistics = {name: [np.array(part) for part in net.get_layer(name).non_trainable_variables] for name in names}
+    # Their inputs depend on the statistics of earlier layers, which are now those of this batch.
     inside = keras.Model(net.input, [net.get_layer(name).input[0] for name in names])
     for name, x in zip(names, inside(inputs), strict=True):
         true = np.concatenate([np.asarray(x)[i, : -(-count // 2)] for i, count in enumerate(frames)])
         true = true.reshape(-1, true.shape[-1])
-        np.testing.assert_allclose(seen[name][0], true.mean(axis=0), atol=1e-4)
-        np.testing.assert_allclose(seen[name][1], true.var(axis=0), atol=1e-4)
+        np.testing.assert_allclose(statistics[name][0], true.mean(axis=0), atol=1e-4)
+        np.testing.assert_allclose(statistics[name][1], true.var(axis=0), atol=1e-4)
 
 
-def test_row_convolution_weighs_what_comes():
+def test_row_convolution_weights_the_next_steps():
     x = keras.Input((None, 4))
     net = keras.Model(x, deepspeech2._row_convolution(x, 2))
     (kernel,) = net.get_weights()
@@ -72,6 +72,6 @@ def test_row_convolution_weighs_what_comes():
 @pytest.mark.parametrize(
     "changes", [{"subsampling": 4, "convolutions": 1}, {"subsampling": 3}, {"convolutions": 4}, {"lookahead": -1}]
 )
-def test_refuses_what_makes_no_network(changes):
+def test_refuses_wrong_arguments(changes):
     with pytest.raises(UserError, match=next(iter(changes))):
-        architectures.build((None, 8), 5, Config(name="deepspeech2", **changes), "sequence", "tokens")
+        architectures.build_network(Config(name="deepspeech2", **changes), (None, 8), 5, "sequence", "sequence")

@@ -1,4 +1,4 @@
-"""Listen, Attend and Spell: the pyramid of the listener."""
+"""Listen, Attend and Spell: the pyramid of the encoder."""
 
 import dataclasses
 
@@ -17,7 +17,7 @@ def build(**changes):
 
 
 @pytest.mark.parametrize("frames", [1, 2, 5, 6])
-def test_neighbors_become_one(frames):
+def test_pairs_of_frames_are_joined(frames):
     x = np.random.default_rng(0).normal(size=(2, frames, 3)).astype("float32")
     pairs = np.asarray(las.JoinPairs()(x))
     assert pairs.shape == (2, -(-frames // 2), 6) == las.JoinPairs().compute_output_shape(x.shape)
@@ -38,7 +38,7 @@ def test_every_layer_of_the_pyramid_halves_time(pyramid, steps):
 
 @pytest.mark.parametrize(
     ("changes", "message"),
-    [({"pyramid": 4}, "from 0 to the 3 layers of the listener. Received: 4"), ({"decoder": 0}, "must be positive")],
+    [({"pyramid": 4}, "from 0 to the 3 layers of the encoder. Received: 4"), ({"decoder": 0}, "must be positive")],
 )
 def test_refuses_wrong_arguments(changes, message):
     with pytest.raises(ValueError, match=message):

@@ -1,4 +1,4 @@
-"""Recurrent networks: which frames a state knows of, which of them answer, and what a server can run."""
+"""Recurrent networks: the frames a state depends on, pooling, and exports for CPU servers."""
 
 import dataclasses
 
@@ -6,7 +6,8 @@ import keras
 import numpy as np
 import pytest
 
-from tfrec.architectures import base
+from tests.tfrec.architectures.small_networks import sublayers
+from tfrec.architectures.layers.recurrent import CELLS
 from tfrec.architectures.speech import recurrent
 from tfrec.serving import savedmodel
 
@@ -14,7 +15,7 @@ SMALL = {"units": 6, "depth": 2}
 
 
 def clips(*counts, bins=5):
-    """Features of those true frames, with other numbers past them."""
+    """Features with these numbers of true frames, and other values past them."""
     features = np.random.default_rng(0).normal(size=(len(counts), max(counts) + 2, bins)).astype("float32")
     return {"features": features, "frames": np.array(counts, "int32")}
 
@@ -33,9 +34,9 @@ def test_layers_keep_the_names_of_stored_weights():
     assert [layer.name for layer in build().layers if layer.name in named] == named
 
 
-@pytest.mark.parametrize("cell", recurrent.CELLS)
+@pytest.mark.parametrize("cell", CELLS)
 def test_cells_by_their_equations(cell):
-    """One layer, step by step, in the words of the papers (Keras's order of the gates)."""
+    """One layer, step by step, by the equations of the papers (Keras's order of the gates)."""
     net = build(cell=cell, depth=1)
     inputs = clips(4)
     kernel, recurrent_kernel, bias = net.get_layer(f"{cell}0").get_weights()
@@ -63,7 +64,7 @@ def test_cells_by_their_equations(cell):
 
 
 def test_both_directions_read_the_whole_clip():
-    """Half of the units know the frames before, the others those after; neither knows what lies past the end."""
+    """Half of the units depend on earlier frames, the others on later ones; none on frames past the end."""
     net = build(bidirectional=True)
     inputs = clips(7)
     before = output(net, "lstm0", inputs)
@@ -84,36 +85,27 @@ def test_pooling(bidirectional):
         net = build(pool=pool, bidirectional=bidirectional)
         states, embedding = (output(net, name, inputs) for name in ("lstm1", "embedding"))
         assert embedding.shape == (3, units)
-        for own, found, frames in zip(states, embedding, inputs["frames"], strict=True):
+        for own, pooled, frames in zip(states, embedding, inputs["frames"], strict=True):
             expected = own[:frames].mean(axis=0)
             if pool == "last":
                 expected = np.concatenate([own[frames - 1, :6], own[0, 6:]])
-            np.testing.assert_allclose(found, expected, atol=1e-6)
-
-
-def test_final_state_of_anything():
-    """What lies past the end is not looked at; a clip without frames has no state."""
-    states = np.arange(24, dtype="float32").reshape(2, 3, 4)
-    states[0, 2] = np.nan
-    keep = np.array([[True, True, False], [False] * 3])
-    np.testing.assert_array_equal(base.FinalState()(states, keep), [states[0, 1], np.zeros(4)])
-    layer = base.FinalState.from_config(base.FinalState(bidirectional=True).get_config())
-    np.testing.assert_array_equal(layer(states[:1], keep[:1]), [[*states[0, 1, :2], *states[0, 0, 2:]]])
+            np.testing.assert_allclose(pooled, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("cell", ["lstm", "gru"])
 @pytest.mark.parametrize("bidirectional", [False, True])
 def test_exports_run_without_cudnn(cell, bidirectional):
-    """Built where there is a GPU, the kernels are CuDNN's unless each layer is told, however deep inside another."""
+    """Built with a GPU, the kernels are cuDNN's unless every layer, nested ones too, disables it."""
     net = build(cell=cell, bidirectional=bidirectional)
     copy = savedmodel.without_cudnn(net)
-    parts = [part for part in copy._flatten_layers() if hasattr(part, "use_cudnn")]
+    wrapped = [part for layer in copy.layers for part in (sublayers(layer) if bidirectional else [layer])]
+    parts = [part for part in wrapped if hasattr(part, "use_cudnn")]
     assert len(parts) == (4 if bidirectional else 2)
     assert {part.use_cudnn for part in parts} == {False}
     np.testing.assert_allclose(copy(clips(5)), net(clips(5)), atol=1e-6)
 
 
-def test_refuses_sizes_that_make_no_network():
+def test_refuses_sizes_that_are_not_positive():
     for field in ("units", "depth"):
         with pytest.raises(ValueError, match=f"must be positive. Received: .*{field}=0"):
             recurrent.build((None, 5), 3, dataclasses.replace(recurrent.GRU, **{field: 0}))

@@ -26,25 +26,25 @@ def output(net, name, clips):
 def test_without_its_branch_a_block_is_its_projection(net, clips):
     for block, inputs in enumerate(("image", "block0_pool", "block1_pool")):
         last = net.get_layer(f"block{block}_2_norm")
-        kept = last.get_weights()
+        weights = last.get_weights()
         x, with_branch = (output(net, name, clips) for name in (inputs, f"block{block}_clip"))
-        last.set_weights([np.zeros_like(weight) for weight in kept[:2]] + kept[2:])  # scale and offset
+        last.set_weights([np.zeros_like(weight) for weight in weights[:2]] + weights[2:])  # scale and offset
         without = output(net, f"block{block}_clip", clips)
-        last.set_weights(kept)
+        last.set_weights(weights)
         projection = np.maximum(x @ net.get_layer(f"block{block}_0_conv").kernel[0, 0], 0) / np.sqrt(1 + 1e-3)
         np.testing.assert_allclose(without, projection, atol=1e-4)
         assert np.abs(with_branch - without).max() > 0.1
 
 
-def test_each_block_halves_the_picture_and_doubles_the_filters(net, clips):
+def test_each_block_halves_the_map_and_doubles_the_filters(net, clips):
     maps = [output(net, f"block{block}_pool", clips).shape[1:] for block in range(3)]
     assert maps == [(7, 10, 8), (4, 5, 16), (2, 3, 32)]
 
 
-def test_features_are_the_mean_over_the_clip_alone(net, clips):
+def test_features_are_the_mean_over_the_clip(net, clips):
     last, embedding = (output(net, name, clips) for name in ("block2_pool", "embedding"))
-    for own, found, rows in zip(last, embedding, (2, 1), strict=True):  # 13 and 6 frames, halved three times
-        np.testing.assert_allclose(found, own[:rows].mean(axis=(0, 1)), rtol=1e-5)
+    for own, mean, rows in zip(last, embedding, (2, 1), strict=True):  # 13 and 6 frames, halved three times
+        np.testing.assert_allclose(mean, own[:rows].mean(axis=(0, 1)), rtol=1e-5)
 
 
 def test_head_is_the_study_s():
@@ -55,6 +55,6 @@ def test_head_is_the_study_s():
 
 
 @pytest.mark.parametrize("changes", [{"width": 0}, {"depth": 0}, {"fc_units": -1}])
-def test_refuses_sizes_that_make_no_network(changes):
+def test_refuses_wrong_sizes(changes):
     with pytest.raises(ValueError, match="Received: "):
         resnet_mel.build((None, 20), 3, resnet_mel.Config(**changes))

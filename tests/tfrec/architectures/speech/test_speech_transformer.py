@@ -1,4 +1,4 @@
-"""The Transformer for transcription: what its config refuses; its parts have tests of their own."""
+"""The Transformer with encoder and decoder: what its config rejects; its layers have their own tests."""
 
 import dataclasses
 

@@ -1,4 +1,4 @@
-"""The keyword Transformer against plain numpy, and the paper's sizes."""
+"""The keyword Transformer against plain NumPy, and the paper's sizes."""
 
 import dataclasses
 import math
@@ -7,36 +7,30 @@ import keras
 import numpy as np
 import pytest
 
-from tests.tfrec.architectures import plain
+from tests.tfrec.architectures import numpy_reference as reference
 from tfrec import architectures
 from tfrec.architectures.speech import transformer
-from tfrec.architectures.transformer import KeepClass, SinusoidalPosition, sinusoids
 
 SMALL = transformer.Config(width=8, depth=2, heads=2, expansion=2, dropout=0.0)
 EPSILON = 1e-6
 
 
-def waves(tokens, units):
-    angles = np.arange(tokens)[:, None] / 10000 ** (np.arange(0, units, 2) / units)
-    return np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
-
-
 def expected(clip, net, norm, pool):
-    of = {layer.name: plain.randomized(layer) for layer in net.layers if layer.weights}
-    x = plain.dense(clip, *of["stem_project"]) + waves(len(clip), 8)
+    of = {layer.name: reference.randomize(layer) for layer in net.layers if layer.weights}
+    x = reference.dense(clip, *of["stem_project"]) + reference.sinusoids(len(clip), 8)
     if pool == "class":
         x = np.concatenate([of["stem_class"][0][None], x])
     for name in ("block0", "block1"):
         if norm == "pre":
-            x = plain.block(x, net, name, EPSILON)
+            x = reference.block(x, net, name, EPSILON)
             continue
-        mixed = plain.attention(x, net.get_layer(f"{name}_attention"))
-        x = plain.layer_norm(x + mixed, *of[f"{name}_norm1"], EPSILON)
-        hidden = plain.gelu(plain.dense(x, *of[f"{name}_expand"]))
-        x = plain.layer_norm(x + plain.dense(hidden, *of[f"{name}_shrink"]), *of[f"{name}_norm2"], EPSILON)
+        mixed = reference.attention(x, net.get_layer(f"{name}_attention"))
+        x = reference.layer_norm(x + mixed, *of[f"{name}_norm1"], EPSILON)
+        hidden = reference.gelu(reference.dense(x, *of[f"{name}_expand"]))
+        x = reference.layer_norm(x + reference.dense(hidden, *of[f"{name}_shrink"]), *of[f"{name}_norm2"], EPSILON)
     if norm == "pre":
-        x = plain.layer_norm(x, *of["final_norm"], EPSILON)
-    return plain.dense(x[0] if pool == "class" else x.mean(axis=0), *of["logits"])
+        x = reference.layer_norm(x, *of["final_norm"], EPSILON)
+    return reference.dense(x[0] if pool == "class" else x.mean(axis=0), *of["logits"])
 
 
 @pytest.mark.parametrize("norm", ["pre", "post"])
@@ -51,24 +45,12 @@ def test_whole_network(norm, pool):
 
 @pytest.mark.parametrize(("name", "thousands"), [("kwt_1", 607), ("kwt_2", 2394), ("kwt_3", 5361)])
 def test_parameters_of_the_paper(name, thousands):
-    """Table 1 of arXiv:2104.00769, for 40 mels, 98 frames and 12 classes; the 99 places are not learned here."""
+    """Table 1 of arXiv:2104.00769, for 40 mels, 98 frames and 12 classes; the 99 positions are not learned here."""
     config = architectures.default_config(name)
     with keras.StatelessScope():
-        net = architectures.build((98, 40), 12, config, "sequence")
+        net = architectures.build_network(config, (98, 40), 12, "sequence")
     count = sum(math.prod(weight.shape) for weight in net.trainable_weights) + 99 * config.width
     assert count / 1000 == pytest.approx(thousands, abs=0.5)
-
-
-def test_places_and_the_mask_of_the_class():
-    x = np.random.default_rng(0).normal(size=(2, 7, 6)).astype("float32")
-    np.testing.assert_allclose(SinusoidalPosition()(x) - x, np.stack([waves(7, 6)] * 2), atol=1e-5)
-    np.testing.assert_allclose(sinusoids(np.array([-3.0]), 6)[0, :3], -sinusoids(np.array([3.0]), 6)[0, :3], atol=1e-6)
-    with pytest.raises(ValueError, match=r"even number of units\. Received: 5"):
-        SinusoidalPosition().build((None, 7, 5))
-    keep = np.array([[True, False], [False, False]])
-    np.testing.assert_array_equal(KeepClass()(keep), [[True, True, False], [True, False, False]])
-    assert KeepClass().compute_output_shape((None, 2)) == (None, 3)
-    assert KeepClass().compute_output_shape((None, None)) == (None, None)
 
 
 @pytest.mark.parametrize("name", ["block0_attention_dropout", "block1_expand_dropout", "block1_dense_dropout"])

@@ -1,4 +1,4 @@
-"""What WaveNet sees of a waveform, and its own layers."""
+"""WaveNet's receptive field, and its own layers."""
 
 import dataclasses
 
@@ -14,7 +14,7 @@ RANDOM = np.random.default_rng(0)
 
 
 def frames_of(config):
-    """The network up to the frames before the mean over the clip, with large weights that let everything through."""
+    """The network up to the frames before the mean over the clip, with large weights, so that every path counts."""
     keras.utils.set_random_seed(2)
     net = wavenet.build((None, 1), 3, config)
     last = f"final_relu{config.convolutions - 1}" if config.convolutions else "frames_mean"
@@ -35,16 +35,16 @@ def test_receptive_field(changes):
     silence = np.zeros(field // stride * stride + 4 * stride, "float32")
     before = frames(silence)
     for frame in (len(before) - 1, len(before) - 3):
-        last = (frame * config.block + config.block - 1) * config.hop  # the newest sample that its last step sees
-        for back, seen in ((field, False), (field - 1, True), (0, True), (-1, False)):
+        last = (frame * config.block + config.block - 1) * config.hop  # the latest sample of its last step
+        for back, visible in ((field, False), (field - 1, True), (0, True), (-1, False)):
             waveform = silence.copy()
             if last - back >= len(waveform):
                 continue
             waveform[last - back] = 1.0
-            assert (np.abs(frames(waveform)[frame] - before[frame]).max() > 0) == seen, back
+            assert (np.abs(frames(waveform)[frame] - before[frame]).max() > 0) == visible, back
 
 
-def test_receptive_field_is_told():
+def test_receptive_field_is_described():
     assert receptive_field(Config()) == 16 * (2 + 2 * 63 + 4 + 4 * 5)
     assert describe(Config()) == "receptive field 2,432 samples"
 

@@ -74,7 +74,7 @@ def test_einsum_over_several_letters_and_ellipses():
 
 def test_clips_of_any_length():
     config = architectures.default_config("lstm")
-    lstm = architectures.build((None, 40), 10, config, "sequence")
+    lstm = architectures.build_network(config, (None, 40), 10, "sequence")
     step = 4 * 128 * (40 + 128) + 4 * 128 * (128 + 128)
     assert cost.multiply_adds(lstm, frames=98) == 98 * step + 128 * 10
     with pytest.raises(ValueError, match="give `frames`"):
@@ -104,5 +104,5 @@ def test_latency(monkeypatch):
     monkeypatch.setattr(cost, "LATENCY_SECONDS", 0.0)
     small, large = (net((64,), layers.Dense(units), layers.Dense(units)) for units in (1, 4000))
     assert 0 < cost.latency_ms(small) < cost.latency_ms(large)
-    lstm = architectures.build((None, 40), 10, architectures.default_config("lstm"), "sequence")
+    lstm = architectures.build_network(architectures.default_config("lstm"), (None, 40), 10, "sequence")
     assert cost.latency_ms(lstm, frames=5) > 0
