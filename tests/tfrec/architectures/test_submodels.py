@@ -1,4 +1,4 @@
-"""The encoder and the decoder of a transcriber as models of their own: the same weights, the same answers."""
+"""The encoder and the decoder of a network as models of their own: the same weights, the same outputs."""
 
 import dataclasses
 
@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from tfrec import architectures
-from tfrec.architectures import parts
+from tfrec.architectures import submodels
 
 CONFORMER = {"width": 8, "depth": 1, "heads": 2, "kernel": 3, "filters": 4}
 DECODERS = {
@@ -37,16 +37,16 @@ def net(request):
     return build(request.param, **DECODERS[request.param])
 
 
-def heard(encoder):
+def encode(encoder):
     return encoder({name: INPUTS[name] for name in ("features", "frames")})
 
 
-def answer(net):
-    """What encoder and decoder, one after the other, say."""
-    encoded = heard(parts.encoder(net))
+def compute(net):
+    """The outputs of encoder and decoder, one after the other."""
+    encoded = encode(submodels.encoder(net))
     assert set(encoded) == {"encoded", "logits", "steps"}
-    read = {"encoded": encoded["encoded"], "steps": encoded["steps"], "tokens": INPUTS["tokens"]}
-    return {**encoded, "decoder": parts.decoder(net)(read)}
+    inputs = {"encoded": encoded["encoded"], "steps": encoded["steps"], "tokens": INPUTS["tokens"]}
+    return {**encoded, "decoder": submodels.decoder(net)(inputs)}
 
 
 def check_same(result, expected):
@@ -54,11 +54,11 @@ def check_same(result, expected):
         np.testing.assert_allclose(result[name], expected[name], atol=1e-6)
 
 
-def test_encoder_and_decoder_say_what_the_network_says(net):
+def test_encoder_and_decoder_equal_the_network(net):
     expected = net(INPUTS)
-    check_same(answer(net), expected)
-    np.testing.assert_array_equal(expected["steps"], answer(net)["steps"])
-    decoder = parts.decoder(net)
+    check_same(compute(net), expected)
+    np.testing.assert_array_equal(expected["steps"], compute(net)["steps"])
+    decoder = submodels.decoder(net)
     assert set(decoder.input) == {"encoded", "steps", "tokens"}
     assert decoder.output.dtype == "float32"
     assert {name: tensor.dtype for name, tensor in decoder.input.items() if name != "encoded"} == {
@@ -68,7 +68,7 @@ def test_encoder_and_decoder_say_what_the_network_says(net):
 
 
 def test_weights_are_shared(net):
-    encoder, decoder = parts.encoder(net), parts.decoder(net)
+    encoder, decoder = submodels.encoder(net), submodels.decoder(net)
     ours, theirs = ({id(weight) for weight in part.weights} for part in (encoder, decoder))
     assert ours | theirs == {id(weight) for weight in net.weights}
     assert not ours & theirs
@@ -77,31 +77,31 @@ def test_weights_are_shared(net):
         weight.assign_add(keras.random.normal(weight.shape, stddev=0.05, seed=3))
     expected = net(INPUTS)
     assert np.abs(before - expected["decoder"]).max() > 1e-3
-    check_same(answer(net), expected)
+    check_same(compute(net), expected)
 
 
-def test_copies_have_parts_too(net, tmp_path):
-    """Also of a network whose parts were made before it was saved or copied."""
-    expected = answer(net)
+def test_copies_have_submodels_too(net, tmp_path):
+    """Also a network whose submodels were made before it was saved or copied."""
+    expected = compute(net)
     clone = keras.models.clone_model(net)
     clone.set_weights(net.get_weights())
-    check_same(answer(clone), expected)
+    check_same(compute(clone), expected)
     net.save(tmp_path / "net.keras")
     loaded = keras.saving.load_model(tmp_path / "net.keras")
-    check_same(answer(loaded), expected)
+    check_same(compute(loaded), expected)
     check_same(loaded(INPUTS), expected)
 
 
 @pytest.mark.slow
 def test_saved_model(net, tmp_path):
-    encoder, decoder = parts.encoder(net), parts.decoder(net)
+    encoder, decoder = submodels.encoder(net), submodels.decoder(net)
     archive = keras.export.ExportArchive()
     archive.track(net)
 
     def transcribe(features, frames, tokens):
         encoded = encoder({"features": features, "frames": frames})
-        read = {"encoded": encoded["encoded"], "steps": encoded["steps"], "tokens": tokens}
-        return {"logits": encoded["logits"], "steps": encoded["steps"], "decoder": decoder(read)}
+        inputs = {"encoded": encoded["encoded"], "steps": encoded["steps"], "tokens": tokens}
+        return {"logits": encoded["logits"], "steps": encoded["steps"], "decoder": decoder(inputs)}
 
     shapes = [
         tf.TensorSpec((None, None, 20), "float32", name="features"),
@@ -110,13 +110,13 @@ def test_saved_model(net, tmp_path):
     ]
     archive.add_endpoint("serve", transcribe, input_signature=shapes)
     archive.write_out(str(tmp_path / "saved"), verbose=False)
-    loaded = tf.saved_model.load(str(tmp_path / "saved"))  # a name of its own, lest its weights are gone at once
+    loaded = tf.saved_model.load(str(tmp_path / "saved"))  # without a reference its weights are deleted
     check_same(loaded.serve(*INPUTS.values()), net(INPUTS))
 
 
 def test_a_token_never_depends_on_later_ones_nor_on_what_lies_past_a_clip(net):
-    encoded = heard(parts.encoder(net))
-    decoder = parts.decoder(net)
+    encoded = encode(submodels.encoder(net))
+    decoder = submodels.decoder(net)
     encoded = {name: np.asarray(encoded[name]) for name in ("encoded", "steps")}
     tokens = np.asarray(INPUTS["tokens"])
     expected = np.asarray(decoder({**tensors(encoded), "tokens": tf.constant(tokens)}))
@@ -134,7 +134,7 @@ def test_a_token_never_depends_on_later_ones_nor_on_what_lies_past_a_clip(net):
     np.testing.assert_allclose(result, expected, atol=1e-6)
     past[1, : encoded["steps"][1]] += 1.0
     result = np.asarray(decoder({**tensors({**encoded, "encoded": past}), "tokens": tf.constant(tokens)}))
-    assert np.abs(result[1] - expected[1]).max() > 1e-5  # what was heard matters
+    assert np.abs(result[1] - expected[1]).max() > 1e-5  # the encoder matters
 
 
 def tensors(arrays):
@@ -143,7 +143,7 @@ def tensors(arrays):
 
 def test_without_a_decoder():
     net = build("conformer_ctc", **CONFORMER)
-    assert parts.decoder(net) is None
-    encoded = heard(parts.encoder(net))
+    assert submodels.decoder(net) is None
+    encoded = encode(submodels.encoder(net))
     assert set(encoded) == {"logits", "steps"}
     np.testing.assert_array_equal(encoded["logits"], net({name: INPUTS[name] for name in net.input})["logits"])
