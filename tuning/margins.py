@@ -26,9 +26,9 @@ SPLITS = ("validation", "test")
 def measure(plan, folder, label):
     """Writes winner.json for the trial `label` and the default, unless it is there; UserError where that fails."""
     run, default, known = plan.run(label), plan.run(DEFAULT), _read(folder)
-    if not run.is_measured():
+    if not run.is_finished():
         return  # it is on another machine
-    if known and known["trial"] == label and ("default" in known["test"] or not default.is_measured()):
+    if known and known["trial"] == label and ("default" in known["test"] or not default.is_finished()):
         return
     with tempfile.TemporaryDirectory() as scratch:
         log, record = pathlib.Path(scratch, "log"), pathlib.Path(scratch, "record")
@@ -45,7 +45,7 @@ def write(folder, best, default, name=""):
     """
     folder = Run(folder)
     looked = _read(folder)
-    runs = [Run(path) for path in (best, default) if Run(path).is_measured()]
+    runs = [Run(path) for path in (best, default) if Run(path).is_finished()]
     found, tested = {split: [] for split in SPLITS}, {}
     for run in runs:
         recognizer = Recognizer.load(run)

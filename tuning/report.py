@@ -17,7 +17,7 @@ from rich.text import Text
 
 from tfrec.reports.alignments import printable
 from tfrec.reports.plots import save
-from tfrec.utils.files import replacing
+from tfrec.utils.files import atomic_write
 from tuning import page, plots
 from tuning.drawing import shortened
 from tuning.importance import distinct, importances, number, spoken
@@ -56,7 +56,7 @@ def write(folder, results, facts):
             (folder.path / name).unlink(missing_ok=True)
             continue
         figure, caption = made
-        with replacing(folder.path / name) as temporary:
+        with atomic_write(folder.path / name) as temporary:
             save(figure, temporary)
         pictures.append((caption[0].upper() + caption[1:], (folder.path / name).read_bytes()))
     folder.write_text("trials.csv", _trials_csv(results))

@@ -72,7 +72,7 @@ def main(argv):
         raise UserError("data.train_on_validation leaves nothing to choose by: leave it out; --final does that itself.")
     lines = record["space"] if record else _lines(arguments, config)
     parameters = grammar.parse(lines, config)
-    path = pathlib.Path(arguments.run or Run.free(f"sweep-{(experiment or [config.data.name])[0]}"))
+    path = pathlib.Path(arguments.run or Run.next_free_path(f"sweep-{(experiment or [config.data.name])[0]}"))
     plan = _plan(arguments, path, [*experiment, *words], parameters, config)
     oracle = _oracle(arguments, plan, config)
     if arguments.role == "worker":
@@ -93,7 +93,7 @@ def main(argv):
     if sweep.kept:
         console.console.print(f"Next:\n    python -m tfrec.fit --config {shlex.quote(str(path / 'best.json'))}")
     if arguments.final:
-        with sweep.folder.alone():
+        with sweep.folder.lock():
             final.train(sweep, arguments.seeds, max(1, arguments.workers))
     return 0
 

@@ -53,7 +53,7 @@ class Sweep:
         where the default, too many trials in a row or all fail. `words` are flags that a later start needs too.
         """
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        with self.folder.alone():
+        with self.folder.lock():
             self.record["sessions"].append({**environment(), "hardware": comparison.hardware()})
             self.record["command"] = self.again(words)
             self.folder.write_json("sweep.json", self.record)
@@ -104,7 +104,7 @@ class Sweep:
 
     def _notes(self, results):
         """What is missing, where runs are on other machines."""
-        away = [one.label for one in results.done if not self.plan.run(one.label).is_measured()]
+        away = [one.label for one in results.done if not self.plan.run(one.label).is_finished()]
         if not away:
             return ()
         some = ", ".join(away[:10]) + (", ..." if len(away) > 10 else "")

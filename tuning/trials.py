@@ -93,7 +93,7 @@ def train(plan, label, values, alive, environment=None):
     place.path.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(place.alone())
+            stack.enter_context(place.lock())
         except UserError:
             raise StopError from None
         return _train(plan, label, values, alive, environment)

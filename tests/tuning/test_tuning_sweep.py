@@ -112,7 +112,7 @@ def test_it_goes_on_where_it_was(search, capsys):
     search("digits", "--run", "mine", "--set", RATE, "--trials", "3", "--workers", "2")
     before = pretend.known()
     capsys.readouterr()
-    with pytest.raises(UserError, match="mine already holds something"):
+    with pytest.raises(UserError, match="mine already exists and is not empty"):
         search("digits", "--run", "mine", "--set", RATE, "--trials", "5")
     with pytest.raises(UserError, match="cannot change: leave out --tuner"):
         search("--run", "mine", "--resume", "--tuner", "random")

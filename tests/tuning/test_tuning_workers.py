@@ -83,5 +83,5 @@ def test_a_trial_is_trained_by_one_worker_at_a_time(tmp_path):
     plan = trials.Plan(tmp_path, ("digits",), (), (), ())
     lock = trials.Run(plan.logs / "0.lock")
     lock.path.mkdir(parents=True)
-    with lock.alone(), pytest.raises(trials.StopError):
+    with lock.lock(), pytest.raises(trials.StopError):
         trials.train(plan, "0", {}, lambda: True)

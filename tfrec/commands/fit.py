@@ -31,7 +31,7 @@ def main(argv):
         begun = run.read_state() is not None
     else:
         begun = False
-        run = Run(arguments.run or Run.free(experiment or config.data.name))
+        run = Run(arguments.run or Run.next_free_path(experiment or config.data.name))
         run.require_empty()
     if config.export.after_fit:
         destination(config.export, run)  # a mistake there should not show after the training
@@ -60,7 +60,7 @@ def main(argv):
                 console.console.print(note)
         if not arguments.resume:
             run.create()
-        with contextlib.nullcontext() if arguments.resume else run.kept_from_first_epoch():
+        with contextlib.nullcontext() if arguments.resume else run.remove_on_failure():
             run.write_json("config.json", as_json(config))
             run.write_json("labels.json", labels)
             run.write_json("environment.json", environment())

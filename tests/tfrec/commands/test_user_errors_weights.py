@@ -27,7 +27,7 @@ def source(tmp_path, trained):
         (["nowhere"], "model.weights 'nowhere' is neither imagenet, nor a run folder, nor a .weights.h5 file"),
         (["imagnet"], "model.weights 'imagnet' is neither imagenet"),
         (["imagenet"], "model.weights imagenet does not exist for model.name 'cnn': choose"),
-        (["empty"], "empty is no run"),
+        (["empty"], "empty is not a run"),
         (["letter.txt", *WIDTH], "letter.txt is damaged or no .weights.h5 file"),
         (["source", "--model.name", "mlp"], "source holds a 'cnn', but this network is a 'mlp': set --model.name cnn"),
         (

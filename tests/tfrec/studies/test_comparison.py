@@ -129,7 +129,7 @@ def test_a_run_that_finished_no_epoch_starts_anew(train):
 def test_resuming_with_the_same_words_or_none(train, fails):
     train(*WORDS)
     assert train(*WORDS, "--resume")[:2] == (0, [])
-    assert "already holds something" in fails(compare, *WORDS)
+    assert "already exists and is not empty" in fails(compare, *WORDS)
     assert "other models or flags" in fails(compare, *WORDS, "--resume", "--fit.batch_size", "3")
     assert "other models or flags" in fails(compare, "--models", "mlp", *WORDS[2:], "--resume")
     assert "leave out all but --report" in fails(compare, "--report", "mine", "--resume", "--budget-minutes", "3")

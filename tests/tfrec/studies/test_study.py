@@ -267,7 +267,7 @@ def test_mistakes(tmp_path, monkeypatch):
         study.main(["transfer", "--resume"])
     (tmp_path / "runs" / "transfer").mkdir(parents=True)
     (tmp_path / "runs" / "transfer" / "study.json").write_text(json.dumps({"study": "transfer", "seeds": [0]}))
-    with pytest.raises(UserError, match="already holds something"):
+    with pytest.raises(UserError, match="already exists and is not empty"):
         study.main(["transfer"])
     with pytest.raises(UserError, match="cannot change"):
         study.main(["transfer", "--resume", "--seeds", "3"])
