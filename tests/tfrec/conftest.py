@@ -129,7 +129,7 @@ def fails(tmp_path, monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["tfrec", *map(str, words)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
-            console.run(entry.main)
+            console.run(lambda: entry.main([*map(str, words)]))
         return check(stop.value.code, capsys.readouterr().err, before, tmp_path)
 
     return run

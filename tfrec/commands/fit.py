@@ -12,7 +12,7 @@ from tfrec.config import flags
 from tfrec.config.schema import as_json
 from tfrec.evaluation import scores as evaluation
 from tfrec.evaluation.metrics import cost
-from tfrec.pretrained import transfer
+from tfrec.pretrained import pretrained_weights, transfer
 from tfrec.recognizer import Recognizer, strategy_scope
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
@@ -37,7 +37,7 @@ def main(argv):
         destination(config.export, run)  # a mistake there should not show after the training
         savedmodel.answer_options(config)
 
-    source = None if begun else transfer.find(config)
+    source = None if begun else pretrained_weights.find(config)
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     wanted = source and source.normalize
     resolved = frontends.resolve(config.frontend, corpus, wanted, architectures.takes(config.model))
