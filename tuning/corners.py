@@ -30,8 +30,8 @@ def check(parameters, words, tell):
         built = {part: config[part] for part in BUILT} | {"precision": config["fit"]["precision"]}
         networks.setdefault(json.dumps(built, sort_keys=True), (label, config))
     tell(len(networks))
-    for label, cost in model_costs.attempt(dict(networks.values()), latency=False).items():
-        if reason := cost.get("mistake") or cost.get("error"):
+    for label, cost in model_costs.try_build(dict(networks.values()), latency=False).items():
+        if reason := cost.get("user_error") or cost.get("error"):
             raise UserError(_impossible(label, reason))
 
 

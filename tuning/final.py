@@ -11,7 +11,7 @@ import sys
 from pipelines.errors import UserError
 from tfrec.config.schema import as_json
 from tfrec.runs.run import Run
-from tfrec.studies import study
+from tfrec.studies import study, tables
 from tfrec.utils import processes
 from tfrec.utils.console import console
 from tuning import trials
@@ -47,11 +47,10 @@ def train(sweep, seeds, workers):
         for seed in seeds:
             words = ("--config", str(source), "--data.train_on_validation", "--seed", str(seed))
             steps.append(study.Step(f"{row}-{seed}", row, words))
-    with processes.cores_divided(workers):
-        study.train(folder.path, steps, workers)
-    table = study.margins(folder.path, steps, DEFAULT, "final", TITLE)
-    study.write(folder.path, [table])
-    console.print(study.for_terminal(table))
+    study.train(folder.path, steps, workers)
+    table = tables.margin_table(folder.path, steps, DEFAULT, "final", TITLE)
+    tables.write(folder.path, [table])
+    console.print(tables.for_terminal(table))
     _export(folder.path / "runs" / f"{list(rows)[-1]}-{seeds[0]}", sweep, folder.path / "logs")
 
 

@@ -15,13 +15,12 @@ from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.config.schema import as_json
 from tfrec.runs.run import Run
-from tfrec.studies import model_costs
+from tfrec.studies import fit_process, model_costs
 from tfrec.utils import processes
 from tuning import spaces
 from tuning.objectives import COSTS, MEASURED, Constraint, Objective
 from tuning.results import DEFAULT
 
-LOOK_SECONDS = 0.5  # between two looks at a training
 INFEASIBLE = "infeasible: "  # begins the reason of a trial that breaks a constraint
 ALWAYS = ("--no_test", "--export.no_after_fit")  # the test split and the export are for the winner alone
 DECIDING = ("data", "frontend", "model", "task", "fit")  # parts of a configuration that decide what a trial gives
@@ -110,12 +109,8 @@ def _train(plan, label, values, alive, environment):
     if EPOCHS in values:
         _continue(plan, run, values.get(BEFORE))
         always.append(f"--fit.epochs={values[EPOCHS]}")
-
-    def follow(process, _):
-        while not process.wait(LOOK_SECONDS):
-            look()
-
-    reason = processes.train(run, plan.command(values), plan.logs, follow, always, environment)
+    call = functools.partial(processes.call, on_poll=look, environment=environment)
+    reason = fit_process.fit(run, plan.command(values), plan.logs, call, always)
     if reason:
         raise TrialError(reason)
     scores |= measured(run)
@@ -189,8 +184,8 @@ def _costs(plan, label, values, environment, look):
     """What the network costs; TrialError where it cannot be built, or what is searched for cannot be told."""
     config = as_json(config_of(plan, values))
     timed = "latency_ms" in plan.scored
-    cost = model_costs.attempt({label: config}, latency=timed, environment=environment, look=look)[label]
-    if reason := cost.get("mistake") or cost.get("error"):
+    cost = model_costs.try_build({label: config}, latency=timed, environment=environment, on_poll=look)[label]
+    if reason := cost.get("user_error") or cost.get("error"):
         raise TrialError(reason)
     scores = {name: float(cost[name]) for name in COSTS if cost[name] is not None}
     _require_numbers(plan, scores, COSTS)

@@ -5,8 +5,8 @@ import os
 import pathlib
 import sys
 
-from tfrec.studies import model_costs
-from tfrec.utils import console, processes
+from tfrec.studies import fit_process, model_costs
+from tfrec.utils import console
 from tuning import durable, margins, sweep
 
 # Scores follow from the flags: the accuracy is highest at a learning rate of 0.001.
@@ -63,8 +63,8 @@ def known(folder="mine"):
 
 if __name__ == "__main__":
     pathlib.Path("fit.py").write_text(FIT)
-    processes.FIT = (sys.executable, "fit.py")
-    model_costs.attempt = lambda configs, *_, **__: dict.fromkeys(configs, COST)
+    fit_process.COMMAND = (sys.executable, "fit.py")
+    model_costs.try_build = lambda configs, *_, **__: dict.fromkeys(configs, COST)
     margins.measure = lambda *_: None
     durable.LEASE_SECONDS = float(os.environ.get("LEASE_SECONDS", "60"))
     console.run(sweep.main)

@@ -14,7 +14,7 @@ from tests.tuning import pretend
 from tfrec.config import flags
 from tfrec.config.schema import as_json
 from tfrec.runs.run import Run
-from tfrec.studies import model_costs
+from tfrec.studies import fit_process, model_costs
 from tfrec.utils import processes
 from tuning import margins, sweep, sweeping, trials
 
@@ -26,10 +26,10 @@ def search(tmp_path, monkeypatch):
     """A function from words to sweep.json; it runs in an empty folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fit.py").write_text(pretend.FIT)
-    monkeypatch.setattr(processes, "FIT", (sys.executable, "fit.py"))
-    monkeypatch.setattr(model_costs, "attempt", lambda configs, *_, **__: dict.fromkeys(configs, pretend.COST))
+    monkeypatch.setattr(fit_process, "COMMAND", (sys.executable, "fit.py"))
+    monkeypatch.setattr(model_costs, "try_build", lambda configs, *_, **__: dict.fromkeys(configs, pretend.COST))
     monkeypatch.setattr(margins, "measure", lambda *_: None)
-    monkeypatch.setattr(trials, "LOOK_SECONDS", 0.05)
+    monkeypatch.setattr(processes, "POLL_INTERVAL_S", 0.05)
     monkeypatch.setattr(sweeping, "LOOK_SECONDS", 0.05)
 
     def search(*words):

@@ -16,7 +16,6 @@ from rich.table import Table
 from tfrec.reports import comparison_plots as pictures
 from tfrec.reports.comparison_plots import short
 from tfrec.runs.run import Run
-from tfrec.studies.candidates import title
 
 PICTURES = {"accuracy.png": "test accuracy", "time.png": "training time and accuracy", "curves.png": "learning curves"}
 SETTLED = 0.01  # of accuracy below the best: from there on a curve counts as flat
@@ -62,7 +61,7 @@ def rows(chosen, record, folder):
         cost, ended = record["costs"].get(one.label, {}), record["results"].get(one.label, {"status": "waiting"})
         row = {name: cost.get(name, ended.get(name)) for name, _, _ in COLUMNS}
         model, peak = one.config.model, ended.get("peak_bytes")
-        row |= {"model": one.label, "label": one.label, "title": title(one.label, model), "style": style}
+        row |= {"model": one.label, "label": one.label, "title": one.title, "style": style}
         row |= {name: getattr(model, name, None) for name in ("width_multiplier", "depth_multiplier")}
         row["settings"] = _settings(one.settings)
         row["peak_megabytes"] = peak and peak / 1e6
