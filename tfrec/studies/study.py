@@ -23,6 +23,8 @@ from tfrec.utils.scheduler import Job, JobError, Outcome, Scheduler, Worker, sha
 
 logger = logging.getLogger(__name__)
 
+COMMAND_LINE = (sys.executable, "-m", "tfrec")
+
 
 @dataclasses.dataclass(frozen=True)
 class Options:
@@ -198,7 +200,7 @@ def _run_step(folder: pathlib.Path, step: Step, worker: Worker) -> None:
     if failure is None:
         for name, *words in _missing_measures(run, step):
             log, record = logs / f"{step.label}.txt", logs / f"{step.label}-measure.jsonl"
-            failure = worker.call([sys.executable, "-m", "tfrec", name, str(run.path), *words], log, record)
+            failure = worker.call([*COMMAND_LINE, name, str(run.path), *words], log, record)
             if failure:
                 break
     if failure:

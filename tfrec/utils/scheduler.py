@@ -105,6 +105,8 @@ class Worker(threading.Thread):
             pass
         except BaseException as error:
             self.error = error
+        finally:
+            self._scheduler.outcomes.put(None)
 
     def _run_job(self, job: Job) -> Outcome:
         self._scheduler.running[self.number] = job
@@ -155,13 +157,14 @@ class Scheduler:
     Attributes:
         running: {number of a worker: its current job}.
         stopping: set as soon as no other job is to start.
+        outcomes: how jobs ended, each with an event for when it is handled; None where a worker has ended.
     """
 
     def __init__(self, resources: Sequence[Resources] = (Resources(),)) -> None:
         self.resources = resources
         self.running: dict[int, Job] = {}
         self.stopping = threading.Event()
-        self._outcomes: queue.Queue[tuple[Outcome, threading.Event]] = queue.Queue()
+        self.outcomes: queue.Queue[tuple[Outcome, threading.Event] | None] = queue.Queue()
 
     def run(
         self,
@@ -189,9 +192,10 @@ class Scheduler:
                 worker.start()
             while any(worker.is_alive() for worker in workers):
                 with contextlib.suppress(queue.Empty):
-                    outcome, handled = self._outcomes.get(timeout=POLL_INTERVAL_S)
-                    on_finish(outcome)
-                    handled.set()
+                    if finished := self.outcomes.get(timeout=POLL_INTERVAL_S):
+                        outcome, handled = finished
+                        on_finish(outcome)
+                        handled.set()
                 on_poll()
                 self._raise_error(workers)
             self._raise_error(workers)
@@ -202,7 +206,7 @@ class Scheduler:
     def finish(self, outcome: Outcome) -> None:
         """Hands an outcome to the thread that polls, and waits until it is handled; for workers."""
         handled = threading.Event()
-        self._outcomes.put((outcome, handled))
+        self.outcomes.put((outcome, handled))
         while not handled.wait(POLL_INTERVAL_S):
             if self.stopping.is_set():
                 raise StoppedError
