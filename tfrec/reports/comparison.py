@@ -61,7 +61,7 @@ def rows(chosen, record, folder):
         cost, ended = record["costs"].get(one.label, {}), record["results"].get(one.label, {"status": "waiting"})
         row = {name: cost.get(name, ended.get(name)) for name, _, _ in COLUMNS}
         model, peak = one.config.model, ended.get("peak_bytes")
-        row |= {"model": one.label, "label": one.label, "title": one.title, "style": style}
+        row |= {"model": one.label, "label": one.label, "title": model_title(one.label, model), "style": style}
         row |= {name: getattr(model, name, None) for name in ("width_multiplier", "depth_multiplier")}
         row["settings"] = _settings(one.settings)
         row["peak_megabytes"] = peak and peak / 1e6
@@ -77,6 +77,14 @@ def rows(chosen, record, folder):
             row["epoch_seconds"] = statistics.median(lengths[:-1] or lengths)  # the last may be cut short
         result.append(row)
     return result
+
+
+def model_title(label, model):
+    """A model's name in plots: its label, and its multipliers where they are not 1."""
+    scaled = [
+        f"{name} {value:g}" for name in ("width", "depth") if (value := getattr(model, f"{name}_multiplier", 1)) != 1
+    ]
+    return "\n".join([label, ", ".join(scaled)]) if scaled else label
 
 
 def scores(run):

@@ -3,7 +3,6 @@
 import dataclasses
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
@@ -22,11 +21,6 @@ class Candidate:
     settings: dict[str, str]  # its own settings
     words: tuple[str, ...]  # all words for `tfrec.fit`
     config: Config
-
-    @property
-    def title(self) -> str:
-        """The model's name in plots: its label, and the multipliers by which it is scaled."""
-        return plot_title(self.label, self.config.model)
 
 
 def parse(
@@ -82,13 +76,6 @@ def require_no_errors(errors: Mapping[str, str], count: int) -> None:
         label, message = next(iter(errors.items()))
         shared = len(errors) == count and set(errors.values()) == {message}
         raise UserError(message if shared else f"{label}: {message}")
-
-
-def plot_title(label: str, model: Any) -> str:
-    """Returns a label with the width and depth multipliers of a model config below it, where it has any but 1."""
-    multipliers = {name: getattr(model, f"{name}_multiplier", 1) for name in ("width", "depth")}
-    scaled = [f"{name} {value:g}" for name, value in multipliers.items() if value != 1]
-    return "\n".join([label, ", ".join(scaled)]) if scaled else label
 
 
 def _split_entries(models: Sequence[str]) -> list[tuple[str, str, dict[str, str]]]:

@@ -171,3 +171,13 @@ def test_styles_differ():
 
 def test_hardware():
     assert "cores" in comparison.hardware()
+
+
+def test_titles_name_the_multipliers():
+    class Model:
+        width_multiplier, depth_multiplier = 0.25, 1.0
+
+    assert comparison.model_title("vgg16", Model) == "vgg16\nwidth 0.25"
+    Model.depth_multiplier = 0.5
+    assert comparison.model_title("vgg16", Model) == "vgg16\nwidth 0.25, depth 0.5"
+    assert comparison.model_title("mlp", object()) == "mlp"

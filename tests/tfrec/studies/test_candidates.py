@@ -67,13 +67,3 @@ def test_an_error_that_all_models_share_names_none_of_them():
         parse("mlp,cnn", "--fit.epoch", "1")
     with pytest.raises(UserError, match=r"^cnn: Unknown flag '--fit\.epoch'"):
         parse("mlp,cnn:fit.epoch=1")
-
-
-def test_titles_name_the_multipliers():
-    class Model:
-        width_multiplier, depth_multiplier = 0.25, 1.0
-
-    assert candidates.plot_title("vgg16", Model) == "vgg16\nwidth 0.25"
-    Model.depth_multiplier = 0.5
-    assert candidates.plot_title("vgg16", Model) == "vgg16\nwidth 0.25, depth 0.5"
-    assert candidates.plot_title("mlp", object()) == "mlp"
