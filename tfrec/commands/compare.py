@@ -45,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     """Trains what has not finished yet, and reports.
 
     Args:
-        argv: words of the command line, without the command.
+        argv: command-line arguments, without the name of the command.
 
     Returns:
         The exit status: 1 if a model failed, 130 after Ctrl-C.

@@ -29,7 +29,7 @@ def main(argv: Sequence[str]) -> int:
     """Prints the registries.
 
     Args:
-        argv: words of the command line, without the command.
+        argv: command-line arguments, without the name of the command.
 
     Returns:
         The exit status.

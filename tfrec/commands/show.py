@@ -38,7 +38,7 @@ def main(argv: Sequence[str]) -> int:
     """Draws the grid of a configuration.
 
     Args:
-        argv: words of the command line, without the command.
+        argv: command-line arguments, without the name of the command.
 
     Returns:
         The exit status.

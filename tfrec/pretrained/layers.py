@@ -38,14 +38,15 @@ def copy_weights(source: keras.Model, target: keras.Model) -> None:
             copied then.
     """
     sources, targets = layers_with_weights(source), layers_with_weights(target)
-    for one, other in itertools.zip_longest(sources, targets):
-        if not (one and other and same_kind(one, other) and _shapes(one) == _shapes(other)):
+    for from_layer, to_layer in itertools.zip_longest(sources, targets):
+        paired = from_layer and to_layer
+        if not (paired and same_kind(from_layer, to_layer) and _shapes(from_layer) == _shapes(to_layer)):
             raise ValueError(
                 "Layers with weights must pair up in number, kind and shapes. Received:"
-                f" {_describe(one)} of {source.name} for {_describe(other)} of {target.name}"
+                f" {_describe(from_layer)} of {source.name} for {_describe(to_layer)} of {target.name}"
             )
-    for one, other in zip(sources, targets, strict=True):
-        other.set_weights(one.get_weights())
+    for from_layer, to_layer in zip(sources, targets, strict=True):
+        to_layer.set_weights(from_layer.get_weights())
 
 
 def same_kind(one: keras.Layer, other: keras.Layer) -> bool:

@@ -1,6 +1,6 @@
 """Runs jobs in parallel: worker threads pull jobs from a source and run their commands in sub-processes.
 
-The thread that calls `Scheduler.run` polls, and it alone runs the callbacks, so that these may draw and print. Ctrl-C,
+The thread that calls `Scheduler.run` polls and runs all callbacks, so that these may draw and print. Ctrl-C,
 or an exception of a callback, interrupts the commands that run and starts no other.
 """
 
@@ -52,7 +52,7 @@ class Job:
     run: Callable[["Worker"], Any]
 
 
-# Returns the next job for a worker, None where there are no more; it may wait, by `Worker.sleep`.
+# Returns the next job for a worker, or None at the end; it may wait by `Worker.sleep`.
 JobSource = Callable[["Worker"], Job | None]
 
 
@@ -138,12 +138,16 @@ class Worker(threading.Thread):
         Raises:
             StoppedError: where the scheduler stops; the command is interrupted before.
         """
-        self.sleep(0)
+        self.check_stopped()
         with Process(command, log, record, self.resources.environment) as process:
             while not process.wait(POLL_INTERVAL_S):
-                self.sleep(0)
+                self.check_stopped()
                 on_poll()
         return process.failure()
+
+    def check_stopped(self) -> None:
+        """Raises StoppedError where the scheduler stops."""
+        self.sleep(0)
 
     def sleep(self, seconds: float) -> None:
         """Waits `seconds`; raises StoppedError as soon as the scheduler stops."""
