@@ -1,9 +1,8 @@
-"""Small trained runs that several tests look at."""
+"""Small trained runs that several tests share."""
 
 import dataclasses
 import functools
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -23,7 +22,10 @@ from tfrec.utils import console
 
 
 def train(config, path):
-    """A run as `tfrec.fit` leaves it, in this process."""
+    """A run as `tfrec fit` leaves it, trained in this process, and its recognizer.
+
+    `recognizer.loss_traces` has the number of finished epochs at each time that the loss was traced.
+    """
     corpus = datasets.load(config.data)
     config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
     run = Run(path)
@@ -33,18 +35,18 @@ def train(config, path):
     run.write_json("labels.json", labels)
     run.write_json("environment.json", environment())
     recognizer = Recognizer(config, labels)
-    recognizer.task.traced = traced = []  # how many epochs were over whenever the loss was traced
-    if hasattr(recognizer.task, "batch_loss"):
-        loss = recognizer.task.batch_loss
+    recognizer.task.prepare(corpus.splits["train"])
+    recognizer.loss_traces, loss = [], recognizer.task.loss
 
-        def batch_loss(targets, outputs):
-            done = run.path / "history.csv"
-            traced.append(len(done.read_text(encoding="utf-8").splitlines()) - 1 if done.is_file() else 0)
-            return loss(targets, outputs)
+    def traced_loss(outputs, targets, weights=None):
+        history = run.path / "history.csv"
+        lines = history.read_text(encoding="utf-8").splitlines() if history.is_file() else ["header"]
+        recognizer.loss_traces.append(len(lines) - 1)
+        return loss(outputs, targets, weights)
 
-        recognizer.task.batch_loss = batch_loss
+    recognizer.task.loss = traced_loss
     history = loop.train(recognizer, corpus, run, verbose=0)
-    scores.record(run, recognizer, {"test": scores.measure(recognizer, corpus, "test", 64)}, history)
+    scores.record(run, recognizer, {"test": recognizer.evaluate(corpus)}, history)
     scores.keep_examples(run, recognizer, corpus)
     return run, recognizer
 
@@ -121,15 +123,14 @@ def trained(tones, melodies, tmp_path_factory):
 
 @pytest.fixture
 def fails(tmp_path, monkeypatch, capsys):
-    """A function that runs an entry point in an otherwise unchanged folder and returns its one sentence."""
+    """A function that runs a command, checks that it fails without a change to the folder, and returns its message."""
     monkeypatch.chdir(tmp_path)
 
     def run(entry, *words):
         before = files(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["tfrec", *map(str, words)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
-            console.run(entry.main)
+            console.run(lambda: entry.main([*map(str, words)]))
         return check(stop.value.code, capsys.readouterr().err, before, tmp_path)
 
     return run
