@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from pipelines import datasets
