@@ -106,7 +106,7 @@ def _of_run(run, config):
         trained.frontend if same else None,
         None if same else trained.frontend,
         task.class_names,
-        lambda: _head_of(trained, task.outputs),
+        lambda: _head_of(trained, task.num_outputs),
     )
 
 

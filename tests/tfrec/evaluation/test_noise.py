@@ -21,7 +21,7 @@ from tfrec.evaluation import noise as noise_reporting
 from tfrec.evaluation.metrics import classification
 from tfrec.evaluation.noise import CLEAN, Conditions, conditions_of, measure, mixtures, write
 from tfrec.recognizer import Recognizer
-from tfrec.tasks import classification as classify
+from tfrec.tasks.classification import Classification, Config
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,11 @@ class Known:
 
     def __init__(self, corpus, rule):
         self.config = types.SimpleNamespace(frontend=types.SimpleNamespace(sample_rate_hz=RATE))
-        self.task = classify.Task(classify.Config(), corpus.class_names)
+        self.task = Classification(Config(), corpus.class_names)
         self.clean = [example["audio"] for example in corpus.splits["test"].examples.as_numpy_iterator()]
         self.rule, self.heard = rule, []
 
-    def logits(self, split, batch_size):
+    def outputs(self, split, batch_size):
         logits, targets = [], []
         for example in split.examples.as_numpy_iterator():
             number = int(example["label"])
@@ -247,7 +247,7 @@ def test_every_placement_answers_alike(trained, noise):
     assert result["confusion"]["clean"] == run.read_json("metrics.json")["test"]["confusion"]
     frontend = dataclasses.replace(recognizer.config.frontend, placement="host")
     host = Recognizer(dataclasses.replace(recognizer.config, frontend=frontend), corpus.class_names)
-    host.net.set_weights(recognizer.net.get_weights())
+    host.network.set_weights(recognizer.network.get_weights())
     assert measure(host, corpus, conditions, batch_size=5) == result
 
 
@@ -255,9 +255,9 @@ class Counting:
     """A recognizer that is right about clips whose number is not among `wrong`."""
 
     def __init__(self, corpus, wrong):
-        self.task, self.wrong = classify.Task(classify.Config(), corpus.class_names), wrong
+        self.task, self.wrong = Classification(Config(), corpus.class_names), wrong
 
-    def logits(self, split, batch_size):
+    def outputs(self, split, batch_size):
         given = [9 if i in self.wrong else label for i, label in enumerate(split.labels)]
         return np.eye(10)[given], split.labels
 

@@ -43,10 +43,10 @@ class Transcriber:
 
     def __init__(self, corpus):
         self.config = types.SimpleNamespace(frontend=types.SimpleNamespace(sample_rate_hz=RATE))
-        self.task = types.SimpleNamespace(class_names=("a", "b"), quality=self.quality)
+        self.task = types.SimpleNamespace(class_names=("a", "b"), per_example=self.per_example)
         self.clean = [example["audio"] for example in corpus.splits["test"].examples.as_numpy_iterator()]
 
-    def quality(self, recognizer, split, batch_size):
+    def per_example(self, recognizer, split, batch_size):
         heard = []
         for text, seconds, example in zip(split.texts, split.seconds, split.examples.as_numpy_iterator(), strict=True):
             number = TEXTS.index(text)
@@ -88,7 +88,7 @@ def test_error_rates_of_noises_that_the_corpus_has(spoken):
     split = dataclasses.replace(spoken.splits["test"], conditions=conditions)
     heard = Quality("wer", np.array([0, 1, 2, 0, 5]), np.array([10, 10, 10, 5, 5]))
     recognizer = types.SimpleNamespace(
-        task=types.SimpleNamespace(class_names=(), quality=lambda recognizer, split, batch_size: heard)
+        task=types.SimpleNamespace(class_names=(), per_example=lambda recognizer, split, batch_size: heard)
     )
     result = noise_reporting.measure_own(recognizer, dataclasses.replace(spoken, splits={"test": split}))
     assert result["clean"]["wer"] == 0
@@ -100,8 +100,8 @@ def test_a_task_counts_the_edits_of_its_texts(spoken, monkeypatch):
     config = tasks.default_config("transcribe")
     task = tasks.build(config, tasks.labels(config, spoken))
     heard = ["", *TEXTS[1:9], "ab c"]
-    monkeypatch.setattr(task, "texts", lambda recognizer, split, batch_size, decode: heard)
-    found = task.quality(None, spoken.splits["test"], 4)
+    monkeypatch.setattr(task, "transcribe", lambda recognizer, split, batch_size, decode: heard)
+    found = task.per_example(None, spoken.splits["test"], 4)
     assert found.name == "wer"
     assert found.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 10]
     assert found.sizes.tolist() == list(range(2, 12))
@@ -115,7 +115,7 @@ def test_a_network_that_transcribes(spoken, noise):
     config = flags.plain(flags.parse_fit(words.split())[1])
     recognizer = Recognizer(config, tasks.labels(config.task, spoken))
     result = measure(recognizer, spoken, Conditions(noise, snr_db=(CLEAN, 0.0)))
-    scores = recognizer.task.measure(recognizer, spoken.splits["test"], 4)
+    scores = recognizer.evaluate(spoken, 4)
     assert result["clean"]["wer"] == scores["wer"]
     assert result["clean"]["interval"] == scores["wer_interval"]
     assert result["clean"]["edits"] == sum(scores[kind] for kind in ("substitutions", "deletions", "insertions"))

@@ -80,7 +80,8 @@ def test_a_beam_search_in_one_chunk_and_in_several(home):
     samples = untrained.sound(1.6)
     beam = DecodeConfig(method="beam", width=8)
     whole = Transcriber(built, beam)(samples)
-    assert whole.text == built.task.export_outputs(built(built.batch_of_one(samples)), ExportConfig(beam_width=8))["text"].numpy()[0].decode()
+    outputs = built.task.export_outputs(built(built.batch_of_one(samples)), ExportConfig(beam_width=8))
+    assert whole.text == outputs["text"].numpy()[0].decode()
     assert whole.text != untrained.offline(built, samples)[1]
     for transcript in (whole, Transcriber(built, beam, chunk_seconds=1.0, overlap_seconds=0.2)(samples)):
         assert [word for word, _, _ in transcript.words] == transcript.text.split()

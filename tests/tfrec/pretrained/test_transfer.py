@@ -291,5 +291,5 @@ def test_weights_of_pictures_meet_spectrograms_in_their_range(trained):
     assert "at random: 'logits'" in notes[0]
     assert len(notes) == 2  # and the number of channels; nothing about settings that pictures do not have
     np.testing.assert_array_equal(
-        net.get_layer("block1_0_conv").kernel, recognizer.net.get_layer("block1_0_conv").kernel
+        net.get_layer("block1_0_conv").kernel, recognizer.network.get_layer("block1_0_conv").kernel
     )

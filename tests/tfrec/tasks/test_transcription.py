@@ -167,9 +167,7 @@ def test_a_beam_is_never_less_likely_than_greedy(trained):
     _, recognizer = trained("bilstm_ctc")
     corpus = datasets.load(recognizer.config.data, 8000)
     split = corpus.splits["test"]
-    greedy, beam = (
-        recognizer.evaluate(split, 8, DecodeConfig(method=method)) for method in ("greedy", "beam")
-    )
+    greedy, beam = (recognizer.evaluate(split, 8, DecodeConfig(method=method)) for method in ("greedy", "beam"))
     assert abs(beam["cer"] - greedy["cer"]) < 0.1
     assert [row["reference"] for row in greedy["hypotheses"]] == [text.lower() for text in split.texts]
     assert [row["source"] for row in greedy["hypotheses"]] == list(split.sources)

@@ -1,4 +1,4 @@
-"""The training step: averaged weights, mixed examples, mixed precision; and the mean over a picture and its mirror image."""
+"""The training step: averaged weights, mixed examples, mixed precision; and test-time flipping."""
 
 import dataclasses
 
