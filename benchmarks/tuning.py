@@ -1,9 +1,8 @@
-"""What a sweep costs beside its trainings, and whether its chief grows: `python -m benchmarks.tuning`.
+"""Overhead of a sweep over its trainings, and memory of its main process: `python -m benchmarks.tuning`.
 
-A sweep of an experiment with one worker, its memory read after every trial; then the same configurations by `tfrec.fit`
-one after another, as somebody without a sweep would train them. The sweep's time is told from the start of its first
-trial to the end of its last, as a sweep also builds the corners of its space before and measures its winner after;
-and as a whole.
+A sweep of an experiment with one worker, whose memory is read after every trial; then the same configurations by
+`tfrec.fit`, one after another. The time of the sweep's trials runs from the start of the first to the end of the last;
+that of the whole sweep includes the boundary configurations, which it builds first, and the measurement of its winner.
 """
 
 import dataclasses
@@ -24,16 +23,16 @@ from tfrec.config import flags
 from tfrec.utils import console
 from tuning import oracles
 
-LOOK_SECONDS = 0.05
+POLL_INTERVAL_S = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Search an experiment, then train what was tried by hand."""
+    """Search an experiment, then train the same configurations without the sweep."""
 
     experiment: str = "digits"
     tuner: Literal[oracles.TUNERS] = "bayesian"
-    objective: str = "loss"  # whatever tells trials apart, so that the search has something to think about
+    objective: str = "loss"  # differs between trials, so that the search has values to model
     trials: int = 30
     epochs: int = 10  # of each
 
@@ -58,9 +57,11 @@ def search(arguments, folder):
                 memory.append(resident_mb(process.pid))
             if done == arguments.trials and last is None:
                 last = time.perf_counter()
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_INTERVAL_S)
     if process.returncode or last is None:
-        raise UserError(f"The sweep ended with status {process.returncode} before its {arguments.trials} trials had.")
+        raise UserError(
+            f"The sweep ended with status {process.returncode} before the end of its {arguments.trials} trials."
+        )
     return last - first, time.perf_counter() - started, memory
 
 
@@ -79,18 +80,22 @@ def main(argv):
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch, "sweep")
         trials, whole, memory = search(arguments, folder)
-        alone = train(folder, pathlib.Path(scratch))
+        without_sweep = train(folder, pathlib.Path(scratch))
     title = f"{arguments.trials} trials of {arguments.experiment} by {arguments.tuner}"
-    table = Table("what", "seconds", "beside by hand", title=title)
-    for name, seconds in (("by hand", alone), ("the sweep's trials", trials), ("the whole sweep", whole)):
-        table.add_row(name, f"{seconds:.1f}", f"{seconds / alone:.3f}")
+    table = Table("what", "seconds", "ratio", title=title)
+    for name, seconds in (
+        ("without the sweep", without_sweep),
+        ("the sweep's trials", trials),
+        ("the whole sweep", whole),
+    ):
+        table.add_row(name, f"{seconds:.1f}", f"{seconds / without_sweep:.3f}")
     Console().print(table)
     Console().print(
         f"The sweep's own memory: {memory[0]:.0f} MB after the first trial, {memory[-1]:.0f} MB after the last,"
-        f" {max(memory):.0f} MB at most."
+        f" {max(memory):.0f} MB at its maximum."
     )
     return 0
 
 
 if __name__ == "__main__":
-    console.run(main)
+    console.run(lambda: main(sys.argv[1:]))
