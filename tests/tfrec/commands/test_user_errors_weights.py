@@ -68,15 +68,16 @@ def test_damaged_sources(fails, source, name, content, said):
     assert said in fails(fit, *PLAIN, *WIDTH, "--model.weights", "source")
 
 
-def test_a_run_goes_on_from_another(tmp_path, monkeypatch, capsys, source):
-    """It sees what that one saw, at a rate of nearly nothing answers as that did, and needs it never again."""
+def test_a_run_starts_from_another(tmp_path, monkeypatch, caplog, source):
+    """It has the features of the other, at a tiny rate nearly the same weights, and needs the other no more."""
     monkeypatch.chdir(tmp_path)
+    caplog.set_level("INFO")
     stored = json.loads((source / "config.json").read_text())
     stored["frontend"]["normalize"] = "symmetric"
     (source / "config.json").write_text(json.dumps(stored))
     before = Recognizer.from_run(Run("source"))
     fit.main(["--model.weights", "source", "--run", "next", "--fit.learning_rate", "1e-12", *PLAIN, *WIDTH])
-    assert "Weights of source: all 9 layers." in capsys.readouterr().out
+    assert "Weights of source: all 9 layers." in caplog.text
     shutil.rmtree(source)
     fit.main(["--run", "next", "--resume", "--fit.epochs", "2", "--export.no_after_fit"])
     after = Recognizer.from_run(Run("next"))
