@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -110,7 +111,7 @@ class Recognizer:
 
     def get_config(self) -> dict[str, Any]:
         """Everything but the weights, as plain dicts, lists, numbers and strings."""
-        return {"config": as_json(self.config), "labels": self.task.labels}
+        return {"config": json.loads(json.dumps(as_json(self.config))), "labels": self.task.labels}
 
     @classmethod
     def from_run(cls, path: Any) -> Recognizer:
