@@ -42,7 +42,8 @@ class Split:
     same order and is None where it is not known, or would take a pass over the data: `labels`; `sources` (a file's
     path or a clip's name); `conditions`, of a corpus that comes with noises: of each example (the noise, its ratio in
     decibels), which for clean speech is infinite; `texts`, transcripts as the corpus has them; `speakers`; `groups`,
-    such as the languages of a corpus in several; `seconds`, float (examples,), how long each is.
+    such as the languages of a corpus in several; `seconds`, float (examples,), how long each is; `numbers`, float32
+    (examples,), targets of a regression, which are then each example's "label".
     """
 
     examples: tf.data.Dataset
@@ -54,6 +55,7 @@ class Split:
     speakers: Sequence[str] | None = None
     groups: Sequence[str] | None = None
     seconds: np.ndarray | None = None
+    numbers: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
