@@ -21,7 +21,7 @@ from tfrec.config import flags
 from tfrec.config.schema import Config, as_json
 from tfrec.inference import reader
 from tfrec.runs.run import Run
-from tfrec.serving import publish
+from tfrec.serving import examples, publish
 from tfrec.tasks.base import Answer
 
 
@@ -128,28 +128,29 @@ class Recognizer:
         tasks.require_labels(config.task, labels, run.path / "labels.json")
         recognizer = cls(config, labels)
         recognizer.load_weights(run)
-        recognizer.run = run
         return recognizer
 
     def load_weights(self, run: Run) -> None:
-        """Loads the best weights of a run; UserError where they do not fit this network."""
+        """Loads the best weights of a run, which is then this recognizer's; UserError where they do not fit."""
         try:
             with warnings.catch_warnings(action="ignore"):  # Keras warns before it fails, once for each layer
                 self.network.load_weights(run.best_weights)
         except (ValueError, OSError, KeyError, RuntimeError) as error:
             raise UserError(
-                f"{run.best_weights} is damaged or does not fit config.json and labels.json beside it: restore the"
+                f"{run.best_weights} is damaged or does not fit the run's config.json and labels.json: restore the"
                 " files, or train again."
             ) from error
+        self.run = run
 
     def save(self, run: Any) -> None:
-        """Writes configuration, labels, weights and `model.keras` into a run folder."""
+        """Writes configuration, labels, weights, `model.keras` and examples for `export` into a run folder."""
         run = run if isinstance(run, Run) else Run(run)
         run.path.mkdir(parents=True, exist_ok=True)
         run.write_json("config.json", as_json(self.config))
         run.write_json("labels.json", self.task.labels)
         run.write_weights(self.network, run.best_weights)
         run.write_model(self.model)
+        examples.write(run, self, examples.generate(self))
         self.run = run
 
     def export(self, folder: Any = None, name: str | None = None) -> Any:

@@ -10,7 +10,7 @@ import tempfile
 from pipelines import datasets
 from pipelines.errors import UserError
 from tfrec import tasks
-from tfrec.evaluation import scores as evaluation
+from tfrec.reports import scores as evaluation
 from tfrec.evaluation.metrics import per_example
 from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run

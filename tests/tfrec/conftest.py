@@ -13,10 +13,11 @@ from tests.tfrec.user_errors import check, files
 from tfrec import tasks
 from tfrec.config import flags
 from tfrec.config.schema import as_json
-from tfrec.evaluation import scores
 from tfrec.recognizer import Recognizer
+from tfrec.reports import scores
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
+from tfrec.serving import examples
 from tfrec.training import loop
 from tfrec.utils import console
 
@@ -47,7 +48,7 @@ def train(config, path):
     recognizer.task.loss = traced_loss
     history = loop.train(recognizer, corpus, run, verbose=0)
     scores.record(run, recognizer, {"test": recognizer.evaluate(corpus)}, history)
-    scores.keep_examples(run, recognizer, corpus)
+    examples.write(run, recognizer, examples.choose(corpus.splits["test"]))
     return run, recognizer
 
 

@@ -10,8 +10,8 @@ import tyro
 from pipelines import datasets
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
-from tfrec.evaluation import scores
 from tfrec.recognizer import Recognizer
+from tfrec.reports import scores
 from tfrec.runs.run import Run
 from tfrec.utils.console import console
 

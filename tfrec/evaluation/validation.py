@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from tfrec.decoding import ctc
 from tfrec.evaluation.metrics import transcription
 
 if TYPE_CHECKING:
+    from tfrec.tasks.transcription import Transcription
     from tfrec.training.step import Training
 
 logger = logging.getLogger(__name__)
@@ -33,13 +34,11 @@ class TranscriptValidation(keras.callbacks.Callback):
 
     def __init__(self, training: Training, split: Split, batch_size: int, shown: int = 0) -> None:
         super().__init__()
-        self.task: Any = training.task
+        self.task = cast("Transcription", training.task)
         self.shown = shown
         self.references = [self.task.reference(text) for text in split.texts or ()]
         batch_seconds = training.recognizer.config.fit.batch_seconds
-        self.batches = assemble.numbered_batches(
-            self.task.targets(split), training.frontend, batch_size, batch_seconds
-        )
+        self.batches = assemble.numbered_batches(self.task.targets(split), training.frontend, batch_size, batch_seconds)
 
         @tf.function(reduce_retracing=True)
         def step(inputs: Any, targets: Any) -> tuple[Any, Any]:

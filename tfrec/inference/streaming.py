@@ -11,7 +11,7 @@ import dataclasses
 import math
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,7 @@ from tfrec.inference.streaming_network import StreamingNetwork
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
+    from tfrec.tasks.transcription import Transcription
 
 PIECE_SECONDS = 0.25
 NEGLIGIBLE = 1e-15  # weight of PCEN's average beyond the frames that are fed again
@@ -41,8 +42,7 @@ class Stream:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self.sample_rate_hz = recognizer.config.frontend.sample_rate_hz
-        task: Any = recognizer.task
-        self._vocabulary = task.vocabulary
+        self._vocabulary = cast("Transcription", recognizer.task).vocabulary
         self._features = StreamingFeatures(recognizer)
         self._network = StreamingNetwork(recognizer)
         self.start()

@@ -51,7 +51,7 @@ class Finding:
     harmful: bool  # whether training cannot go well with them
 
 
-def finding(name: str, split: Split, what: str, places: Sequence[int], harmful: bool) -> list[Finding]:
+def finding(name: str, split: Split, what: str, places: Sequence[int] | np.ndarray, harmful: bool) -> list[Finding]:
     """The Finding that `what` is true of the examples at some places of a split; none where there are no places."""
     if not len(places):
         return []
@@ -67,7 +67,7 @@ class Task(abc.ABC):
     defaults that suit a task with one output vector per example and a loss that is a mean over examples.
 
     Args:
-        config: an instance of `Config`.
+        config: an instance of `config_type`.
         labels: what `find_labels` returned for the corpus, or the same from a run's labels.json.
 
     Raises:
@@ -75,7 +75,7 @@ class Task(abc.ABC):
     """
 
     name: ClassVar[str]
-    Config: ClassVar[type]  # frozen dataclass of the settings `task.*`
+    config_type: ClassVar[type]  # frozen dataclass of the settings `task.*`
     default_model: ClassVar[str]  # architecture where none is named
     output_kind: ClassVar[str] = "classes"  # what its networks put out: "classes" or "tokens"
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
@@ -184,7 +184,7 @@ class Task(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> list[Answer]:
+    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> Sequence[Answer]:
         """Outputs of `export_outputs` for a batch, as arrays -> an Answer for each example."""
 
     def description(self) -> dict[str, Any]:

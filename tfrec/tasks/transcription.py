@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
@@ -19,14 +19,14 @@ from tfrec import decoding
 from tfrec.architectures import parts
 from tfrec.decoding import attention, beam, ctc
 from tfrec.evaluation.metrics import transcription
-from tfrec.evaluation.metrics.per_example import Quality
+from tfrec.evaluation.metrics.per_example import Quality as PerExampleScores
 from tfrec.evaluation.validation import TranscriptValidation
 from tfrec.inference.streaming import Stream
 from tfrec.inference.transcriber import Transcriber
 from tfrec.reports import alignments
 from tfrec.tasks import transcript_findings
 from tfrec.tasks.base import Finding, Task
-from tfrec.tasks.transcript import Transcript
+from tfrec.tasks.transcript_answer import Transcript
 from tfrec.text import phonemes, vocabulary
 from tfrec.text.normalization import TextConfig, normalize
 
@@ -51,7 +51,7 @@ class Config:
     shown: int = 3  # hypotheses of the validation split that are printed after an epoch
     text: TextConfig = TextConfig()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.ctc_share <= 1:
             raise ValueError(f"task.ctc_share must be above 0 and at most 1. Received: {self.ctc_share}")
         if not 0 <= self.intermediate_share < 1:
@@ -73,7 +73,7 @@ class Transcription(Task):
     """
 
     name = "transcribe"
-    Config = Config
+    config_type = Config
     default_model = "bilstm_ctc"
     output_kind = "tokens"
     xla = False  # XLA has no CTC loss
@@ -139,7 +139,7 @@ class Transcription(Task):
         """The split with token ids, int32 `(length,)`, as each example's label."""
         ids = [self.vocabulary.encode(text) for text in _texts(split, "The split")]
         rows = tf.RaggedTensor.from_row_lengths(
-            np.concatenate([*map(np.int32, ids), np.int32([])]), list(map(len, ids))
+            np.concatenate([np.zeros(0, np.int32), *map(np.int32, ids)]), list(map(len, ids))
         )
         pairs = tf.data.Dataset.zip((split.examples, tf.data.Dataset.from_tensor_slices(rows)))
         examples = pairs.map(lambda example, label: {"audio": example["audio"], "label": label})
@@ -291,10 +291,10 @@ class Transcription(Task):
 
     def per_example(
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
-    ) -> Quality:
+    ) -> PerExampleScores:
         """How each greedy text of a split scores by one of `score_names`."""
         name = name or self.rates[0]
-        return Quality(name, *transcription.counts(*self._pairs(recognizer, split, batch_size), name))
+        return PerExampleScores(name, *transcription.counts(*self._pairs(recognizer, split, batch_size), name))
 
     def _pairs(
         self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None

@@ -15,13 +15,13 @@ from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.config.schema import Config, as_json
-from tfrec.evaluation import scores
 from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import transfer
 from tfrec.recognizer import Recognizer, strategy_scope
+from tfrec.reports import scores
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
-from tfrec.serving import publish
+from tfrec.serving import examples, publish
 from tfrec.training import loop
 
 logger = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ def train(
     measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in splits}
     figures = {"parameters": cost.parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
     scores.record(run, recognizer, {**measured, **figures}, history)
-    scores.keep_examples(run, recognizer, corpus, splits[-1])
+    examples.write(run, recognizer, examples.choose(corpus.splits[splits[-1]]))
     # XXX run.write_model(recognizer.model)
     exported = recognizer.export() if config.export.after_fit else None
     return Result(recognizer, run, splits[-1], measured[splits[-1]], seconds, exported)
