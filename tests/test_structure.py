@@ -105,7 +105,9 @@ def test_no_folder_has_many_files():
 
 
 def test_no_file_is_long():
-    lengths = {name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in sources(*PACKAGES, "tests")}
+    lengths = {
+        name_of(path): len(path.read_text(encoding="utf-8").splitlines()) for path in sources(*PACKAGES, "tests")
+    }
     assert {name: length for name, length in lengths.items() if length > MAX_FILE_LINES} == {}
 
 

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-# Before TensorFlow is imported anywhere: its start-up lines tell a user nothing, and Keras must run on it.
+# Before anything imports TensorFlow: its start-up messages do not concern users, and Keras must run on it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -49,7 +49,7 @@ def train(
         config: settings over the experiment, nested or dotted: `{"model.name": "mlp", "fit.epochs": 3}`.
         run: the run folder; None is the first free `runs/NAME`.
         resume: whether the interrupted training in `run` continues.
-        test: whether the test split is measured; else the validation split alone.
+        test: whether the test split is measured; else only the validation split.
         export: whether a SavedModel is published as well.
         verbose: Keras's: 0 is silent, 1 a progress bar, 2 a line an epoch.
 

@@ -72,8 +72,8 @@ class Recognizer:
 
         Args:
             inputs: images `(batch, height, width, channels)` in [0, 255]; or `{"audio": (batch, samples) in [-1, 1],
-                "length": (batch,)}`; or Features. A network's further inputs, such as a decoder's "tokens", stand
-                beside them under their names.
+                "length": (batch,)}`; or Features. The dict also holds further inputs of the network, such as a
+                decoder's "tokens", under their names.
             training: whether augmentation and dropout are on; it also selects the network as it is trained.
         """
         network = self.network if training else self.inference_network
@@ -247,9 +247,7 @@ class Recognizer:
 
     def forward_function(self, batches: tf.data.Dataset) -> Any:
         """A compiled function from the inputs of such batches to outputs, traced once for all lengths."""
-        return tf.function(
-            lambda inputs: self(self.as_received(inputs)), input_signature=[batches.element_spec[0]]
-        )
+        return tf.function(lambda inputs: self(self.as_received(inputs)), input_signature=[batches.element_spec[0]])
 
 
 def strategy_scope(config: Config) -> contextlib.AbstractContextManager[Any]:

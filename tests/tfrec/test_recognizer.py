@@ -177,3 +177,14 @@ def test_a_run_holds_the_recognizer(digits, home):
     assert one["accuracy"] == other["accuracy"] == expected["accuracy"]
     with pytest.raises(UserError, match="is no run"):
         Recognizer.from_run(home)
+
+
+def test_a_saved_recognizer_can_be_exported(digits, tmp_path, monkeypatch):
+    built = digits[0].replace()
+    monkeypatch.setattr(Run, "write_model", lambda run, model: None)
+    built.save(tmp_path / "saved")
+    loaded = Recognizer.from_run(tmp_path / "saved")
+    assert loaded.get_config() == digits[0].get_config()
+    for one, other in zip(loaded.network.get_weights(), built.network.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert loaded.export(tmp_path / "models") == tmp_path / "models" / "saved" / "1"

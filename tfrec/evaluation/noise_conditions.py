@@ -20,7 +20,7 @@ MAX_RATIO_DB = 100  # beyond it float32 loses the weaker signal
 
 @dataclasses.dataclass(frozen=True)
 class Conditions:
-    """What determines the mixes of a corpus with noises, whatever recognizer is measured.
+    """What determines the mixes of a corpus with noises; the same for every recognizer.
 
     Set A holds the noises `seen`, without the first `seen_fraction` of each file; set B holds the others.
     """

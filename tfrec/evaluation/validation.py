@@ -1,4 +1,4 @@
-"""What a transcriber is judged by after each epoch: loss and error rates of whole texts."""
+"""Validation of transcription after each epoch: loss and error rates of whole texts."""
 
 from __future__ import annotations
 

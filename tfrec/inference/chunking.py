@@ -136,7 +136,7 @@ def _arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
 def plan(steps: int, middle: int, overlap: int) -> Iterator[tuple[int, int, int, int]]:
     """Yields `(first, start, stop, last)` for each chunk: it covers steps first to last, and start to stop are kept.
 
-    `middle` steps are kept of each chunk, fewer of the last; `overlap` more are covered on both sides where there are.
+    `middle` steps are kept of each chunk, fewer of the last; `overlap` more are covered on both sides, up to the ends.
     """
     for start in range(0, steps, middle):
         stop = min(start + middle, steps)

@@ -144,7 +144,7 @@ class StreamingFeatures:
         return features if self._running is None else self._normalized(features)
 
     def _normalized(self, features: np.ndarray) -> np.ndarray:
-        """Frames normalized after the earlier ones, which are a RunningNorm's prior, here one for each bin."""
+        """Frames normalized after the earlier ones, which are the prior of the RunningNorm, one for each bin."""
         norm, count = self._norm, len(features)
         answer = ops.convert_to_numpy(norm(features[None]))[0]
         features = features.astype("float64")
@@ -166,6 +166,6 @@ def require_causal(config: Any) -> None:
     }
     if names := [name for name, present in causes.items() if present]:
         raise UserError(
-            f"--stream needs features that depend on past samples alone, and {' and '.join(names)} look further: train"
+            f"--stream needs features that depend only on past samples, which {' and '.join(names)} do not: train"
             " with --frontend.normalize running, without frontend.range_db and frontend.deltas."
         )

@@ -107,7 +107,7 @@ class StatefulRecurrent(layers.Layer):
 
 
 def _memory(recognizer: Recognizer, frames: int, bins: int) -> int:
-    """How many steps back a step depends on its input, apart from what the states of recurrent layers keep.
+    """How many steps back a step depends on its input, the states of recurrent layers aside.
 
     Measured with features that are NaN, which spread to every step that depends on them.
 
@@ -150,7 +150,7 @@ def _reach(model: keras.Model, frames: int, bins: int) -> int | None:
 
 
 class StepByStep(layers.Layer):
-    """Stands for a recurrent layer: the same units, each step independent of the others."""
+    """Replaces a recurrent layer: the same units, each step independent of the others."""
 
     def __init__(self, layer: layers.RNN) -> None:
         super().__init__(name=layer.name)

@@ -88,6 +88,6 @@ class Transcriber:
         step = self.chunks.timing.seconds_per_step
         try:
             aligned = align.words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
-        except ValueError:  # what a beam or attention has found may need more steps than there are
+        except ValueError:  # a text of a beam search or of attention may need more steps than the segment has
             return [(word, None, None) for word in self.vocabulary.decode(ids).split()]
         return [(word, start + first * step, end + first * step) for word, start, end in aligned]

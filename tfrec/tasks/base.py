@@ -52,7 +52,7 @@ class Finding:
 
 
 def finding(name: str, split: Split, what: str, places: Sequence[int] | np.ndarray, harmful: bool) -> list[Finding]:
-    """The Finding that `what` is true of the examples at some places of a split; none where there are no places."""
+    """The Finding that `what` is true of the examples at some places of a split; empty without places."""
     if not len(places):
         return []
     sources = split.sources or [f"example {i + 1}" for i in range(split.size)]
@@ -110,10 +110,10 @@ class Task(abc.ABC):
 
     @classmethod
     def search_space(cls, config: Any) -> tuple[str, ...]:
-        """What a sweep searches in the task where nobody says otherwise, as lines of the sweep's grammar."""
+        """What a sweep searches in the task by default, as lines of the sweep's grammar."""
         return ()
 
-    def prepare(self, split: Split) -> None:
+    def prepare(self, split: Split) -> None:  # noqa: B027, most tasks learn nothing
         """Learns what the loss needs from the training split, before training."""
 
     @abc.abstractmethod
@@ -128,7 +128,7 @@ class Task(abc.ABC):
         """What is wrong or strange about the labels of a split of speech, named `name`."""
         return []
 
-    def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:
+    def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:  # noqa: B027, most tasks take any
         """Raises UserError where a corpus does not fit what the run at `path` has learned."""
 
     @classmethod
@@ -166,7 +166,7 @@ class Task(abc.ABC):
             metric.update_state(targets, outputs)
 
     def validation_callback(self, training: Any, split: Split, batch_size: int) -> keras.callbacks.Callback | None:
-        """A callback that measures the validation split after each epoch; None for loss and metrics alone.
+        """A callback that measures the validation split after each epoch; None for only loss and metrics.
 
         It adds its figures to the epoch's logs as `val_NAME`.
         """

@@ -91,9 +91,7 @@ class Classification(Task):
     def find_labels(cls, config: Config, corpus: Corpus) -> list[str]:
         """The names of the classes; UserError where the corpus has none."""
         if not corpus.class_names:
-            raise UserError(
-                f"{corpus.name} has no classes, which task.name {cls.name} needs: set another --task.name."
-            )
+            raise UserError(f"{corpus.name} has no classes, which task.name {cls.name} needs: set another --task.name.")
         return list(corpus.class_names)
 
     @classmethod

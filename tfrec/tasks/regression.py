@@ -131,8 +131,8 @@ class Regression(Task):
         errors = np.abs(predicted - targets)
         interval = [float(errors.mean())] * 2
         if len(errors) > 1 and errors.std() > 0:
-            found = stats.bootstrap((errors,), np.mean, method="percentile", rng=np.random.default_rng(0))
-            interval = [float(bound) for bound in found.confidence_interval]
+            bootstrap = stats.bootstrap((errors,), np.mean, method="percentile", rng=np.random.default_rng(0))
+            interval = [float(bound) for bound in bootstrap.confidence_interval]
         variance = float(np.var(targets))
         loss = float(np.mean(errors**2))
         return {

@@ -39,16 +39,16 @@ SHOWN_SYMBOLS = 5  # in a warning
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Connectionist temporal classification, with or without a decoder that attends."""
+    """Connectionist temporal classification, with or without an attention decoder."""
 
     name: Literal["transcribe"] = "transcribe"  # task
-    unit: Literal["characters", "subwords", "words", "phonemes"] = "characters"  # what the network spells in
-    vocabulary_size: int = 500  # of subwords and words, at most
-    fold_phonemes: Literal[61, 48, 39] | None = None  # train on so many of TIMIT's, score 39; None: any, as written
-    ctc_share: float = 0.3  # of the loss, where there is a decoder too, whose cross-entropy is the rest
-    intermediate_share: float = 0.3  # of CTC's loss, where a layer in the middle of the network writes too
+    unit: Literal["characters", "subwords", "words", "phonemes"] = "characters"  # tokens of the network's outputs
+    vocabulary_size: int = 500  # maximum number of subwords or words
+    fold_phonemes: Literal[61, 48, 39] | None = None  # train on this number of TIMIT's, score 39; None: any, as written
+    ctc_share: float = 0.3  # of the loss of a network with a decoder, whose cross-entropy is the rest
+    intermediate_share: float = 0.3  # of CTC's loss, where an intermediate layer has CTC outputs too
     label_smoothing: float = 0.1  # of the decoder's cross-entropy: part of the target spread over all symbols
-    shown: int = 3  # hypotheses of the validation split that are printed after an epoch
+    shown: int = 3  # hypotheses of the validation split in the log of each epoch
     text: TextConfig = TextConfig()
 
     def __post_init__(self) -> None:
@@ -69,7 +69,7 @@ class Config:
 class Transcription(Task):
     """Connectionist temporal classification (CTC), with or without an attention decoder.
 
-    Targets are token ids `(batch, length)`, padded with 0, which is also CTC's blank; labels are the vocabulary as JSON.
+    Targets are token ids `(batch, length)`, padded with 0, CTC's blank. Labels are the vocabulary as JSON.
     """
 
     name = "transcribe"

@@ -39,16 +39,14 @@ class Result:
     exported: pathlib.Path | None  # the version's folder
 
 
-def train(
-    config: Config, run: Run, resume: bool = False, test: bool = True, verbose: str | int = "auto"
-) -> Result:
+def train(config: Config, run: Run, resume: bool = False, test: bool = True, verbose: str | int = "auto") -> Result:
     """Trains, measures and exports a recognizer.
 
     Args:
         config: the settings; what they leave open follows from the corpus.
         run: the run folder, which must not hold anything unless `resume`.
         resume: whether an interrupted training continues.
-        test: whether the test split is measured; else the validation split alone.
+        test: whether the test split is measured; else only the validation split.
         verbose: Keras's.
 
     Raises:
@@ -59,7 +57,7 @@ def train(
     if not resume:
         run.require_empty()
     if config.export.after_fit:
-        publish.destination(config.export, run)  # an error there must not wait for the end of the training
+        publish.destination(config.export, run)  # an error must not wait for the end of training
         tasks.find(config.task.name).check_export(config.export)
     weights = None if begun else transfer.find(config)
     config, corpus = resolve(config, weights)

@@ -36,7 +36,7 @@ class Training(keras.Model):
         self.network = recognizer.network
         self.recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
         self.average = AveragedWeights(self.network, config.fit.average) if config.fit.average else None
-        # The recognizer that the validation split judges and that is kept: with averaged weights where there are any.
+        # The recognizer that is validated and kept: with averaged weights where they are configured.
         self.evaluated = self.recognizer.replace(inference_network=self.kept_network)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.task_metrics = self.task.metrics()

@@ -134,7 +134,7 @@ def test_options_that_classification_does_not_have(trained, words, message):
     ("words", "message"),
     [
         (["--stream", "--decode.method", "beam"], "leave out --decode, or --stream"),
-        (["--stream"], "frontend.normalize clip look further"),
+        (["--stream"], "frontend.normalize clip do not"),
         (["--chunk_seconds", "1"], "more than twice overlap_seconds"),
         (["--decode.lm", "nowhere.arpa"], "nowhere.arpa"),
         (["--decode.width", "0"], "width must be 1 or more"),

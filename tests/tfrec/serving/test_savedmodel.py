@@ -94,11 +94,11 @@ def test_answers_do_not_depend_on_other_clips_of_a_batch(name, call):
     random = np.random.default_rng(0)
     clips = [random.normal(scale=0.1, size=size).astype("float32") for size in (8000, 3001, 200)]
     lengths = np.int32([len(clip) for clip in clips])
-    alone = [call(name, "serving_default", audio=clip[None], length=[len(clip)])["probabilities"][0] for clip in clips]
+    single = [call(name, "serving_default", audio=clip[None], length=[len(clip)])["probabilities"][0] for clip in clips]
     for filler in (0.0, 0.7, np.nan):
         audio = np.stack([np.pad(clip, (0, 8500 - len(clip)), constant_values=filler) for clip in clips])
         together = call(name, "serving_default", audio=audio, length=lengths)
-        np.testing.assert_allclose(together["probabilities"], alone, atol=1e-5)
+        np.testing.assert_allclose(together["probabilities"], single, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SPEECH)
@@ -268,8 +268,8 @@ def test_an_export_that_transcribes(name, width, tmp_path):
 
     texts, confidences = ask(sounds, [len(clip) for clip in sounds])
     for clip, text, confidence in zip(sounds, texts, confidences, strict=True):
-        alone = built.answers(built.batch_of_one(clip))
-        assert (text, confidence) == (alone["text"][0].decode(), pytest.approx(alone["confidence"][0], abs=1e-5))
+        single = built.answers(built.batch_of_one(clip))
+        assert (text, confidence) == (single["text"][0].decode(), pytest.approx(single["confidence"][0], abs=1e-5))
     assert len(texts[0]) > 5
     assert (texts[0] == untrained.offline(built, sounds[0])[1]) == (width == 1)
     assert ask(sounds[:1], [-3])[0] == ask(sounds[:1], [0])[0]

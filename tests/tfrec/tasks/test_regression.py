@@ -62,9 +62,9 @@ def test_labels_are_mean_and_deviation_of_the_training_split(corpus):
     numbers = corpus.splits["train"].numbers
     assert labels == {"mean": pytest.approx(numbers.mean()), "deviation": pytest.approx(numbers.std())}
     assert json.loads(json.dumps(labels)) == labels
-    with pytest.raises(UserError, match="brightness, test split, has no numbers, which task.name regress needs"):
-        test = dataclasses.replace(corpus.splits["test"], numbers=None)
-        tasks.labels(regression.Config(), dataclasses.replace(corpus, splits={**corpus.splits, "test": test}))
+    splits = {**corpus.splits, "test": dataclasses.replace(corpus.splits["test"], numbers=None)}
+    with pytest.raises(UserError, match=r"brightness, test split, has no numbers, which task\.name regress needs"):
+        tasks.labels(regression.Config(), dataclasses.replace(corpus, splits=splits))
 
 
 @pytest.mark.parametrize("labels", [["a", "b"], {}, {"mean": 1.0}, {"mean": 0.0, "deviation": 0.0}, {"mean": "x"}])
@@ -89,7 +89,7 @@ def test_export_outputs_are_in_the_unit_of_the_corpus(task):
     answers = task.read_answers({"number": outputs["number"].numpy()}, None)
     assert [answer.to_dict() for answer in answers] == [{"number": 22.0}, {"number": 16.0}]
     assert answers[0].table([("a.png", answers[0])]).row_count == 1
-    with pytest.raises(UserError, match="task.name regress has no beam search"):
+    with pytest.raises(UserError, match=r"task\.name regress has no beam search"):
         task.check_export(ExportConfig(beam_width=2))
 
 
@@ -115,9 +115,9 @@ def test_scores(trained, corpus, tmp_path):
     np.testing.assert_allclose(scores["pairs"], np.stack([numbers, predicted], axis=1), rtol=1e-4)
     assert json.loads(json.dumps(scores)) == scores
     for name, values in ((None, errors), ("mae", errors), ("loss", errors**2)):
-        found = recognizer.task.per_example(recognizer, corpus.splits["test"], 16, name)
-        np.testing.assert_allclose(found.counts, values, rtol=1e-2, atol=1e-3)
-        assert found.rate() == pytest.approx(scores[name or "mae"], rel=1e-4)
+        scored = recognizer.task.per_example(recognizer, corpus.splits["test"], 16, name)
+        np.testing.assert_allclose(scored.counts, values, rtol=1e-2, atol=1e-3)
+        assert scored.rate() == pytest.approx(scores[name or "mae"], rel=1e-4)
     assert recognizer.task.report(scores, "test split").row_count == 1
     recognizer.task.plot(scores, tmp_path)
     assert (tmp_path / "numbers.png").read_bytes().startswith(b"\x89PNG")
@@ -139,9 +139,9 @@ def test_a_run_and_an_export_predict_the_same(trained, corpus, tmp_path):
 
 def test_options_that_regression_does_not_have(trained, corpus):
     recognizer, _ = trained
-    with pytest.raises(UserError, match="--decode: task.name regress does not decode"):
+    with pytest.raises(UserError, match=r"--decode: task\.name regress does not decode"):
         recognizer.evaluate(corpus, decode=object())
-    with pytest.raises(UserError, match="--chunk_seconds: task.name regress does not take this"):
+    with pytest.raises(UserError, match=r"--chunk_seconds: task\.name regress does not take this"):
         recognizer.predict(images_of(corpus), chunk_seconds=3)
-    with pytest.raises(UserError, match="--stream: task.name regress does not take this"):
+    with pytest.raises(UserError, match=r"--stream: task\.name regress does not take this"):
         recognizer.task.stream(recognizer)

@@ -58,7 +58,7 @@ def test_a_slow_backbone_learns_and_decays_less(name):
         rule = build_optimizer(config, Schedule.for_training(config, 1), [slow, fast], backbone=[slow])
         rule.apply([np.full((2, 2), gradient, "float32")] * 2, [slow, fast])
         steps[gradient] = (1 - slow.numpy()[0, 0], 1 - fast.numpy()[0, 0])
-    np.testing.assert_allclose(steps[0.0], (0.01, 0.04), rtol=1e-4)  # decay alone: rate x factor x decay
+    np.testing.assert_allclose(steps[0.0], (0.01, 0.04), rtol=1e-4)  # only decay: rate x factor x decay
     np.testing.assert_allclose(steps[1.0][1] / steps[1.0][0], 4, rtol=1e-4)
 
 
