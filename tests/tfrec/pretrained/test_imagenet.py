@@ -125,7 +125,10 @@ def test_networks_without_published_weights(name, changes, message, downloads):
     config = settings(name, 32, **changes)
     with pytest.raises(UserError, match=re.escape(message)):
         transfer.load(
-            pretrained_weights.find(config), architectures.build_network(config.model, (32, 32, 3), 3, "image"), config, "abc"
+            pretrained_weights.find(config),
+            architectures.build_network(config.model, (32, 32, 3), 3, "image"),
+            config,
+            "abc",
         )
     assert not networks
 
