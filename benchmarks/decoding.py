@@ -20,7 +20,7 @@ from rich.table import Table
 
 from benchmarks.timing import medians
 from tfrec.config import flags
-from tfrec.decoding import DecodeConfig, align, build, ctc, ngram
+from tfrec.decoding import DecodeConfig, alignment, arpa, build, ctc, ngram
 from tfrec.text import vocabulary
 from tfrec.utils import console
 
@@ -100,7 +100,7 @@ def main(argv):
     log_probs = tf.nn.log_softmax(logits).numpy()
     with tempfile.TemporaryDirectory() as folder:
         path = str(pathlib.Path(folder) / "lm.arpa")
-        ngram.write(model, path)
+        arpa.write(model, path)
         configs = {
             "greedy": DecodeConfig(method="greedy"),
             "beam": DecodeConfig(method="beam", width=arguments.width),
@@ -109,7 +109,7 @@ def main(argv):
         decoders = {name: build(config, symbols) for name, config in configs.items()}
     calls = {name: lambda decode=decode: decode(log_probs, steps) for name, decode in decoders.items()}
     ids = [symbols.encode(text) for text in texts]
-    calls["alignment"] = lambda: [align.symbols(*each) for each in zip(log_probs, ids, strict=True)]
+    calls["alignment"] = lambda: [alignment.align_symbols(*each) for each in zip(log_probs, ids, strict=True)]
     title = f"{len(texts)} clips of {arguments.steps} steps, {len(symbols)} symbols, TensorFlow {tf.__version__}"
     show(title, medians(losses, arguments.repetitions), "keras.ops.ctc_loss", len(texts))
     show(title, medians(calls, arguments.repetitions), "greedy", len(texts))

@@ -1,1 +1,1 @@
-"""Data: raw examples from corpora, the preprocessing layers, and how they are put together."""
+"""Data: raw examples from corpora, preprocessing layers, and the batches made of both."""

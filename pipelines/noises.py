@@ -2,6 +2,7 @@
 
 import os
 import zlib
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -11,15 +12,32 @@ from pipelines.errors import UserError, unknown
 PARTS = ("all", "train", "test")
 
 
-def load(path, sample_rate_hz, types=(), part="all", fraction=1.0):
-    """Every audio file below a folder: a dict from the type of noise to a list of float32 arrays (samples,) in [-1, 1].
+def load(
+    path: str | os.PathLike,
+    sample_rate_hz: int | None,
+    types: Sequence[str] = (),
+    part: str = "all",
+    fraction: float = 1.0,
+) -> dict[str, list[np.ndarray]]:
+    """Reads every audio file below a folder.
 
     A file's type is the first folder on its way below `path`, and for files directly in it the name of `path` itself.
-    Types are sorted, and a type's waveforms by their path; `types` chooses some, empty is all. `part` "train" is the
-    first `fraction` of each file's samples, "test" what comes after it, "all" both; a file of which nothing remains
-    is left out.
-    Raises UserError for a folder that is missing or holds no audio, for an unknown type, a file that cannot be read,
-    and a type of which nothing remains; ValueError for another `part` or a `fraction` outside 0 to 1.
+
+    Args:
+        path: The folder.
+        sample_rate_hz: The rate to convert to; None keeps the files' own.
+        types: The types to read; empty is all.
+        part: "train" is the first `fraction` of each file's samples, "test" the rest, "all" both. A file whose part is
+            empty is left out.
+        fraction: From 0 to 1.
+
+    Returns:
+        Type of noise, sorted -> float32 waveforms `(samples,)` in [-1, 1], sorted by their paths.
+
+    Raises:
+        UserError: The folder is missing or holds no audio, a type is unknown or its part is empty, or a file cannot be
+            read.
+        ValueError: Another `part`, or a `fraction` out of range.
     """
     if part not in PARTS:
         raise ValueError(f"part must be one of {', '.join(PARTS)}. Received: {part!r}")
@@ -31,29 +49,43 @@ def load(path, sample_rate_hz, types=(), part="all", fraction=1.0):
             raise unknown(f"type of noise in {path}", name, files)
     loaded = {}
     for name in [name for name in files if not types or name in types]:
-        cut = (_cut(audio.read(file, sample_rate_hz)[0], part, fraction) for file in files[name])
-        loaded[name] = [waveform for waveform in cut if len(waveform)]
+        parts = (_part(audio.read(file, sample_rate_hz)[0], part, fraction) for file in files[name])
+        loaded[name] = [waveform for waveform in parts if len(waveform)]
         if not loaded[name]:
-            raise UserError(f"Nothing of the noise {name} of {path} remains: the fraction for training is {fraction}.")
+            raise UserError(
+                f"No {part} part of the noise {name} of {path} is left: the fraction for training is {fraction}."
+            )
     return loaded
 
 
-def flat(loaded):
-    """The waveforms of all types, one after the other."""
+def flat(loaded: Mapping[str, Sequence[np.ndarray]]) -> list[np.ndarray]:
+    """Joins what `load` returned into one list of waveforms, type after type."""
     return [waveform for waveforms in loaded.values() for waveform in waveforms]
 
 
-def type_names(path):
-    """The sorted types of noise in a folder; UserError where it is missing or holds no audio."""
+def type_names(path: str | os.PathLike) -> list[str]:
+    """Lists the types of noise in a folder, sorted.
+
+    Raises:
+        UserError: The folder is missing or holds no audio.
+    """
     return list(_files(path))
 
 
-def piece(waveforms, samples, name, seed):
-    """A random piece, float32 (samples,), of a random one of some waveforms, which begins again after its end.
+def piece(waveforms: Sequence[np.ndarray], samples: int, name: str, seed: tuple[int, ...]) -> np.ndarray:
+    """Draws a piece of one of several waveforms; a waveform that is too short starts again after its end.
 
-    Which piece follows from `name`, the type of noise, and `seed`, a tuple of integers of 0 or more, alone. The place
-    is drawn as a part of the waveform, so that it is the same at every sample rate. A waveform that is longer is
-    never cut at its end, which would put a jump into the piece.
+    The piece follows from `name` and `seed` only. Its start is drawn as a fraction of the waveform, so that it is the
+    same at every sample rate. A longer waveform never wraps around, which would put a jump into the piece.
+
+    Args:
+        waveforms: float32 `(length,)` each.
+        samples: Length of the piece.
+        name: The type of noise.
+        seed: Integers of 0 or more.
+
+    Returns:
+        float32 `(samples,)`.
     """
     random = np.random.default_rng([*seed, zlib.crc32(name.encode())])
     waveform = waveforms[random.integers(len(waveforms))]
@@ -62,26 +94,27 @@ def piece(waveforms, samples, name, seed):
     return np.take(waveform, np.arange(start, start + samples), mode="wrap")
 
 
-def _cut(waveform, part, fraction):
+def _part(waveform: np.ndarray, part: str, fraction: float) -> np.ndarray:
     stop = round(len(waveform) * fraction)
     return {"all": waveform, "train": waveform[:stop], "test": waveform[stop:]}[part]
 
 
-def _files(path):
-    """A dict from each type, sorted, to its files, sorted."""
+def _files(path: str | os.PathLike) -> dict[str, list[str]]:
+    """Type of noise, sorted -> its files, sorted."""
+    path = os.fspath(path)
     if not os.path.isdir(path):
         raise UserError(f"The noise folder {path} does not exist.")
-    found = {}
+    files: dict[str, list[str]] = {}
+    own_name = os.path.basename(os.path.realpath(path))
     for folder, _, names in os.walk(path):
         below = os.path.relpath(folder, path)
-        own = os.path.basename(os.path.realpath(path))
-        name = own if below == os.curdir else below.split(os.sep)[0]
-        found.setdefault(name, []).extend(os.path.join(folder, file) for file in names if _is_audio(file))
-    found = {name: sorted(found[name]) for name in sorted(found) if found[name]}
-    if not found:
+        kind = own_name if below == os.curdir else below.split(os.sep)[0]
+        files.setdefault(kind, []).extend(os.path.join(folder, name) for name in names if _is_audio(name))
+    files = {kind: sorted(files[kind]) for kind in sorted(files) if files[kind]}
+    if not files:
         raise UserError(f"The noise folder {path} holds no audio: its files must end in {' '.join(audio.SUFFIXES)}.")
-    return found
+    return files
 
 
-def _is_audio(name):
+def _is_audio(name: str) -> bool:
     return not name.startswith(".") and os.path.splitext(name)[1].lower() in audio.SUFFIXES

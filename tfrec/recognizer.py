@@ -245,9 +245,7 @@ class Recognizer:
 
     def forward_function(self, batches: tf.data.Dataset) -> Any:
         """A compiled function from the inputs of such batches to outputs, traced once for all lengths."""
-        return tf.function(
-            lambda inputs: self(self.as_received(inputs)), input_signature=[batches.element_spec[0]]
-        )
+        return tf.function(lambda inputs: self(self.as_received(inputs)), input_signature=[batches.element_spec[0]])
 
 
 def strategy_scope(config: Config) -> contextlib.AbstractContextManager[Any]:

@@ -4,7 +4,7 @@ import re
 
 from matplotlib import pyplot as plt
 
-from tfrec.reports.alignments import printable
+from tfrec.reports.pages import printable
 from tuning.importance import number
 
 DRAWN = 200  # trials; more lines cannot be told apart

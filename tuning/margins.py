@@ -56,21 +56,23 @@ def write(folder, best, default, name=""):
         evaluation.record(run, recognizer, {"test": scores}, run.read_history())
         tested[run.name] = {one: scores[one] for one in known if one in scores}
         for split in SPLITS:
-            found[split].append(task.per_example(recognizer, corpus.splits[split], config.fit.batch_size, name or known[0]))
+            found[split].append(
+                task.per_example(recognizer, corpus.splits[split], config.fit.batch_size, name or known[0])
+            )
     looks = 1 + (looked["looks"] if looked else 0)
     told = {split: margin(*found[split]) for split in SPLITS}
     folder.write_json(FILE, {"trial": Run(best).name, "looks": looks, **told, "scores": tested})
 
 
 def margin(best, default=None):
-    """Two Qualities of the same examples -> {"measure", "examples", "best", "default", "margin", "interval"}.
+    """Two PerExampleScores of the same examples -> {"measure", "examples", "best", "default", "margin", "interval"}.
 
     The margin is that of the best over the default, with its 95 % interval; without a default only the best is told.
     """
     result = {"measure": best.name, "examples": len(best.sizes), "best": best.rate()}
     if default is None:
         return result
-    apart, interval = per_example.margin(best, default)
+    apart, interval = per_example.paired_difference(best, default)
     return {**result, "default": default.rate(), "margin": apart, "interval": interval}
 
 

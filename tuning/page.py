@@ -5,7 +5,7 @@ import collections
 import dataclasses
 import html
 
-from tfrec.reports.alignments import printable
+from tfrec.reports.pages import printable
 from tuning.drawing import shortened
 from tuning.importance import distinct, number, spoken
 from tuning.objectives import MEASURED, Objective

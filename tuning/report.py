@@ -15,7 +15,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from tfrec.reports.alignments import printable
+from tfrec.reports.pages import printable
 from tfrec.reports.plots import save
 from tfrec.utils.files import replacing
 from tuning import page, plots

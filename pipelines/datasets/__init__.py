@@ -1,4 +1,4 @@
-"""The registry of datasets: a module per corpus, each with `Config`, `modality(config)` and `load(config, rate)`."""
+"""The registry of datasets: a module per corpus, each with what `base.Dataset` describes."""
 
 import re
 
@@ -16,11 +16,11 @@ from pipelines.datasets import (
     tfds,
     timit,
 )
-from pipelines.datasets.joined import joined
-from pipelines.datasets.subset import subset
+from pipelines.datasets.base import Corpus, DataConfig, Dataset, LabelKind
+from pipelines.datasets.selection import join_validation, select_classes
 from pipelines.errors import UserError, unknown
 
-DATASETS = {
+DATASETS: dict[str, Dataset] = {
     "an4": an4,
     "aurora2": aurora2,
     "commonvoice": commonvoice,
@@ -39,10 +39,17 @@ DATASETS = {
 }
 
 
-def find(name):
-    """The module of a dataset; any other name that TensorFlow Datasets knows is `tfds`.
+def find(name: str) -> Dataset:
+    """Finds the module of a dataset.
 
-    Raises UserError with the nearest names for the rest.
+    Args:
+        name: A key of DATASETS, or any other name that TensorFlow Datasets knows, for which the module is `tfds`.
+
+    Returns:
+        The module.
+
+    Raises:
+        UserError: The name is unknown; the sentence suggests the nearest names.
     """
     if name in DATASETS:
         return DATASETS[name]
@@ -54,9 +61,39 @@ def find(name):
     return tfds
 
 
-def load(config, sample_rate_hz=None):
-    """The Corpus that `config.name` names; waveforms come at `sample_rate_hz` (None = the corpus's own rate)."""
-    corpus = joined(subset(find(config.name).load(config, sample_rate_hz), config), config)
+def label_kind(name: str) -> LabelKind:
+    """Finds what the examples of a dataset are labeled with, without reading the data.
+
+    >>> label_kind("digits"), label_kind("an4")
+    ('classes', 'texts')
+
+    Args:
+        name: As `find` takes it.
+
+    Returns:
+        "classes", "texts" or "numbers": the usual kind, where the data can be of several, such as a manifest's.
+
+    Raises:
+        UserError: As `find` raises it.
+    """
+    return getattr(find(name), "LABELS", "classes")
+
+
+def load(config: DataConfig, sample_rate_hz: int | None = None) -> Corpus:
+    """Loads the corpus that `config.name` names, with the classes and examples that the config selects.
+
+    Args:
+        config: The `Config` of the dataset's module.
+        sample_rate_hz: The rate that waveforms are converted to; None keeps the corpus's own.
+
+    Returns:
+        The Corpus; none of its splits is empty.
+
+    Raises:
+        UserError: As the module's `load` raises it, or a split is empty.
+    """
+    corpus = find(config.name).load(config, sample_rate_hz)
+    corpus = join_validation(select_classes(corpus, config), config)
     for name, split in corpus.splits.items():
         if split.size == 0:
             raise UserError(f"The {name} split of {config.name} holds no examples: see the settings data.* in --help.")

@@ -1,28 +1,29 @@
-"""What a dataset hands over, and how a corpus is cut into splits."""
+"""What a dataset offers: its module's protocol, its configuration, and the Corpus that it loads."""
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines.errors import UserError
+Modality = Literal["image", "audio"]
+LabelKind = Literal["classes", "texts", "numbers"]
 
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
-    """A corpus and how it is split; a corpus's own splits go before the fractions."""
+    """A corpus and how it is split; the fractions apply where the corpus has no split of its own."""
 
     name: str = ""  # dataset, see `python -m tfrec list`
     validation_fraction: float = 0.1  # of the training part, where the corpus names no validation split
     test_fraction: float = 0.2  # of everything, where the corpus names no test split
-    split_seed: int = 0  # which examples the fractions and examples_per_class take
-    only_classes: tuple[str, ...] = ()  # these, in this order; empty is all
-    examples_per_class: int | None = None  # of the training split, so many of each class at most
-    train_on_validation: bool = False  # train on those examples too: the validation scores then say nothing
+    split_seed: int = 0  # seed of the fractions and of examples_per_class
+    only_classes: tuple[str, ...] = ()  # use these classes, in this order; empty is all
+    examples_per_class: int | None = None  # maximum number of training examples per class
+    train_on_validation: bool = False  # train on the validation examples too: their scores are then meaningless
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in ("validation_fraction", "test_fraction"):
             value = getattr(self, field)
             if not 0 < value < 1:
@@ -37,12 +38,23 @@ class DataConfig:
 class Split:
     """One part of a corpus: raw examples in a fixed order.
 
-    `examples` yields dicts with either "image" (uint8, height x width x channels) or "audio" (float32 in [-1, 1],
-    samples), and "label" (int64, scalar) where the corpus has classes. `size` counts them. What follows runs in the
-    same order and is None where it is not known, or would take a pass over the data: `labels`; `sources` (a file's
-    path or a clip's name); `conditions`, of a corpus that comes with noises: of each example (the noise, its ratio in
-    decibels), which for clean speech is infinite; `texts`, transcripts as the corpus has them; `speakers`; `groups`,
-    such as the languages of a corpus in several; `seconds`, float (examples,), how long each is.
+    Every field but `examples` and `size` has one entry per example, in the same order. It is None where the corpus does
+    not have it, or where only a pass over the data would find it.
+
+    Attributes:
+        examples: Yields dicts with either "image" (uint8 `(height, width, channels)`) or "audio" (float32 `(samples,)`
+            in [-1, 1]). Where the corpus has classes, "label" is the index of the example's class (int64 scalar); where
+            it has numbers, "label" is the number (float32 scalar).
+        size: Number of examples.
+        labels: int64 `(examples,)`, indices of classes.
+        sources: A file's path or a clip's name.
+        conditions: Of a corpus that comes with noises: (noise, signal-to-noise ratio in decibels); infinite for clean
+            speech.
+        texts: Transcripts, as the corpus has them.
+        speakers: Names of the speakers.
+        groups: Groups that scores are broken down by, such as languages.
+        seconds: float `(examples,)`, durations.
+        numbers: float32 `(examples,)`, targets of a regression.
     """
 
     examples: tf.data.Dataset
@@ -54,62 +66,65 @@ class Split:
     speakers: Sequence[str] | None = None
     groups: Sequence[str] | None = None
     seconds: np.ndarray | None = None
+    numbers: np.ndarray | None = None
 
 
 @dataclasses.dataclass(frozen=True)
 class Corpus:
     """Everything the rest of the program knows about a dataset.
 
-    `modality` is "image" or "audio"; `class_names` is empty where there are transcripts instead; `splits` has the keys
-    "train", "validation" and "test"; `sample_rate_hz` is the rate of every waveform (None for images).
+    Attributes:
+        name: The dataset.
+        modality: "image" or "audio".
+        class_names: Empty where the corpus has transcripts or numbers instead of classes.
+        splits: The keys are "train", "validation" and "test".
+        sample_rate_hz: The rate of every waveform; None for images.
+        notes: Sentences that a reader of the scores must know.
     """
 
     name: str
-    modality: str
+    modality: Modality
     class_names: tuple[str, ...]
     splits: Mapping[str, Split]
     sample_rate_hz: int | None = None
-    notes: tuple[str, ...] = ()  # sentences that whoever reads a score must know
+    notes: tuple[str, ...] = ()
 
 
-def split_indices(labels, fraction, seed, groups=None):
-    """Cuts 0..n-1 in two: (kept, taken), `fraction` of them taken, every class in proportion.
+class Dataset(Protocol):
+    """What a dataset module offers.
 
-    Sorted, and the same for the same arguments. With `groups` (one per example, such as speakers) no group stands on
-    both sides. Raises UserError when a side would be empty or a class has fewer than two examples.
+    It may also have a constant `LABELS`, a LabelKind: what its examples are labeled with, where the data can be of
+    several kinds the usual one. Without it they have classes; `pipelines.datasets.label_kind` reads it.
     """
-    from sklearn.model_selection import GroupShuffleSplit, train_test_split  # 1 s to import
 
-    labels = np.asarray(labels)
-    indices = np.arange(len(labels))
-    _require_enough(labels, fraction, groups)
-    try:
-        if groups is None:
-            kept, taken = train_test_split(indices, test_size=fraction, random_state=seed, stratify=labels)
-        else:
-            cut = GroupShuffleSplit(n_splits=1, test_size=fraction, random_state=seed)
-            kept, taken = next(cut.split(indices, labels, groups))
-    except ValueError as error:
-        raise UserError(f"Cannot take {fraction:.3g} of {len(labels)} examples as a split: {error}") from error
-    return np.sort(kept), np.sort(taken)
+    @property
+    def Config(self) -> type[DataConfig]:  # noqa: N802
+        """The dataclass of the dataset's settings."""
 
+    def modality(self, config: Any) -> Modality:
+        """Finds the kind of examples, from as little of the data as possible.
 
-def _require_enough(labels, fraction, groups):
-    """UserError, in our words and not scikit-learn's, where a side of the cut would lack something."""
-    start = f"Cannot take {fraction:.3g} of {len(labels)} examples as a split"
-    change = "change data.test_fraction or data.validation_fraction, or add examples."
-    if groups is not None:
-        count = len(np.unique(groups))
-        taken = math.ceil(fraction * count)
-        if not 0 < taken < count:
-            raise UserError(f"{start}: that would be {taken} of {count} groups; {change}")
-        return
-    classes, counts = np.unique(labels, return_counts=True)
-    taken = math.ceil(fraction * len(labels))
-    if len(counts) == 0 or counts.min() < 2:
-        raise UserError(f"{start}: the rarest class has {counts.min(initial=1)}, and both sides need one; {change}")
-    if min(taken, len(labels) - taken) < len(classes):
-        raise UserError(
-            f"{start}: that makes sides of {len(labels) - taken} and {taken} examples, too few for {len(classes)}"
-            f" classes; {change}"
-        )
+        Args:
+            config: A `Config` of this module.
+
+        Returns:
+            "image" or "audio".
+
+        Raises:
+            UserError: As `load` raises it.
+        """
+
+    def load(self, config: Any, sample_rate_hz: int | None = None) -> Corpus:
+        """Loads the corpus.
+
+        Args:
+            config: A `Config` of this module.
+            sample_rate_hz: The rate that waveforms are converted to; None keeps the corpus's own. Images ignore it.
+
+        Returns:
+            The Corpus. The same config gives the same examples in the same splits.
+
+        Raises:
+            UserError: The data is missing, damaged or contradicts the config; it names the file, and the line of a
+                list.
+        """

@@ -5,23 +5,32 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from pipelines.datasets.base import Corpus, DataConfig, Split, split_indices
+from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
+from pipelines.datasets.splitting import split_indices
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(DataConfig):
-    """The corpus names no splits, so both fractions apply; it has no options of its own."""
+    """The corpus names no splits, so both fractions apply; it has no settings of its own."""
 
     name: str = "digits"  # dataset, see `python -m tfrec list`
 
 
-def modality(config):
-    """Always "image"."""
+def modality(config: Config) -> Modality:
+    """Returns "image"."""
     return "image"
 
 
-def load(config, sample_rate_hz=None):
-    """The Corpus, images (8, 8, 1); every class in proportion in every split. `sample_rate_hz` means nothing here."""
+def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
+    """Loads the corpus, with every class in proportion in every split.
+
+    Args:
+        config: Its fractions and seed apply.
+        sample_rate_hz: Ignored.
+
+    Returns:
+        The Corpus, images `(8, 8, 1)`.
+    """
     from sklearn.datasets import load_digits  # 1 s to import
 
     bunch = load_digits()
@@ -31,7 +40,7 @@ def load(config, sample_rate_hz=None):
     rest, test = split_indices(labels, config.test_fraction, config.split_seed)
     train, validation = (rest[i] for i in split_indices(labels[rest], config.validation_fraction, config.split_seed))
 
-    def split(indices):
+    def split(indices: np.ndarray) -> Split:
         examples = tf.data.Dataset.from_tensor_slices({"image": images[indices], "label": labels[indices]})
         return Split(examples, len(indices), labels[indices], [f"digits/{i}" for i in indices])
 

@@ -1,51 +1,54 @@
 """espeak-ng's formant synthesizer, which comes with the extra `tts`: text to waveforms in many voices."""
 
-import _ctypes
 import contextlib
 import ctypes
 import os
+import sys
 import threading
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 
 from pipelines.errors import UserError
 
+Speak = Callable[[str, str, int, int], np.ndarray]  # (text, voice, words per minute, pitch) -> float32 (samples,)
+
 LOCK = threading.Lock()  # to be held around `engine`, whose state is global
 
 # From espeak-ng's speak_lib.h.
 _SYNCHRONOUS, _DONT_EXIT, _UTF8, _RATE, _PITCH = 2, 0x8000, 1, 1, 3
+_HANDLER = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_QUIETEST_PEAK_DB = -12.0  # of full scale
+_SILENCE_FRACTION = 0.01  # of the peak; quieter samples are silence
 
 
 @contextlib.contextmanager
-def engine():
-    """(speak(text, voice, words per minute, pitch) -> float32 samples, their rate), for as long as it lasts."""
-    try:
-        import espeakng_loader
+def engine() -> Iterator[tuple[Speak, int]]:
+    """Loads the engine, and unloads it at the end.
 
-        library = ctypes.CDLL(espeakng_loader.get_library_path())
-        home = espeakng_loader.get_data_path()
-    except (ImportError, OSError, RuntimeError) as error:
-        raise UserError("Synthetic speech needs the espeak-ng engine: pip install 'tfrec[tts]'.") from error
-    handler = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-    library.espeak_SetSynthCallback.argtypes = [handler]
-    library.espeak_SetSynthCallback.restype = None
-    library.espeak_Synth.argtypes = [
-        *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
-        *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
-    ]
-    chunks = []
+    Yields:
+        (a function that speaks: text, voice, words per minute, pitch -> float32 `(samples,)`; their rate in hertz).
 
-    @handler
-    def collect(samples, count, _):
+    Raises:
+        UserError: The engine is not installed or lacks its data, or a voice is unknown.
+    """
+    library, data_folder = _load()
+    chunks: list[np.ndarray] = []
+
+    @_HANDLER
+    def collect(samples: Any, count: int, _: Any) -> int:
         if samples and count > 0:
             chunks.append(np.ctypeslib.as_array(samples, (count,)).astype(np.float32) / 32768)
         return 0
 
-    engine_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(home), _DONT_EXIT)
+    engine_hz = library.espeak_Initialize(_SYNCHRONOUS, 0, os.fsencode(data_folder), _DONT_EXIT)
     if engine_hz <= 0:
-        raise UserError(f"espeak-ng cannot start from {home}: its data must lie there, at a path below 160 characters.")
+        raise UserError(
+            f"espeak-ng cannot start from {data_folder}: its data must be there, at a path below 160 characters."
+        )
 
-    def speak(text, voice, words_per_minute, pitch):
+    def speak(text: str, voice: str, words_per_minute: int, pitch: int) -> np.ndarray:
         chunks.clear()
         data = text.encode() + b"\0"
         failed = (
@@ -66,19 +69,60 @@ def engine():
         yield speak, engine_hz
     finally:
         library.espeak_Terminate()
-        # The phases of its oscillators outlive espeak_Terminate: only a library loaded anew speaks the same again.
-        unload = getattr(_ctypes, "dlclose", None) or _ctypes.FreeLibrary
-        unload(library._handle)
+        # The phases of its oscillators outlive espeak_Terminate: only a newly loaded library speaks the same again.
+        _unload(library)
 
 
-def trimmed(waveform):
-    """Without the engine's own silence, whose length tells the voice."""
-    loud = np.flatnonzero(np.abs(waveform) > 0.01 * np.abs(waveform).max())
+def trim(waveform: np.ndarray) -> np.ndarray:
+    """Cuts off the engine's own silence, whose length identifies the voice.
+
+    Args:
+        waveform: float32 `(samples,)`.
+
+    Returns:
+        The part between the first and the last sample above a hundredth of the peak.
+    """
+    loud = np.flatnonzero(np.abs(waveform) > _SILENCE_FRACTION * np.abs(waveform).max())
     return waveform[loud[0] : loud[-1] + 1]
 
 
-def varied(waveform, rate, generator):
-    """At a random loudness (-12 to 0 dB below full scale at its peak), with up to 100 ms of silence on both sides."""
-    peak = 10 ** (generator.uniform(-12, 0) / 20)
+def vary(waveform: np.ndarray, rate: int, generator: np.random.Generator) -> np.ndarray:
+    """Sets a random peak (-12 to 0 dB of full scale) and puts up to 100 ms of silence on both sides.
+
+    Args:
+        waveform: float32 `(samples,)`.
+        rate: Its sample rate in hertz.
+        generator: Draws the peak, then the silence.
+
+    Returns:
+        float32 `(samples + silence,)`.
+    """
+    peak = 10 ** (generator.uniform(_QUIETEST_PEAK_DB, 0) / 20)
     before, after = generator.integers(0, rate // 10, 2)
     return np.pad(waveform * (peak / np.abs(waveform).max()), (before, after)).astype(np.float32)
+
+
+def _load() -> tuple[ctypes.CDLL, str]:
+    """(the library, the folder of its data); UserError where it is not installed."""
+    try:
+        import espeakng_loader
+
+        library, data_folder = ctypes.CDLL(espeakng_loader.get_library_path()), espeakng_loader.get_data_path()
+    except (ImportError, OSError, RuntimeError) as error:
+        raise UserError("Synthetic speech needs the espeak-ng engine: pip install 'tfrec[tts]'.") from error
+    library.espeak_SetSynthCallback.argtypes = [_HANDLER]
+    library.espeak_SetSynthCallback.restype = None
+    library.espeak_Synth.argtypes = [
+        *(ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int),
+        *(ctypes.c_uint, ctypes.c_uint, ctypes.c_void_p, ctypes.c_void_p),
+    ]
+    return library, data_folder
+
+
+def _unload(library: ctypes.CDLL) -> None:
+    """Drops the library from the process."""
+    handle = ctypes.c_void_p(library._handle)  # documented, in spite of its name
+    if sys.platform == "win32":
+        ctypes.windll.kernel32.FreeLibrary(handle)
+    else:
+        ctypes.CDLL(None).dlclose(handle)

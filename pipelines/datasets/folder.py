@@ -5,12 +5,12 @@ import os
 
 import numpy as np
 
-from pipelines.datasets import files
-from pipelines.datasets.base import DataConfig
+from pipelines.datasets import files, splitting
+from pipelines.datasets.base import Corpus, DataConfig, Modality
 from pipelines.errors import UserError
 
-# What people and file managers leave beside their data; anything else that is not hidden is refused.
-CLUTTER = (".txt", ".md", ".json", ".csv", ".tsv", ".html", ".log", ".ini", ".db")
+# Suffixes of files that people and file managers leave next to their data; others that are not hidden are refused.
+IGNORED_SUFFIXES = (".txt", ".md", ".json", ".csv", ".tsv", ".html", ".log", ".ini", ".db")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,40 +20,63 @@ class Config(DataConfig):
     name: str = "folder"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder with one sub-folder per class, or with train/, validation/ (or val/) and test/ of such
     channels: int = 3  # of the pictures: 3 color, 1 gray
-    verify: bool = True  # decode every file once before training, to find the broken ones
+    verify: bool = True  # decode every file once before training, to find damaged ones
 
 
-def modality(config):
-    """Says "image" or "audio", by what lies there. Raises UserError as `load` does."""
+def modality(config: Config) -> Modality:
+    """Returns "image" or "audio", by the suffixes of the files.
+
+    Raises:
+        UserError: As `load` raises it.
+    """
     return files.modality_of(row.path for row in _rows(config))
 
 
-def load(config, sample_rate_hz=None):
-    """The Corpus of a folder; pictures in their own sizes, audio at `sample_rate_hz` (None = most files' rate).
+def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
+    """Loads a folder; files at any depth below a class's folder belong to it.
 
-    Files at any depth below a class's folder are its own. Hidden files and clutter such as .txt are passed over.
-    Raises UserError for a missing or empty folder, fewer than two classes, other files, and unreadable files.
+    Hidden files and those with IGNORED_SUFFIXES are ignored.
+
+    Args:
+        config: The folder.
+        sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
+
+    Returns:
+        The Corpus; pictures have their own sizes.
+
+    Raises:
+        UserError: The folder is missing or empty, has fewer than two classes, or files that cannot be read.
     """
     rows = _rows(config)
     classes = sorted({row.label for row in rows})
     labels = np.array([classes.index(row.label) for row in rows], np.int64)
-    parts = files.split_rows(rows, labels, config)
-    return files.corpus(config, rows, classes, parts, config.channels, config.verify, sample_rate_hz)
+    parts = splitting.split_rows(rows, labels, config)
+    return files.build_corpus(
+        config,
+        rows,
+        parts,
+        class_names=classes,
+        channels=config.channels,
+        verify=config.verify,
+        sample_rate_hz=sample_rate_hz,
+    )
 
 
-def _rows(config):
+def _rows(config: Config) -> list[files.Row]:
     if not config.path:
         raise UserError("data.path is needed: the folder with one sub-folder per class.")
     if not os.path.isdir(config.path):
         raise UserError(f"data.path {config.path} is not a folder.")
-    tops = _folders(config.path)
-    cuts = [name for name in tops if name.lower() in files.SPLITS]
-    if "train" in (name.lower() for name in cuts):
-        strange = sorted(set(tops) - set(cuts))
-        if strange:
-            raise UserError(f"{config.path} has {strange[0]!r} beside {', '.join(cuts)}: keep splits or classes there.")
+    names = _folders(config.path)
+    splits = [name for name in names if name.lower() in files.SPLITS]
+    if "train" in (name.lower() for name in splits):
+        others = sorted(set(names) - set(splits))
+        if others:
+            raise UserError(
+                f"{config.path} has {others[0]!r} next to {', '.join(splits)}: keep splits or classes there, not both."
+            )
         rows = []
-        for name in cuts:
+        for name in splits:
             rows += _class_rows(os.path.join(config.path, name), files.SPLITS[name.lower()])
     else:
         rows = _class_rows(config.path, "")
@@ -63,46 +86,50 @@ def _rows(config):
     return rows
 
 
-def _class_rows(path, split):
+def _class_rows(path: str, split: str) -> list[files.Row]:
+    """The files of the class folders in a folder."""
     names = _folders(path)
     if not names:
         raise UserError(f"{path} holds no class folders: put the files of every class into a folder named after it.")
     rows = []
     for name in names:
-        found = _media(os.path.join(path, name), set())
-        if not found:
-            raise UserError(f"The class folder {os.path.join(path, name)} holds no pictures and no audio.")
-        rows += [files.Row(file, name, split) for file in found]
+        media = _media(os.path.join(path, name), set())
+        if not media:
+            raise UserError(
+                f"The class folder {os.path.join(path, name)} holds no pictures and no audio: fill or remove it."
+            )
+        rows += [files.Row(file, name, split) for file in media]
     return rows
 
 
-def _folders(path):
-    """Sorted names of the folders in a folder where files have no business."""
+def _folders(path: str) -> list[str]:
+    """Sorted names of the folders in a folder that must hold no pictures and no audio itself."""
     names = []
     for entry in _entries(path):
         if entry.is_dir():
             names.append(entry.name)
-        elif not _is_clutter(entry.name):
-            raise UserError(f"{entry.path} lies outside of the class folders: move it into one.")
+        elif not _is_ignored(entry.name):
+            raise UserError(f"{entry.path} is outside of the class folders: move it into one.")
     return names
 
 
-def _media(path, seen):
-    """Sorted paths of the files below a class folder; `seen` keeps links from leading in circles."""
+def _media(path: str, visited: set[str]) -> list[str]:
+    """Sorted paths of the files below a class folder; `visited` breaks circles of links."""
     real = os.path.realpath(path)
-    if real in seen:
+    if real in visited:
         return []
-    seen.add(real)
-    found = []
+    visited.add(real)
+    media = []
     for entry in _entries(path):
         if entry.is_dir():
-            found += _media(entry.path, seen)
-        elif not _is_clutter(entry.name):
-            found.append(entry.path)
-    return found
+            media += _media(entry.path, visited)
+        elif not _is_ignored(entry.name):
+            media.append(entry.path)
+    return media
 
 
-def _entries(path):
+def _entries(path: str) -> list[os.DirEntry[str]]:
+    """What is in a folder, sorted, without hidden entries."""
     try:
         with os.scandir(path) as entries:
             return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
@@ -110,5 +137,5 @@ def _entries(path):
         raise UserError(f"{path} cannot be read: {error.strerror}.") from error
 
 
-def _is_clutter(name):
-    return os.path.splitext(name)[1].lower() in CLUTTER
+def _is_ignored(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in IGNORED_SUFFIXES

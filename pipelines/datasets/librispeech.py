@@ -14,10 +14,10 @@ import os
 from typing import Literal
 
 from pipelines.datasets import files, transcripts
-from pipelines.datasets.base import DataConfig
+from pipelines.datasets.base import Corpus, DataConfig, Modality
 from pipelines.errors import UserError
 
-TASK = "transcribe"  # where none is named
+LABELS = "texts"
 SAMPLE_RATE_HZ = 16000
 
 
@@ -31,35 +31,41 @@ class Config(DataConfig):
     validation: tuple[str, ...] = ("dev-clean",)  # subsets to validate on
     test: tuple[str, ...] = ("test-clean",)  # subsets to test on
     only: str | None = None  # this subset instead, cut into train, validation and test by the fractions
-    split_by: Literal["speaker", "utterance"] = "speaker"  # what never stands on both sides, with `only`
-    verify: bool = (
-        False  # decode every file once before training, to find the broken ones: hours of speech take minutes
-    )
+    split_by: Literal["speaker", "utterance"] = "speaker"  # with `only`: each is in one split only
+    verify: bool = False  # decode every file before training, to find damaged ones; hours of speech take minutes
 
 
-def modality(config):
-    """Always "audio"."""
+def modality(config: Config) -> Modality:
+    """Returns "audio"."""
     return "audio"
 
 
-def load(config, sample_rate_hz=None):
-    """The Corpus, transcripts in capitals as distributed, audio at `sample_rate_hz` (None = 16000).
+def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
+    """Loads the corpus, transcripts in capitals as distributed.
 
-    Raises UserError for subsets that are not there or are named twice, with file and line for what is missing, there
-    twice or empty, and for files that are broken or not at 16 kHz.
+    Args:
+        config: The folder and the subsets.
+        sample_rate_hz: The rate that utterances are converted to; None is 16000.
+
+    Returns:
+        The Corpus.
+
+    Raises:
+        UserError: Subsets are missing or named twice; with file and line, something is missing, duplicate or empty; or
+            files are damaged or not at 16 kHz.
     """
-    transcripts.folder(config.path, "the folder of LibriSpeech, with train-clean-100/ and so on")
-    wanted = [("", config.only)] if config.only else _wanted(config)
-    rows = [row for split, subset in wanted for row in _rows(config.path, subset, split)]
+    transcripts.require_folder(config.path, "the folder of LibriSpeech, with train-clean-100/ and so on")
+    named = [("", config.only)] if config.only else _named(config)
+    rows = [row for split, subset in named for row in _rows(config.path, subset, split)]
     by = "speaker" if config.only and config.split_by == "speaker" else None
-    return transcripts.corpus(config, rows, sample_rate_hz, by=by, own_hz=SAMPLE_RATE_HZ, verify=config.verify)
+    return transcripts.build_corpus(config, rows, sample_rate_hz, by=by, own_hz=SAMPLE_RATE_HZ, verify=config.verify)
 
 
-def _wanted(config):
+def _named(config: Config) -> list[tuple[str, str]]:
     """(split, subset) of everything that the config names."""
-    wanted = [(split, subset) for split in ("train", "validation", "test") for subset in getattr(config, split)]
-    subsets = [subset for _, subset in wanted]
-    for split, subset in wanted:
+    named = [(split, subset) for split in ("train", "validation", "test") for subset in getattr(config, split)]
+    subsets = [subset for _, subset in named]
+    for split, subset in named:
         if subsets.count(subset) > 1:
             raise UserError(
                 f"data.{split} names {subset!r}, which is named twice: to cut one subset into train, validation and "
@@ -67,24 +73,25 @@ def _wanted(config):
             )
     if not config.train:
         raise UserError("data.train names no subset: LibriSpeech's are train-clean-100 and so on.")
-    return wanted
+    return named
 
 
-def _rows(root, subset, split):
+def _rows(root: str, subset: str, split: str) -> list[files.Row]:
     """The utterances of a subset, by speaker and chapter."""
-    home = os.path.join(root, subset)
-    if os.path.basename(subset) != subset or subset.startswith(".") or not os.path.isdir(home):
-        there = ", ".join(name for name in sorted(os.listdir(root)) if os.path.isdir(os.path.join(root, name)))
+    folder = os.path.join(root, subset)
+    if os.path.basename(subset) != subset or subset.startswith(".") or not os.path.isdir(folder):
+        present = ", ".join(name for name in sorted(os.listdir(root)) if os.path.isdir(os.path.join(root, name)))
         flag = f"data.{split}" if split else "data.only"
         raise UserError(
-            f"{root} has no subset {subset!r} ({flag}), it has {there or 'none'}: name others by data.train, "
+            f"{root} has no subset {subset!r} ({flag}), it has {present or 'none'}: name others by data.train, "
             "data.validation and data.test, or set data.only to one that is to be cut into all three."
         )
-    texts, paths, speakers = {}, {}, {}
-    for speaker in _listed(home):
-        for chapter in _listed(os.path.join(home, speaker)):
-            below = os.path.join(home, speaker, chapter)
-            for name in _listed(below):
+    texts: dict[str, tuple[str, str]] = {}
+    paths, speakers = {}, {}
+    for speaker in _names(folder):
+        for chapter in _names(os.path.join(folder, speaker)):
+            below = os.path.join(folder, speaker, chapter)
+            for name in _names(below):
                 stem, suffix = os.path.splitext(name)
                 if suffix == ".flac":
                     paths[stem], speakers[stem] = os.path.join(below, name), speaker
@@ -93,13 +100,13 @@ def _rows(root, subset, split):
                         utterance, _, text = line.partition(" ")
                         transcripts.add(texts, where, utterance, text)
     if not texts:
-        raise UserError(f"{home} holds no transcripts, such as 1089/134686/1089-134686.trans.txt: copy it anew.")
-    pairs = transcripts.matched(texts, paths, home)
+        raise UserError(f"{folder} holds no transcripts, such as 1089/134686/1089-134686.trans.txt: copy it again.")
+    pairs = transcripts.match(texts, paths, folder)
     return [files.Row(path, split=split, text=text, speaker=speakers[name]) for name, path, text in pairs]
 
 
-def _listed(folder):
-    """The sorted names in a folder, none in what is not one; hidden ones are left out."""
+def _names(folder: str) -> list[str]:
+    """The sorted names in a folder without the hidden ones; empty for what is not a folder."""
     if not os.path.isdir(folder):
         return []
     return [name for name in sorted(os.listdir(folder)) if not name.startswith(".")]

@@ -1,128 +1,106 @@
-"""A list of files as CSV or JSON lines: path, label or text, and if wanted start, end, speaker, group and split."""
+"""A list of files as CSV or JSON lines: path, label, text or number, and start, end, speaker, group, split if known.
 
-import csv
+A column `label` gives classes, `text` transcripts, and `number` one decimal number per file, the target of a
+regression. A list with numbers has neither labels nor texts.
+"""
+
 import dataclasses
-import json
 import math
 import os
+import re
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
-from pipelines.datasets import files, transcripts
-from pipelines.datasets.base import DataConfig
+from pipelines.datasets import files, splitting, tables, transcripts
+from pipelines.datasets.base import Corpus, DataConfig, Modality
 from pipelines.errors import UserError, unknown
 
-COLUMNS = ("path", "label", "text", "start", "end", "speaker", "group", "split")
+COLUMNS = ("path", "label", "text", "number", "start", "end", "speaker", "group", "split")
+
+_DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(DataConfig):
-    """The manifest and how it is split; a column `split` (train, validation, test) goes before the fractions."""
+    """The manifest and how it is split; its column `split` (train, validation, test) takes precedence."""
 
     name: str = "manifest"  # dataset, see `python -m tfrec list`
     path: str = ""  # .csv with a header line, or .jsonl; paths in it start from its own folder
-    classes: tuple[str, ...] = ()  # the classes in their order; none = the labels, sorted
-    split_by: Literal["random", "speaker", "group"] = "random"  # what never stands on both sides of a split
+    classes: tuple[str, ...] = ()  # the classes in their order; empty = the labels, sorted
+    split_by: Literal["random", "speaker", "group"] = "random"  # speaker, group: each is in one split only
     channels: int = 3  # of pictures: 3 color, 1 gray
-    verify: bool = True  # decode every file once before training, to find the broken ones
+    verify: bool = True  # decode every file once before training, to find damaged ones
 
 
-def modality(config):
-    """Says "image" or "audio", by the files listed. Raises UserError as `load` does."""
+def modality(config: Config) -> Modality:
+    """Returns "image" or "audio", by the suffixes of the listed files.
+
+    Raises:
+        UserError: As `load` raises it.
+    """
     return files.modality_of(row.path for row in _rows(config))
 
 
-def load(config, sample_rate_hz=None):
-    """The Corpus of a manifest; pictures in their own sizes, audio at `sample_rate_hz` (None = most files' rate).
+def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
+    """Loads the files of a manifest.
 
-    It has no classes where there are texts and no labels.
+    Splits by fractions have every class in proportion; they are random where there are no classes.
 
-    Raises UserError, with file and line, for anything that is missing, unknown, empty or out of range.
+    Args:
+        config: The manifest.
+        sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
+
+    Returns:
+        The Corpus; pictures have their own sizes. It has no classes where there are texts and no labels, or numbers.
+
+    Raises:
+        UserError: With file and line, something is missing, unknown, empty or out of range; or files are damaged.
     """
     rows = _rows(config)
     classes = list(config.classes) or sorted({row.label for row in rows} - {""})
     if len(classes) == 1:
         raise UserError(f"{config.path} has only the label {classes[0]!r}: at least two are needed.")
     labels = np.array([classes.index(row.label) if classes else 0 for row in rows], np.int64)
-    parts = files.split_rows(rows, labels, config, by=None if config.split_by == "random" else config.split_by)
-    return files.corpus(config, rows, classes, parts, config.channels, config.verify, sample_rate_hz)
+    by = None if config.split_by == "random" else config.split_by
+    parts = splitting.split_rows(rows, labels, config, by)
+    return files.build_corpus(
+        config,
+        rows,
+        parts,
+        class_names=classes,
+        channels=config.channels,
+        verify=config.verify,
+        sample_rate_hz=sample_rate_hz,
+    )
 
 
-def _rows(config):
+def _rows(config: Config) -> list[files.Row]:
+    """The lines of the manifest, each checked by itself and all of them together."""
     if not config.path:
         raise UserError("data.path is needed: a .csv or .jsonl file that lists paths and labels.")
-    readers = {".csv": _csv, ".jsonl": _json_lines}
-    read = readers.get(os.path.splitext(config.path)[1].lower())
-    if read is None:
-        raise UserError(f"{config.path} is not a manifest that is read: it must end in .csv or .jsonl.")
     if len(set(config.classes)) < len(config.classes):
         raise UserError(f"data.classes names a class twice: {', '.join(config.classes)}.")
-    try:
-        with open(config.path, encoding="utf-8-sig", newline="") as file:
-            rows = [_row(config, where, cells) for where, cells in read(config.path, file)]
-    except OSError as error:
-        raise UserError(f"data.path {config.path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{config.path} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+    rows = [_row(config, where, cells) for where, cells in tables.read(config.path, _check_columns)]
     if not rows:
         raise UserError(f"{config.path} lists no files.")
-    for field in ("label", "text"):
-        without = next((row for row in rows if not getattr(row, field)), None)
-        if without and any(getattr(row, field) for row in rows):
-            raise UserError(
-                f"{without.where}: {field} is empty, but other lines have one; fill it everywhere or nowhere."
-            )
+    for column in ("label", "text", "number", "split"):
+        empty = [getattr(row, column) in ("", None) for row in rows]
+        if any(empty) and not all(empty):
+            where = rows[empty.index(True)].where
+            raise UserError(f"{where}: {column} is empty, but other lines have one; fill it in everywhere or nowhere.")
     if config.classes and not rows[0].label:
         raise UserError(
             f"data.classes is given, but {config.path} has no labels: leave it out, or add the column 'label'."
         )
-    if any(row.split for row in rows):
-        bare = next((row for row in rows if not row.split), None)
-        if bare:
-            raise UserError(f"{bare.where}: split is empty, but other lines have one; fill it everywhere or nowhere.")
-        if all(row.split != "train" for row in rows):
-            raise UserError(f"{config.path}: no line has the split 'train'.")
+    if rows[0].split and all(row.split != "train" for row in rows):
+        raise UserError(f"{config.path}: no line has the split 'train'.")
     return rows
 
 
-def _csv(path, file):
-    """(where, cells) for every line that is not blank."""
-    reader = csv.reader(file, strict=True)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        _check_columns(path, f"{path}:1", header)
-        for line in reader:
-            where = f"{path}:{reader.line_num}"
-            if not any(cell.strip() for cell in line):
-                continue
-            if len(line) != len(header):
-                raise UserError(f"{where}: {len(line)} cells, but the header names {len(header)} columns.")
-            yield where, dict(zip(header, line, strict=True))
-    except csv.Error as error:
-        raise UserError(f"{path}:{reader.line_num}: not CSV: {error}.") from error
-
-
-def _json_lines(path, file):
-    for number, line in enumerate(file, 1):
-        where = f"{path}:{number}"
-        if not line.strip():
-            continue
-        try:
-            # A list of pairs, because a dict would swallow a key that is there twice.
-            pairs = json.loads(line, object_pairs_hook=list)
-        except (ValueError, RecursionError) as error:  # ValueError: a number of too many digits too
-            raise UserError(f"{where}: not JSON: {error}.") from error
-        if line.lstrip()[0] != "{":
-            raise UserError(f'{where}: every line must be a JSON object such as {{"path": ..., "label": ...}}.')
-        _check_columns(path, where, [key for key, _ in pairs])
-        for key, value in pairs:
-            if isinstance(value, (list, bool)):
-                raise UserError(f"{where}: {key} must be text or a number. Received: {value!r}")
-        yield where, {key: "" if value is None else str(value) for key, value in pairs}
-
-
-def _check_columns(path, where, names):
+def _check_columns(where: str, names: Sequence[str]) -> None:
+    """UserError unless the columns are known, there once, and name a file and what it is labeled with."""
     for name in names:
         if name not in COLUMNS:
             error = unknown("column", name, COLUMNS)
@@ -131,18 +109,23 @@ def _check_columns(path, where, names):
             raise UserError(f"{where}: the column {name!r} is there twice.")
     if "path" not in names:
         raise UserError(f"{where}: the column 'path' is missing.")
-    if "label" not in names and "text" not in names:
+    if not {"label", "text", "number"} & set(names):
         raise UserError(
-            f"{where}: the columns 'label' (for classification) and 'text' (for transcription) are missing."
+            f"{where}: one of the columns 'label' (for classification), 'text' (for transcription) and 'number' "
+            "(for regression) is needed."
         )
+    others = [name for name in ("label", "text") if name in names]
+    if "number" in names and others:
+        raise UserError(f"{where}: number and {others[0]} exclude each other: leave one of them out.")
 
 
-def _row(config, where, cells):
+def _row(config: Config, where: str, cells: Mapping[str, str]) -> files.Row:
+    """One line of the manifest, checked."""
     cells = {key: value.strip() for key, value in cells.items()}
-    for key in ("path", "label"):
+    for key in ("path", "label", "number"):
         if not cells.get(key, "-"):
             raise UserError(f"{where}: {key} is empty.")
-    text = transcripts.checked(where, cells["text"]) if "text" in cells else ""
+    text = transcripts.clean(where, cells["text"]) if "text" in cells else ""
     path = os.path.join(os.path.dirname(config.path), cells["path"])
     if not os.path.isfile(path):
         raise UserError(f"{where}: there is no file {path}.")
@@ -162,18 +145,19 @@ def _row(config, where, cells):
         raise UserError(f"{where}: start must be before end. Received: start {start or 0.0}, end {end}.")
     return files.Row(
         path,
-        cells.get("label", ""),
-        files.SPLITS.get(split, ""),
-        cells.get("group", ""),
-        start or 0.0,
-        end,
-        where,
-        text,
-        cells.get("speaker", ""),
+        label=cells.get("label", ""),
+        split=files.SPLITS.get(split, ""),
+        group=cells.get("group", ""),
+        start_s=start or 0.0,
+        end_s=end,
+        where=where,
+        text=text,
+        speaker=cells.get("speaker", ""),
+        number=_number(where, cells["number"]) if "number" in cells else None,
     )
 
 
-def _seconds(where, key, value):
+def _seconds(where: str, key: str, value: str) -> float | None:
     if not value:
         return None
     try:
@@ -182,4 +166,12 @@ def _seconds(where, key, value):
         number = math.nan
     if not 0 <= number < math.inf:
         raise UserError(f"{where}: {key} must be seconds, 0 or more. Received: {value!r}")
+    return number
+
+
+def _number(where: str, value: str) -> float:
+    """A number that is finite as float32."""
+    number = float(value) if _DECIMAL.fullmatch(value) else math.nan
+    if not abs(number) <= np.finfo(np.float32).max:
+        raise UserError(f"{where}: number must be a finite decimal number, such as -1.5. Received: {value[:80]!r}")
     return number

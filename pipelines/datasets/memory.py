@@ -1,26 +1,46 @@
 """Clips that fit into memory, as a Split."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import numpy as np
 import tensorflow as tf
 
 from pipelines.datasets.base import Split
 
 
-def clips(waveforms, labels, sources, rate=None, **told):
-    """The Split of equally many waveforms (each float32, (samples,)), labels (or None) and sources.
+def clips(
+    waveforms: Sequence[np.ndarray],
+    labels: Sequence[int] | np.ndarray | None,
+    sources: Iterable[str],
+    rate: int | None = None,
+    **fields: Any,
+) -> Split:
+    """Builds the Split of clips in memory.
 
-    `rate` gives the clips' durations; `told` are further fields of the Split, such as `texts`. All clips lie in one
-    flat tensor, so that nothing is padded and the dataset's graph holds no samples.
+    All clips are in one flat tensor, so that nothing is padded and the dataset's graph holds no samples.
+
+    Args:
+        waveforms: float32 `(samples,)` each.
+        labels: Indices of classes, one per clip; None where there are none.
+        sources: Names, one per clip.
+        rate: Sample rate in hertz, for the clips' durations; None leaves them out.
+        **fields: Further fields of the Split, such as `texts`.
+
+    Returns:
+        The Split, in the order of the waveforms.
     """
     lengths = np.array([len(waveform) for waveform in waveforms], np.int64)
     stops = np.cumsum(lengths)
     flat = tf.constant(np.concatenate(waveforms).astype(np.float32))
     table = {"start": stops - lengths, "stop": stops}
-    if labels is not None:
-        table["label"] = labels = np.asarray(labels, np.int64)
+    indices = None if labels is None else np.asarray(labels, np.int64)
+    if indices is not None:
+        table["label"] = indices
 
-    def example(row):
+    def example(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {"audio": flat[row.pop("start") : row.pop("stop")], **row}
 
     examples = tf.data.Dataset.from_tensor_slices(table).map(example)
-    return Split(examples, len(lengths), labels, list(sources), seconds=rate and lengths / rate, **told)
+    seconds = lengths / rate if rate else None
+    return Split(examples, len(lengths), indices, list(sources), seconds=seconds, **fields)

@@ -1,16 +1,16 @@
 """TIMIT (Garofolo et al. 1993, LDC93S1): ten read English sentences by each of 630 speakers, as phonemes or words.
 
-The corpus is licensed (by the LDC), so its users bring it. Below `data.path`, in upper or lower case:
+The corpus is licensed (by the LDC), so its users provide it. Below `data.path`, in upper or lower case:
 
     TRAIN/DR1/FCJF0/SI1027.WAV         NIST SPHERE at 16 kHz, or another format under the same name; also SI1027.WAV.wav
     TRAIN/DR1/FCJF0/SI1027.PHN         a line for each phoneme: first sample, last sample, one of 61 symbols
     TRAIN/DR1/FCJF0/SI1027.TXT         a line with first sample, last sample and the words
     TEST/...                           168 other speakers
 
-The two sentences that everybody reads (SA) are left out, as usual. The test split is the core test set of the corpus's
-documentation: 24 speakers, 192 sentences. The validation split are the 50 speakers of the rest of TEST, 400 sentences,
-that Halberstadt (1998, "Heterogeneous acoustic measurements and multiple classifiers for speech recognition", MIT)
-chose and recipes such as Kaldi's list.
+The two sentences that every speaker reads (SA) are left out, as usual. The test split is the core test set of the
+corpus's documentation: 24 speakers, 192 sentences. The validation split has 50 of the other speakers of TEST, with 400
+sentences: those that Halberstadt chose (1998, "Heterogeneous acoustic measurements and multiple classifiers for speech
+recognition", MIT) and that recipes such as Kaldi's list.
 """
 
 import dataclasses
@@ -18,10 +18,10 @@ import os
 from typing import Literal
 
 from pipelines.datasets import files, transcripts
-from pipelines.datasets.base import DataConfig
+from pipelines.datasets.base import Corpus, DataConfig, Modality
 from pipelines.errors import UserError
 
-TASK = "transcribe"  # where none is named
+LABELS = "texts"
 SAMPLE_RATE_HZ = 16000
 _CORE_TEST = (
     "MDAB0 MWBT0 FELC0 MTAS1 MWEW0 FPAS0 MJMP0 MLNT0 FPKT0 MLLL0 MTLS0 FJLM0 "
@@ -37,44 +37,52 @@ CORE_TEST, DEVELOPMENT = tuple(_CORE_TEST.split()), tuple(_DEVELOPMENT.split())
 
 @dataclasses.dataclass(frozen=True)
 class Config(DataConfig):
-    """Where the corpus lies and what its transcripts are made of; the usual splits."""
+    """Where the corpus is and what its transcripts consist of; the usual splits are used."""
 
     name: str = "timit"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder that holds TRAIN/ and TEST/; the corpus is licensed
     unit: Literal["phonemes", "words"] = "phonemes"  # phonemes: the 61 symbols, with spaces between
 
 
-def modality(config):
-    """Always "audio"."""
+def modality(config: Config) -> Modality:
+    """Returns "audio"."""
     return "audio"
 
 
-def load(config, sample_rate_hz=None):
-    """The Corpus, audio at `sample_rate_hz` (None = 16000); a group is a dialect region, DR1 to DR8.
+def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
+    """Loads the corpus; a group is a dialect region, DR1 to DR8.
 
-    Raises UserError for speakers and files that are missing, and, with file and line, for transcripts that are none.
+    Args:
+        config: The folder and the unit.
+        sample_rate_hz: The rate that sentences are converted to; None is 16000.
+
+    Returns:
+        The Corpus.
+
+    Raises:
+        UserError: Speakers or files are missing, or, with file and line, a transcript is malformed.
     """
-    transcripts.folder(config.path, "the folder of TIMIT, with TRAIN/ and TEST/; it is licensed (by the LDC)")
+    transcripts.require_folder(config.path, "the folder of TIMIT, with TRAIN/ and TEST/; it is licensed (by the LDC)")
     rows = _rows(config, "TRAIN", None, "train")
     rows += _rows(config, "TEST", DEVELOPMENT, "validation") + _rows(config, "TEST", CORE_TEST, "test")
-    return transcripts.corpus(config, rows, sample_rate_hz, own_hz=SAMPLE_RATE_HZ)
+    return transcripts.build_corpus(config, rows, sample_rate_hz, own_hz=SAMPLE_RATE_HZ)
 
 
-def _rows(config, part, wanted, split):
+def _rows(config: Config, part: str, wanted: tuple[str, ...] | None, split: str) -> list[files.Row]:
     """The sentences in a part of the corpus by the wanted speakers (None = all)."""
-    home = _below(config.path).get(part)
-    if home is None:
-        raise UserError(f"{config.path} has no folder {part}: data.path is to be TIMIT's folder, which holds it.")
+    folder = _entries(config.path).get(part)
+    if folder is None:
+        raise UserError(f"{config.path} has no folder {part}: data.path must be the folder of TIMIT, which holds it.")
     speakers = {
         speaker: (region, path)
-        for region, below in _below(home).items()
-        for speaker, path in _below(below).items()
+        for region, below in _entries(folder).items()
+        for speaker, path in _entries(below).items()
         if wanted is None or speaker in wanted
     }
     missing = sorted(set(wanted or ()) - set(speakers))
     if missing:
         raise UserError(
-            f"{home} lacks {len(missing)} speakers of the {split} split: {', '.join(missing)}; copy it anew."
+            f"{folder} lacks {len(missing)} speakers of the {split} split: {', '.join(missing)}; copy it again."
         )
     rows = [
         row
@@ -82,46 +90,47 @@ def _rows(config, part, wanted, split):
         for row in _sentences(config, path, split, speaker, region)
     ]
     if not rows:
-        raise UserError(f"{home} holds no sentences, such as DR1/FCJF0/SI1027.WAV: copy it anew.")
+        raise UserError(f"{folder} holds no sentences, such as DR1/FCJF0/SI1027.WAV: copy it again.")
     return rows
 
 
-def _sentences(config, folder, split, speaker, region):
-    """The Rows of one speaker."""
+def _sentences(config: Config, folder: str, split: str, speaker: str, region: str) -> list[files.Row]:
+    """The rows of one speaker."""
     suffix = ".PHN" if config.unit == "phonemes" else ".TXT"
-    paths, texts = {}, {}
-    for name, path in _below(folder).items():
+    paths: dict[str, str] = {}
+    texts: dict[str, tuple[str, str]] = {}
+    for name, path in _entries(folder).items():
         sentence, _, kind = name.partition(".")
         if sentence.startswith("SA"):
             continue
         if kind in ("WAV", "WAV.WAV"):
             paths.setdefault(sentence, path)
         elif name.endswith(suffix):
-            transcripts.add(texts, path, sentence, _said(path, config.unit))
-    pairs = transcripts.matched(texts, paths, folder)
+            transcripts.add(texts, path, sentence, _text(path, config.unit))
+    pairs = transcripts.match(texts, paths, folder)
     return [files.Row(path, split=split, group=region, text=text, speaker=speaker) for _, path, text in pairs]
 
 
-def _said(path, unit):
+def _text(path: str, unit: str) -> str:
     """The text of a transcript without its times."""
-    said = []
+    texts = []
     for where, line in transcripts.lines(path):
         first, last, text = [*line.split(None, 2), "", "", ""][:3]
         if not (first.isdecimal() and last.isdecimal() and text) or (unit == "phonemes" and " " in text.strip()):
-            what = "SYMBOL" if unit == "phonemes" else "WORDS"
-            raise UserError(f"{where}: not of the form FIRST_SAMPLE LAST_SAMPLE {what}: {line[:80]!r}.")
-        said.append(text.strip())
-    return " ".join(said)
+            form = "SYMBOL" if unit == "phonemes" else "WORDS"
+            raise UserError(f"{where}: not of the form FIRST_SAMPLE LAST_SAMPLE {form}: {line[:80]!r}.")
+        texts.append(text.strip())
+    return " ".join(texts)
 
 
-def _below(folder):
-    """Name in capitals -> path of what is in a folder, in order; nothing in what is none. Hidden files are left out."""
+def _entries(folder: str) -> dict[str, str]:
+    """Name in capitals -> path of the entries of a folder, sorted, without hidden ones; empty for a file."""
     if not os.path.isdir(folder):
         return {}
-    found = {}
+    entries: dict[str, str] = {}
     for name in sorted(os.listdir(folder)):
         if not name.startswith("."):
-            if name.upper() in found:
+            if name.upper() in entries:
                 raise UserError(f"{folder} holds {name!r} in capitals and in small letters: keep one of them.")
-            found[name.upper()] = os.path.join(folder, name)
-    return found
+            entries[name.upper()] = os.path.join(folder, name)
+    return entries

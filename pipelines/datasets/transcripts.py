@@ -1,31 +1,39 @@
 """What corpora of speech with transcripts share: lists of text, their audio, and the Corpus made of both."""
 
 import os
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from pipelines.datasets import files, memory
-from pipelines.datasets.base import Corpus
+from pipelines.datasets import files, memory, splitting
+from pipelines.datasets.base import Corpus, DataConfig, Split
 from pipelines.errors import UserError
 
-MAX_CHARACTERS = 10_000  # of a transcript; ten minutes of fast speech have as many
+MAX_CHARACTERS = 10_000  # of a transcript, as many as in ten minutes of fast speech
 MAX_LINE = 2 * MAX_CHARACTERS
 
 
-def lines(path):
-    """(where, line without its end) of a UTF-8 text file's lines that are not blank.
+def lines(path: str | os.PathLike) -> Iterator[tuple[str, str]]:
+    """Reads the lines of a UTF-8 text file that are not blank.
 
-    Raises UserError for a file that is missing or not UTF-8, and for lines of more than `MAX_LINE` characters.
+    Args:
+        path: The file.
+
+    Yields:
+        (file and line number, the line without its end).
+
+    Raises:
+        UserError: The file cannot be read or is not UTF-8, or a line has more than MAX_LINE characters.
     """
     number = 0
     try:
-        # Only these end a line: a transcript may hold a character that Unicode calls a line's end.
+        # Only \n and \r\n end a line: a transcript may hold a character that Unicode calls a line separator.
         with open(path, encoding="utf-8-sig", newline="\n") as file:
             while line := file.readline(MAX_LINE + 1):
                 number += 1
                 where = f"{path}:{number}"
                 if len(line) > MAX_LINE:
-                    raise UserError(f"{where}: a line of more than {MAX_LINE:,} characters is no transcript: mend it.")
+                    raise UserError(f"{where}: a line of more than {MAX_LINE:,} characters is no transcript: cut it.")
                 if line.strip():
                     yield where, line.rstrip("\r\n")
     except OSError as error:
@@ -34,71 +42,142 @@ def lines(path):
         raise UserError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
 
 
-def checked(where, text):
-    """The transcript without white space around it; UserError where that is empty, too long or not text."""
+def clean(where: str, text: str) -> str:
+    """Strips and checks a transcript.
+
+    Args:
+        where: File and line, for errors.
+        text: The transcript.
+
+    Returns:
+        The transcript without white space around it.
+
+    Raises:
+        UserError: It is empty, longer than MAX_CHARACTERS, or holds control characters.
+    """
     text = text.strip()
     if not text:
         raise UserError(f"{where}: the transcript is empty: fill it in, or remove the utterance.")
     if len(text) > MAX_CHARACTERS:
-        raise UserError(f"{where}: the transcript has {len(text):,} characters; {MAX_CHARACTERS:,} at most are read.")
+        raise UserError(f"{where}: the transcript has {len(text):,} characters: the maximum is {MAX_CHARACTERS:,}.")
     if any((character < " " and character != "\t") or "\ud800" <= character <= "\udfff" for character in text):
         raise UserError(f"{where}: the transcript holds control characters: it is not text.")
     return text
 
 
-def add(texts, where, name, text):
-    """Puts (where, checked text) under the utterance's name; UserError where that has one already."""
-    if name in texts:
-        raise UserError(f"{where}: the utterance {name!r} was there before, at {texts[name][0]}: keep one of them.")
-    texts[name] = (where, checked(where, text))
+def add(texts: dict[str, tuple[str, str]], where: str, name: str, text: str) -> None:
+    """Puts (where, clean text) under an utterance's name.
 
-
-def matched(texts, paths, root):
-    """(name, path, text) of all utterances in the order of `texts`; of (where, text) and of files, both by name.
-
-    Raises UserError that counts and names transcripts without audio, and audio without a transcript.
+    Raises:
+        UserError: The name is there already, or as `clean` raises it.
     """
-    silent = [name for name in texts if name not in paths]
-    if silent:
-        count = f" (and {len(silent) - 1:,} more)" if len(silent) > 1 else ""
-        raise UserError(
-            f"{texts[silent[0]][0]}: no audio of {silent[0]!r} is in {root}{count}: add it, or remove the line."
-        )
-    unsaid = sorted(set(paths) - set(texts))
-    if unsaid:
-        count = f" (and {len(unsaid) - 1:,} more)" if len(unsaid) > 1 else ""
-        raise UserError(f"{paths[unsaid[0]]} has no transcript{count}: add it, or remove the file.")
+    if name in texts:
+        raise UserError(f"{where}: the utterance {name!r} is already in {texts[name][0]}: keep one of them.")
+    texts[name] = (where, clean(where, text))
+
+
+def match(
+    texts: Mapping[str, tuple[str, str]], paths: Mapping[str, str], root: str | os.PathLike
+) -> list[tuple[str, str, str]]:
+    """Pairs transcripts with audio files.
+
+    Args:
+        texts: Name of an utterance -> (where, text), as `add` puts them.
+        paths: Name of an utterance -> its file.
+        root: Where the files are, for errors.
+
+    Returns:
+        (name, path, text) of all utterances, in the order of `texts`.
+
+    Raises:
+        UserError: Transcripts have no audio or audio has no transcript; it counts them.
+    """
+    without_audio = [name for name in texts if name not in paths]
+    if without_audio:
+        count = f" (and {len(without_audio) - 1:,} more)" if len(without_audio) > 1 else ""
+        where = texts[without_audio[0]][0]
+        raise UserError(f"{where}: no audio of {without_audio[0]!r} is in {root}{count}: add it, or remove the line.")
+    without_text = sorted(set(paths) - set(texts))
+    if without_text:
+        count = f" (and {len(without_text) - 1:,} more)" if len(without_text) > 1 else ""
+        raise UserError(f"{paths[without_text[0]]} has no transcript{count}: add it, or remove the file.")
     return [(name, paths[name], text) for name, (_, text) in texts.items()]
 
 
-def corpus(config, rows, sample_rate_hz, *, by=None, parts=None, own_hz=None, verify=False):
-    """The Corpus of `files.Row`s, each with a text; no classes, and audio at `sample_rate_hz` (None = its own rate).
+def build_corpus(
+    config: DataConfig,
+    rows: Sequence[files.Row],
+    sample_rate_hz: int | None,
+    *,
+    by: str | None = None,
+    own_hz: int | None = None,
+    verify: bool = False,
+) -> Corpus:
+    """Builds the Corpus of files with transcripts and no classes.
 
-    `parts` maps the splits to sorted indices of rows; without it the rows' own splits count, and where they name none
-    the fractions of the config, of whole speakers with `by="speaker"`. `own_hz` is the rate that the corpus is
-    published at: another is a UserError, as is anything that `files.corpus` does not read. With `verify` every file
-    is decoded once.
+    Args:
+        config: Its fractions apply where the rows name no validation or no test split.
+        rows: One per utterance, each with a text.
+        sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
+        by: "speaker": the fractions take whole speakers.
+        own_hz: The rate that all files must have; None allows any.
+        verify: Whether every file is decoded once, to find the damaged ones.
+
+    Returns:
+        The Corpus.
+
+    Raises:
+        UserError: As `split_rows` and `files.build_corpus` raise it.
     """
-    parts = parts or files.split_rows(rows, np.zeros(len(rows), np.int64), config, by)
-    return files.corpus(config, rows, (), parts, None, verify, sample_rate_hz, own_hz)
+    parts = splitting.split_rows(rows, np.zeros(len(rows), np.int64), config, by)
+    return files.build_corpus(config, rows, parts, verify=verify, sample_rate_hz=sample_rate_hz, own_hz=own_hz)
 
 
-def in_memory(config, rows, waveforms, parts, rate, notes=()):
-    """The Corpus of `files.Row`s whose waveforms (each float32, (samples,), at `rate`) are at hand."""
+def build_corpus_in_memory(
+    config: DataConfig,
+    rows: Sequence[files.Row],
+    waveforms: Sequence[np.ndarray],
+    parts: Mapping[str, Sequence[int] | np.ndarray],
+    rate: int,
+    notes: Sequence[str] = (),
+) -> Corpus:
+    """Builds the Corpus of waveforms with transcripts and no classes.
 
-    def split(indices):
-        some = [rows[i] for i in indices]
-        sources = [row.where or row.path for row in some]
-        return memory.clips([waveforms[i] for i in indices], None, sources, rate, **files.told(some))
+    Args:
+        config: Names the corpus.
+        rows: One per utterance, each with a text.
+        waveforms: float32 `(samples,)`, one per row.
+        parts: Split name -> indices of rows.
+        rate: Sample rate of the waveforms, in hertz.
+        notes: Those of the Corpus.
+
+    Returns:
+        The Corpus.
+    """
+
+    def split(indices: Sequence[int] | np.ndarray) -> Split:
+        fields = files.metadata([rows[i] for i in indices])
+        return memory.clips([waveforms[i] for i in indices], None, rate=rate, **fields)
 
     splits = {name: split(indices) for name, indices in parts.items()}
     return Corpus(config.name, "audio", (), splits, rate, tuple(notes))
 
 
-def folder(path, what):
-    """The path, if it is a folder; UserError otherwise. `what` ends the question for it."""
+def require_folder(path: str, description: str) -> str:
+    """Checks that `data.path` is a folder.
+
+    Args:
+        path: Its value.
+        description: What the folder is, for errors.
+
+    Returns:
+        The path.
+
+    Raises:
+        UserError: It is empty or not a folder.
+    """
     if not path:
-        raise UserError(f"data.path is needed: {what}.")
+        raise UserError(f"data.path is needed: {description}.")
     if not os.path.isdir(path):
-        raise UserError(f"data.path {path} is not a folder: it is to be {what}.")
+        raise UserError(f"data.path {path} is not a folder: it must be {description}.")
     return path

@@ -1,4 +1,4 @@
-"""Audio files in: every format, both decoders, and what is wrong with broken ones."""
+"""Reading audio files: every format, on both decoders, and the errors of damaged files."""
 
 import glob
 import pathlib
@@ -9,43 +9,16 @@ import scipy.signal
 import soundfile
 import tensorflow as tf
 
-from pipelines import audio
+from pipelines import audio, decoders
 from pipelines.errors import UserError
-
-SAMPLES = 4000
-# Suffix, soundfile's subtype, our coding, the largest error that the format itself makes.
-FORMATS = [
-    ("wav", "PCM_U8", "wav8", 1 / 64),
-    ("wav", "PCM_16", "wav16", 1e-4),
-    ("wav", "PCM_24", "wav24", 1e-6),
-    ("wav", "PCM_32", "soundfile", 1e-6),
-    ("wav", "FLOAT", "wav_float", 1e-6),
-    ("wav", "DOUBLE", "soundfile", 1e-6),
-    ("wav", "ULAW", "soundfile", 0.03),
-    ("flac", "PCM_S8", "soundfile", 1 / 64),
-    ("flac", "PCM_16", "flac16", 1e-4),
-    ("flac", "PCM_24", "soundfile", 1e-6),
-    ("ogg", "VORBIS", "vorbis", 0.1),
-    ("mp3", "MPEG_LAYER_III", "mp3", 0.1),
-]
+from tests.pipelines.audio_files import FORMATS, SAMPLES, tone, write
 
 
 @pytest.fixture(params=["stack", "soundfile"])
 def stack(request, monkeypatch):
-    """Each test runs on this environment's decoders, and on soundfile alone."""
+    """Runs a test on this environment's decoders, and on soundfile only."""
     if request.param == "soundfile":
-        monkeypatch.setattr(audio, "_tensorflow_io", lambda: None)
-
-
-def tone(channels=2):
-    time = np.arange(SAMPLES) / 8000
-    return np.stack([0.4 * np.sin(2 * np.pi * hz * time) for hz in (300, 500)[:channels]], axis=1)
-
-
-def write(folder, suffix, subtype, rate=16000, samples=None):
-    path = folder / f"{subtype}.{suffix}"
-    soundfile.write(path, tone() if samples is None else samples, rate, subtype=subtype)
-    return str(path)
+        monkeypatch.setattr(decoders, "tensorflow_io", lambda: None)
 
 
 def in_graph(path):
@@ -64,38 +37,12 @@ def test_formats(tmp_path, suffix, subtype, coding, error):
     np.testing.assert_array_equal(in_graph(path), waveform)
 
 
-@pytest.mark.parametrize(("suffix", "subtype", "coding", "error"), FORMATS)
-def test_stacks_agree(tmp_path, monkeypatch, suffix, subtype, coding, error):
-    if audio._tensorflow_io() is None:
-        pytest.skip("needs tensorflow-io")
-    path = write(tmp_path, suffix, subtype)
-    here = audio.read(path)[0]
-    monkeypatch.setattr(audio, "_tensorflow_io", lambda: None)
-    there = audio.read(path)[0]
-    if suffix in ("ogg", "mp3"):
-        np.testing.assert_allclose(here, there, atol=1e-5)
-    else:
-        np.testing.assert_array_equal(here, there)
-
-
 @pytest.mark.usefixtures("stack")
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
 def test_16_bits_are_exact(tmp_path, suffix):
     samples = np.array([-32768, -32767, -1, 0, 1, 12345, 32767] * 200, np.int16)
     path = write(tmp_path, suffix, "PCM_16", samples=samples)
     np.testing.assert_array_equal(audio.read(path)[0], samples.astype(np.float32) / 32768)
-
-
-def test_16_bit_flac_is_what_tensorflow_io_makes_of_it(tmp_path, data_dir):
-    io = pytest.importorskip("tensorflow_io")
-    for path in [write(tmp_path, "flac", "PCM_16"), *map(str, (data_dir / "LibriSpeech").rglob("*.flac"))]:
-        samples = io.audio.decode_flac(tf.io.read_file(path), dtype=tf.int16).numpy().astype(np.float32) / 32768
-        np.testing.assert_array_equal(audio.read(path)[0], samples.mean(axis=1))
-
-
-def test_tensorflow_io_is_used_where_it_is_installed():
-    pytest.importorskip("tensorflow_io")
-    assert audio._tensorflow_io() is not None
 
 
 @pytest.mark.usefixtures("stack")
@@ -122,7 +69,7 @@ def test_real_files(data_dir):
         np.testing.assert_array_equal(in_graph(path), expected.astype(np.float32) / 32768)
 
 
-def test_content_decides_and_not_the_name(tmp_path):
+def test_the_content_of_a_file_decides_and_not_its_name(tmp_path):
     path = write(tmp_path, "flac", "PCM_16")
     renamed = tmp_path / "flac_inside.wav"
     renamed.write_bytes(pathlib.Path(path).read_bytes())
@@ -140,13 +87,13 @@ def test_a_wav_of_unknown_length_is_read(tmp_path):
 
 
 @pytest.mark.usefixtures("stack")
-def test_an_mp3_that_does_not_say_its_length_is_read_to_its_end(tmp_path):
+def test_an_mp3_that_does_not_announce_its_length_is_read_to_its_end(tmp_path):
     noise = np.random.default_rng(0).uniform(-0.3, 0.3, 48000)
     path = write(tmp_path, "mp3", "MPEG_LAYER_III", samples=noise)
     data = pathlib.Path(path).read_bytes()
-    said = max(data.find(b"Xing"), data.find(b"Info"))  # in a frame of its own, the first
-    pathlib.Path(path).write_bytes(data[data.find(data[:2], said) :])
-    # The encoder's own silence before and after is cut off only where the header tells how much it is.
+    header = max(data.find(b"Xing"), data.find(b"Info"))  # in a frame of its own, the first
+    pathlib.Path(path).write_bytes(data[data.find(data[:2], header) :])
+    # The encoder's own silence before and after is cut off only where the header announces its length.
     assert 48000 <= len(audio.read(path)[0]) <= 48000 + 4 * 1152
 
 
@@ -160,7 +107,7 @@ def test_resample(to_hz):
     assert len(changed) == -(-SAMPLES * to_hz // 16000)
     np.testing.assert_array_equal(changed, audio.resample(tf.constant(waveform), 16000, to_hz))
     np.testing.assert_allclose(changed, scipy.signal.resample_poly(waveform, to_hz, 16000), atol=1e-6)
-    # The tone, 600 Hz at this rate, keeps its pitch, its height and its place.
+    # The tone, 600 Hz at this rate, keeps its frequency, amplitude and phase.
     expected = 0.4 * np.sin(2 * np.pi * 600 * np.arange(500, 1500) / to_hz)
     np.testing.assert_allclose(changed[500:1500], expected, atol=2e-3)
 
@@ -185,7 +132,7 @@ def test_a_truncated_file_is_an_error_that_names_it(tmp_path, suffix, subtype, k
 @pytest.mark.parametrize(
     ("suffix", "coding"), [("wav", "wav16"), ("flac", "flac16"), ("mp3", "mp3"), ("ogg", "vorbis")]
 )
-def test_a_truncated_file_does_not_end_a_dataset(tmp_path, suffix, coding):
+def test_a_truncated_file_fails_in_a_dataset(tmp_path, suffix, coding):
     subtype = {"mp3": "MPEG_LAYER_III", "ogg": "VORBIS"}.get(suffix, "PCM_16")
     good = write(tmp_path, suffix, subtype, samples=np.random.default_rng(0).uniform(-0.5, 0.5, (20000, 2)))
     bad = tmp_path / f"bad.{suffix}"
@@ -200,7 +147,7 @@ def test_a_truncated_file_does_not_end_a_dataset(tmp_path, suffix, coding):
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "said"),
+    ("name", "data", "message"),
     [
         ("empty.wav", b"", "is empty"),
         ("text.wav", b"this is no audio, whatever it is called", "not a readable audio file"),
@@ -209,9 +156,9 @@ def test_a_truncated_file_does_not_end_a_dataset(tmp_path, suffix, coding):
         ("noise.mp3", bytes(range(256)) * 8, "not a readable audio file"),
     ],
 )
-def test_not_audio(tmp_path, name, data, said):
+def test_not_audio(tmp_path, name, data, message):
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(UserError, match=said) as raised:
+    with pytest.raises(UserError, match=message) as raised:
         audio.probe(tmp_path / name)
     assert name in str(raised.value)
 
@@ -234,7 +181,7 @@ def header(rate=16000, channels=1, bits=16, data=bytes(64)):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"rate": 10}, "announces 10 Hz"),
         ({"rate": 2_000_000}, "announces 2000000 Hz"),
@@ -243,19 +190,19 @@ def header(rate=16000, channels=1, bits=16, data=bytes(64)):
         ({"data": b""}, "holds no samples"),
     ],
 )
-def test_absurd_headers(tmp_path, fields, said):
+def test_headers_out_of_range(tmp_path, fields, message):
     (tmp_path / "bad.wav").write_bytes(header(**fields))
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         audio.probe(tmp_path / "bad.wav")
 
 
 @pytest.mark.usefixtures("stack")
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_samples_that_are_not_numbers(tmp_path, value):
+def test_samples_that_are_nan_or_infinite(tmp_path, value):
     samples = tone()
     samples[7] = value
     path = write(tmp_path, "wav", "FLOAT", samples=samples)
-    with pytest.raises(UserError, match=r"FLOAT\.wav holds samples that are not numbers"):
+    with pytest.raises(UserError, match=r"FLOAT\.wav holds samples that are NaN or infinite"):
         audio.read(path)
 
 
@@ -263,47 +210,3 @@ def test_samples_that_are_not_numbers(tmp_path, value):
 def test_loud_floats_are_clipped(tmp_path):
     path = write(tmp_path, "wav", "FLOAT", samples=5 * tone())
     assert np.abs(audio.read(path)[0]).max() == 1
-
-
-def sphere_file(path, samples, *lines, order="01", size=1024, count=None):
-    fields = [
-        f"sample_count -i {len(samples) if count is None else count}",
-        "sample_rate -i 16000",
-        "channel_count -i 1" if samples.ndim == 1 else f"channel_count -i {samples.shape[1]}",
-        "sample_n_bytes -i 2",
-        f"sample_byte_format -s2 {order}",
-        *lines,
-    ]
-    head = f"NIST_1A\n{size:7d}\n" + "\n".join(fields) + "\nend_head\n"
-    path.write_bytes(head.encode().ljust(1024) + samples.astype(">i2" if order == "10" else "<i2").tobytes())
-    return path
-
-
-@pytest.mark.parametrize("order", ["01", "10"])
-@pytest.mark.parametrize("channels", [1, 2])
-def test_sphere(tmp_path, order, channels):
-    samples = np.random.default_rng(0).integers(-32768, 32767, (1000, channels)).astype(np.int16)
-    path = sphere_file(tmp_path / "a.sph", samples, order=order)
-    assert audio.probe(path) == audio.AudioInfo(str(path), "sphere", 16000, channels, 1000)
-    np.testing.assert_array_equal(audio.read(path)[0], (samples.astype(np.float32) / 32768).mean(axis=1))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "options", "said"),
-    [
-        (["sample_coding -s26 pcm,embedded-shorten-v2.00"], {}, "shorten"),
-        (["sample_coding -s4 ulaw"], {}, "ulaw"),
-        (["sample_n_bytes -i 1"], {}, "1 bytes"),
-        (["channel_count -i 0"], {}, "0 channels"),
-        (["sample_rate -i fast"], {}, "sample_rate = 'fast'"),
-        ([], {"order": "1"}, "byte order"),
-        ([], {"count": 10**9}, "truncated: 1000000000 samples announced, 100 there"),
-        ([], {"size": 10**6}, "broken SPHERE header"),
-        ([], {"size": 20}, "no end_head"),
-    ],
-)
-def test_broken_sphere(tmp_path, arguments, options, said):
-    path = sphere_file(tmp_path / "bad.sph", np.zeros(100), *arguments, **options)
-    with pytest.raises(UserError, match=said) as raised:
-        audio.probe(path)
-    assert "bad.sph" in str(raised.value)

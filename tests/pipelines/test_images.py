@@ -1,4 +1,4 @@
-"""Pictures in."""
+"""Reading picture files."""
 
 import numpy as np
 import pytest
@@ -27,23 +27,23 @@ def test_formats(tmp_path, suffix, channels, mode):
     np.testing.assert_array_equal(graph(tf.io.read_file(str(path))), picture)
 
 
-def test_an_animation_gives_its_first_frame(tmp_path):
+def test_the_first_frame_of_an_animation_is_read(tmp_path):
     frames = [Image.new("RGB", (5, 4), color) for color in ("red", "blue")]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
     np.testing.assert_array_equal(images.read(tmp_path / "a.gif", 3)[0, 0], (255, 0, 0))
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "said"),
+    ("name", "data", "message"),
     [
         ("empty.png", b"", "is empty"),
         ("text.jpg", b"hello, no picture", "not a JPEG"),
         ("head.png", b"\x89PNG\r\n\x1a\n", "cannot be read|not a JPEG"),
     ],
 )
-def test_not_a_picture(tmp_path, name, data, said):
+def test_not_a_picture(tmp_path, name, data, message):
     (tmp_path / name).write_bytes(data)
-    with pytest.raises(UserError, match=said) as raised:
+    with pytest.raises(UserError, match=message) as raised:
         images.read(tmp_path / name, 3)
     assert name in str(raised.value)
 

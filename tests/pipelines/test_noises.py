@@ -10,7 +10,7 @@ from pipelines.errors import UserError
 
 @pytest.fixture
 def folder(tmp_path):
-    """Noises of two types, and one beside them; a noise is constant in each of its four quarters."""
+    """Noises of two types, and one outside of both; a noise is constant in each of its four quarters."""
     for name, value, rate in (
         ("noise/wind/b.wav", 0.5, 16000),
         ("noise/wind/a.wav", 0.25, 8000),
@@ -29,7 +29,7 @@ def first(waveforms):
     return [round(float(waveform[1000]), 3) for waveform in waveforms]
 
 
-def test_sorted_by_type_and_resampled(folder):
+def test_noises_are_sorted_by_type_and_resampled(folder):
     loaded = noises.load(folder, 8000)
     assert list(loaded) == ["crowd", "noise", "wind"] == noises.type_names(folder)
     assert [first(waveforms) for waveforms in loaded.values()] == [[0.75], [0.125], [0.25, 0.5]]
@@ -47,7 +47,7 @@ def test_chosen_types(folder):
         noises.load(folder, 8000, ("crowd", "wint"))
 
 
-def test_parts_share_nothing_and_leave_nothing_out(folder):
+def test_parts_are_disjoint_and_complete(folder):
     whole = noises.flat(noises.load(folder, 8000))
     train = noises.flat(noises.load(folder, 8000, part="train", fraction=0.65))
     test = noises.flat(noises.load(folder, 8000, part="test", fraction=0.65))
@@ -63,13 +63,13 @@ def test_pieces():
     waveforms = [np.arange(100, dtype="float32"), np.arange(1000, 1007, dtype="float32")]
     pieces = [noises.piece(waveforms, 10, "wind", (0, clip)) for clip in range(1000)]
     starts = set()
-    for found in pieces:
-        assert (found.dtype, found.shape) == (np.float32, (10,))
-        if found[0] < 1000:  # never beyond the end of a noise that is long enough
-            np.testing.assert_array_equal(found, np.arange(found[0], found[0] + 10))
+    for piece in pieces:
+        assert (piece.dtype, piece.shape) == (np.float32, (10,))
+        if piece[0] < 1000:  # never beyond the end of a noise that is long enough
+            np.testing.assert_array_equal(piece, np.arange(piece[0], piece[0] + 10))
         else:
-            np.testing.assert_array_equal(found, 1000 + (found[0] - 1000 + np.arange(10)) % 7)
-        starts.add(float(found[0]))
+            np.testing.assert_array_equal(piece, 1000 + (piece[0] - 1000 + np.arange(10)) % 7)
+        starts.add(float(piece[0]))
     assert {0.0, 90.0, 1000.0, 1006.0} <= starts
     np.testing.assert_array_equal(noises.piece(waveforms, 10, "wind", (0, 3)), pieces[3])
     for name, seed in (("rain", (0, 3)), ("wind", (1, 3)), ("wind", (0, 4))):
@@ -78,12 +78,12 @@ def test_pieces():
 
 
 def test_real_noises(data_dir):
-    found = noises.load(data_dir / "noise", 16000, ("wind",))["wind"]
-    assert len(found) == 9
-    assert all(16000 < len(noise) < 21 * 16000 and np.abs(noise).max() <= 1 for noise in found)
+    loaded = noises.load(data_dir / "noise", 16000, ("wind",))["wind"]
+    assert len(loaded) == 9
+    assert all(16000 < len(noise) < 21 * 16000 and np.abs(noise).max() <= 1 for noise in loaded)
 
 
-def test_mistakes(tmp_path):
+def test_user_errors(tmp_path):
     with pytest.raises(UserError, match="does not exist"):
         noises.load(tmp_path / "nothing", 16000)
     (tmp_path / "readme.txt").write_text("no noise here")
@@ -94,8 +94,8 @@ def test_mistakes(tmp_path):
         noises.load(tmp_path, 16000)
 
 
-def test_mistakes_of_parts(folder):
-    with pytest.raises(UserError, match=r"Nothing of the noise crowd .* the fraction for training is 1"):
+def test_errors_of_parts(folder):
+    with pytest.raises(UserError, match=r"No test part of the noise crowd .* the fraction for training is 1"):
         noises.load(folder, 8000, part="test")
     with pytest.raises(ValueError, match=r"fraction must be from 0 to 1. Received: 1\.5"):
         noises.load(folder, 8000, part="test", fraction=1.5)

@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import pytest
 
-from tfrec.evaluation.metrics.per_example import Quality
+from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.runs.run import Run
 from tuning import margins, sweep
 from tuning.objectives import Objective
@@ -17,7 +17,7 @@ RIGHT = np.array([1] * 80 + [0] * 20)
 
 
 def accuracy(right):
-    return Quality("accuracy", right, np.ones(len(right), int))
+    return PerExampleScores("accuracy", right, np.ones(len(right), int))
 
 
 def test_examples_count_for_both():
@@ -35,8 +35,8 @@ def test_examples_count_for_both():
 
 
 def test_error_rates_weigh_words():
-    best = Quality("wer", np.array([0, 5]), np.array([10, 10]))
-    default = Quality("wer", np.array([1, 5]), np.array([10, 10]))
+    best = PerExampleScores("wer", np.array([0, 5]), np.array([10, 10]))
+    default = PerExampleScores("wer", np.array([1, 5]), np.array([10, 10]))
     found = margins.margin(best, default)
     assert (found["best"], found["default"]) == (0.25, 0.3)
     assert found["margin"] == pytest.approx(-0.05)

@@ -3,18 +3,18 @@
 import dataclasses
 import os
 import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from pipelines import datasets
 from pipelines.errors import UserError
+from tfrec import tasks
 from tfrec.config import flags
 from tfrec.config.experiments import EXPERIMENTS
 from tfrec.config.schema import Config, Data, Frontend, Model, Task
-from tfrec.decoding import kneser_ney, ngram
+from tfrec.decoding import arpa, kneser_ney, ngram
 from tfrec.runs.run import Run
-from tfrec import tasks
-from tfrec.text import phonemes
-from tfrec.text.normalization import TextConfig, normalize
+from tfrec.text.normalization import TextConfig
 from tfrec.utils import console
 
 PROG = "python -m tfrec lm"
@@ -37,8 +37,8 @@ class Arguments(Config[Data, Frontend, Model, Task]):
 
     def __post_init__(self):
         super().__post_init__()
-        if not 1 <= self.order <= ngram.ORDER:
-            raise ValueError(f"order must be from 1 to {ngram.ORDER}. Received: {self.order}")
+        if not 1 <= self.order <= ngram.MAX_ORDER:
+            raise ValueError(f"order must be from 1 to {ngram.MAX_ORDER}. Received: {self.order}")
 
 
 def main(argv):
@@ -52,7 +52,7 @@ def main(argv):
         corpus = datasets.load(arguments.data, getattr(arguments.frontend, "sample_rate_hz", None))
         train, validation = (_texts(corpus, split) for split in ("train", "validation"))
     model = kneser_ney.build(_sentences(train, arguments), arguments.order)
-    ngram.write(model, arguments.output)
+    arpa.write(model, arguments.output)
     _tell(model, arguments)
     if validation is not None:
         perplexity, count, unknown = model.perplexity(_sentences(validation, arguments))
@@ -100,7 +100,7 @@ def _texts(corpus, split):
 def _lines(path):
     """The lines of a text file, as they are read."""
     try:
-        with ngram.opened(path, encoding="utf-8-sig") as file:
+        with arpa.open_text(path, encoding="utf-8-sig") as file:
             yield from file
     except (UnicodeDecodeError, EOFError, zlib.error) as error:
         raise UserError(f"{path} is not UTF-8 text, plain or gzipped: {error}.") from error
@@ -113,7 +113,7 @@ def _sentences(texts: Iterable[str], arguments: Arguments) -> Iterator[Sequence[
     normalize = tasks.find(arguments.task.name).text_normalizer(arguments.task)
     for text in texts:
         if normal := normalize(text):
-            yield ngram.units(normal, arguments.unit)
+            yield ngram.tokenize(normal, arguments.unit)
 
 
 def _tell(model, arguments):

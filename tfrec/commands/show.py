@@ -85,8 +85,8 @@ def _draw_images(looks, mixing, names, title, path):
 def _note(names, row, weight):
     """What of whom is in a mixed example; its partner is the one before it."""
     if weight > 0.995:
-        return grid.short(names[row])
-    return f"{weight:.0%} {grid.short(names[row])}\n{1 - weight:.0%} {grid.short(names[row - 1])}"
+        return grid.truncate(names[row])
+    return f"{weight:.0%} {grid.truncate(names[row])}\n{1 - weight:.0%} {grid.truncate(names[row - 1])}"
 
 
 def _draw_spectrograms(looks, hop_ms, names, title, path):

@@ -173,7 +173,7 @@ def _base(experiment, names):
         has_path = data_path and "path" in {field.name for field in dataclasses.fields(kind)}
         data = kind(name=data_name, **({"path": data_path} if has_path else {}))
     frontend_name = getattr(names, "frontend.name") or frontends.OF_MODALITY[datasets.find(data.name).modality(data)]
-    natural = getattr(datasets.find(data.name), "TASK", "classify")
+    natural = tasks.OF_LABELS[datasets.label_kind(data.name)]
     if base and task_name in (None, base.task.name) and (task_name or data is base.data):
         task = base.task
     else:

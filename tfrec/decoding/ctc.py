@@ -1,23 +1,27 @@
-"""Connectionist temporal classification (Graves et al. 2006): loss, score of a text, and the greedy text.
+"""Connectionist temporal classification (Graves et al. 2006): loss, score of a text, and greedy decoding.
 
 The blank is id 0; targets are padded with 0.
 """
 
+from typing import Any
+
 import tensorflow as tf
 
-# The kernel works with probabilities, not with their logarithms: one below 1e-38 would make a loss infinite.
+# The kernel computes with probabilities, not with their logarithms: one below 1e-38 makes a loss infinite.
 SMALLEST_LOG_PROBABILITY = -80.0
 
+Tensor = Any
 
-def losses(logits, steps, targets):
-    """The negative log-probability of each target, summed over all its alignments (Graves et al. 2006, section 4).
+
+def losses(logits: Tensor, steps: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+    """Computes the negative log-probability of each target, summed over all its alignments (Graves et al., section 4).
 
     The kernel runs on the CPU, wherever the logits are: there it is several times as fast as a loop over the steps
     in TensorFlow. It does not exist under XLA.
 
     Args:
-        logits: (batch, steps, n + 1). What lies past a clip's steps may be anything and gets a gradient of exactly 0.
-        steps: int32 (batch,), the true steps of each clip.
+        logits: (batch, steps, n + 1). The padding past a clip's steps may be anything and gets a gradient of exactly 0.
+        steps: int32 (batch,), the number of steps of each clip, without padding.
         targets: int32 (batch, length), ids 1..n, padded with 0.
 
     Returns:
@@ -30,8 +34,8 @@ def losses(logits, steps, targets):
     possible = steps_needed(targets) <= steps
     targets = tf.where(possible[:, None], targets, 0)
     empty = tf.reduce_all(targets == 0, axis=1)
-    first = tf.cast(empty, tf.int32)[:, None]  # the kernel refuses an empty target, so it gets another and is not asked
-    labels = tf.sparse.from_dense(tf.concat([first, targets], axis=1))
+    placeholder = tf.cast(empty, tf.int32)[:, None]  # the kernel rejects an empty target; its loss is computed below
+    labels = tf.sparse.from_dense(tf.concat([placeholder, targets], axis=1))
     loss = tf.raw_ops.CTCLoss(
         inputs=tf.transpose(tf.roll(logits, -1, axis=-1), [1, 0, 2]),  # the kernel has the blank last
         labels_indices=labels.indices,
@@ -43,27 +47,45 @@ def losses(logits, steps, targets):
     return tf.where(possible, tf.where(empty, -blanks, loss), 0.0), possible
 
 
-def steps_needed(targets):
-    """The fewest steps that can hold each target: one per label, one between equal neighbors; int32 (batch,)."""
-    given = tf.cast(targets, tf.int32)
-    repeats = (given[:, 1:] == given[:, :-1]) & (given[:, 1:] != 0)
-    return tf.math.count_nonzero(given, axis=1, dtype=tf.int32) + tf.math.count_nonzero(repeats, axis=1, dtype=tf.int32)
+def steps_needed(targets: Tensor) -> Tensor:
+    """Counts the fewest steps that can hold each target: one for each label, one between equal neighbors.
+
+    Args:
+        targets: (batch, length), ids 1..n, padded with 0.
+
+    Returns:
+        int32 (batch,).
+    """
+    labels = tf.cast(targets, tf.int32)
+    repeats = (labels[:, 1:] == labels[:, :-1]) & (labels[:, 1:] != 0)
+    return tf.math.count_nonzero(labels, axis=1, dtype=tf.int32) + tf.math.count_nonzero(
+        repeats, axis=1, dtype=tf.int32
+    )
 
 
-def score(logits, steps, ids):
-    """The log-probability of each text, summed over all its alignments: float32 (batch,), -inf where it cannot fit."""
+def score(logits: Tensor, steps: Tensor, ids: Tensor) -> Tensor:
+    """Computes the log-probability of each text, summed over all its alignments.
+
+    Args:
+        logits: see `losses`.
+        steps: see `losses`.
+        ids: int32 (batch, length), ids 1..n, padded with 0.
+
+    Returns:
+        float32 (batch,), in nats; -inf where the text needs more steps than there are.
+    """
     loss, possible = losses(logits, steps, ids)
     return tf.where(possible, -loss, -float("inf"))
 
 
-def greedy(logits, steps):
-    """The text of the likeliest path (best path decoding, Graves et al. 2006, section 3.2).
+def greedy(logits: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Decodes the likeliest path (best path decoding, Graves et al. 2006, section 3.2).
 
-    Works in a graph, for any batch, and in an export.
+    Works in a graph, for batches of any size, and in an export.
 
     Args:
         logits: (batch, steps, n + 1), or log-probabilities.
-        steps: int32 (batch,), the true steps of each clip.
+        steps: int32 (batch,), the number of steps of each clip, without padding.
 
     Returns:
         ids, int32 (batch, steps), left-aligned and padded with 0; their number, int32 (batch,); and the
@@ -79,14 +101,14 @@ def greedy(logits, steps):
     return ids, tf.math.count_nonzero(kept, axis=1, dtype=tf.int32), tf.reduce_sum(tf.where(inside, best, 0.0), axis=1)
 
 
-def _left_aligned(ids, kept):
-    """The kept ids of each row moved to its start, 0 after them."""
+def _left_aligned(ids: Tensor, kept: Tensor) -> Tensor:
+    """Moves the kept ids of each row to its start, followed by 0."""
     places = tf.where(kept)
     columns = tf.gather_nd(tf.cumsum(tf.cast(kept, tf.int64), axis=1) - 1, places)
     return tf.scatter_nd(tf.stack([places[:, 0], columns], axis=1), ids[kept], tf.shape(ids, tf.int64))
 
 
-def _bounded(logits):
-    """The logits, none further below the highest of its step than the kernel can bear; the gradient passes through."""
+def _bounded(logits: Tensor) -> Tensor:
+    """Raises logits that are further below the highest of their step than the kernel allows; passes gradients on."""
     lowest = tf.reduce_max(logits, axis=-1, keepdims=True) + SMALLEST_LOG_PROBABILITY
     return logits + tf.stop_gradient(tf.maximum(logits, lowest) - logits)

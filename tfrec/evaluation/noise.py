@@ -20,7 +20,7 @@ from pipelines.datasets.base import Split
 from pipelines.errors import UserError, unknown
 from pipelines.layers.noise_mix import mix_at
 from tfrec.evaluation.metrics import classification
-from tfrec.evaluation.metrics.per_example import average, cell
+from tfrec.evaluation.metrics.per_example import average_conditions, score_condition
 from tfrec.reports import noise_plots, noise_tables, plots
 from tfrec.runs.run import Run
 
@@ -97,7 +97,7 @@ def measure(recognizer, corpus, conditions, batch_size=64):
     """How much a recognizer knows of a split of its corpus in all conditions: plain dicts, lists and numbers.
 
     "measure" is what the task is judged by: "accuracy", or "wer" and "per" of texts; by that name "clean" and each
-    noise's "snr" hold it, with a 95 % interval for as many clips as there are (see `metrics.quality.cell`): a clip
+    noise's "snr" hold it, with a 95 % interval for as many clips as there are (see `per_example.score_condition`): a clip
     counts once in it, however often it is mixed. "averages" over 20 to 0 dB, of each noise and of the "sets" A, B and
     all, exist where all of those ratios were asked for; their 95 % intervals, and those of the sets at each ratio, are
     a percentile bootstrap over the clips, since one clip stands in many cells. "confusion" (truth, answer) is summed
@@ -140,7 +140,7 @@ def measure_own(recognizer, corpus, split="test", batch_size=64):
 
 
 def _scores(places, found, sets, class_names, shared):
-    """What `measure` returns, from a Quality and {(type of noise or None, ratio): where its clips are in it}.
+    """What `measure` returns, from a PerExampleScores and {(type of noise or None, ratio): where its clips are in it}.
 
     Those places are (repeats, clips). `sets` has the set of each noise; `shared` tells whether all noises are mixed
     with the same clips.
@@ -155,10 +155,10 @@ def _scores(places, found, sets, class_names, shared):
     def mean(names, ratios):
         groups = [names] if shared else [[name] for name in names]
         pairs = [([counts[noise, ratio] for noise in group for ratio in ratios], group[0]) for group in groups]
-        return average(name, [(group, sizes[first, ratios[0]]) for group, first in pairs])
+        return average_conditions(name, [(group, sizes[first, ratios[0]]) for group, first in pairs])
 
     def one(place):
-        return cell(name, counts[place], sizes[place])
+        return score_condition(name, counts[place], sizes[place])
 
     complete = set(AVERAGED_DB) <= set(noisy)
     result = {"measure": name, "snr_db": noisy, "examples": next(iter(places.values())).shape[1]}
@@ -178,7 +178,9 @@ def _scores(places, found, sets, class_names, shared):
     }
     result["averages"] = {group: mean(names, AVERAGED_DB) for group, names in members.items()} if complete else {}
     result["confusion"] = _confusions(places, found, len(result["classes"]))
-    recalls = {key: classification.rates(np.array(table))[1] for key, table in result["confusion"].items()}
+    recalls = {
+        key: classification.precision_recall_f1(np.array(table))[1] for key, table in result["confusion"].items()
+    }
     result["recall"] = {key: dict(zip(result["classes"], map(float, row), strict=True)) for key, row in recalls.items()}
     return result
 
@@ -205,7 +207,7 @@ def mixtures(waveforms, pieces, ratios_db, sample_rate_hz):
 
 
 def _mixed(recognizer, split, loaded, conditions, batch_size):
-    """(a dict from (type of noise or None, ratio) to where its clips are, (repeats, clips), the Quality of all).
+    """(a dict from (type of noise or None, ratio) to where its clips are, (repeats, clips), the PerExampleScores of all).
 
     All conditions stand in one split, so that one compiled program serves them all, and are mixed as it is read.
     """

@@ -37,9 +37,7 @@ class TranscriptValidation(keras.callbacks.Callback):
         self.shown = shown
         self.references = [self.task.reference(text) for text in split.texts or ()]
         batch_seconds = training.recognizer.config.fit.batch_seconds
-        self.batches = assemble.numbered_batches(
-            self.task.targets(split), training.frontend, batch_size, batch_seconds
-        )
+        self.batches = assemble.numbered_batches(self.task.targets(split), training.frontend, batch_size, batch_seconds)
 
         @tf.function(reduce_retracing=True)
         def step(inputs: Any, targets: Any) -> tuple[Any, Any]:

@@ -35,9 +35,7 @@ def image(source: Any, channels: int) -> np.ndarray:
     if pixels.ndim != 3 or pixels.shape[-1] != channels:
         raise ValueError(f"A picture must have the shape (height, width, {channels}). Received: {pixels.shape}")
     if pixels.dtype != np.uint8 and (pixels.min(initial=0) < 0 or pixels.max(initial=0) > 255):
-        raise ValueError(
-            f"Pixels must be from 0 to 255. Received: {pixels.min(initial=0)} to {pixels.max(initial=0)}"
-        )
+        raise ValueError(f"Pixels must be from 0 to 255. Received: {pixels.min(initial=0)} to {pixels.max(initial=0)}")
     return pixels
 
 

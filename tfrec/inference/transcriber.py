@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfrec.decoding import align, ctc
+from tfrec.decoding import alignment, ctc
 from tfrec.decoding.config import DecodeConfig
 from tfrec.inference.chunking import CHUNK_SECONDS, OVERLAP_SECONDS, ChunkedOutputs, segments
 
@@ -86,7 +86,7 @@ class Transcriber:
         """Words of a segment that begins at step `first`, with their times."""
         step = self.chunks.timing.seconds_per_step
         try:
-            aligned = align.words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
+            aligned = alignment.align_words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
         except ValueError:  # what a beam or attention has found may need more steps than there are
             return [(word, None, None) for word in self.vocabulary.decode(ids).split()]
         return [(word, start + first * step, end + first * step) for word, start, end in aligned]

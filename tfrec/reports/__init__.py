@@ -1,1 +1,1 @@
-"""Pictures of a run."""
+"""Reports: tables, plots and pages."""

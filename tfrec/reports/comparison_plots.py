@@ -1,9 +1,11 @@
-"""What a comparison shows: accuracies as bars, time against accuracy, learning curves; each as PNG.
+"""Plots of a comparison as PNG: accuracies as bars, time against accuracy, learning curves.
 
-All take the rows of `comparison.rows`; a model has the same color and marker in every picture.
+A model has the same color and marker in every plot.
 """
 
 import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
@@ -11,20 +13,26 @@ from matplotlib import ticker
 
 from tfrec.reports import plots
 
-COLORS = [*plt.get_cmap("tab10").colors, *plt.get_cmap("Dark2").colors]
-MARKERS = "osD^v<>PXph*"
-INCH = 72  # points
+POINTS_PER_INCH = 72
+
+Row = Mapping[str, Any]  # of `comparison.rows`
+Box = tuple[float, ...]  # left, bottom, right, top, in pixels
 
 
-def accuracies(rows, path):
-    """Test accuracy of each model as a bar with its 95 % interval, the best on top."""
+def accuracies(rows: Sequence[Row], path: plots.Path) -> None:
+    """Plots the test accuracy of each model as a bar with its 95 % interval, the best on top.
+
+    Args:
+        rows: rows of `comparison.rows` of trained models.
+        path: PNG file to write.
+    """
     rows = sorted(rows, key=lambda row: row["test_accuracy"])
     figure, axis = plt.subplots(figsize=(9, 1.4 + 0.5 * len(rows)), layout="constrained")
     values = 100 * np.array([row["test_accuracy"] for row in rows])
     bounds = 100 * np.array([row["test_interval"] for row in rows])
     colors = [row["style"][0] for row in rows]
     axis.barh(range(len(rows)), values, color=colors, height=0.65, alpha=0.85)
-    axis.errorbar(values, range(len(rows)), xerr=_sides(values, bounds), fmt="none", ecolor="black", capsize=4)
+    axis.errorbar(values, range(len(rows)), xerr=_error_bars(values, bounds), fmt="none", ecolor="black", capsize=4)
     for i, (value, (low, high)) in enumerate(zip(values, bounds, strict=True)):
         axis.annotate(
             f"{value:.2f}  ({low:.2f} to {high:.2f})",
@@ -35,7 +43,7 @@ def accuracies(rows, path):
             fontsize=9,
         )
     axis.set_yticks(range(len(rows)), [row["title"] for row in rows])
-    # From 0, since a bar is read by its length; the room on the right is for the figures.
+    # From 0, since a bar is read by its length; the space on the right is for the numbers.
     axis.set(xlim=(0, 138), xlabel="test accuracy, %, with 95 % interval", ylim=(-0.6, len(rows) - 0.4))
     axis.set_xticks(range(0, 101, 10))
     axis.grid(axis="x", alpha=0.3)
@@ -44,19 +52,25 @@ def accuracies(rows, path):
     plots.save(figure, path)
 
 
-def times(rows, path):
-    """Test accuracy against training time: until the curve is nearly flat, and of one epoch.
+def times(rows: Sequence[Row], path: plots.Path) -> None:
+    """Plots test accuracy against training time: until validation accuracy is nearly at its best, and of one epoch.
 
-    How long all was trained would tell little, since that is the budget. The area of a marker is the number of weights.
+    The whole training time is the budget, and the same for all. The area of a marker is the number of parameters.
+
+    Args:
+        rows: rows of `comparison.rows` of trained models with their history.
+        path: PNG file to write.
     """
     figure, axes = plt.subplots(1, 2, figsize=(13, 5.6), layout="constrained", sharey=True)
-    keys = ("settled_minutes", "epoch_seconds")
+    keys = ("converged_minutes", "epoch_seconds")
     largest = max(row["parameters"] for row in rows)
     for axis, key in zip(axes, keys, strict=True):
         for row in rows:
             value, bounds = 100 * row["test_accuracy"], 100 * np.array([row["test_interval"]])
             color, marker = row["style"]
-            axis.errorbar(row[key], value, yerr=_sides([value], bounds), fmt="none", ecolor=color, alpha=0.6, zorder=1)
+            axis.errorbar(
+                row[key], value, yerr=_error_bars([value], bounds), fmt="none", ecolor=color, alpha=0.6, zorder=1
+            )
             size = _area(row["parameters"], largest)
             axis.scatter(row[key], value, s=size, color=color, marker=marker, alpha=0.8, zorder=2)
         axis.grid(alpha=0.3)
@@ -64,27 +78,36 @@ def times(rows, path):
     axes[0].set(ylabel="test accuracy, %, with 95 % interval")
     axes[0].set(xlabel="minutes of training until within one point of the best validation accuracy")
     axes[1].set(xlabel="seconds for one epoch")
-    _spread(axes[1], [row["epoch_seconds"] for row in rows])
+    _use_log_scale(axes[1], [row["epoch_seconds"] for row in rows])
     sizes = [largest * part for part in (1, 0.3, 0.1)]
     handles = [plt.scatter([], [], s=_area(size, largest), color="gray", alpha=0.8) for size in sizes]
     figure.legend(
-        handles, [short(size) for size in sizes], title="parameters", loc="outside right upper", labelspacing=1
+        handles,
+        [plots.abbreviate(size) for size in sizes],
+        title="parameters",
+        loc="outside right upper",
+        labelspacing=1,
     )
-    figure.canvas.draw()  # fixes the axes, on whose pixels the labels are placed
+    figure.canvas.draw()  # fixes the pixels of the axes, where the labels are placed
     for axis, key in zip(axes, keys, strict=True):
         _label(axis, rows, key, largest)
     plots.save(figure, path)
 
 
-def curves(rows, path):
-    """Loss in training and accuracy on the validation split, over minutes and over epochs."""
+def curves(rows: Sequence[Row], path: plots.Path) -> None:
+    """Plots training loss and validation accuracy, over minutes and over epochs.
+
+    Args:
+        rows: rows of `comparison.rows` with their history.
+        path: PNG file to write.
+    """
     figure, axes = plt.subplots(2, 2, figsize=(13, 8), layout="constrained", sharex="col", sharey="row")
     for row in rows:
         history, (color, marker) = row["history"], row["style"]
-        across = ([epoch["minutes"] for epoch in history], [epoch["epoch"] for epoch in history])
+        times = ([epoch["minutes"] for epoch in history], [epoch["epoch"] for epoch in history])
         every = max(1, len(history) // 8)
         options = {"color": color, "marker": marker, "markevery": every, "markersize": 5, "linewidth": 1.5}
-        for column, x in enumerate(across):
+        for column, x in enumerate(times):
             accuracy = [100 * epoch["val_accuracy"] for epoch in history]
             axes[0, column].plot(x, accuracy, label=row["title"], **options)
             axes[1, column].plot(x, [epoch["loss"] for epoch in history], **options)
@@ -93,42 +116,25 @@ def curves(rows, path):
     axes[1, 1].set(xlabel="epochs")
     axes[1, 0].set_xlim(left=0)
     axes[1, 1].xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
-    _spread(axes[1, 1], [len(row["history"]) for row in rows])
+    _use_log_scale(axes[1, 1], [len(row["history"]) for row in rows])
     for axis in axes.flat:
         axis.grid(alpha=0.3)
     figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside right upper", fontsize=9)
     plots.save(figure, path)
 
 
-def styles(count):
-    """A color and a marker for each of `count` models."""
-    return list(itertools.islice(zip(itertools.cycle(COLORS), itertools.cycle(MARKERS), strict=False), count))
-
-
-def short(number):
-    """A large number in three digits.
-
-    >>> [short(number) for number in (950, 61_706, 1_248_424, 15_470_264_320, 999_600)]
-    ['950', '61.7 k', '1.25 M', '15.5 G', '1.00 M']
-    """
-    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if number >= 0.9995 * size:
-            digits = 3 - len(str(int(number / size + 1e-9)))
-            return f"{number / size:.{max(digits, 0)}f} {unit}"
-    return f"{number:.0f}"
-
-
-def _sides(values, bounds):
+def _error_bars(values: Sequence[float] | np.ndarray, bounds: np.ndarray) -> np.ndarray:
     values = np.asarray(values)
     return np.maximum([values - bounds[:, 0], bounds[:, 1] - values], 0)
 
 
-def _area(parameters, largest):
-    return 30 + 370 * parameters / largest  # square points
+def _area(parameters: float, largest: float) -> float:
+    """The area of a marker in square points."""
+    return 30 + 370 * parameters / largest
 
 
-def _spread(axis, values):
-    """Makes an axis logarithmic where small values would stand at its edge; 1, 2, 5 along it, not powers of ten."""
+def _use_log_scale(axis: plots.Axis, values: Sequence[float]) -> None:
+    """Makes an axis logarithmic where values differ by a factor of ten; with ticks at 1, 2, 5, not at powers of ten."""
     if max(values) < 10 * min(values):
         return
     axis.set_xscale("log")
@@ -137,9 +143,9 @@ def _spread(axis, values):
     axis.xaxis.set_minor_formatter(ticker.NullFormatter())
 
 
-def _label(axis, rows, key, largest):
-    """Writes each model's name beside its marker, where nothing else is, with a line where that is far."""
-    scale = axis.figure.dpi / INCH
+def _label(axis: plots.Axis, rows: Sequence[Row], key: str, largest: float) -> None:
+    """Writes each model's name in free space near its marker, with a line where that is far."""
+    scale = axis.figure.dpi / POINTS_PER_INCH
     renderer, inside = axis.figure.canvas.get_renderer(), axis.get_window_extent()
     taken = [_marker(axis, row, key, largest) for row in rows]
     for row in rows:
@@ -155,7 +161,7 @@ def _label(axis, rows, key, largest):
         axis.annotate(
             row["label"],
             (row[key], 100 * row["test_accuracy"]),
-            xytext=axis.transData.inverted().transform(middle),  # in pixels it would move with the picture's resolution
+            xytext=axis.transData.inverted().transform(middle),  # in pixels it would depend on the resolution
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7} if distance > 10 * scale else None,
             ha="center",
             va="center",
@@ -164,14 +170,17 @@ def _label(axis, rows, key, largest):
         ).set_in_layout(False)
 
 
-def _marker(axis, row, key, largest):
+def _marker(axis: plots.Axis, row: Row, key: str, largest: float) -> Box:
+    """The box of a model's marker."""
     center = axis.transData.transform((row[key], 100 * row["test_accuracy"]))
-    radius = axis.figure.dpi / INCH * np.sqrt(_area(row["parameters"], largest)) / 2
+    radius = axis.figure.dpi / POINTS_PER_INCH * np.sqrt(_area(row["parameters"], largest)) / 2
     return (*(center - radius), *(center + radius))
 
 
-def _free_place(marker, half, taken, inside, scale):
-    """(distance, middle) of the nearest free place for a box of that half size around a marker, in pixels."""
+def _free_place(
+    marker: np.ndarray, half: np.ndarray, taken: Sequence[Box], inside: Any, scale: float
+) -> tuple[float, np.ndarray]:
+    """(distance, middle) of the free place nearest to a marker for a box of half that size, in pixels."""
     center, radius = (marker[:2] + marker[2:]) / 2, (marker[2] - marker[0]) / 2
     for distance, angle in itertools.product(np.arange(3, 240, 6) * scale, np.arange(0, 2 * np.pi, np.pi / 8)):
         toward = np.array([np.cos(angle), np.sin(angle)])
@@ -182,13 +191,13 @@ def _free_place(marker, half, taken, inside, scale):
     return distance, middle
 
 
-def _dark(color):
+def _dark(color: Sequence[float]) -> tuple[float, ...]:
     return tuple(0.65 * part for part in color)
 
 
-def _within(box, extent):
+def _within(box: Box, extent: Any) -> bool:
     return box[0] >= extent.x0 and box[1] >= extent.y0 and box[2] <= extent.x1 and box[3] <= extent.y1
 
 
-def _overlap(one, other):
-    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]

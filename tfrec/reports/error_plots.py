@@ -1,28 +1,34 @@
-"""Error rates of several models as a line graph, as PNG."""
+"""Error rates of several models as a line plot, as PNG."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import patheffects
 from matplotlib import pyplot as plt
 
-from tfrec.reports import comparison_plots, plots
+from tfrec.reports import plots
 
-WIDTH = 0.3  # of the place that a model has, over which the conditions are spread
+SPREAD = 0.3  # of a model's width on the axis, over which its conditions are spread
 
 
-def error_rates(rows, path, measured="word error rate"):
-    """A line with 95 % intervals for each condition, such as a way of decoding, over the models.
+def error_rates(rows: Sequence[Mapping[str, Any]], path: plots.Path, measured: str = "word error rate") -> None:
+    """Plots the error rates of models, a line with 95 % intervals for each condition, such as a decoding method.
 
-    rows: dicts of "model", "condition", "rate" and "interval", [low, high] or None; rates are shares of 1. Models and
-    conditions stand as they come first; a model without some condition leaves a gap in its line.
+    Args:
+        rows: dicts of "model", "condition", "rate" and "interval", [low, high] or None; rates are fractions. Models and
+            conditions are in the order of their first row; a model without a condition leaves a gap in its line.
+        path: PNG file to write.
+        measured: name of the rate.
     """
     models = list(dict.fromkeys(row["model"] for row in rows))
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     figure, axis = plt.subplots(figsize=(2.2 + 1.1 * max(len(models), 4), 4.8), layout="constrained")
-    for i, (condition, style) in enumerate(zip(conditions, comparison_plots.styles(len(conditions)), strict=True)):
-        found = {row["model"]: row for row in rows if row["condition"] == condition}
-        # Beside each other, since intervals that lie on each other cannot be read.
-        shift = WIDTH * (i / (len(conditions) - 1) - 0.5) if len(conditions) > 1 else 0.0
-        _line(axis, np.arange(len(models)) + shift, [found.get(model) for model in models], condition, style)
+    for i, (condition, style) in enumerate(zip(conditions, plots.styles(len(conditions)), strict=True)):
+        by_model = {row["model"]: row for row in rows if row["condition"] == condition}
+        # Shifted, since intervals on top of each other are not legible.
+        shift = SPREAD * (i / (len(conditions) - 1) - 0.5) if len(conditions) > 1 else 0.0
+        _line(axis, np.arange(len(models)) + shift, [by_model.get(model) for model in models], condition, style)
     if len(models) > 4:
         axis.set_xticks(range(len(models)), models, rotation=25, ha="right")
     else:
@@ -36,19 +42,21 @@ def error_rates(rows, path, measured="word error rate"):
     plots.save(figure, path)
 
 
-def _line(axis, places, rows, label, style):
-    """One condition's line, and over each point its figure."""
+def _line(
+    axis: plots.Axis, places: np.ndarray, rows: Sequence[Mapping[str, Any] | None], label: str, style: plots.Style
+) -> None:
+    """One condition's line, with a number above each point."""
     rates = np.array([np.nan if row is None else 100 * row["rate"] for row in rows])
-    sides = np.zeros((2, len(rows)))
+    errors = np.zeros((2, len(rows)))
     for i, row in enumerate(rows):
         if row is not None and row["interval"] is not None:
             low, high = row["interval"]
-            sides[:, i] = max(rates[i] - 100 * low, 0), max(100 * high - rates[i], 0)
+            errors[:, i] = max(rates[i] - 100 * low, 0), max(100 * high - rates[i], 0)
     color, marker = style
-    axis.errorbar(places, rates, yerr=sides, label=label, color=color, marker=marker, capsize=3, markersize=6)
-    for place, rate, above in zip(places, rates, sides[1], strict=True):
+    axis.errorbar(places, rates, yerr=errors, label=label, color=color, marker=marker, capsize=3, markersize=6)
+    for place, rate, above in zip(places, rates, errors[1], strict=True):
         if not np.isnan(rate):
-            where = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center"}  # over the interval
+            position = {"xytext": (0, 4), "textcoords": "offset points", "ha": "center"}  # above the interval
             halo = [patheffects.withStroke(linewidth=2.5, foreground="white")]  # where another line passes
             text = f"{rate:.1f}"
-            axis.annotate(text, (place, rate + above), fontsize=8, color=color, path_effects=halo, **where)
+            axis.annotate(text, (place, rate + above), fontsize=8, color=color, path_effects=halo, **position)

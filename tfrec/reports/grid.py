@@ -1,39 +1,62 @@
-"""Examples side by side as PNG: each row one example, each column one look at it."""
+"""Grids of examples as PNG: each row is an example, each column a version of it, such as one augmentation."""
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib import pyplot as plt
 
 from tfrec.reports import plots
 
-DPI = 120  # of `plots.save`
-LONGEST_NAME = 16  # characters; more do not fit beside or over a cell
+MAX_NAME_LENGTH = 16  # characters that fit at a row or above a cell
 
 
-def images(looks, names, notes, title, path):
-    """Pictures.
+def images(
+    columns: np.ndarray | Sequence[Any],
+    names: Sequence[str],
+    notes: Sequence[Sequence[str]] | None,
+    title: str,
+    path: plots.Path,
+) -> None:
+    """Draws images.
 
-    looks: (columns, rows, height, width, channels), values in [0, 1]; names: one for each row; notes: one or two lines
-    over each cell, (columns, rows), or None.
+    Args:
+        columns: (columns, rows, height, width, channels), values in [0, 1].
+        names: name of each row.
+        notes: one or two lines above each cell, (columns, rows), or None.
+        title: title of the figure.
+        path: PNG file to write.
     """
-    height, width = np.shape(looks)[2:4]
-    wide = np.clip(width / DPI, 1.1, 2.0)
-    high = wide * np.clip(height / width, 0.4, 2.5)
-    figure, axes = _axes(looks, wide, high, names, notes, title)
-    for axis, picture in zip(axes.T.flat, (picture for column in looks for picture in column), strict=True):
-        color = picture.shape[-1] >= 3
-        axis.imshow(picture[..., :3] if color else picture[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="none")
+    height, width = np.shape(columns)[2:4]
+    cell_width = np.clip(width / plots.DPI, 1.1, 2.0)
+    cell_height = cell_width * np.clip(height / width, 0.4, 2.5)
+    figure, axes = _subplots(len(columns), (cell_width, cell_height), names, notes, title)
+    for axis, image in zip(axes.T.flat, (image for column in columns for image in column), strict=True):
+        color = image.shape[-1] >= 3
+        axis.imshow(image[..., :3] if color else image[..., 0], cmap="gray", vmin=0, vmax=1, interpolation="none")
         axis.set(xticks=[], yticks=[])
     plots.save(figure, path)
 
 
-def spectrograms(looks, seconds, names, title, path):
-    """Features over time, which runs to the right, frequency upwards; each row has a scale of colors of its own.
+def spectrograms(
+    columns: Sequence[Sequence[np.ndarray]],
+    seconds: Sequence[float] | np.ndarray,
+    names: Sequence[str],
+    title: str,
+    path: plots.Path,
+) -> None:
+    """Draws features over time, with time to the right and frequency upwards; each row has its own color scale.
 
-    looks: for each column a list of (frames, bins); seconds: how long each row lasts, the same in every column.
+    Args:
+        columns: for each column the features (frames, bins) of each row.
+        seconds: duration of each row, the same in every column.
+        names: name of each row.
+        title: title of the figure.
+        path: PNG file to write.
     """
-    figure, axes = _axes(looks, 2.0, 1.2, names, None, title)
-    for rows, column in zip(axes.T, looks, strict=True):
-        for axis, first, features, length in zip(rows, looks[0], column, seconds, strict=True):
+    figure, axes = _subplots(len(columns), (2.0, 1.2), names, None, title)
+    for row_axes, column in zip(axes.T, columns, strict=True):
+        for axis, first, features, length in zip(row_axes, columns[0], column, seconds, strict=True):
             low, high = np.quantile(first, [0.01, 0.995])
             axis.imshow(
                 features.T,
@@ -52,19 +75,25 @@ def spectrograms(looks, seconds, names, title, path):
     plots.save(figure, path)
 
 
-def short(name):
-    """A class's name, cut where it would not fit."""
-    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+def truncate(name: str) -> str:
+    """Cuts a name to `MAX_NAME_LENGTH` characters."""
+    return name if len(name) <= MAX_NAME_LENGTH else f"{name[: MAX_NAME_LENGTH - 1]}…"
 
 
-def _axes(looks, wide, high, names, notes, title):
-    """A figure with room for the texts, and its axes (rows, columns), each cell so many inches wide and high."""
-    columns, rows = len(looks), len(names)
-    size = (columns * (wide + 0.08) + 1.3, rows * (high + (0.3 if notes else 0.1)) + 0.9)
+def _subplots(
+    columns: int,
+    cell_size: tuple[float, float],
+    names: Sequence[str],
+    notes: Sequence[Sequence[str]] | None,
+    title: str,
+) -> tuple[plots.Figure, np.ndarray]:
+    """A figure with room for the texts, and its axes (rows, columns), whose size is (width, height) in inches."""
+    rows, (width, height) = len(names), cell_size
+    size = (columns * (width + 0.08) + 1.3, rows * (height + (0.3 if notes else 0.1)) + 0.9)
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     figure.suptitle(title, fontsize=10)
     for axis, name in zip(axes[:, 0], names, strict=True):
-        axis.set_ylabel(short(name), rotation=0, ha="right", va="center", fontsize=9)
+        axis.set_ylabel(truncate(name), rotation=0, ha="right", va="center", fontsize=9)
     for axis, note in zip(axes.T.flat, (note for column in notes or () for note in column), strict=False):
         axis.set_title(note, fontsize=6, pad=2)
     return figure, axes

@@ -1,17 +1,34 @@
-"""Learning curves and confusion matrices as PNG."""
+"""Learning curves and confusion matrices as PNG, and what all plots share."""
+
+import itertools
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import matplotlib
 import numpy as np
 
-matplotlib.use("Agg")  # runs on servers without a screen
+matplotlib.use("Agg")  # runs on servers without a display
 
 from matplotlib import pyplot as plt
 
+DPI = 120
+COLORS = [*plt.get_cmap("tab10").colors, *plt.get_cmap("Dark2").colors]
+MARKERS = "osD^v<>PXph*"
 
-def learning_curves(history, path):
-    """Rows of {"epoch", "loss", "val_loss", ...} -> one panel for each quantity, training and validation together.
+Path = str | pathlib.Path
+Axis = Any  # a matplotlib Axes
+Figure = Any
+Style = tuple[Any, str]  # color, marker
 
-    What only validation measures, such as the error rate of texts, stands alone.
+
+def learning_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
+    """Plots training and validation together, a panel for each quantity.
+
+    Args:
+        history: a dict {"epoch", "loss", "val_loss", ...} of each epoch. A quantity that only validation measures, such
+            as an error rate, has one curve.
+        path: PNG file to write.
     """
     names = [name.removeprefix("val_") for name in history[0] if name.startswith("val_")]
     figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 3.6), layout="constrained", squeeze=False)
@@ -27,8 +44,14 @@ def learning_curves(history, path):
     save(figure, path)
 
 
-def confusion(matrix, class_names, path):
-    """Counts (truth, answer) as a heat map, each row colored by its share; figures where they can be read."""
+def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, class_names: Sequence[str], path: Path) -> None:
+    """Plots a confusion matrix, each row colored by its shares; with numbers where there is room.
+
+    Args:
+        matrix: counts (label, prediction).
+        class_names: name of each class.
+        path: PNG file to write.
+    """
     matrix = np.asarray(matrix)
     classes = len(class_names)
     size = min(4 + 0.35 * classes, 24)
@@ -36,8 +59,8 @@ def confusion(matrix, class_names, path):
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axis, shrink=0.7, label="share of the true class")
-    axis.set(xlabel="answer", ylabel="truth", title="confusion matrix")
-    step = max(1, classes // 50)  # more than 50 names cannot be read
+    axis.set(xlabel="prediction", ylabel="label", title="confusion matrix")
+    step = max(1, classes // 50)  # more than 50 names are not legible
     ticks = range(0, classes, step)
     axis.set_xticks(ticks, [class_names[i] for i in ticks], rotation=90)
     axis.set_yticks(ticks, [class_names[i] for i in ticks])
@@ -48,18 +71,37 @@ def confusion(matrix, class_names, path):
     save(figure, path)
 
 
-def scatter(pairs, path):
-    """Pairs (truth, answer) of numbers as points, with the diagonal on which they agree."""
-    pairs = np.asarray(pairs, "float64").reshape(-1, 2)
+def scatter(pairs: Any, path: pathlib.Path) -> None:
+    """Draws pairs (truth, answer) of numbers as points, with the diagonal on which they agree."""
+    points = np.asarray(pairs, "float64").reshape(-1, 2)
     figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
-    axis.scatter(*pairs.T, s=8, alpha=0.6)
-    axis.axline((0, 0), slope=1, color="gray", linewidth=1) if len(pairs) else None
+    axis.scatter(*points.T, s=8, alpha=0.6)
+    axis.axline((0, 0), slope=1, color="gray", linewidth=1)
     axis.set(xlabel="truth", ylabel="answer", title="predicted numbers")
     axis.grid(alpha=0.3)
     save(figure, path)
 
 
-def save(figure, path):
-    """Writes a figure as PNG and forgets it."""
-    figure.savefig(path, dpi=120)
+def save(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG and closes it."""
+    figure.savefig(path, dpi=DPI)
     plt.close(figure)
+
+
+def styles(count: int) -> list[Style]:
+    """Returns a color and a marker for each of `count` curves."""
+    pairs: Iterator[Style] = zip(itertools.cycle(COLORS), itertools.cycle(MARKERS), strict=False)
+    return list(itertools.islice(pairs, count))
+
+
+def abbreviate(number: float) -> str:
+    """Writes a large number with three digits and a unit.
+
+    >>> [abbreviate(number) for number in (950, 61_706, 1_248_424, 15_470_264_320, 999_600)]
+    ['950', '61.7 k', '1.25 M', '15.5 G', '1.00 M']
+    """
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if number >= 0.9995 * size:
+            digits = 3 - len(str(int(number / size + 1e-9)))
+            return f"{number / size:.{max(digits, 0)}f} {unit}"
+    return f"{number:.0f}"

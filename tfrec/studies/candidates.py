@@ -90,11 +90,3 @@ def _as_flags(settings, label):
         switches = {"true": f"--{section}.{field}", "false": f"--{section}.no_{field}"}
         words.append(switches.get(value.lower(), f"--{section}.{field}={value}"))
     return words
-
-
-def title(label, model):
-    """What a picture calls a model: its label, and the multipliers by which it was shrunk."""
-    scaled = [
-        f"{what} {value:g}" for what in ("width", "depth") if (value := getattr(model, f"{what}_multiplier", 1)) != 1
-    ]
-    return "\n".join([label, ", ".join(scaled)]) if scaled else label

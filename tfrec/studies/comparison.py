@@ -95,7 +95,7 @@ class Comparison:
                 followed = _Progress(self, waiting[number:])
                 results[one.label] = {"status": "failed", "reason": error} if error else self._train(one, followed)
                 self._save()
-                console.print(comparison.sentence(one.label, results[one.label]))
+                console.print(comparison.result_sentence(one.label, results[one.label]))
 
     def _train(self, one, progress):
         """Trains one model, or goes on with it; returns how it ended."""

@@ -109,13 +109,13 @@ def examine(config, corpora, latency=True):
     shape = recognizer.frontend.feature_shape
     frames = None if shape[0] else round(CLIP_SECONDS * recognizer.frontend.steps_per_second)
     try:
-        products = cost.multiply_adds(recognizer.inference_network, frames)
+        products = cost.count_multiply_adds(recognizer.inference_network, frames)
     except ValueError:  # such as CuDNN's recurrent kernels
         products = None
     return {
-        "parameters": cost.parameters(recognizer.network),
+        "parameters": cost.count_parameters(recognizer.network),
         "multiply_adds": products,
-        "latency_ms": cost.latency_ms(recognizer.inference_network, frames) if latency else None,
+        "latency_ms": cost.measure_latency_ms(recognizer.inference_network, frames) if latency else None,
         "features": [size or frames for size in shape],
         "classes": len(corpus.class_names),
         "examples": {name: corpus.splits[name].size for name in ("train", "validation", "test")},

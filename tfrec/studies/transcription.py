@@ -14,7 +14,7 @@ import numpy as np
 
 from pipelines.errors import UserError, unknown
 from tfrec.reports import error_plots
-from tfrec.reports.comparison_plots import short
+from tfrec.reports.plots import abbreviate
 from tfrec.runs.run import Run
 from tfrec.studies import study
 from tfrec.studies.noise import require_free
@@ -123,7 +123,7 @@ def tables(folder, steps):
             record |= {name: middle, f"{name} low": low, f"{name} high": high, f"{name} values": values}
         minutes = float(np.mean([score["minutes"] for score in scores]))
         parameters = scores[0]["parameters"]
-        lines.append((row, *cells, "" if parameters is None else short(parameters), f"{minutes:.1f}"))
+        lines.append((row, *cells, "" if parameters is None else abbreviate(parameters), f"{minutes:.1f}"))
         records.append({**record, "parameters": parameters, "minutes": minutes})
     headings = (
         "model",

@@ -16,7 +16,7 @@ from keras import ops
 
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec.evaluation.metrics.per_example import Quality as PerExampleScores
+from tfrec.evaluation.metrics.per_example import PerExampleScores
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig

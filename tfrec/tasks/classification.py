@@ -90,9 +90,7 @@ class Classification(Task):
     def find_labels(cls, config: Config, corpus: Corpus) -> list[str]:
         """The names of the classes; UserError where the corpus has none."""
         if not corpus.class_names:
-            raise UserError(
-                f"{corpus.name} has no classes, which task.name {cls.name} needs: set another --task.name."
-            )
+            raise UserError(f"{corpus.name} has no classes, which task.name {cls.name} needs: set another --task.name.")
         return list(corpus.class_names)
 
     @classmethod
@@ -174,9 +172,9 @@ class Classification(Task):
 
     def per_example(
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
-    ) -> per_example.Quality:
+    ) -> per_example.PerExampleScores:
         """How each example of a split scores by one of `score_names`."""
-        return per_example.of_classes(name or "accuracy", *recognizer.outputs(split, batch_size))
+        return per_example.from_logits(name or "accuracy", *recognizer.outputs(split, batch_size))
 
     def score(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """Logits `(examples, classes)` and class indices -> the dict that metrics.json holds for a split."""

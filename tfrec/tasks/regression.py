@@ -16,7 +16,7 @@ from rich.table import Table
 
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec.evaluation.metrics.per_example import Quality as PerExampleScores
+from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.reports import plots
 from tfrec.tasks.base import Answer, Task
 

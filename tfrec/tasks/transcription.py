@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
@@ -17,9 +17,9 @@ from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import decoding
 from tfrec.architectures import parts
-from tfrec.decoding import attention, beam, ctc
+from tfrec.decoding import attention, beam_search, ctc
 from tfrec.evaluation.metrics import transcription
-from tfrec.evaluation.metrics.per_example import Quality
+from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.validation import TranscriptValidation
 from tfrec.inference.streaming import Stream
 from tfrec.inference.transcriber import Transcriber
@@ -213,7 +213,7 @@ class Transcription(Task):
         if export.beam_width == 1:
             return answers
         logits = tf.cast(outputs["logits"], tf.float32)
-        return {**answers, "text": self.detokenize(beam.search(logits, outputs["steps"], export.beam_width)[0])}
+        return {**answers, "text": self.detokenize(beam_search.search(logits, outputs["steps"], export.beam_width)[0])}
 
     def greedy_outputs(self, outputs: Any) -> dict[str, tf.Tensor]:
         """Logits and steps -> {"text": string (batch,), "confidence": (batch,)} of the greedy path.
@@ -291,10 +291,10 @@ class Transcription(Task):
 
     def per_example(
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
-    ) -> Quality:
+    ) -> PerExampleScores:
         """How each greedy text of a split scores by one of `score_names`."""
         name = name or self.rates[0]
-        return Quality(name, *transcription.counts(*self._pairs(recognizer, split, batch_size), name))
+        return PerExampleScores(name, *transcription.counts(*self._pairs(recognizer, split, batch_size), name))
 
     def _pairs(
         self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None

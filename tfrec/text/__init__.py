@@ -1,1 +1,1 @@
-"""Text: normal form, vocabularies, n-gram models and what decoding does with them."""
+"""Text: normalization, and the vocabularies that turn transcripts into ids and back."""

@@ -1,21 +1,23 @@
-"""One normal form of a text, for training, scoring and export alike."""
+"""Text normalization: one normal form for training, scoring and export."""
 
 import dataclasses
 import functools
 import re
 import typing
 import unicodedata
+from collections.abc import Callable
 from typing import Literal
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 _APOSTROPHES = "'\u2018\u2019\u02bc\uff07"
 _HYPHENS = "-\u2010\u2011\u2212\uff0d"
 _TATWEEL = "\u0640"
-_BREAKS = "\u200b"  # of no width, and still the end of a word
-_FORMS = ((0xFB00, 0xFDFF), (0xFE70, 0xFEFC), (0xFF01, 0xFF65))  # ligatures, shapes of Arabic letters, full width
-_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))  # of a character's glyph
-# Sindhi writes its words for "and" and for "in" as one sign each, which Unicode counts as symbols.
-_SIGNS = "\u06fd\u06fe"
+_BREAKS = "\u200b"  # zero-width space: invisible, but separates words
+# Presentation forms: ligatures, contextual shapes of Arabic letters, full width.
+_FORMS = ((0xFB00, 0xFDFF), (0xFE70, 0xFEFC), (0xFF01, 0xFF65))
+_SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))  # variation selectors, which choose a glyph
+# Sindhi writes "and" and "in" as one sign each, which Unicode classes as symbols.
+_WORD_SIGNS = "\u06fd\u06fe"
 
 _KAF, _KEHEH, _SWASH_KAF = "\u0643", "\u06a9", "\u06aa"
 _YEH, _ALEF_MAKSURA, _FARSI_YEH = "\u064a", "\u0649", "\u06cc"
@@ -25,7 +27,7 @@ _TEH_MARBUTA, _TEH_MARBUTA_GOAL = "\u0629", "\u06c3"
 _ALEF, _ALEF_WASLA = "\u0627", "\u0671"
 _HAMZA_ABOVE, _YEH_WITH_HAMZA = "\u0654", "\u0626"
 
-# Letters that look the same, or nearly so, and that keyboards confuse; to the one of the language's own alphabet.
+# Look-alike letters, which keyboards confuse, mapped to the letter of the language's own alphabet.
 # Sources: the Unicode Standard 15.0, section 9.2 (Arabic), and the exemplar characters of each language in CLDR.
 _URDU = {
     **{_KAF: _KEHEH, _SWASH_KAF: _KEHEH, _YEH: _FARSI_YEH, _ALEF_MAKSURA: _FARSI_YEH, _HEH: _HEH_GOAL, _AE: _HEH_GOAL},
@@ -41,10 +43,10 @@ _LETTERS = {
         **{_HEH_WITH_YEH: _HEH + _HAMZA_ABOVE},
     },
     "ur": _URDU,
-    "pa": _URDU,  # in Shahmukhi; Gurmukhi has none of these letters
+    "pa": _URDU,  # Shahmukhi script; Gurmukhi does not have these letters
     "pnb": _URDU,
     "sd": {
-        # The swash kaf is Sindhi's k, where its keheh is kh. Its hehs are written for one another.
+        # Sindhi writes k as swash kaf and kh as keheh, and uses its hehs interchangeably.
         **{_KAF: _SWASH_KAF, _FARSI_YEH: _YEH, _ALEF_MAKSURA: _YEH},
         **dict.fromkeys((_HEH_GOAL, _HEH_DOACHASHMEE, _AE), _HEH),
         **{_HEH_WITH_YEH: _HEH + _HAMZA_ABOVE},
@@ -55,17 +57,17 @@ _TURKISH = {"\u0130": "i", "I": "\u0131"}  # dotted and dotless
 
 @dataclasses.dataclass(frozen=True)
 class TextConfig:
-    """The normal form of transcripts, in which a model learns, is scored, and answers."""
+    """How transcripts are normalized for training, scoring and recognized texts."""
 
-    language: str = "en"  # code of ISO 639 (en, ur, pa, sd, ar, ...): which letters are one; mul for a mixture
-    case: Literal["lower", "keep"] = "lower"  # of letters
-    digits: Literal["ascii", "keep"] = "ascii"  # ascii: a script's own digits become 0 to 9
-    punctuation: Literal["remove", "keep"] = (
-        "remove"  # and symbols, to a space; apostrophes and hyphens within a word stay
+    language: str = (
+        "en"  # ISO 639 code (en, ur, pa, sd, ar, ...), which selects letter mappings; mul: several languages
     )
-    vowel_marks: Literal["remove", "keep"] = "remove"  # of the Arabic script, where most texts leave them out
+    case: Literal["lower", "keep"] = "lower"  # lower: convert to lower case
+    digits: Literal["ascii", "keep"] = "ascii"  # ascii: write every script's digits as 0 to 9
+    punctuation: Literal["remove", "keep"] = "remove"  # remove: also symbols; apostrophes and hyphens in words stay
+    vowel_marks: Literal["remove", "keep"] = "remove"  # remove: drop Arabic-script vowel marks, which most texts omit
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not _LANGUAGE.fullmatch(self.language):
             raise ValueError(f"text.language must be a code such as en or ur. Received: {self.language!r}")
         for field in dataclasses.fields(self)[1:]:
@@ -74,58 +76,66 @@ class TextConfig:
                 raise ValueError(f"text.{field.name} must be one of {', '.join(known)}. Received: {value!r}")
 
 
-def normalize(text, config):
-    """The normal form of `text` (str), which is its own normal form; words stand one space apart.
+def normalize(text: str, config: TextConfig) -> str:
+    """Normalizes a text; the result is a fixed point of the function.
 
-    Always: Unicode NFC; presentation forms (shapes of Arabic letters, ligatures, full width) as the letters they stand
-    for, by NFKC, which elsewhere would change meanings (x² to x2); tatweel, joiners and other invisible characters
-    gone; typographic apostrophes and hyphens as ' and -. As `config` says: case, digits, punctuation, vowel marks.
-    By language (ar, fa, ur, pa, pnb, sd): its one form of yeh, kaf and heh; in tr and az, a dotless I in lower case.
+    Always: Unicode NFC; presentation forms (shapes of Arabic letters, ligatures, full width) become the letters that
+    they represent, by NFKC, which elsewhere would change meanings (x² to x2); tatweel, joiners and other invisible
+    characters are removed; typographic apostrophes and hyphens become ' and -; words are separated by one space.
+    As `config` selects: case, digits, punctuation (replaced by a space), vowel marks.
+    By language: ar, fa, ur, pa, pnb and sd map yeh, kaf and heh to one form; tr and az lower I to dotless i.
+
+    Args:
+        text: any text.
+        config: the settings; `config.language` may have subtags, as in pa-Arab.
+
+    Returns:
+        The normalized text.
     """
-    text = unicodedata.normalize("NFC", text.translate(_characters(config.digits == "ascii")))
+    text = unicodedata.normalize("NFC", text.translate(_character_table(config.digits == "ascii")))
     language = config.language.split("-")[0]
     if config.case == "lower":
-        text = text.translate(_translation("turkish")) if language in ("tr", "az") else text
+        text = text.translate(_language_table("turkish")) if language in ("tr", "az") else text
         text = text.lower()
     if language in _LETTERS:
-        text = text.translate(_translation(language))
-    # Unicode composes the Arabic yeh alone with a hamza.
+        text = text.translate(_language_table(language))
+    # Unicode composes only the Arabic yeh with a hamza.
     text = unicodedata.normalize("NFC", text).replace(_FARSI_YEH + _HAMZA_ABOVE, _YEH_WITH_HAMZA)
     if config.vowel_marks == "remove":
         text = text.translate(_VOWEL_MARKS)
     if config.punctuation == "remove":
-        text = _JOINTS.sub(_within_word, text.translate(_PUNCTUATION))
+        text = _JOINTS.sub(_keep_within_word, text.translate(_PUNCTUATION))
     return " ".join(text.split())
 
 
-class _Lazily(dict):
-    """A table for str.translate that looks a character up once."""
+class _LazyTable(dict[int, str]):
+    """A table for str.translate that computes each character's entry on first use."""
 
-    def __init__(self, rule):
+    def __init__(self, rule: Callable[[str], str]) -> None:
         super().__init__()
         self._rule = rule
 
-    def __missing__(self, code):
+    def __missing__(self, code: int) -> str:
         self[code] = self._rule(chr(code))
         return self[code]
 
 
 @functools.cache
-def _characters(ascii_digits):
-    return _Lazily(functools.partial(_character, ascii_digits=ascii_digits))
+def _character_table(ascii_digits: bool) -> _LazyTable:
+    return _LazyTable(functools.partial(_map_character, ascii_digits=ascii_digits))
 
 
 @functools.cache
-def _translation(name):
+def _language_table(name: str) -> dict[int, str]:
     return str.maketrans(_TURKISH if name == "turkish" else _LETTERS[name])
 
 
-def _character(character, ascii_digits):
-    """What stands for one character before all else."""
+def _map_character(character: str, ascii_digits: bool) -> str:
+    """The replacement of one character in the first step of normalization."""
     if _within(character, _FORMS):
         expanded = unicodedata.normalize("NFKC", character)
         if expanded != character:
-            return "".join(_character(each, ascii_digits) for each in expanded)
+            return "".join(_map_character(each, ascii_digits) for each in expanded)
     if character in _APOSTROPHES:
         return "'"
     if character in _HYPHENS:
@@ -142,27 +152,28 @@ def _character(character, ascii_digits):
     return character
 
 
-def _vowel_mark(character):
+def _without_vowel_mark(character: str) -> str:
     arabic = unicodedata.category(character) == "Mn" and unicodedata.name(character, "").startswith("ARABIC")
     return "" if arabic else character
 
 
-def _punctuation(character):
-    removed = unicodedata.category(character)[0] in "PS" and character not in "'-" + _SIGNS
+def _without_punctuation(character: str) -> str:
+    removed = unicodedata.category(character)[0] in "PS" and character not in "'-" + _WORD_SIGNS
     return " " if removed else character
 
 
-def _within_word(match):
-    text, at = match.string, match.start()
-    neighbors = text[max(at - 1, 0) : at], text[at + 1 : at + 2]
+def _keep_within_word(match: re.Match[str]) -> str:
+    """An apostrophe or hyphen between letters, marks or digits stays; any other becomes a space."""
+    text, position = match.string, match.start()
+    neighbors = text[max(position - 1, 0) : position], text[position + 1 : position + 2]
     inside = all(each and unicodedata.category(each)[0] in "LMN" for each in neighbors)
     return match.group() if inside else " "
 
 
-def _within(character, ranges):
+def _within(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
     return any(first <= ord(character) <= last for first, last in ranges)
 
 
-_VOWEL_MARKS = _Lazily(_vowel_mark)
-_PUNCTUATION = _Lazily(_punctuation)
+_VOWEL_MARKS = _LazyTable(_without_vowel_mark)
+_PUNCTUATION = _LazyTable(_without_punctuation)
 _JOINTS = re.compile("['-]")

@@ -1,11 +1,15 @@
-"""TIMIT's phonemes: the 61 of its transcripts, the 48 that models learn and the 39 that are scored.
+"""TIMIT's phonemes: the 61 of its transcripts, the 48 that models are trained on and the 39 that are scored.
 
 Source: K.-F. Lee and H.-W. Hon, "Speaker-independent phone recognition using hidden Markov models", IEEE Transactions
 on Acoustics, Speech, and Signal Processing 37(11), 1989: table I (61 to 48; the glottal stop q is left out) and the
 groups of section IV whose confusions are not counted (48 to 39).
 """
 
-from tfrec.text.tokenizers import Words, damaged, frequent, stored_tokens
+from collections.abc import Iterable
+from typing import Any, Self
+
+from tfrec.text.normalization import TextConfig
+from tfrec.text.tokenizers import WordVocabulary, damaged, most_frequent, read_tokens
 
 _TIMIT = (
     "aa ae ah ao aw ax ax-h axr ay b bcl ch d dcl dh dx eh el em en eng epi er ey f g gcl h# hh hv ih ix iy jh k kcl l"
@@ -23,17 +27,27 @@ _48_TO_39 = {
     **dict.fromkeys(("cl", "vcl", "epi"), "sil"),
 }
 TO_48 = {symbol: _TO_48.get(symbol, symbol) for symbol in SYMBOLS_61}
-TO_39 = {symbol: _48_TO_39.get(to, to) for symbol, to in TO_48.items()}
+TO_39 = {symbol: _48_TO_39.get(folded, folded) for symbol, folded in TO_48.items()}
 SYMBOLS_48 = tuple(sorted(set(TO_48.values()) - {""}))
 SYMBOLS_39 = tuple(sorted(set(TO_39.values()) - {""}))
 _FOLDS = {48: TO_48, 39: {**{symbol: _48_TO_39.get(symbol, symbol) for symbol in SYMBOLS_48}, **TO_39}}
 
 
-def fold(symbols, to=39):
-    """A sequence of TIMIT's symbols as a list in the 39 (or 48) that stand for them; what is folded stays as it is.
+def fold(symbols: Iterable[str], to: int = 39) -> list[str]:
+    """Folds TIMIT's 61 phonemes to 48 or 39; the glottal stop q is left out.
 
-    The glottal stop goes; a symbol that TIMIT does not have stays. Repeated symbols stay too, as the field's scores
-    have them.
+    Symbols that are folded already, and symbols that TIMIT does not have, stay as they are. Repeated symbols stay,
+    too, as in published scores.
+
+    Args:
+        symbols: phonemes.
+        to: 39 or 48.
+
+    Returns:
+        The folded phonemes.
+
+    Raises:
+        ValueError: `to` is neither.
 
     >>> fold("h# q ao r dcl d h#".split())
     ['sil', 'aa', 'r', 'sil', 'd', 'sil']
@@ -44,39 +58,43 @@ def fold(symbols, to=39):
     return [symbol for symbol in folded if symbol]
 
 
-class Phonemes(Words):
-    """Symbols between spaces, taken as they are, for phonemes are no text; `folded` is 48, 39 or None, see fold."""
+class PhonemeVocabulary(WordVocabulary):
+    """Symbols separated by spaces, which are not normalized as text.
+
+    Attributes:
+        folded: 48 or 39 where symbols are folded, see `fold`; None otherwise.
+    """
 
     unit = "phonemes"
 
-    def __init__(self, tokens, text, folded=None):
+    def __init__(self, tokens: Iterable[str], text: TextConfig, folded: int | None = None) -> None:
         super().__init__(tokens, text)
         self.folded = folded
 
     @classmethod
-    def build(cls, texts, size, text, folded=None):
-        """Of normalized texts."""
+    def build(cls, texts: Iterable[str], size: int | None, text: TextConfig, fold_phonemes: int | None = None) -> Self:
+        """Builds the vocabulary of texts of symbols."""
         split = (each.split() for each in texts)
-        symbols = (fold(each, folded) if folded else each for each in split)
-        return cls(frequent(symbols, size), text, folded)
+        symbols = (fold(each, fold_phonemes) if fold_phonemes else each for each in split)
+        return cls(most_frequent(symbols, size), text, fold_phonemes)
 
     @classmethod
-    def restore(cls, stored, text):
-        """What `as_json` described."""
-        tokens, folded = stored_tokens(stored), stored.get("folded")
+    def restore(cls, stored: dict[str, Any], text: TextConfig) -> Self:
+        """Restores the vocabulary that `as_json` stored."""
+        tokens, folded = read_tokens(stored), stored.get("folded")
         if folded not in (None, *_FOLDS) or any(token.split() != [token] for token in tokens):
             raise damaged("tokens of unit phonemes have no spaces, and they are folded to 39, 48 or not at all")
         return cls(tokens, text, folded)
 
-    def normalize(self, text):
-        """The folded symbols, one space apart."""
+    def normalize(self, text: str) -> str:
+        """Returns the folded symbols, separated by one space."""
         symbols = text.split()
         return " ".join(fold(symbols, self.folded) if self.folded else symbols)
 
-    def encode(self, text):
-        """Ids of a sequence of symbols; what is not covered is left out."""
+    def encode(self, text: str) -> list[int]:
+        """Returns the ids of a sequence of symbols; symbols that are not covered are left out."""
         return [self._ids[symbol] for symbol in self.normalize(text).split() if symbol in self._ids]
 
-    def as_json(self):
-        """Everything about it as a dict of plain values, for `from_json`."""
+    def as_json(self) -> dict[str, Any]:
+        """Returns everything about the vocabulary as JSON values, for `vocabulary.from_json`."""
         return super().as_json() | {"folded": self.folded}

@@ -39,9 +39,7 @@ class Result:
     exported: pathlib.Path | None  # the version's folder
 
 
-def train(
-    config: Config, run: Run, resume: bool = False, test: bool = True, verbose: str | int = "auto"
-) -> Result:
+def train(config: Config, run: Run, resume: bool = False, test: bool = True, verbose: str | int = "auto") -> Result:
     """Trains, measures and exports a recognizer.
 
     Args:
@@ -82,7 +80,7 @@ def train(
     splits = ("validation", "test") if test else ("validation",)
     batch_size = config.fit.batch_size
     measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in splits}
-    figures = {"parameters": cost.parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
+    figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
     scores.record(run, recognizer, {**measured, **figures}, history)
     scores.keep_examples(run, recognizer, corpus, splits[-1])
     # XXX run.write_model(recognizer.model)

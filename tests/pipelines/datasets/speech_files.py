@@ -4,7 +4,7 @@ import numpy as np
 
 
 def sphere(path, samples=1600, rate=16000, announced=None):
-    """A SPHERE file with a ramp of so many samples."""
+    """Writes a SPHERE file with a ramp."""
     fields = f"sample_count -i {announced or samples}\nsample_rate -i {rate}\nchannel_count -i 1\nsample_n_bytes -i 2\n"
     head = f"NIST_1A\n   1024\n{fields}sample_byte_format -s2 01\nend_head\n"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,7 +21,7 @@ def sizes(corpus):
 
 
 def assert_transcribed(corpus, rate):
-    """Every split of a Corpus of speech has its texts, and its clips last as long as it says."""
+    """Asserts that every split of a Corpus of speech has texts, and durations that match its clips."""
     assert (corpus.modality, corpus.class_names, corpus.sample_rate_hz) == ("audio", (), rate)
     for split in corpus.splits.values():
         examples = list(split.examples.as_numpy_iterator())

@@ -57,7 +57,7 @@ def speech():
 
 @pytest.fixture(scope="module")
 def tree(speech, tmp_path_factory):
-    """Aurora-2 with four training and two test speakers, and a list and a document that nobody asked for."""
+    """Aurora-2 with four training and two test speakers, and other files that are ignored."""
     path = tmp_path_factory.mktemp("aurora2") / "speechdata"
     training, test = speech
     write(path / "train" / "clean", training)
@@ -113,7 +113,7 @@ def test_training_parts(tree, speech, training, folders):
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "expected"),
     [
         ({}, {f"testa/{end}" for k in "1234" for end in (f"clean{k}", *(f"N{k}_SNR{x}" for x in range(-5, 21, 5)))}),
         ({"test_snr": ("clean",)}, {"testa/clean1", "testa/clean2", "testa/clean3", "testa/clean4"}),
@@ -125,20 +125,20 @@ def test_training_parts(tree, speech, training, folders):
         ),
     ],
 )
-def test_test_conditions(tree, fields, said):
-    found = conditions(load(tree, **fields).splits["test"])
-    assert set(map(str, found)) == said
+def test_test_conditions(tree, fields, expected):
+    loaded = conditions(load(tree, **fields).splits["test"])
+    assert set(map(str, loaded)) == expected
     test = load(tree, **fields).splits["test"]
     for source, (noise, ratio) in zip(test.sources, test.conditions, strict=True):
-        one = aurora2.condition(source)
-        assert (noise, ratio) == (one.noise, np.inf if one.snr_db is None else one.snr_db)
+        known = aurora2.condition(source)
+        assert (noise, ratio) == (known.noise, np.inf if known.snr_db is None else known.snr_db)
     if "test_noise" in fields:
-        assert {each.noise for each in found} == {fields["test_noise"]}
+        assert {each.noise for each in loaded} == {fields["test_noise"]}
 
 
 def test_the_split_is_seeded(tree):
-    first, again, *others = (load(tree, test_snr=("clean",), split_seed=seed) for seed in (0, 0, 1, 2))
-    assert first.splits["validation"].sources == again.splits["validation"].sources
+    first, second, *others = (load(tree, test_snr=("clean",), split_seed=seed) for seed in (0, 0, 1, 2))
+    assert first.splits["validation"].sources == second.splits["validation"].sources
     assert any(first.splits["validation"].sources != other.splits["validation"].sources for other in others)
 
 
@@ -172,7 +172,7 @@ def test_fit(tree, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize(
-    ("folder", "said"),
+    ("folder", "expected"),
     [
         ("train/clean", aurora2.Condition("train")),
         ("TRAIN/CLEAN_TRAIN", aurora2.Condition("train")),
@@ -190,8 +190,8 @@ def test_fit(tree, tmp_path, monkeypatch, capsys):
         ("train/clean/more", None),
     ],
 )
-def test_folders(folder, said):
-    assert aurora2.condition(f"{folder}/MAE_1A.08") == said
+def test_folders(folder, expected):
+    assert aurora2.condition(f"{folder}/MAE_1A.08") == expected
 
 
 def test_noises():
@@ -251,11 +251,11 @@ def test_links(tmp_path):
     assert load(tmp_path / "home", **ONE).splits["test"].size == 33
 
 
-@pytest.mark.parametrize(("above", "found"), [("a/b/c/d", True), ("a/b/c/d/e", False)])
-def test_depth(tmp_path, monkeypatch, above, found):
+@pytest.mark.parametrize(("above", "is_found"), [("a/b/c/d", True), ("a/b/c/d/e", False)])
+def test_depth(tmp_path, monkeypatch, above, is_found):
     hum(tmp_path / above)
     monkeypatch.chdir(tmp_path)
-    if found:
+    if is_found:
         assert load(".", **ONE).splits["test"].size == 33
     else:
         with pytest.raises(UserError, match="holds no train/clean"):
@@ -320,7 +320,7 @@ def no_oh(path):
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "message"),
     [
         (empty, r"CLEAN/FAC_3B\.08 is empty"),
         (odd, r"N1_SNR10/FAC_3B\.08 has 3 bytes, but samples take two each"),
@@ -337,14 +337,14 @@ def no_oh(path):
         (no_oh, "Class 'oh' of .* is in test but not in train"),
     ],
 )
-def test_mistakes(tmp_path, break_it, said):
+def test_user_errors(tmp_path, break_it, message):
     break_it(hum(tmp_path / "corpus"))
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load(tmp_path / "corpus", **ONE)
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [
         ({"path": ""}, r"data\.path is needed: .* licensed"),
         ({"path": "/no/such/folder"}, "data.path /no/such/folder is not a folder: Aurora-2 is licensed"),
@@ -352,8 +352,8 @@ def test_mistakes(tmp_path, break_it, said):
         ({"test_set": "b"}, r"Unknown noise of test set b in data\.test_noise 'subway': known are 'restaurant', "),
     ],
 )
-def test_settings(tmp_path, fields, said):
-    with pytest.raises(UserError, match=said):
+def test_settings(tmp_path, fields, message):
+    with pytest.raises(UserError, match=message):
         load(**{"path": hum(tmp_path), **ONE, **fields})
 
 

@@ -46,7 +46,7 @@ def test_early_releases_leave_the_suffix_out(folder):
 
 
 @pytest.mark.parametrize(
-    ("lines", "said"),
+    ("lines", "message"),
     [
         ([], r"dev\.tsv: the column 'client_id' is missing; it has none"),
         (["client_id\tpath\tup_votes"], r"dev\.tsv:1: the column 'sentence' is missing; it has client_id, path"),
@@ -55,15 +55,15 @@ def test_early_releases_leave_the_suffix_out(folder):
         ([HEADER, "me\tdev_0.mp3\t \t2"], r"dev\.tsv:2: the transcript is empty"),
         ([HEADER, "me\t../train.tsv\tHallo\t2"], r"dev\.tsv:2: path must be the name of a file in clips/"),
         ([HEADER, "me\t\tHallo\t2"], r"dev\.tsv:2: path must be the name"),
-        ([HEADER, "me\ttrain_1.mp3\tHallo\t2"], r"dev\.tsv:2: 'train_1\.mp3' was there before, at .*train\.tsv:3"),
+        ([HEADER, "me\ttrain_1.mp3\tHallo\t2"], r"dev\.tsv:2: 'train_1\.mp3' is already in .*train\.tsv:3"),
         ([HEADER, "me\tno.mp3\tHallo\t2"], r"dev\.tsv:2: there is no file .*clips/no\.mp3: add it"),
         ([HEADER, *(f"me\tno{n}.mp3\tA\t2" for n in "12")], r"dev\.tsv:2: .*no1\.mp3 \(2 of 2 clips are missing\)"),
         ([HEADER, f"me\tdev_0.mp3\t{'a' * 10_001}\t2"], r"dev\.tsv:2: the transcript has 10,001 characters"),
     ],
 )
-def test_mistakes(folder, lines, said):
+def test_user_errors(folder, lines, message):
     text(folder / "dev.tsv", *lines)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load(folder)
 
 

@@ -7,7 +7,7 @@ import pytest
 import soundfile
 from PIL import Image
 
-from pipelines import audio
+from pipelines import decoders
 from pipelines.datasets import folder
 from pipelines.errors import UserError
 
@@ -15,7 +15,7 @@ from pipelines.errors import UserError
 @pytest.fixture(params=["stack", "soundfile"])
 def stack(request, monkeypatch):
     if request.param == "soundfile":
-        monkeypatch.setattr(audio, "_tensorflow_io", lambda: None)
+        monkeypatch.setattr(decoders, "tensorflow_io", lambda: None)
 
 
 def pictures(path, count=10, classes=("cat", "dog"), suffixes=(".png", ".jpg", ".bmp", ".gif")):
@@ -106,7 +106,7 @@ def test_splits_by_folder(tmp_path, names, sizes):
     assert all("/train/" in source for source in corpus.splits["train"].sources)
 
 
-def test_what_is_passed_over_and_what_belongs_to_a_class(tmp_path):
+def test_ignored_files_and_files_of_a_class(tmp_path):
     pictures(tmp_path, 9)
     for name in (".DS_Store", "README.md", "labels.json", "cat/notes.txt", "cat/Thumbs.db", "dog/.hidden.png"):
         (tmp_path / name).write_text("clutter")
@@ -131,7 +131,7 @@ def strange_file(path):
     (path / "cat" / "movie.mp4").write_bytes(b"x")
 
 
-def audio_beside_pictures(path):
+def audio_among_pictures(path):
     soundfile.write(path / "cat" / "meow.wav", np.zeros(100), 8000)
 
 
@@ -144,7 +144,7 @@ def no_class(path):
     shutil.rmtree(path / "dog")
 
 
-def split_beside_class(path):
+def splits_and_classes(path):
     for name in ("train", "test"):
         pictures(path / name, 1)
 
@@ -161,32 +161,32 @@ def class_only_in_test(path):
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "message"),
     [
         (empty_class, "class folder .*fox holds no pictures"),
-        (stray_file, r"stray\.png lies outside of the class folders"),
+        (stray_file, r"stray\.png is outside of the class folders"),
         (strange_file, r"movie\.mp4 is neither a picture nor audio"),
-        (audio_beside_pictures, "cannot be mixed"),
+        (audio_among_pictures, "cannot be mixed"),
         (one_class, "only the class 'dog'"),
         (no_class, "holds no class folders"),
-        (split_beside_class, "keep splits or classes there"),
+        (splits_and_classes, "keep splits or classes there"),
         (lonely_example, "Class 'fox' has too few examples, 1: train, test and validation need one each"),
         (class_only_in_test, "Class 'fox' .* is in test but not in train"),
     ],
 )
-def test_mistakes(tmp_path, break_it, said):
+def test_user_errors(tmp_path, break_it, message):
     pictures(tmp_path)
     break_it(tmp_path)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load(tmp_path)
 
 
 @pytest.mark.parametrize(
-    ("fields", "said"),
+    ("fields", "message"),
     [({}, "data.path is needed"), ({"path": "/no/such/folder"}, "/no/such/folder is not a folder")],
 )
-def test_no_folder(fields, said):
-    with pytest.raises(UserError, match=said):
+def test_no_folder(fields, message):
+    with pytest.raises(UserError, match=message):
         folder.load(folder.Config(**fields))
 
 

@@ -1,4 +1,4 @@
-"""LibriSpeech: four real utterances where they are, and small trees with what can be wrong."""
+"""LibriSpeech: four real utterances where they are available, and small trees with errors."""
 
 import shutil
 
@@ -15,7 +15,7 @@ SUBSETS = {"train-clean-100": (11, 12, 13), "dev-clean": (21,), "test-clean": (3
 
 
 def chapter(folder, speaker, number=7, utterances=2):
-    """The path of a chapter with so many utterances of a tenth of a second."""
+    """The path of a chapter with `utterances` files of a tenth of a second."""
     below = folder / str(speaker) / str(number)
     names = [f"{speaker}-{number}-{n:04}" for n in range(utterances)]
     text(below / f"{speaker}-{number}.trans.txt", *(f"{name} SPEAKER {speaker} SAYS {name[-1]}" for name in names))
@@ -43,8 +43,8 @@ def test_four_real_utterances(data_dir):
     corpus = datasets.load(config)
     assert_transcribed(corpus, 16000)
     assert sizes(corpus) == {"train": 2, "validation": 1, "test": 1}
-    said = {said for split in corpus.splits.values() for said in split.texts}
-    assert "STUFF IT INTO YOU HIS BELLY COUNSELED HIM" in said
+    texts = {text for split in corpus.splits.values() for text in split.texts}
+    assert "STUFF IT INTO YOU HIS BELLY COUNSELLED HIM" in texts
     assert {speaker for split in corpus.splits.values() for speaker in split.speakers} == {"1089"}
     with pytest.raises(UserError, match="1 of 1 groups"):
         load(data_dir / "LibriSpeech", only="test-clean")
@@ -72,7 +72,7 @@ def test_one_subset_by_speakers(folder):
     assert len({speaker for split in corpus.splits.values() for speaker in set(split.speakers)}) == 3
 
 
-def test_mistakes(folder):
+def test_user_errors(folder):
     with pytest.raises(UserError, match=r"data\.train names 'dev-clean', which is named twice.*data\.only"):
         load(folder, train=("dev-clean",))
     with pytest.raises(UserError, match=r"no subset '\.\./x'"):
@@ -85,15 +85,15 @@ def test_mistakes(folder):
         load("")
     below = folder / "dev-clean" / "21" / "7"
     lists = below / "21-7.trans.txt"
-    for lines, said in (
+    for lines, message in (
         (["21-7-0000 A"], r"21-7-0001\.flac has no transcript: add it"),
         (["21-7-0000"], r"trans\.txt:1: the transcript is empty"),
-        (["21-7-0000 A", "21-7-0000 B"], r"trans\.txt:2: .* was there before"),
+        (["21-7-0000 A", "21-7-0000 B"], r"trans\.txt:2: .* is already in .*:1"),
         ([f"21-7-000{n} A" for n in range(4)], r"trans\.txt:3: no audio of '21-7-0002' is in .*\(and 1 more\)"),
         ([f"21-7-000{n} {'A' * 10_001}" for n in range(2)], r"trans\.txt:1: the transcript has 10,001 characters"),
     ):
         text(lists, *lines)
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             load(folder)
     lists.unlink()
     with pytest.raises(UserError, match="dev-clean holds no transcripts"):

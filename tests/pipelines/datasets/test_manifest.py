@@ -7,7 +7,9 @@ import pytest
 import soundfile
 from PIL import Image
 
+from pipelines import datasets
 from pipelines.datasets import manifest
+from pipelines.datasets.selection import join_validation
 from pipelines.errors import UserError
 
 
@@ -96,6 +98,67 @@ def test_classes_in_a_given_order(clips):
     assert set(corpus.splits["train"].labels) == {0, 2}
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_numbers_of_clips(clips, suffix):
+    folder, rows = clips
+    values = [-1.5, 0, 1e-3, 3.25, "+7", ".5", "1e2", "2.", 1 / 3, -0.0, 12, 99999]
+    rows = [{"path": row["path"], "number": value} for row, value in zip(rows, values, strict=True)]
+    path = write(folder, rows, suffix)
+    corpus = load(path)
+    assert (corpus.modality, corpus.class_names) == ("audio", ())
+    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 8, "validation": 1, "test": 3}
+    seen = []
+    for split in corpus.splits.values():
+        assert split.labels is None
+        assert (split.numbers.dtype, split.numbers.shape) == (np.float32, (split.size,))
+        for example, number, source in zip(
+            split.examples.as_numpy_iterator(), split.numbers, split.sources, strict=True
+        ):
+            i = int(source.rsplit(":", 1)[1]) - (2 if suffix == ".csv" else 1)
+            assert set(example) == {"audio", "label"}
+            assert (example["label"].dtype, example["label"].shape) == (np.float32, ())
+            assert example["label"] == number == np.float32(values[i])
+            seen.append(i)
+    assert sorted(seen) == list(range(12))
+    assert load(path).splits["test"].sources == corpus.splits["test"].sources
+    assert load(path, split_seed=1).splits["test"].sources != corpus.splits["test"].sources
+
+
+def test_numbers_of_pictures_and_their_splits(tmp_path):
+    rows = []
+    for i in range(12):
+        Image.new("L", (4 + i, 5), 20 * i).save(tmp_path / f"{i}.png")
+        rows.append({"path": f"{i}.png", "number": i / 4, "speaker": f"s{i % 4}"})
+    corpus = load(write(tmp_path, rows, ".csv"), channels=1, split_by="speaker")
+    assert (corpus.modality, corpus.class_names, corpus.sample_rate_hz) == ("image", (), None)
+    speakers = [set(split.speakers) for split in corpus.splits.values()]
+    assert sum(map(len, speakers)) == len(set.union(*speakers)) == 4
+    for split in corpus.splits.values():
+        for example in split.examples.as_numpy_iterator():
+            assert example["image"].shape[1] == 4 + 4 * example["label"]
+    names = ["train"] * 8 + ["val"] * 2 + ["test"] * 2
+    named = load(write(tmp_path, [row | {"split": name} for row, name in zip(rows, names, strict=True)], ".csv"))
+    assert named.splits["train"].numbers.tolist() == [i / 4 for i in range(8)]
+    joined = join_validation(named, manifest.Config(train_on_validation=True)).splits["train"]
+    assert joined.numbers.tolist() == [i / 4 for i in range(10)]
+    assert [float(example["label"]) for example in joined.examples] == [i / 4 for i in range(10)]
+    with pytest.raises(UserError, match=r"data\.classes is given, but .* has no labels"):
+        load(write(tmp_path, rows, ".csv"), classes=("a", "b"))
+    with pytest.raises(UserError, match="manifest has no classes"):
+        datasets.load(manifest.Config(path=write(tmp_path, rows, ".csv"), examples_per_class=1))
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["high", "nan", "-inf", "1e39", "-1e39", "9" * 400, "0x10", "1_000", '"1,5"', "1.5.2", "\u0661", "1e", "."],
+)
+def test_wrong_numbers(clips, number):
+    path = clips[0] / "list.csv"
+    path.write_text(f"path,number\n0.wav,1\n1.wav,{number}\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"list\.csv:3: number must be a finite decimal number, such as -1\.5\. Rec"):
+        load(str(path))
+
+
 @pytest.mark.parametrize("rate", [8000, 16000])
 def test_segments(clips, rate):
     folder, rows = clips
@@ -119,12 +182,12 @@ def test_by_speaker_and_by_group(clips, column):
     folder, rows = clips
     rows = [{"path": row["path"], "label": row["label"], column: row["speaker"]} for row in rows]
     corpus = load(write(folder, rows, ".csv"), split_by=column)
-    who = {
+    names = {
         name: {rows[int(source.rsplit(":", 1)[1]) - 2][column] for source in split.sources}
         for name, split in corpus.splits.items()
     }
-    assert sum(map(len, who.values())) == len(set.union(*who.values())) == 4
-    assert all(who.values())
+    assert sum(map(len, names.values())) == len(set.union(*names.values())) == 4
+    assert all(names.values())
 
 
 def test_named_splits(clips):
@@ -150,15 +213,18 @@ def test_pictures_quotes_blanks_and_bom(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("", r"list\.csv:1: the column 'path' is missing"),
         ("label\na\n", r"list\.csv:1: the column 'path' is missing"),
-        ("path\n0.wav\n", r"list\.csv:1: the columns 'label' .* and 'text' .* are missing"),
+        ("path\n0.wav\n", r"list\.csv:1: one of the columns 'label' .*, 'text' .* and 'number' .* is needed"),
         ("path,text\n0.wav,hello\n1.wav, \n", r"list\.csv:3: the transcript is empty"),
         ("path,text,label\n0.wav,hello,\n", r"list\.csv:2: label is empty"),
         (f"path,text\n0.wav,{'a' * 10_001}\n", r"list\.csv:2: the transcript has 10,001 characters"),
         ("path,text\n0.wav,a\x07b\n", r"list\.csv:2: the transcript holds control characters"),
+        ("path,number\n0.wav,1\n1.wav,\n", r"list\.csv:3: number is empty"),
+        ("path,number,label\n0.wav,1,a\n", r"list\.csv:1: number and label exclude each other"),
+        ("path,text,number\n0.wav,a,1\n", r"list\.csv:1: number and text exclude each other"),
         ("path,lable\n0.wav,a\n", r"list\.csv:1: Unknown column 'lable': did you mean 'label'"),
         ("path,label,label\n0.wav,a,b\n", r"list\.csv:1: the column 'label' is there twice"),
         ("path,label\n", r"list\.csv lists no files"),
@@ -177,15 +243,15 @@ def test_pictures_quotes_blanks_and_bom(tmp_path):
         ('path,label\n"0.wav,a\n', r"list\.csv:\d: not CSV"),
     ],
 )
-def test_mistakes_name_file_and_line(clips, text, said):
+def test_user_errors_name_file_and_line(clips, text, message):
     path = clips[0] / "list.csv"
     path.write_text(text)
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load(str(path))
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("{broken", r"list\.jsonl:1: not JSON"),
         pytest.param(f'{{"start": {"9" * 5000}}}', r"list\.jsonl:1: not JSON", id="a number of 5000 digits"),
@@ -196,7 +262,15 @@ def test_mistakes_name_file_and_line(clips, text, said):
         ('{"path": "0.wav", "label": null}', r"list\.jsonl:1: label is empty"),
         ('{"path": "0.wav", "label": ["a"]}', r"list\.jsonl:1: label must be text or a number"),
         ('{"path": "0.wav", "lbl": "a"}', r"list\.jsonl:1: Unknown column 'lbl': did you mean 'label'"),
-        ('{"path": "0.wav"}', r"list\.jsonl:1: the columns 'label' .* and 'text' .* are missing"),
+        ('{"path": "0.wav"}', r"list\.jsonl:1: one of the columns 'label' .*, 'text' .* and 'number' .* is needed"),
+        ('{"path": "0.wav", "number": NaN}', r"list\.jsonl:1: number must be a finite decimal number"),
+        ('{"path": "0.wav", "number": true}', r"list\.jsonl:1: number must be text or a number"),
+        ('{"path": "0.wav", "number": null}', r"list\.jsonl:1: number is empty"),
+        ('{"path": "0.wav", "number": 1, "text": "a"}', r"list\.jsonl:1: number and text exclude each other"),
+        (
+            '{"path": "0.wav", "number": 0}\n{"path": "1.wav", "label": "a"}',
+            r"list\.jsonl:1: label is empty, but other",
+        ),
         ('{"path": "0.wav", "text": null}', r"list\.jsonl:1: the transcript is empty"),
         (
             '{"path": "0.wav", "text": "a"}\n{"path": "1.wav", "label": "a"}',
@@ -204,14 +278,14 @@ def test_mistakes_name_file_and_line(clips, text, said):
         ),
     ],
 )
-def test_mistakes_in_json_lines(clips, line, said):
+def test_user_errors_in_json_lines(clips, line, message):
     path = clips[0] / "list.jsonl"
     path.write_text(line + "\n")
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         load(str(path))
 
 
-def test_more_mistakes(clips):
+def test_more_user_errors(clips):
     folder, rows = clips
     path = write(folder, rows, ".csv")
     with pytest.raises(UserError, match=r"list\.csv:6: Unknown label 'b'"):
@@ -229,14 +303,14 @@ def test_more_mistakes(clips):
     (folder / "latin.csv").write_bytes("path,label\n0.wav,\xe9\n".encode("latin-1"))
     with pytest.raises(UserError, match=r"latin\.csv is not UTF-8 text"):
         load(str(folder / "latin.csv"))
-    for end, said in (
+    for end, message in (
         (1.5, r"list\.csv:2: end 1\.5 is past the end of .*0\.wav, which lasts 1\.000 s"),
         ("", "no samples"),
     ):
         rows = [
             row | {"start": 1.0, "end": end} if i == 0 else row | {"start": "", "end": ""} for i, row in enumerate(rows)
         ]
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             load(write(folder, rows, ".csv"))
     Image.new("L", (4, 4)).save(folder / "a.png")
     (folder / "list.csv").write_text("path,label,start\na.png,a,1\n")

@@ -12,7 +12,7 @@ from pipelines.errors import UserError
 from tests.pipelines.datasets.speech_files import assert_transcribed, sizes
 
 SMALL = {"training_clips": 60, "validation_clips": 10, "test_clips": 20}
-# Where the letters of a language lie in Unicode.
+# The Unicode scripts of a language.
 SCRIPTS = {"en": ("LATIN",), "ur": ("ARABIC",), "pa": ("GURMUKHI",), "sd": ("ARABIC",)}
 
 
@@ -38,7 +38,7 @@ def test_corpus(corpus):
             assert 0.2 < np.abs(example["audio"]).max() <= 1
 
 
-def test_what_is_said(corpus):
+def test_phrases(corpus):
     known = {language: set(listed.split()) for language, listed in multilingual_tts.WORDS.items()}
     for split in corpus.splits.values():
         for text, group in zip(split.texts, split.groups, strict=True):
@@ -65,8 +65,8 @@ def test_words():
 def test_no_voice_is_in_two_splits(corpus):
     for name, split in corpus.splits.items():
         assert set(split.speakers) <= set(multilingual_tts.SPEAKERS[name])
-    everybody = [speaker for some in multilingual_tts.SPEAKERS.values() for speaker in some]
-    assert len(set(everybody)) == len(everybody)
+    speakers = [speaker for some in multilingual_tts.SPEAKERS.values() for speaker in some]
+    assert len(set(speakers)) == len(speakers)
 
 
 def test_every_voice_speaks_every_language():
@@ -79,19 +79,19 @@ def test_every_voice_speaks_every_language():
             assert len(set(spoken)) == len(spoken)
 
 
-def test_the_same_again_another_seed_and_another_rate(corpus):
-    again = multilingual_tts.load(multilingual_tts.Config(**SMALL))
+def test_the_same_config_another_seed_and_another_rate(corpus):
+    second = multilingual_tts.load(multilingual_tts.Config(**SMALL))
     for name, split in corpus.splits.items():
-        assert split.texts == again.splits[name].texts
-        for first, second in zip(split.examples, again.splits[name].examples, strict=True):
-            np.testing.assert_array_equal(first["audio"], second["audio"])
+        assert split.texts == second.splits[name].texts
+        for expected, example in zip(split.examples, second.splits[name].examples, strict=True):
+            np.testing.assert_array_equal(example["audio"], expected["audio"])
     few = {"training_clips": 5, "validation_clips": 5, "test_clips": 5}
     other = multilingual_tts.load(multilingual_tts.Config(**few, speech_seed=1), 8000)
     assert_transcribed(other, 8000)
     assert other.splits["test"].texts != corpus.splits["test"].texts[:5]
 
 
-def test_mistakes(monkeypatch):
+def test_wrong_settings_and_no_engine(monkeypatch):
     for field in ("training_clips", "validation_clips", "test_clips"):
         with pytest.raises(ValueError, match=f"data.{field} must be 5 to .* Received: 4"):
             multilingual_tts.Config(**{field: 4})

@@ -1,22 +1,33 @@
 """The registry of datasets."""
 
 import dataclasses
+from typing import get_args
 
 import numpy as np
 import pytest
 
 from pipelines import datasets
-from pipelines.datasets.base import DataConfig
+from pipelines.datasets.base import DataConfig, LabelKind
 from pipelines.errors import UserError
 
 
 @pytest.mark.parametrize("name", datasets.DATASETS)
-def test_every_module_has_the_three_parts(name):
+def test_every_module_follows_the_protocol(name):
     module = datasets.find(name)
     assert issubclass(module.Config, DataConfig)
     assert dataclasses.fields(module.Config)
     assert callable(module.modality)
     assert callable(module.load)
+    assert datasets.label_kind(name) in get_args(LabelKind)
+
+
+def test_label_kinds():
+    kinds = {name: datasets.label_kind(name) for name in datasets.DATASETS}
+    texts = {"an4", "commonvoice", "librispeech", "multilingual_tts", "timit"}
+    assert kinds == {name: "texts" if name in texts else "classes" for name in datasets.DATASETS}
+    assert datasets.label_kind("kmnist") == "classes"
+    with pytest.raises(UserError, match="did you mean 'an4'"):
+        datasets.label_kind("an5")
 
 
 def test_any_other_tfds_name_is_found():
@@ -55,8 +66,8 @@ def test_digits():
 
 
 def test_digits_split_is_seeded():
-    first, again, other = (
+    first, second, other = (
         datasets.digits.load(datasets.digits.Config(split_seed=seed)).splits["test"].sources for seed in (0, 0, 1)
     )
-    assert first == again
+    assert first == second
     assert first != other

@@ -39,17 +39,17 @@ def test_corpus(corpus):
 
 
 def test_no_speaker_is_in_two_splits(corpus):
-    who = [{speaker(source) for source in split.sources} for split in corpus.splits.values()]
-    assert all(who)
-    assert sum(map(len, who)) == len(set.union(*who)) == len(spoken_digits_tts.SPEAKERS)
+    speakers = [{speaker(source) for source in split.sources} for split in corpus.splits.values()]
+    assert all(speakers)
+    assert sum(map(len, speakers)) == len(set.union(*speakers)) == len(spoken_digits_tts.SPEAKERS)
 
 
-def test_the_same_again_and_another_seed(corpus):
-    again = spoken_digits_tts.load(spoken_digits_tts.Config())
+def test_the_same_config_gives_the_same_samples(corpus):
+    second = spoken_digits_tts.load(spoken_digits_tts.Config())
     for name, split in corpus.splits.items():
-        assert split.sources == again.splits[name].sources
-        for first, second in zip(waveforms(split), waveforms(again.splits[name]), strict=True):
-            np.testing.assert_array_equal(first, second)
+        assert split.sources == second.splits[name].sources
+        for expected, clip in zip(waveforms(split), waveforms(second.splits[name]), strict=True):
+            np.testing.assert_array_equal(clip, expected)
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def small(monkeypatch):
 
 
 @pytest.mark.usefixtures("small")
-def test_another_seed_speaks_otherwise():
+def test_another_seed_speaks_differently():
     first, other = (spoken_digits_tts.load(spoken_digits_tts.Config(speech_seed=seed)) for seed in (0, 1))
     lengths = [[len(clip) for clip in waveforms(some.splits["test"])] for some in (first, other)]
     assert lengths[0] != lengths[1]
@@ -80,8 +80,8 @@ def test_voices_differ():
     with espeak.engine() as (speak, _):
         spoken = [speak("seven", f"gmw/en+{name}", 150, 50).tobytes() for name in spoken_digits_tts.SPEAKERS]
         spoken += [speak("seven", f"gmw/{name}+m1", 150, 50).tobytes() for name in spoken_digits_tts.ACCENTS[1:]]
-        with pytest.raises(UserError, match="cannot speak with its voice 'nobody'"):
-            speak("seven", "nobody", 150, 50)
+        with pytest.raises(UserError, match="cannot speak with its voice 'unknown'"):
+            speak("seven", "unknown", 150, 50)
     assert len(set(spoken)) == len(spoken)
 
 

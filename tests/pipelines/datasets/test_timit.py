@@ -19,8 +19,8 @@ def sentence(folder, name, small=False):
 
 @pytest.fixture(params=[False, True], ids=["capitals", "small"])
 def folder(request, tmp_path):
-    """Two training speakers, the core test, the development speakers, and one who is in none of them."""
-    speakers = [("TRAIN", "FCJF0"), ("TRAIN", "MDAC0"), ("TEST", "MNOBODY")]
+    """Two training speakers, the core test, the development speakers, and one in none of them."""
+    speakers = [("TRAIN", "FCJF0"), ("TRAIN", "MDAC0"), ("TEST", "MUNUSED")]
     speakers += [("TEST", name) for name in timit.CORE_TEST + timit.DEVELOPMENT]
     for i, (part, speaker) in enumerate(speakers):
         where = f"{part}/DR{i % 8 + 1}/{speaker}"
@@ -56,7 +56,7 @@ def test_splits_and_units(folder):
     assert set(words.splits["test"].texts) == {"She had your dark suit."}
 
 
-def test_mistakes(tmp_path):
+def test_user_errors(tmp_path):
     with pytest.raises(UserError, match="has no folder TRAIN"):
         load(tmp_path)
     below = tmp_path / "TRAIN" / "DR1" / "FCJF0"
@@ -67,14 +67,14 @@ def test_mistakes(tmp_path):
     (tmp_path / "TEST").mkdir()
     with pytest.raises(UserError, match="TEST lacks 50 speakers of the validation split: FADG0, "):
         load(tmp_path)
-    for lines, said in (
+    for lines, message in (
         (["0 400 h# sh"], r"SX37\.PHN:1: not of the form FIRST_SAMPLE LAST_SAMPLE SYMBOL"),
         (["0 400 h#", "400 sh"], r"SX37\.PHN:2: not of the form"),
         (["0 x sh"], r"SX37\.PHN:1: not of the form"),
         ([], r"SX37\.PHN: the transcript is empty"),
     ):
         text(below / "SX37.PHN", *lines)
-        with pytest.raises(UserError, match=said):
+        with pytest.raises(UserError, match=message):
             load(tmp_path)
     (below / "SX37.PHN").unlink()
     with pytest.raises(UserError, match=r"SX37\.WAV has no transcript"):

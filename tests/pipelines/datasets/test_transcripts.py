@@ -10,7 +10,7 @@ from pipelines.errors import UserError
 
 def test_lines(tmp_path):
     path = tmp_path / "list.txt"
-    # Neither a carriage return alone nor Unicode's own line separator ends a line.
+    # Neither a single carriage return nor Unicode's line separator ends a line.
     path.write_bytes("\ufeffone \r\n\n  \ntwo\u2028still two\rand still\nthree".encode())
     assert list(transcripts.lines(path)) == [
         (f"{path}:1", "one "),
@@ -19,7 +19,7 @@ def test_lines(tmp_path):
     ]
 
 
-def test_a_line_without_end_is_not_read_whole(tmp_path):
+def test_a_line_without_an_end_is_not_read_as_a_whole(tmp_path):
     path = tmp_path / "list.txt"
     path.write_text("a" * (transcripts.MAX_LINE - 1) + "\n" + "b" * 1_000_000)
     lines = transcripts.lines(path)
@@ -28,32 +28,37 @@ def test_a_line_without_end_is_not_read_whole(tmp_path):
         next(lines)
 
 
-def test_checked():
-    assert transcripts.checked("here", " a\tb \n") == "a\tb"
-    assert transcripts.checked("here", "شکریہ") == "شکریہ"
-    assert len(transcripts.checked("here", "a" * 10_000)) == 10_000
-    for text, said in (("", "empty"), (" \u3000", "empty"), ("a" * 10_001, "10,001 characters"), ("a\0b", "control")):
-        with pytest.raises(UserError, match=f"^here: the transcript .*{said}"):
-            transcripts.checked("here", text)
+def test_clean():
+    assert transcripts.clean("here", " a\tb \n") == "a\tb"
+    assert transcripts.clean("here", "شکریہ") == "شکریہ"
+    assert len(transcripts.clean("here", "a" * 10_000)) == 10_000
+    for text, message in (
+        ("", "empty"),
+        (" \u3000", "empty"),
+        ("a" * 10_001, "10,001 characters"),
+        ("a\0b", "control"),
+    ):
+        with pytest.raises(UserError, match=f"^here: the transcript .*{message}"):
+            transcripts.clean("here", text)
 
 
-def test_matched_keeps_the_order_of_the_texts():
+def test_match_keeps_the_order_of_the_texts():
     texts = {"b": ("list:1", "B"), "a": ("list:2", "A")}
-    assert transcripts.matched(texts, {"a": "a.wav", "b": "b.wav"}, "root") == [
+    assert transcripts.match(texts, {"a": "a.wav", "b": "b.wav"}, "root") == [
         ("b", "b.wav", "B"),
         ("a", "a.wav", "A"),
     ]
     with pytest.raises(UserError, match=r"list:1: no audio of 'b' is in root \(and 1 more\): add it"):
-        transcripts.matched(texts, {}, "root")
+        transcripts.match(texts, {}, "root")
     with pytest.raises(UserError, match=r"c\.wav has no transcript \(and 1 more\): add it"):
-        transcripts.matched({}, {"d": "d.wav", "c": "c.wav"}, "root")
+        transcripts.match({}, {"d": "d.wav", "c": "c.wav"}, "root")
 
 
-def test_in_memory():
+def test_build_corpus_in_memory():
     rows = [files.Row(f"clip {i}", text=f"text {i}", speaker="me" if i else "") for i in range(3)]
     waves = [np.full(100 * (i + 1), i / 4, np.float32) for i in range(3)]
     parts = {"train": [2, 1], "validation": [0], "test": [1]}
-    corpus = transcripts.in_memory(DataConfig(name="some"), rows, waves, parts, 1000, ["a note"])
+    corpus = transcripts.build_corpus_in_memory(DataConfig(name="some"), rows, waves, parts, 1000, ["a note"])
     assert (corpus.name, corpus.sample_rate_hz, corpus.notes) == ("some", 1000, ("a note",))
     train = corpus.splits["train"]
     assert (train.sources, train.texts, train.speakers, train.groups) == (

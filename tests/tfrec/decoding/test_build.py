@@ -1,10 +1,12 @@
+"""The decoders of CTC outputs that `build` makes."""
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from pipelines.errors import UserError
 from tests.tfrec.decoding import toy
-from tfrec.decoding import DecodeConfig, build, ngram
+from tfrec.decoding import DecodeConfig, arpa, build, ngram
 
 ARPA = """\\data\\
 ngram 1=5
@@ -56,10 +58,10 @@ def test_with_a_language_model(method, tmp_path):
     assert decode(log_probs[:1], steps[:1]) == ["ab ba"]
 
 
-def test_with_a_model_of_characters(tmp_path):
+def test_with_a_language_model_of_characters(tmp_path):
     path = tmp_path / "lm.arpa"
     grams = {("<unk>",): -3.0, ("</s>",): -1.0, ("a",): -0.5, ("b",): -0.5, ("<space>",): -1.0, ("a", "a"): -4.0}
-    ngram.write(ngram.NgramModel(2, grams | {("a", "b"): -0.1}, {("a",): 0.0}), path)
+    arpa.write(ngram.NgramModel(2, grams | {("a", "b"): -0.1}, {("a",): 0.0}), path)
     vocabulary = toy.characters("ab")
     config = DecodeConfig(lm=str(path), lm_weight=1.0, word_bonus=0.0)
     log_probs, steps = rows(vocabulary, "a-a")
@@ -67,12 +69,12 @@ def test_with_a_model_of_characters(tmp_path):
     assert build(config, vocabulary)(log_probs, steps) != ["aa"]
 
 
-def test_mistakes(tmp_path):
+def test_user_errors(tmp_path):
     vocabulary = toy.characters("xy")
     with pytest.raises(ValueError, match="Received: attention"):
         build(DecodeConfig(method="attention"), vocabulary)
     with pytest.raises(UserError, match="Cannot read"):
         build(DecodeConfig(lm=str(tmp_path / "nowhere.arpa")), vocabulary)
     (tmp_path / "lm.arpa").write_text(ARPA)
-    with pytest.raises(UserError, match="can write no word"):
+    with pytest.raises(UserError, match="cannot output any word"):
         build(DecodeConfig(lm=str(tmp_path / "lm.arpa")), vocabulary)

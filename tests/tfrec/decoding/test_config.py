@@ -1,3 +1,5 @@
+"""Validation of DecodeConfig."""
+
 import pytest
 
 from tfrec.decoding import DecodeConfig
@@ -19,12 +21,12 @@ from tfrec.decoding import DecodeConfig
         ({"lm": "lm.arpa", "method": "attention"}, "decode.lm needs decode.method beam"),
     ],
 )
-def test_what_cannot_be(wrong, rule):
+def test_rejects_wrong_settings(wrong, rule):
     with pytest.raises(ValueError, match=rule):
         DecodeConfig(**wrong)
 
 
-def test_auto():
+def test_resolved_method():
     assert DecodeConfig().resolved == "greedy"
     assert DecodeConfig(width=32).resolved == "beam"
     assert DecodeConfig(lm="lm.arpa").resolved == "beam"

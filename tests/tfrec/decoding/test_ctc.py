@@ -1,3 +1,5 @@
+"""CTC: losses and gradients against TensorFlow's, scores against all paths, and greedy decoding."""
+
 import itertools
 
 import numpy as np
@@ -17,21 +19,21 @@ def example(batch=5, steps=12, symbols=6, length=5, seed=0):
     return logits, true.astype("int32"), targets.astype("int32")
 
 
-def with_gradient(function, logits, *others):
+def with_gradient(function, logits, *arguments):
     with tf.GradientTape() as tape:
         logits = tf.constant(logits)
         tape.watch(logits)
-        loss = function(logits, *others)
+        loss = function(logits, *arguments)
     return loss.numpy(), tape.gradient(loss, logits).numpy()
 
 
-def of_tensorflow(logits, steps, targets):
+def tensorflow_losses(logits, steps, targets):
     lengths = tf.math.count_nonzero(targets, axis=1, dtype=tf.int32)
     return tf.nn.ctc_loss(targets, logits, lengths, steps, logits_time_major=False, blank_index=0)
 
 
 def alignments(log_probs, ids):
-    """The log-probability of ids by adding up every path."""
+    """The log-probability of ids, summed over all paths."""
     total = -np.inf
     for path in itertools.product(range(log_probs.shape[1]), repeat=len(log_probs)):
         if collapsed(path) == list(ids):
@@ -40,16 +42,16 @@ def alignments(log_probs, ids):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_losses_and_gradients_are_those_of_the_loop_over_steps(seed):
+def test_losses_and_gradients_equal_those_of_tensorflow(seed):
     logits, steps, targets = example(seed=seed)
     loss, gradient = with_gradient(lambda *a: ctc.losses(*a)[0], logits, steps, targets)
-    expected, slope = with_gradient(of_tensorflow, logits, steps, targets)
+    expected, slope = with_gradient(tensorflow_losses, logits, steps, targets)
     np.testing.assert_allclose(loss, expected, atol=1e-4)
     np.testing.assert_allclose(gradient, slope, atol=1e-4)
     assert np.abs(gradient).max() > 0.1
 
 
-def test_what_lies_past_the_steps_changes_nothing_and_has_no_gradient():
+def test_padding_changes_nothing_and_has_no_gradient():
     logits, steps, targets = example()
     steps[1] = 10
     past = np.arange(logits.shape[1]) >= steps[:, None]
@@ -63,7 +65,7 @@ def test_what_lies_past_the_steps_changes_nothing_and_has_no_gradient():
     np.testing.assert_array_equal(gradient, slope)
 
 
-def test_a_target_that_does_not_fit_is_told_and_changes_no_other():
+def test_target_that_does_not_fit_is_reported_and_changes_no_other():
     logits, steps, targets = example()
     steps[0], targets[0] = 5, [1, 1, 2, 3, 4]
     steps[2], targets[2] = 0, [1, 0, 0, 0, 0]
@@ -73,15 +75,15 @@ def test_a_target_that_does_not_fit_is_told_and_changes_no_other():
     assert (loss.numpy()[[0, 2]] == 0).all()
     assert (gradient[[0, 2]] == 0).all()
     rest = [1, 3, 4]
-    alone, slope = with_gradient(lambda *a: ctc.losses(*a)[0], logits[rest], steps[rest], targets[rest])
-    np.testing.assert_array_equal(loss.numpy()[rest], alone)
+    single, slope = with_gradient(lambda *a: ctc.losses(*a)[0], logits[rest], steps[rest], targets[rest])
+    np.testing.assert_array_equal(loss.numpy()[rest], single)
     np.testing.assert_array_equal(gradient[rest], slope)
     steps[0] = 6
     assert ctc.losses(logits, steps, targets)[1].numpy()[0]
 
 
 @pytest.mark.parametrize("length", [0, 3])
-def test_an_empty_target_is_all_blanks(length):
+def test_empty_target_is_all_blanks(length):
     logits, steps, _ = example()
     loss, possible = ctc.losses(logits, steps, np.zeros((5, length), "int32"))
     blanks = tf.nn.log_softmax(logits)[:, :, 0].numpy()
@@ -89,7 +91,7 @@ def test_an_empty_target_is_all_blanks(length):
     assert possible.numpy().all()
 
 
-def test_losses_stay_finite_for_a_network_that_is_certain_and_wrong():
+def test_losses_are_finite_for_confident_wrong_logits():
     logits = np.zeros((1, 4, 3), "float32")
     logits[:, :, 0] = 1000
     loss, gradient = with_gradient(lambda *a: ctc.losses(*a)[0], logits, [4], [[1, 2]])
@@ -98,7 +100,7 @@ def test_losses_stay_finite_for_a_network_that_is_certain_and_wrong():
     assert gradient[0, :, 1:].min() < -0.1
 
 
-def test_losses_work_in_a_graph_of_unknown_sizes():
+def test_losses_in_a_graph_of_unknown_sizes():
     logits, steps, targets = example()
     signature = [
         tf.TensorSpec([None, None, None], tf.float32),
@@ -107,16 +109,16 @@ def test_losses_work_in_a_graph_of_unknown_sizes():
     ]
     graph = tf.function(lambda *a: ctc.losses(*a)[0], input_signature=signature)
     for some in (slice(None), slice(1)):
-        given = logits[some], steps[some], targets[some]
-        loss, gradient = with_gradient(graph, *given)
-        expected, slope = with_gradient(of_tensorflow, *given)
+        arguments = logits[some], steps[some], targets[some]
+        loss, gradient = with_gradient(graph, *arguments)
+        expected, slope = with_gradient(tensorflow_losses, *arguments)
         np.testing.assert_allclose(loss, expected, atol=1e-4)
         np.testing.assert_allclose(gradient, slope, atol=1e-4)
     half, _ = ctc.losses(logits.astype("float16"), steps, targets)
     np.testing.assert_allclose(half, ctc.losses(logits, steps, targets)[0], rtol=1e-2)
 
 
-def test_score_adds_up_all_alignments():
+def test_score_sums_all_alignments():
     logits, _, _ = example(batch=4, steps=4, symbols=2, length=2)
     log_probs = tf.nn.log_softmax(logits).numpy()
     ids = np.array([[1, 2], [1, 1], [2, 0], [0, 0]])
@@ -137,20 +139,20 @@ def test_greedy_collapses_the_likeliest_path():
     assert lengths.numpy().tolist() == [3, 0, 4, 0]
 
 
-def test_greedy_is_the_same_alone_in_a_graph_and_beside_garbage():
+def test_greedy_same_result_as_single_clip_in_a_graph_and_with_garbage_in_the_padding():
     logits, steps, _ = example(batch=6, steps=30)
     steps = np.array([30, 1, 29, 0, 7, 13], "int32")
     signature = [tf.TensorSpec([None, None, 7], tf.float32), tf.TensorSpec([None], tf.int32)]
     graph = tf.function(ctc.greedy, input_signature=signature)
     past = np.arange(30) >= steps[:, None]
     ids, lengths, path = graph(np.where(past[:, :, None], np.nan, logits), steps)
-    for row, true in enumerate(steps):
-        mine = logits[row : row + 1, :true]
-        expected = collapsed(mine[0].argmax(-1))
+    for row, length in enumerate(steps):
+        unpadded = logits[row : row + 1, :length]
+        expected = collapsed(unpadded[0].argmax(-1))
         assert ids[row].numpy().tolist() == expected + [0] * (30 - len(expected))
         assert lengths[row] == len(expected)
-        np.testing.assert_allclose(path[row], tf.nn.log_softmax(mine).numpy().max(-1).sum(), rtol=1e-5)
-        assert ctc.score(logits[row : row + 1], [true], ids[row : row + 1]).numpy()[0] >= path[row] - 1e-4
-        if true:
-            assert ctc.greedy(mine, [true])[0][0].numpy().tolist() == ids[row, :true].numpy().tolist()
+        np.testing.assert_allclose(path[row], tf.nn.log_softmax(unpadded).numpy().max(-1).sum(), rtol=1e-5)
+        assert ctc.score(logits[row : row + 1], [length], ids[row : row + 1]).numpy()[0] >= path[row] - 1e-4
+        if length:
+            assert ctc.greedy(unpadded, [length])[0][0].numpy().tolist() == ids[row, :length].numpy().tolist()
     assert graph(logits[:0], steps[:0])[0].shape == (0, 30)

@@ -1,10 +1,13 @@
+"""Prefix probabilities of CTC, against sums over all texts."""
+
 import itertools
 
 import numpy as np
+import pytest
 import tensorflow as tf
 
 from tfrec.decoding import ctc
-from tfrec.decoding.ctc_prefix import Prefixes
+from tfrec.decoding.ctc_prefix import CTCPrefixScorer
 
 
 def texts_and_scores(rows):
@@ -15,29 +18,34 @@ def texts_and_scores(rows):
     return texts, ctc.score(np.repeat(rows[None], len(texts), 0), [steps] * len(texts), padded).numpy()
 
 
-def test_a_prefix_has_the_probability_of_all_texts_that_begin_with_it():
+def test_prefix_probability_sums_all_texts_that_begin_with_it():
     rows = tf.nn.log_softmax(np.random.default_rng(0).normal(size=(5, 3)) * 2).numpy()
     texts, scores = texts_and_scores(rows)
-    prefixes, beam = Prefixes(rows), [()]
+    scorer, beam = CTCPrefixScorer(rows), [()]
     for _ in range(5):
-        np.testing.assert_allclose(prefixes.whole(), [scores[texts.index(each)] for each in beam], atol=1e-4)
+        np.testing.assert_allclose(scorer.score_complete(), [scores[texts.index(each)] for each in beam], atol=1e-4)
         candidates = np.tile([2, 1], (len(beam), 1))
-        found = prefixes.extended(candidates)
+        extensions = scorer.score_extensions(candidates)
         for row, column in itertools.product(range(len(beam)), range(2)):
             longer = (*beam[row], candidates[row, column])
             fitting = [nats for text, nats in zip(texts, scores, strict=True) if text[: len(longer)] == longer]
-            np.testing.assert_allclose(found[row, column], np.logaddexp.reduce(fitting), atol=1e-4)
+            np.testing.assert_allclose(extensions[row, column], np.logaddexp.reduce(fitting), atol=1e-4)
         pairs = [(row, column) for row in range(len(beam)) for column in range(2)][::-1][:5]
         chosen, columns = map(np.array, zip(*pairs, strict=True))
         beam = [(*beam[row], candidates[row, column]) for row, column in pairs]
-        prefixes = prefixes.after(chosen, columns)
+        scorer = scorer.select(chosen, columns)
 
 
-def test_what_does_not_fit_is_impossible():
+def test_text_that_does_not_fit_has_probability_zero():
     rows = np.log(np.full((2, 3), 1 / 3))
-    prefixes = Prefixes(rows)
-    prefixes.extended(np.array([[1, 2]]))
-    prefixes = prefixes.after([0], [0])
-    again, other = prefixes.extended(np.array([[1, 2]]))[0]
-    assert again == -np.inf
+    scorer = CTCPrefixScorer(rows)
+    scorer.score_extensions(np.array([[1, 2]]))
+    scorer = scorer.select([0], [0])
+    repeated, other = scorer.score_extensions(np.array([[1, 2]]))[0]
+    assert repeated == -np.inf
     np.testing.assert_allclose(other, np.log(1 / 9))
+
+
+def test_select_needs_candidates():
+    with pytest.raises(ValueError, match="select needs the candidates"):
+        CTCPrefixScorer(np.log(np.full((2, 3), 1 / 3))).select([0], [0])

@@ -1,4 +1,4 @@
-"""Smoothing: worked by hand, against the paper's recursion written out, and as probabilities."""
+"""Kneser-Ney smoothing: computed by hand, against the paper's equations, and as probabilities."""
 
 import functools
 import math
@@ -11,29 +11,29 @@ from tfrec.decoding import kneser_ney
 from tfrec.decoding.ngram import END, START, UNKNOWN
 
 
-def corpus(sentences, words, seed=0):
-    """Sentences in which some words are much more frequent than others, and tend to follow their number."""
-    chance = random.Random(seed)
+def corpus(size, words, seed=0):
+    """Sentences in which some words are much more frequent, and words tend to follow each other by number."""
+    rng = random.Random(seed)
     names = [f"w{number}" for number in range(words)]
-    made = []
-    for _ in range(sentences):
-        at, sentence = 0, []
-        for _ in range(chance.randrange(1, 9)):
-            at = (at + 1) % words if chance.random() < 0.5 else min(int(chance.expovariate(0.15)), words - 1)
-            sentence.append(names[at])
-        made.append(sentence)
-    return made
+    sentences = []
+    for _ in range(size):
+        position, sentence = 0, []
+        for _ in range(rng.randrange(1, 9)):
+            position = (position + 1) % words if rng.random() < 0.5 else min(int(rng.expovariate(0.15)), words - 1)
+            sentence.append(names[position])
+        sentences.append(sentence)
+    return sentences
 
 
 def direct(sentences, order):
-    """p(word, history) as the equations of Chen and Goodman have it, by counting anew each time."""
+    """p(word, history) by the equations of Chen and Goodman, counting again each time."""
     padded = [(START, *sentence, END) for sentence in sentences]
     raw = [{}]
     for n in range(1, order + 1):
         raw.append({})
         for sentence in padded:
-            for at in range(len(sentence) - n + 1):
-                gram = sentence[at : at + n]
+            for start in range(len(sentence) - n + 1):
+                gram = sentence[start : start + n]
                 raw[n][gram] = raw[n].get(gram, 0) + 1
     del raw[1][(START,)]
 
@@ -66,26 +66,26 @@ def direct(sentences, order):
     return p, vocabulary
 
 
-def test_by_hand():
-    # Of the words and the end, one follows one word, except "world", which follows two: 5 in all. Counts of counts are
-    # too few, so that discounts are 0.5 and 1: those leave (3 * 0.5 + 1) / 5 = 0.5 to the uniform 1/5.
+def test_probabilities_computed_by_hand():
+    # Each word and the end follows one word, except "world", which follows two: 5 in all. Counts of counts are too
+    # few, so that discounts are 0.5 and 1, which leave (3 * 0.5 + 1) / 5 = 0.5 to the uniform 1/5.
     model = kneser_ney.build([["hello", "world"], ["hello", "there", "world"]], 2)
     hello = 0.5 / 5 + 0.5 / 5
     assert math.exp(model.score((), "hello")) == pytest.approx(hello)
     assert math.exp(model.score((), "world")) == pytest.approx((2 - 1) / 5 + 0.1)
-    assert math.exp(model.score((), "nobody")) == pytest.approx(0.1)
+    assert math.exp(model.score((), "unseen")) == pytest.approx(0.1)
     # Twice after the start, where 1 of 2 is left; the end always follows "world", twice.
     assert math.exp(model.score((START,), "hello")) == pytest.approx((2 - 1) / 2 + 0.5 * hello)
     assert math.exp(model.score(("world",), END)) == pytest.approx((2 - 1) / 2 + 0.5 * 0.2)
-    # After "hello" come two words, once each: 0.5 is left, and goes to those that never came.
+    # Two words follow "hello", once each: 0.5 is left for words that never follow it.
     assert math.exp(model.score(("hello",), "hello")) == pytest.approx(0.5 * hello)
 
 
 @pytest.mark.parametrize("order", [1, 2, 3])
-def test_the_equations(order):
+def test_equations_of_the_paper(order):
     sentences = corpus(600, 200)
     counts = kneser_ney._adjusted(kneser_ney._counts(sentences, order))
-    assert kneser_ney.FALLBACK not in map(kneser_ney._discounts, counts)
+    assert kneser_ney.FALLBACK_DISCOUNTS not in map(kneser_ney._discounts, counts)
     model = kneser_ney.build(sentences, order)
     p, vocabulary = direct(sentences, order)
     histories = [(), (START,), (START, "w1"), ("w1", "w2"), ("w2", "w3"), ("w24", "w0"), ("w9", "w1")]
@@ -106,7 +106,7 @@ def test_probabilities_sum_to_one(order, size):
         assert total == pytest.approx(1, abs=1e-9), history
 
 
-def test_likelier_than_what_was_never_said():
+def test_seen_ngrams_are_likelier_than_unseen():
     model = kneser_ney.build(corpus(300, 25), 3)
     assert model.score(("w4",), "w5") > model.score(("w5",), "w4")
     seen, _, _ = model.perplexity(corpus(50, 25, seed=1))
@@ -114,18 +114,18 @@ def test_likelier_than_what_was_never_said():
     assert seen < 0.8 * shorter
 
 
-def test_signs_of_sentences_in_the_text_are_no_words():
+def test_sentence_marks_in_the_text_are_not_words():
     model = kneser_ney.build([[START, "a", END, "b", UNKNOWN]], 2)
     assert model.words == {"a", "b"}
     assert model.score(("a",), "b") > model.score(("a",), END)
 
 
-def test_wrong_words(monkeypatch):
+def test_rejects_wrong_arguments(monkeypatch):
     for sentences in ([], [[]], [[], []]):
         with pytest.raises(UserError, match="There are no words"):
             kneser_ney.build(sentences, 2)
     with pytest.raises(ValueError, match=r"order must be from 1 to 10. Received: 0"):
         kneser_ney.build([["a"]], 0)
-    monkeypatch.setattr(kneser_ney, "NGRAMS", 20)
+    monkeypatch.setattr(kneser_ney, "MAX_NGRAMS", 20)
     with pytest.raises(UserError, match=r"more than 20 different n-grams.*lower the order"):
         kneser_ney.build(corpus(10, 10), 3)

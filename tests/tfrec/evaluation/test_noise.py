@@ -76,7 +76,7 @@ def test_the_table_of_known_answers(corpus, noise):
     assert json.loads(json.dumps(result)) == result
     assert result["clean"] == {
         "accuracy": 0.9,
-        "interval": classification.wilson(9, 10),
+        "interval": classification.wilson_interval(9, 10),
         "correct": 9,
         "examples": 10,
     }
@@ -88,7 +88,7 @@ def test_the_table_of_known_answers(corpus, noise):
         "20": 9, "15": 9, "10": 9, "5": 1, "0": 1, "-5": 1,
     }  # fmt: skip
     assert [cell["correct"] for cell in hiss["snr"].values()] == [6, 6, 6, 6, 6, 1]
-    assert hiss["snr"]["0"]["interval"] == classification.wilson(6, 10)
+    assert hiss["snr"]["0"]["interval"] == classification.wilson_interval(6, 10)
     assert hum["average"]["accuracy"] == pytest.approx((3 * 0.9 + 2 * 0.1) / 5)
     averages = {name: cell["accuracy"] for name, cell in result["averages"].items()}
     assert averages == pytest.approx({"A": 0.58, "B": 0.6, "all": 0.59})
@@ -168,7 +168,7 @@ def test_repeats_are_other_pieces_and_no_more_clips(corpus, noise):
     assert len(mixed) == 10 * (1 + 2 * 3 * 6)
     cell = result["noises"]["hiss"]["snr"]["0"]
     assert (cell["correct"], cell["examples"]) == (18, 30)
-    assert cell["interval"] == classification.wilson(6, 10)
+    assert cell["interval"] == classification.wilson_interval(6, 10)
     assert result["clean"]["examples"] == 10
 
 

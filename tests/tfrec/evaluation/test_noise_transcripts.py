@@ -17,7 +17,7 @@ from tfrec import tasks
 from tfrec.config import flags
 from tfrec.evaluation import noise as noise_reporting
 from tfrec.evaluation.metrics import transcription
-from tfrec.evaluation.metrics.per_example import Quality
+from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.noise import CLEAN, Conditions, measure, write
 from tfrec.recognizer import Recognizer
 from tfrec.reports import noise_tables
@@ -54,7 +54,7 @@ class Transcriber:
             added = example["audio"] - self.clean[number]
             noisy, loud = np.abs(added).max() > 1e-6, np.mean(added**2) > 0.5 * np.mean(self.clean[number] ** 2)
             heard.append("" if loud and number == 0 else text.rpartition(" ")[0] if noisy else text)
-        return Quality("wer", *transcription.counts(split.texts, heard))
+        return PerExampleScores("wer", *transcription.counts(split.texts, heard))
 
 
 def test_error_rates_of_a_transcriber(spoken, noise, tmp_path):
@@ -86,7 +86,7 @@ def test_error_rates_of_a_transcriber(spoken, noise, tmp_path):
 def test_error_rates_of_noises_that_the_corpus_has(spoken):
     conditions = [("car", ratio) for ratio in (math.inf, 20.0, 5.0)] + [("street", ratio) for ratio in (20.0, 5.0)]
     split = dataclasses.replace(spoken.splits["test"], conditions=conditions)
-    heard = Quality("wer", np.array([0, 1, 2, 0, 5]), np.array([10, 10, 10, 5, 5]))
+    heard = PerExampleScores("wer", np.array([0, 1, 2, 0, 5]), np.array([10, 10, 10, 5, 5]))
     recognizer = types.SimpleNamespace(
         task=types.SimpleNamespace(class_names=(), quality=lambda recognizer, split, batch_size: heard)
     )

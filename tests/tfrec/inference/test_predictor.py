@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from tfrec.inference.predictor import Predictor
 
 from pipelines.errors import UserError
 from tests.tfrec import untrained
 from tfrec.commands import predict
 from tfrec.decoding import DecodeConfig
-from tfrec.inference.predictor import Predictor
 from tfrec.inference.transcriber import Transcriber
 
 

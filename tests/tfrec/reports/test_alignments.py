@@ -1,5 +1,7 @@
-"""Hypotheses as text, page and table, of texts and names that mean no good."""
+"""Hypotheses as text, page and table, with hostile texts and names."""
 
+import base64
+import hashlib
 import html.parser
 import io
 import re
@@ -8,7 +10,7 @@ import pytest
 import rich.console
 
 from tfrec.evaluation.metrics import transcription
-from tfrec.reports import alignments
+from tfrec.reports import alignments, pages
 
 HOSTILE = '<script>alert(1)</script>"\n\x1b[2J\u202etxt.wav\udc80'
 ROWS = [
@@ -52,7 +54,7 @@ def written(tmp_path_factory):
     return folder
 
 
-def test_text_stands_word_under_word_worst_first(written):
+def test_text_is_aligned_and_sorted_by_errors(written):
     text = (written / "hypotheses.txt").read_text(encoding="utf-8")
     total, *blocks = text.split("\n\n")
     scores = transcription.score([row["reference"] for row in ROWS], [row["hypothesis"] for row in ROWS])
@@ -60,7 +62,7 @@ def test_text_stands_word_under_word_worst_first(written):
     assert "10 words, 4 substituted, 1 deleted, 3 inserted" in total
     names = [block.split("  ")[0] for block in blocks]
     assert names[0] == "an4/one.sph"
-    assert names[2:] == ["7", "5", "good.wav"]  # 5 has no name but its place
+    assert names[2:] == ["7", "5", "good.wav"]  # the name of 5 is its place
     assert blocks[0].split("\n") == [
         "an4/one.sph  ann  1.23 s  3 edits of 4 words, S 1, D 1, I 1",
         "REF: ** go home now please",
@@ -70,23 +72,25 @@ def test_text_stands_word_under_word_worst_first(written):
     assert blocks[-1].rstrip().endswith("9.00 s  0 edits of 1 words\nREF: yes\nHYP: yes")
 
 
-def test_hostile_names_stay_in_their_line(written):
+def test_hostile_names_stay_on_one_line(written):
     text = (written / "hypotheses.txt").read_text(encoding="utf-8")
     assert r'<script>alert(1)</script>"\n\x1b[2J\u202etxt.wav\udc80  [red]  3 edits' in text
     for character in ("\x1b", "\u202e"):
         assert character not in text
         assert character not in (written / "hypotheses.html").read_text(encoding="utf-8")
-    joiner = "نه‌بو"  # whose zero-width non-joiner is spelling
-    assert alignments.printable(joiner) == joiner
+    joiner = "نه‌بو"  # whose zero-width non-joiner belongs to the word
+    assert pages.printable(joiner) == joiner
 
 
-def test_page_shows_errors_and_runs_only_its_own_script(written):
+def test_page_shows_errors_and_escapes_texts(written):
     text = (written / "hypotheses.html").read_text(encoding="utf-8")
     page = Page(text)
     assert [tag for tag, _ in page.tags].count("script") == 1
     assert not [tag for tag, _ in page.tags if tag in ("img", "b", "link", "iframe")]
     assert not [name for _, attributes in page.tags for name in attributes if name.startswith("on") or name == "src"]
-    assert "script-src 'sha256-" in text
+    script = text.split("<script>")[1].split("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in text
     assert "<script>alert(1)</script>" in page.articles[1]
     assert "<del>home</del><ins>hole</ins>" in text
     assert 'class="pair I" title="0.00 to 0.10 s"' in text
@@ -100,12 +104,12 @@ def test_page_shows_errors_and_runs_only_its_own_script(written):
     }
 
 
-def test_a_large_corpus_has_a_small_page(tmp_path, monkeypatch):
-    monkeypatch.setattr(alignments, "ON_PAGE", 2)
+def test_page_of_a_large_corpus_is_limited(tmp_path, monkeypatch):
+    monkeypatch.setattr(alignments, "MAX_ON_PAGE", 2)
     alignments.write(tmp_path, ROWS)
     text = (tmp_path / "hypotheses.html").read_text(encoding="utf-8")
     assert text.count("<article") == 2
-    assert "the worst 2 of which are here" in text
+    assert "the worst 2 of which are shown" in text
     assert "good.wav" in (tmp_path / "hypotheses.txt").read_text(encoding="utf-8")
     with pytest.raises(ValueError, match="at least one utterance"):
         alignments.write(tmp_path, [])

@@ -1,4 +1,4 @@
-"""The line graph of error rates says what the rows say."""
+"""The line plot of error rates shows the values of its rows."""
 
 import numpy as np
 import pytest
@@ -27,18 +27,18 @@ def axis(monkeypatch):
     pyplot.close("all")
 
 
-def test_a_line_for_each_condition_over_the_models(axis):
+def test_one_line_for_each_condition(axis):
     assert [text.get_text() for text in axis.get_xticklabels()] == ["lstm_ctc", "las", "conformer_ctc"]
     greedy, beam = (container.lines[0] for container in axis.containers)
     np.testing.assert_allclose(greedy.get_ydata(), [20, 10, 7.5])
-    np.testing.assert_allclose(beam.get_ydata(), [12, np.nan, 5])  # a gap: las was not decoded so
+    np.testing.assert_allclose(beam.get_ydata(), [12, np.nan, 5])  # a gap: las has no such row
     np.testing.assert_allclose(np.round(greedy.get_xdata()), [0, 1, 2])
     assert (greedy.get_xdata() < beam.get_xdata()).all()
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["greedy", "beam"]
     assert [text.get_text() for text in axis.texts] == ["20.0", "10.0", "7.5", "12.0", "5.0"]
 
 
-def test_intervals(axis):
+def test_error_bars_show_intervals(axis):
     bars = [[np.ravel(segment)[1::2] for segment in bars.lines[2][0].get_segments()] for bars in axis.containers]
     np.testing.assert_allclose(bars[0], [[15, 30], [10, 10], [5, 8]])
     np.testing.assert_allclose([bar for bar in bars[1] if len(bar)], [[10, 14], [4, 6]])
@@ -46,6 +46,6 @@ def test_intervals(axis):
     assert "word error rate, %" in axis.get_ylabel()
 
 
-def test_one_condition_needs_no_legend(tmp_path):
+def test_one_condition_has_no_legend(tmp_path):
     error_plots.error_rates([row("las", "greedy", 0.1)], tmp_path / "one.png", "phoneme error rate")
     assert (tmp_path / "one.png").stat().st_size > 1000

@@ -1,4 +1,4 @@
-"""What is drawn where, from arrays that are known."""
+"""Positions and colors in grids of known arrays."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tfrec.reports import grid
 
 @pytest.fixture
 def texts(monkeypatch):
-    """Every text of the figures that are drawn."""
+    """All texts of the figures drawn."""
     found = []
     monkeypatch.setattr(grid.plots, "save", lambda figure, path, save=grid.plots.save: (
         found.extend(text.get_text() for text in figure.findobj(pyplot.Text)), save(figure, path)
@@ -27,10 +27,10 @@ def center(mask):
     return np.argwhere(mask).mean(axis=0)
 
 
-def test_images_stand_in_rows_and_columns(tmp_path, texts):
-    looks = np.zeros((2, 2, 3, 3, 3))
-    looks[0, 0, ..., 0] = looks[0, 1, ..., 1] = looks[1, 0, ..., 2] = 1  # red; green below it; blue beside it
-    grid.images(looks, ["one", "a name that is too long"], None, "two", tmp_path / "grid.png")
+def test_images_are_in_rows_and_columns(tmp_path, texts):
+    columns = np.zeros((2, 2, 3, 3, 3))
+    columns[0, 0, ..., 0] = columns[0, 1, ..., 1] = columns[1, 0, ..., 2] = 1  # red; green below it; blue to its right
+    grid.images(columns, ["one", "a name that is too long"], None, "two", tmp_path / "grid.png")
     seen = pixels(tmp_path / "grid.png")
     red, green, blue = (center((seen == color).all(-1)) for color in ([255, 0, 0], [0, 255, 0], [0, 0, 255]))
     assert green[0] > red[0] + 100
@@ -42,18 +42,18 @@ def test_images_stand_in_rows_and_columns(tmp_path, texts):
 
 
 def test_gray_images_and_notes(tmp_path, texts):
-    looks = np.full((2, 1, 2, 2, 1), 0.5)
-    looks[0, 0, 0, 0] = 0  # range is 0 to 1, and not the picture's own
-    grid.images(looks, ["one"], [["first"], ["second"]], "gray", tmp_path / "grid.png")
+    columns = np.full((2, 1, 2, 2, 1), 0.5)
+    columns[0, 0, 0, 0] = 0  # the scale is 0 to 1, not the range of the image
+    grid.images(columns, ["one"], [["first"], ["second"]], "gray", tmp_path / "grid.png")
     seen = pixels(tmp_path / "grid.png")
     assert ((seen >= 126) & (seen <= 129)).all(-1).sum() > 10_000
     assert {"first", "second"} <= set(texts)
 
 
-def test_spectrograms_run_to_the_right_and_upwards(tmp_path, texts):
+def test_spectrograms_have_time_to_the_right_and_frequency_upwards(tmp_path, texts):
     clip = np.zeros((20, 10))
-    clip[:, 7:] = 1.0  # high notes throughout
-    clip[15:, :] = 2.0  # and a bang at the end
+    clip[:, 7:] = 1.0  # high frequencies throughout
+    clip[15:, :] = 2.0  # all frequencies at the end
     short = np.zeros((10, 10))
     grid.spectrograms([[clip, short], [clip, short]], [0.2, 0.1], ["a", "b"], "sounds", tmp_path / "grid.png")
     seen = pixels(tmp_path / "grid.png")

@@ -1,4 +1,4 @@
-"""What the tables and pictures of the noise report say, of a result that is known."""
+"""Tables and plots of the noise report, of a known result."""
 
 import io
 
@@ -59,7 +59,7 @@ def test_terminal(result):
 
 
 def drawn(monkeypatch, draw, result):
-    """The figure's axis as it stands when it is saved."""
+    """The figure's axis when it is saved."""
     found = []
     monkeypatch.setattr(noise_plots.plots, "save", lambda figure, path: found.append(figure))
     draw(result, "nowhere.png")

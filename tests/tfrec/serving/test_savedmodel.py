@@ -17,10 +17,10 @@ import soundfile
 import tensorflow as tf
 from tensorflow.core.framework import tensor_shape_pb2
 from tensorflow.core.protobuf import saved_model_pb2
+from tfrec.inference.predictor import Predictor
 
 from pipelines.errors import UserError
 from tests.tfrec import untrained
-from tfrec.inference.predictor import Predictor
 from tfrec.serving import publish as publishing
 from tfrec.serving import savedmodel
 

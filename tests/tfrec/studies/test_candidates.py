@@ -66,13 +66,3 @@ def test_a_mistake_of_all_names_none_of_them():
         parse("mlp,cnn", "--fit.epoch", "1")
     with pytest.raises(UserError, match=r"^cnn: Unknown flag '--fit\.epoch'"):
         parse("mlp,cnn:fit.epoch=1")
-
-
-def test_titles_name_the_multipliers():
-    class Model:
-        width_multiplier, depth_multiplier = 0.25, 1.0
-
-    assert candidates.title("vgg16", Model) == "vgg16\nwidth 0.25"
-    Model.depth_multiplier = 0.5
-    assert candidates.title("vgg16", Model) == "vgg16\nwidth 0.25, depth 0.5"
-    assert candidates.title("mlp", object()) == "mlp"

@@ -55,7 +55,7 @@ def test_intervals_hold_the_value_and_shrink_with_the_examples():
         (p + z * z / (2 * n)) / (1 + z * z / n),
         z / (1 + z * z / n) * np.sqrt(p * (1 - p) / n + z * z / (4 * n * n)),
     )
-    assert classification.wilson(45, 50) == pytest.approx([middle - half, middle + half], abs=1e-6)
+    assert classification.wilson_interval(45, 50) == pytest.approx([middle - half, middle + half], abs=1e-6)
 
 
 def test_loss_is_kerass_with_smoothing_and_weights():

@@ -1,4 +1,4 @@
-"""The normal form of texts: what each language wants, and that a normal form is its own."""
+"""Text normalization: the rules of each language, and that normalizing twice changes nothing."""
 
 import itertools
 import random
@@ -18,16 +18,16 @@ COMMON = list(" '-\u2019.\u0640\u200c\u0654\u0301")
 
 
 def random_texts(count, seed):
-    """Texts of a few characters, each of one script, or of all of them mixed, with what joins and parts words."""
-    chance = random.Random(seed)
+    """Texts of a few characters of one script or of all mixed, with spaces, apostrophes, hyphens and joiners."""
+    rng = random.Random(seed)
     for _ in range(count):
-        script = chance.choice([*SCRIPTS, list(itertools.chain(*SCRIPTS))])
-        yield "".join(chance.choices(script + COMMON * (len(script) // 20 + 1), k=chance.randrange(14)))
+        script = rng.choice([*SCRIPTS, list(itertools.chain(*SCRIPTS))])
+        yield "".join(rng.choices(script + COMMON * (len(script) // 20 + 1), k=rng.randrange(14)))
 
 
 @pytest.mark.parametrize("language", ["en", "ur", "pa", "sd", "ar", "fa", "tr", "mul"])
 @pytest.mark.parametrize("keep", [(), ("punctuation",), ("vowel_marks",), ("case", "digits")], ids=" ".join)
-def test_a_normal_form_is_its_own(language, keep):
+def test_normalizing_twice_changes_nothing(language, keep):
     config = TextConfig(language=language, **dict.fromkeys(keep, "keep"))
     for text in random_texts(400, seed=len(keep)):
         normal = normalize(text, config)
@@ -50,12 +50,12 @@ def test_a_normal_form_is_its_own(language, keep):
     ("?!", ""),
     ("\x00a\x07\ud800b", "a b"),
 ])  # fmt: skip
-def test_english(text, normal):
+def test_normalizes_english(text, normal):
     assert normalize(text, TextConfig()) == normal
 
 
 @pytest.mark.parametrize(("language", "text", "normal"), [
-    # Arabic yeh, kaf and heh, and Persian's, as one keyboard or another gives them.
+    # Arabic yeh, kaf and heh, and Persian's, from different keyboards.
     ("ur", "\u0643\u064a\u0647", "\u06a9\u06cc\u06c1"),
     ("ur", "\u06be", "\u06be"),  # aspirates in Urdu
     ("ur", "\u06cc\u0654 \u064a\u0654 \u0626", "\u0626 \u0626 \u0626"),
@@ -65,22 +65,22 @@ def test_english(text, normal):
     ("fa", "\u0643\u064a\u0629", "\u06a9\u06cc\u0629"),
     ("sd", "\u0643 \u06aa \u06a9", "\u06aa \u06aa \u06a9"),  # Sindhi has both
     ("sd", "\u06cc \u06c1 \u06be \u0647", "\u064a \u0647 \u0647 \u0647"),
-    ("sd", "\u06fd \u06fe \u060c", "\u06fd \u06fe"),  # words, though Unicode calls them symbols
+    ("sd", "\u06fd \u06fe \u060c", "\u06fd \u06fe"),  # words, which Unicode classes as symbols
     ("mul", "\u0643 \u06a9", "\u0643 \u06a9"),
     ("ur", "\u0645\u0640\u0640\u064f\u062d\u064e\u0645\u0651\u062f", "\u0645\u062d\u0645\u062f"),  # tatweel, vowels
     ("ur", "\u06c1\u06d2\u06d4 \u06a9\u06cc\u0627\u061f", "\u06c1\u06d2 \u06a9\u06cc\u0627"),
     ("ar", "\ufefb \ufedf\ufe8e", "\u0644\u0627 \u0644\u0627"),  # presentation forms
     ("ar", "\ufe71", ""),
-    # Gurmukhi: vowel signs stay, nukta letters are two code points in NFC, the danda goes.
+    # Gurmukhi: vowel signs stay, nukta letters are two code points in NFC, the danda is removed.
     ("pa", "\u0a36\u0a2c \u0a38\u0a3c \u0a2e\u0a48\u0a02\u0964", "\u0a38\u0a3c\u0a2c \u0a38\u0a3c \u0a2e\u0a48\u0a02"),
     ("tr", "I\u0130", "\u0131i"),
     ("en", "\u0130", "i\u0307"),
 ])  # fmt: skip
-def test_languages(language, text, normal):
+def test_normalizes_by_language(language, text, normal):
     assert normalize(text, TextConfig(language=language)) == normal
 
 
-def test_what_may_stay():
+def test_keep_settings():
     text = "\u0645\u064e\u060c A. \u0663"
     assert normalize(text, TextConfig(case="keep")) == "\u0645 A 3"
     assert normalize(text, TextConfig(digits="keep")) == "\u0645 a \u0663"
@@ -92,6 +92,6 @@ def test_what_may_stay():
     {"language": ""}, {"language": "English"}, {"case": "upper"}, {"digits": "arabic"}, {"punctuation": "some"},
     {"vowel_marks": True},
 ])  # fmt: skip
-def test_wrong_settings(wrong):
+def test_rejects_wrong_settings(wrong):
     with pytest.raises(ValueError, match=rf"text.{next(iter(wrong))} must be .* Received: "):
         TextConfig(**wrong)

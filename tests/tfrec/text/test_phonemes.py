@@ -1,10 +1,10 @@
-"""TIMIT's folding, against the groups of Lee and Hon's paper written out another way round."""
+"""TIMIT's folding, against the groups of Lee and Hon's paper, listed by the folded phoneme."""
 
 import pytest
 
 from tfrec.text import phonemes
 
-# Each of the 39, and which of the 61 count as it; the glottal stop q as none.
+# Each of the 39 and the phonemes of the 61 that fold to it; the glottal stop q folds to none.
 GROUPS = """
 aa: aa ao; ae: ae; ah: ah ax ax-h; aw: aw; ay: ay; b: b; ch: ch; d: d; dh: dh; dx: dx; eh: eh; er: er axr; ey: ey;
 f: f; g: g; hh: hh hv; ih: ih ix; iy: iy; jh: jh; k: k; l: l el; m: m em; n: n en nx; ng: ng eng; ow: ow; oy: oy;
@@ -13,23 +13,23 @@ y: y; z: z
 """
 
 
-def test_the_39():
+def test_fold_to_39():
     groups = dict(group.strip().split(": ") for group in GROUPS.split(";"))
     assert len(groups) == 39
     assert sorted(phonemes.SYMBOLS_39) == sorted(groups)
-    members = [(member, to) for to, group in groups.items() for member in group.split()]
+    members = [(member, folded) for folded, group in groups.items() for member in group.split()]
     assert len(members) == 60
     assert {**dict(members), "q": ""} == phonemes.TO_39
 
 
-def test_the_48():
+def test_fold_to_48():
     assert (len(phonemes.SYMBOLS_61), len(set(phonemes.SYMBOLS_61)), len(phonemes.SYMBOLS_48)) == (61, 61, 48)
     assert {"cl", "vcl", "epi", "sil", "ax", "ix", "zh", "el", "en", "ao"} < set(phonemes.SYMBOLS_48)
     for symbol in phonemes.SYMBOLS_61:
         assert phonemes.fold(phonemes.fold([symbol], to=48)) == phonemes.fold([symbol])
 
 
-def test_folding():
+def test_fold():
     assert phonemes.fold(["pcl", "p", "q", "ix", "h#"]) == ["sil", "p", "ih", "sil"]
     assert phonemes.fold(["pcl", "p", "q", "ix", "h#"], to=48) == ["cl", "p", "ix", "sil"]
     assert phonemes.fold(phonemes.SYMBOLS_39) == list(phonemes.SYMBOLS_39)

@@ -1,4 +1,4 @@
-"""Vocabularies of every unit: what is encoded comes back, and stored ones are checked."""
+"""Vocabularies of every unit: decoding undoes encoding, and stored vocabularies are validated."""
 
 import json
 import random
@@ -26,13 +26,13 @@ def built(request):
 
 
 def covered_texts(vocabulary_, count):
-    """Raw texts of what a vocabulary covers, in odd spacing."""
-    chance = random.Random(0)
+    """Raw texts that a vocabulary covers, with irregular spaces."""
+    rng = random.Random(0)
     if vocabulary_.unit in ("words", "phonemes"):
         symbols = [token for token in vocabulary_.tokens if token != "<unk>"]
-        return [chance.choice([" ", "\n "]).join(chance.choices(symbols, k=chance.randrange(8))) for _ in range(count)]
+        return [rng.choice([" ", "\n "]).join(rng.choices(symbols, k=rng.randrange(8))) for _ in range(count)]
     letters = sorted({*"".join(normalize(text, MIXED) for text in TEXTS)} | {" "})
-    return ["".join(chance.choices([*letters, "  ", "\t"], k=chance.randrange(25))) for _ in range(count)]
+    return ["".join(rng.choices([*letters, "  ", "\t"], k=rng.randrange(25))) for _ in range(count)]
 
 
 def test_decoding_undoes_encoding(built):
@@ -48,7 +48,7 @@ def test_decoding_undoes_encoding(built):
 
 @pytest.mark.parametrize("punctuation", ["remove", "keep"])
 @pytest.mark.parametrize("unit", ["characters", "subwords", "words"])
-def test_any_text_that_it_was_built_from_comes_back(unit, punctuation):
+def test_decoding_undoes_encoding_of_random_texts(unit, punctuation):
     texts = list(random_texts(300, seed=7))
     config = TextConfig(language="sd", punctuation=punctuation)
     built = vocabulary.build(unit, texts, 5000, config)
@@ -72,48 +72,48 @@ def test_characters_are_code_points():
     assert built.encode("b ਸ਼") == [2, 1, 3, 4]
 
 
-def test_what_is_not_covered_is_left_out_and_reported():
+def test_uncovered_characters_are_left_out_and_reported():
     built = vocabulary.build("characters", ["a cab"])
     assert built.decode(built.encode("Zab z, xc")) == built.covered("Zab z, xc") == "ab c"
-    found = built.coverage(["zab", "abc", "z x", "zz", "az"])
-    assert (found.symbols, found.missing) == (13, {"z": 5, "x": 1})
-    assert found.examples == {"z": ["zab", "z x", "zz"], "x": ["z x"]}
+    coverage = built.coverage(["zab", "abc", "z x", "zz", "az"])
+    assert (coverage.symbols, coverage.missing) == (13, {"z": 5, "x": 1})
+    assert coverage.examples == {"z": ["zab", "z x", "zz"], "x": ["z x"]}
 
 
-def test_words_have_an_unknown_one():
+def test_words_that_are_not_covered_become_unk():
     built = vocabulary.build("words", ["a cat", "a dog", "the cat"], size=3)
     assert built.tokens == ("<unk>", "a", "cat")
     assert built.decode(built.encode("A bird, a cat.")) == built.covered("A bird, a cat.") == "a <unk> a cat"
     assert built.coverage(["a bird"]).missing == {"bird": 1}
 
 
-def test_a_size_takes_the_most_frequent():
+def test_size_keeps_the_most_frequent_tokens():
     built = vocabulary.build("characters", ["aaa bbb cc d"], size=3)
     assert built.tokens == (" ", "a", "b")
 
 
-def test_phonemes_are_taken_as_they_are():
+def test_phonemes_are_not_normalized():
     built = vocabulary.build("phonemes", ["h# AX-H  q", "b"])
     assert built.tokens == ("AX-H", "b", "h#", "q")
     assert built.encode("b zz h#\n") == [2, 3]
 
 
-def test_phonemes_folded():
+def test_phonemes_are_folded():
     built = vocabulary.build("phonemes", ["h# ao dcl q", "aa zh"], fold_phonemes=39)
     assert built.tokens == ("aa", "sh", "sil")
     assert built.decode(built.encode("pau q zh ao sil")) == "sil sh aa sil"
     assert vocabulary.from_json(built.as_json()).encode("ao") == built.encode("ao") == [1]
 
 
-def test_json_keeps_it_all(built):
+def test_json_round_trip(built):
     stored = json.loads(json.dumps(built.as_json()))
-    again = vocabulary.from_json(stored)
-    assert again == built
-    assert (again.tokens, again.pieces, again.text) == (built.tokens, built.pieces, MIXED)
-    assert [again.encode(text) for text in TEXTS] == [built.encode(text) for text in TEXTS]
+    restored = vocabulary.from_json(stored)
+    assert restored == built
+    assert (restored.tokens, restored.pieces, restored.text) == (built.tokens, built.pieces, MIXED)
+    assert [restored.encode(text) for text in TEXTS] == [built.encode(text) for text in TEXTS]
 
 
-def test_the_same_texts_give_the_same(built):
+def test_building_is_deterministic(built):
     assert vocabulary.build(built.unit, iter(TEXTS), None, MIXED).as_json() == built.as_json()
 
 
@@ -122,7 +122,7 @@ def test_the_same_texts_give_the_same(built):
     {"tokens": None}, {"tokens": []}, {"tokens": "abc"}, {"tokens": ["a", "a"]}, {"tokens": [""]}, {"tokens": ["a", 3]},
     {"tokens": ["ab"]}, {"tokens": ["a" * 2000]},
 ])  # fmt: skip
-def test_damaged_characters(change):
+def test_rejects_damaged_characters(change):
     stored = vocabulary.build("characters", ["abc"]).as_json()
     with pytest.raises(UserError, match=r"stored vocabulary is damaged.*build it again"):
         vocabulary.from_json(stored | change)
@@ -132,25 +132,25 @@ def test_damaged_characters(change):
     ("words", {"tokens": ["a"]}), ("words", {"tokens": ["<unk>", "a b"]}), ("phonemes", {"tokens": [" "]}),
     ("phonemes", {"folded": 40}),
 ])  # fmt: skip
-def test_damaged_words(unit, change):
+def test_rejects_damaged_words_and_phonemes(unit, change):
     with pytest.raises(UserError, match="stored vocabulary is damaged"):
         vocabulary.from_json(vocabulary.build(unit, ["a"]).as_json() | change)
 
 
 @pytest.mark.parametrize("stored", [None, [], "characters", {}])
-def test_no_vocabulary(stored):
+def test_rejects_other_json(stored):
     with pytest.raises(UserError, match="stored vocabulary is damaged"):
         vocabulary.from_json(stored)
 
 
 @pytest.mark.parametrize("unit", vocabulary.UNITS)
 @pytest.mark.parametrize("texts", [[], ["", " \n"]])
-def test_no_text(unit, texts):
+def test_rejects_empty_texts(unit, texts):
     with pytest.raises(UserError, match="There is no text"):
         vocabulary.build(unit, texts)
 
 
-def test_wrong_words():
+def test_rejects_wrong_arguments():
     with pytest.raises(UserError, match="did you mean 'characters'"):
         vocabulary.build("character", ["a"])
     with pytest.raises(UserError, match="needs a size of 2 or more, not 1"):

@@ -1,1 +1,1 @@
-"""Scores that can be trusted: with intervals, over the whole split."""
+"""Metrics of whole splits, with confidence intervals; and what a network costs."""

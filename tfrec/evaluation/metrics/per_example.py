@@ -1,6 +1,8 @@
-"""How each example was recognized, so that it can be scored again: in one condition, over several, among others."""
+"""Scores of each example, from which a split's score can be computed again: in conditions, resampled, in comparison."""
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -18,17 +20,21 @@ TITLES = {
     "macro_f1": "macro F1",
     "loss": "loss",
 }
-# What counts as one, and out of what; the scores that a task is judged by where nobody says otherwise.
+MACRO_SCORES = ("macro_precision", "macro_recall", "macro_f1")  # in the order of `precision_recall_f1`
+# Names of the numerator and denominator of the scores that tasks are judged by.
 COUNTED = {"accuracy": ("correct", "examples"), "wer": ("edits", "words"), "per": ("edits", "phonemes")}
 
 
 @dataclasses.dataclass(frozen=True)
-class Quality:
-    """How each example of a split was recognized.
+class PerExampleScores:
+    """A score of each example of a split; the split's score is the sum of `counts` over the sum of `sizes`.
 
-    What is measured, `name`, is the sum of `counts` over that of `sizes`, both (examples,): of right answers over ones
-    for "accuracy", of nats over ones for "loss", of edits over words for "wer", over phonemes for "per". `answers` and
-    `labels` are classes, or None.
+    Attributes:
+        name: name of the score, a key of `TITLES`.
+        counts: (examples,): 1 for a correct answer ("accuracy"), nats ("loss"), edits ("wer", "per").
+        sizes: (examples,): 1 ("accuracy", "loss"), words of the reference ("wer"), phonemes ("per").
+        answers: predicted class indices (examples,), or None where there are no classes.
+        labels: true class indices (examples,), or None.
     """
 
     name: str
@@ -37,75 +43,121 @@ class Quality:
     answers: np.ndarray | None = None
     labels: np.ndarray | None = None
 
-    def rate(self, times=1):
-        """The score over the examples, each counted so often: a number, or (examples,)."""
-        return float((self.counts * times).sum() / max((self.sizes * times).sum(), 1))
+    def rate(self, weights: np.ndarray | int = 1) -> float:
+        """Computes the score of the split.
+
+        Args:
+            weights: how often each example counts, (examples,), or one number for all.
+
+        Returns:
+            The score.
+        """
+        return float((self.counts * weights).sum() / max((self.sizes * weights).sum(), 1))
 
 
 @dataclasses.dataclass(frozen=True)
-class MacroQuality(Quality):
-    """The same for a mean over `classes` classes, which is no ratio of sums: "macro_precision", "_recall" or "_f1"."""
+class MacroPerExampleScores(PerExampleScores):
+    """The same for a mean over classes, which is no ratio of sums: macro precision, recall or F1.
+
+    Attributes:
+        classes: number of classes.
+    """
 
     classes: int = 0
 
-    def rate(self, times=1):
-        """The score over the examples, each counted so often: a number, or (examples,)."""
-        times = np.broadcast_to(times, self.labels.shape)
-        cells = np.bincount(self.labels * self.classes + self.answers, times, self.classes**2)
-        scores = classification.rates(cells.reshape(self.classes, self.classes))
-        return float(scores[("macro_precision", "macro_recall", "macro_f1").index(self.name)].mean())
+    def rate(self, weights: np.ndarray | int = 1) -> float:
+        """Computes the score of the split; see `PerExampleScores.rate`."""
+        if self.answers is None or self.labels is None:
+            raise ValueError(f"{self.name} needs answers and labels. Received: None")
+        weights = np.broadcast_to(weights, self.labels.shape)
+        cells = np.bincount(self.labels * self.classes + self.answers, weights, self.classes**2)
+        scores = classification.precision_recall_f1(cells.reshape(self.classes, self.classes))
+        return float(scores[MACRO_SCORES.index(self.name)].mean())
 
 
-def of_classes(name, logits, labels):
-    """The Quality that repeats a score of `classification.score`, for logits (examples, classes) and class indices."""
+def from_logits(name: str, logits: np.ndarray, labels: np.ndarray) -> PerExampleScores:
+    """Computes the per-example scores of a classifier.
+
+    Args:
+        name: a score of `classification.score`.
+        logits: (examples, classes).
+        labels: class indices, (examples,).
+
+    Returns:
+        The scores, whose `rate` is that score.
+    """
     answers, sizes = logits.argmax(axis=-1), np.ones(len(labels), int)
-    hits = answers == labels
-    if name.startswith("macro_"):
-        return MacroQuality(name, hits, sizes, answers, labels, logits.shape[-1])
+    counts = answers == labels
+    if name in MACRO_SCORES:
+        return MacroPerExampleScores(name, counts, sizes, answers, labels, logits.shape[-1])
     if name == "loss":
-        hits = classification.losses(logits, labels)
+        counts = classification.cross_entropies(logits, labels)
     elif name == "top5_accuracy":
-        hits = (logits > logits[np.arange(len(labels)), labels][:, None]).sum(axis=-1) < 5
-    return Quality(name, hits, sizes, answers, labels)
+        counts = (logits > logits[np.arange(len(labels)), labels][:, None]).sum(axis=-1) < 5
+    return PerExampleScores(name, counts, sizes, answers, labels)
 
 
-def margin(one, other, seed=0):
-    """(how far one Quality is above another of the same examples, 95 % interval [low, high]).
+def paired_difference(scores: PerExampleScores, baseline: PerExampleScores, seed: int = 0) -> tuple[float, list[float]]:
+    """Computes how far a score is above another one of the same examples.
 
-    The interval is a percentile bootstrap over the examples, each of which counts for both (Efron 1979).
+    Args:
+        scores: the scores of one model.
+        baseline: the scores of another model on the same examples, in the same order.
+        seed: of the bootstrap.
+
+    Returns:
+        The difference, and its 95 % interval [low, high]: a percentile bootstrap over the examples, each of which is
+        drawn for both models (Efron 1979).
     """
-    examples, random, drawn = len(one.sizes), np.random.default_rng(seed), []
+    examples, random, differences = len(scores.sizes), np.random.default_rng(seed), []
     for _ in range(transcription.BOOTSTRAP_SAMPLES):
-        times = np.bincount(random.integers(examples, size=examples), minlength=examples)
-        drawn.append(one.rate(times) - other.rate(times))
-    return one.rate() - other.rate(), [float(bound) for bound in np.quantile(drawn, [0.025, 0.975])]
+        weights = np.bincount(random.integers(examples, size=examples), minlength=examples)
+        differences.append(scores.rate(weights) - baseline.rate(weights))
+    interval = [float(bound) for bound in np.quantile(differences, [0.025, 0.975])]
+    return scores.rate() - baseline.rate(), interval
 
 
-def cell(name, counts, sizes):
-    """Counts (repeats, examples) and sizes (examples,) of one condition -> {name, "interval", count, size}.
+def score_condition(name: str, counts: np.ndarray, sizes: np.ndarray) -> dict[str, Any]:
+    """Computes the score of one condition, over all repetitions of its examples.
 
-    The 95 % interval is for as many examples as there are, however often each is repeated: Wilson's of accuracies, a
-    bootstrap over the examples of error rates.
+    Args:
+        name: a key of `COUNTED`.
+        counts: (repetitions, examples), see `PerExampleScores`.
+        sizes: (examples,).
+
+    Returns:
+        {name: score, "interval": [low, high], and numerator and denominator by their names in `COUNTED`}. The 95 %
+        interval is for the number of examples, however often each is repeated: Wilson's interval of an accuracy, a
+        bootstrap over the examples of an error rate.
     """
-    repeats, examples = counts.shape
+    repetitions, examples = counts.shape
     count, size = COUNTED[name]
     if name == "accuracy":
-        interval = classification.wilson(round(counts.mean() * examples), examples)
+        interval = classification.wilson_interval(round(counts.mean() * examples), examples)
     else:
-        interval = transcription.interval(counts.sum(axis=0), repeats * sizes)
-    whole = repeats * int(sizes.sum())
-    return {name: float(counts.sum() / max(whole, 1)), "interval": interval, count: int(counts.sum()), size: whole}
+        interval = transcription.bootstrap_interval(counts.sum(axis=0), repetitions * sizes)
+    total = repetitions * int(sizes.sum())
+    return {name: float(counts.sum() / max(total, 1)), "interval": interval, count: int(counts.sum()), size: total}
 
 
-def average(name, groups):
-    """The mean over conditions, with an interval that is a bootstrap over the examples of each group.
+def average_conditions(
+    name: str, groups: Sequence[tuple[Sequence[np.ndarray], np.ndarray]]
+) -> dict[str, float | list[float]]:
+    """Computes the mean score over conditions, each with the same weight.
 
-    groups: pairs of the conditions' counts, each (repeats, examples), and the sizes (examples,) of the same examples.
+    Args:
+        name: name of the score.
+        groups: conditions with the same examples: the counts of each, (repetitions, examples), and the examples' sizes,
+            (examples,).
+
+    Returns:
+        {name: mean, "interval": [low, high]}; the 95 % interval is a bootstrap over the examples of each group.
     """
-    total, drawn, conditions = 0.0, 0.0, sum(len(group) for group, _ in groups)
+    total, conditions = 0.0, sum(len(group) for group, _ in groups)
+    samples = np.zeros(transcription.BOOTSTRAP_SAMPLES)
     for seed, (group, sizes) in enumerate(groups):
         share = len(group) / conditions
         counts, sizes = np.concatenate(group).sum(axis=0), sizes * sum(map(len, group))
-        drawn = drawn + share * transcription.resampled(counts, sizes, seed)
+        samples = samples + share * transcription.bootstrap_rates(counts, sizes, seed)
         total += share * float(counts.sum() / max(sizes.sum(), 1))
-    return {name: total, "interval": [float(bound) for bound in np.quantile(drawn, [0.025, 0.975])]}
+    return {name: total, "interval": [float(bound) for bound in np.quantile(samples, [0.025, 0.975])]}

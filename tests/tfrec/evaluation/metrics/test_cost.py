@@ -1,4 +1,4 @@
-"""Weights, multiply-adds and milliseconds of networks."""
+"""Parameters, multiply-adds and latency of networks."""
 
 import keras
 import pytest
@@ -26,8 +26,8 @@ def net(shape, *stack):
 )
 def test_published_figures(name, billions, parameters):
     published = getattr(keras.applications, name)(weights=None)
-    assert cost.multiply_adds(published) / 1e9 == pytest.approx(billions, abs=0.005)
-    assert cost.parameters(published) == parameters
+    assert cost.count_multiply_adds(published) / 1e9 == pytest.approx(billions, abs=0.005)
+    assert cost.count_parameters(published) == parameters
 
 
 @pytest.mark.parametrize(
@@ -48,40 +48,40 @@ def test_published_figures(name, billions, parameters):
         (lambda: net((8, 8, 16), layers.BatchNormalization(), layers.ReLU(), layers.MaxPooling2D()), 0),
     ],
 )
-def test_layers_by_their_formulas(network, expected):
-    assert cost.multiply_adds(network()) == expected
+def test_multiply_adds_of_layers(network, expected):
+    assert cost.count_multiply_adds(network()) == expected
 
 
 def test_transposed_products():
-    """The sizes that are multiplied away stand elsewhere where an operand is transposed."""
+    """The contracted axis is another one where an operand is transposed."""
 
     @tf.function
     def products(a, b):
         return tf.matmul(a, b, transpose_a=True), tf.matmul(a[None], b[None], transpose_a=True)
 
     graph = products.get_concrete_function(tf.TensorSpec([3, 4]), tf.TensorSpec([3, 5])).graph
-    assert cost._of_graph(graph) == 2 * 3 * 4 * 5
+    assert cost._count_graph(graph) == 2 * 3 * 4 * 5
 
 
-def test_einsum_over_several_letters_and_ellipses():
+def test_einsum_with_several_axes_and_ellipses():
     @tf.function
     def product(a, b):
         return tf.einsum("...abc,...cbd->...ad", a, b)
 
     graph = product.get_concrete_function(tf.TensorSpec([6, 2, 3, 4]), tf.TensorSpec([6, 4, 3, 5])).graph
-    assert cost._of_graph(graph) == 6 * 2 * 3 * 4 * 5
+    assert cost._count_graph(graph) == 6 * 2 * 3 * 4 * 5
 
 
-def test_clips_of_any_length():
+def test_multiply_adds_of_clips_of_any_length():
     config = architectures.default_config("lstm")
     lstm = architectures.build((None, 40), 10, config, "sequence")
     step = 4 * 128 * (40 + 128) + 4 * 128 * (128 + 128)
-    assert cost.multiply_adds(lstm, frames=98) == 98 * step + 128 * 10
+    assert cost.count_multiply_adds(lstm, frames=98) == 98 * step + 128 * 10
     with pytest.raises(ValueError, match="give `frames`"):
-        cost.multiply_adds(net((None, 16), layers.Conv1D(4, 3)))
+        cost.count_multiply_adds(net((None, 16), layers.Conv1D(4, 3)))
 
 
-def test_what_cannot_be_counted_is_no_zero():
+def test_unknown_products_are_not_counted_as_zero():
     def unknown(x):
         return tf.raw_ops.Dilation2D(
             input=x, filter=tf.zeros((3, 3, 2)), strides=[1] * 4, rates=[1] * 4, padding="SAME"
@@ -90,19 +90,21 @@ def test_what_cannot_be_counted_is_no_zero():
     def quantized(x):
         return tf.raw_ops.SparseMatMul(a=x, b=tf.zeros((2, 3)))
 
-    assert cost.multiply_adds(net((4, 4, 2), layers.Lambda(unknown, output_shape=(4, 4, 2)))) == 0  # has no products
+    assert (
+        cost.count_multiply_adds(net((4, 4, 2), layers.Lambda(unknown, output_shape=(4, 4, 2)))) == 0
+    )  # a dilation has no products
     with pytest.raises(ValueError, match="SparseMatMul"):
-        cost.multiply_adds(net((2,), layers.Lambda(quantized, output_shape=(3,))))
+        cost.count_multiply_adds(net((2,), layers.Lambda(quantized, output_shape=(3,))))
 
 
-def test_parameters_are_those_that_gradients_change():
+def test_parameters_are_the_trainable_ones():
     network = net((4, 4, 3), layers.Conv2D(5, 1), layers.BatchNormalization())
-    assert cost.parameters(network) == 3 * 5 + 5 + 2 * 5
+    assert cost.count_parameters(network) == 3 * 5 + 5 + 2 * 5
 
 
 def test_latency(monkeypatch):
-    monkeypatch.setattr(cost, "LATENCY_SECONDS", 0.0)
+    monkeypatch.setattr(cost, "MAX_LATENCY_S", 0.0)
     small, large = (net((64,), layers.Dense(units), layers.Dense(units)) for units in (1, 4000))
-    assert 0 < cost.latency_ms(small) < cost.latency_ms(large)
+    assert 0 < cost.measure_latency_ms(small) < cost.measure_latency_ms(large)
     lstm = architectures.build((None, 40), 10, architectures.default_config("lstm"), "sequence")
-    assert cost.latency_ms(lstm, frames=5) > 0
+    assert cost.measure_latency_ms(lstm, frames=5) > 0

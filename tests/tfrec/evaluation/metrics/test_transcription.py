@@ -1,4 +1,4 @@
-"""Error rates: against jiwer, against an edit distance of our own, and by hand."""
+"""Error rates: against jiwer, against a plain edit distance, and computed by hand."""
 
 import json
 
@@ -10,7 +10,7 @@ from tfrec.evaluation.metrics import transcription
 
 
 def distance(one, other):
-    """Levenshtein's, row by row."""
+    """The Levenshtein distance, row by row."""
     row = list(range(len(other) + 1))
     for i, left in enumerate(one, 1):
         before, row[0] = row[0], i
@@ -25,7 +25,7 @@ def pairs(count, words=("a", "ab", "سلام", "word", "x")):
     return [draw() for _ in range(count)], [draw() for _ in range(count)]
 
 
-def test_as_jiwer_and_as_plain_edit_distance():
+def test_rates_equal_jiwer_and_plain_edit_distance():
     references, hypotheses = pairs(1000)
     assert "" in references
     assert "" in hypotheses
@@ -42,16 +42,16 @@ def test_as_jiwer_and_as_plain_edit_distance():
     assert scores["cer"] == pytest.approx(sum(map(distance, references, hypotheses)) / characters)
     assert scores["sentence_error_rate"] == np.mean(np.array(edits) > 0)
     for reference, hypothesis in list(zip(references, hypotheses, strict=True))[:50]:  # pair by pair
-        (found, library) = (transcription.score([reference], [hypothesis]), jiwer.process_words(reference, hypothesis))
-        assert found["wer"] == pytest.approx(library.wer)
-        assert [found[kind] for kind in ("substitutions", "deletions", "insertions")] == [
+        (single, library) = (transcription.score([reference], [hypothesis]), jiwer.process_words(reference, hypothesis))
+        assert single["wer"] == pytest.approx(library.wer)
+        assert [single[kind] for kind in ("substitutions", "deletions", "insertions")] == [
             library.substitutions,
             library.deletions,
             library.insertions,
         ]
 
 
-def test_by_hand():
+def test_scores_computed_by_hand():
     references = ["the cat sat", "", "go  home now", "yes"]
     hypotheses = ["the hat sat down", "uh", "go now ", "yes"]
     scores = transcription.score(
@@ -62,7 +62,9 @@ def test_by_hand():
         groups=["en", "en", "ur", "ur"],
     )
     assert json.loads(json.dumps(scores)) == scores
-    assert scores["wer"] == pytest.approx(4 / 7)  # one substituted, two inserted, one deleted; not the mean of ratios
+    assert scores["wer"] == pytest.approx(
+        4 / 7
+    )  # one substitution, two insertions, one deletion; not the mean of ratios
     # Of 11 + 0 + 11 + 3 characters: c to h, " down", "uh", "home ".
     assert scores["cer"] == pytest.approx((1 + 5 + 2 + 5) / 25)
     assert (scores["utterances"], scores["words"], scores["characters"]) == (4, 7, 25)
@@ -92,15 +94,15 @@ def test_by_hand():
     }
 
 
-def test_most_frequent_confusions_come_first():
+def test_confusions_are_sorted_by_frequency():
     references = ["b x"] * 3 + ["a x"] * 3 + ["c x"] * 5
     scores = transcription.score(references, ["q x"] * 11)
     assert scores["confusions"]["substitutions"] == [["c", "q", 5], ["a", "q", 3], ["b", "q", 3]]
     many = [f"w{i}" for i in range(30)]
-    assert len(transcription.score(many, [""] * 30)["confusions"]["deletions"]) == transcription.CONFUSIONS
+    assert len(transcription.score(many, [""] * 30)["confusions"]["deletions"]) == transcription.MAX_CONFUSIONS
 
 
-def test_nothing_said_and_nothing_heard():
+def test_empty_references_and_hypotheses():
     scores = transcription.score(["", " "], ["", ""])
     assert (scores["wer"], scores["cer"], scores["wer_interval"], scores["words"]) == (0.0, 0.0, [0.0, 0.0], 0)
     assert transcription.score(["", ""], ["a b", "c"])["wer"] == 3.0
@@ -117,12 +119,12 @@ def test_phonemes():
     assert not {"wer", "cer", "words", "characters", "cer_interval"} & set(scores)
 
 
-def test_interval_covers_and_is_repeatable():
+def test_interval_covers_the_rate_and_is_repeatable():
     random = np.random.default_rng(1)
     rate, covered = 0.2, 0
     for seed in range(200):
         lengths = random.integers(1, 12, size=100)
-        low, high = transcription.interval(random.binomial(lengths, rate), lengths, seed)
+        low, high = transcription.bootstrap_interval(random.binomial(lengths, rate), lengths, seed)
         covered += low <= rate <= high
         # Independent edits of about 600 words: the normal approximation is good to a fifth of its width.
         width = 2 * 1.96 * np.sqrt(rate * (1 - rate) / lengths.sum())
@@ -136,23 +138,24 @@ def test_interval_covers_and_is_repeatable():
     assert scores["cer_interval"][0] < scores["cer"] < scores["cer_interval"][1]
 
 
-def test_alignments_say_both_texts_again():
+def test_alignments_contain_both_texts():
     references, hypotheses = pairs(200)
     for reference, hypothesis, aligned in zip(
         references, hypotheses, transcription.align(references, hypotheses), strict=True
     ):
-        assert " ".join(said for _, said, _ in aligned if said) == reference
-        assert " ".join(heard for *_, heard in aligned if heard) == hypothesis
+        assert " ".join(word for _, word, _ in aligned if word) == reference
+        assert " ".join(word for *_, word in aligned if word) == hypothesis
         assert sum(kind != "equal" for kind, *_ in aligned) == distance(reference.split(), hypothesis.split())
-        assert all((said == heard) == (kind == "equal") for kind, said, heard in aligned)
+        assert all((reference_word == word) == (kind == "equal") for kind, reference_word, word in aligned)
         assert all(
-            bool(said) == (kind != "insert") and bool(heard) == (kind != "delete") for kind, said, heard in aligned
+            bool(reference_word) == (kind != "insert") and bool(word) == (kind != "delete")
+            for kind, reference_word, word in aligned
         )
     assert transcription.align([], []) == []
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         ((["a"], ["a", "b"]), "hypotheses must be as many as references, 1"),
         ((["a"], ["a"], "words", ["x", "y"]), "speakers must be as many"),
@@ -160,14 +163,14 @@ def test_alignments_say_both_texts_again():
         (([], []), "at least one utterance"),
     ],
 )
-def test_wrong_arguments(arguments, said):
-    with pytest.raises(ValueError, match=said):
+def test_rejects_wrong_arguments(arguments, message):
+    with pytest.raises(ValueError, match=message):
         transcription.score(*arguments)
 
 
 @pytest.mark.parametrize("name", ["wer", "cer", "sentence_error_rate"])
-def test_counts_of_utterances_add_up_to_the_score(name):
-    said, heard = ["one two", "three", "four five six"], ["one too", "three", "four six"]
-    edits, lengths = transcription.counts(said, heard, name)
-    assert edits.sum() / lengths.sum() == pytest.approx(transcription.score(said, heard)[name])
+def test_counts_of_utterances_sum_to_the_score(name):
+    references, hypotheses = ["one two", "three", "four five six"], ["one too", "three", "four six"]
+    edits, lengths = transcription.counts(references, hypotheses, name)
+    assert edits.sum() / lengths.sum() == pytest.approx(transcription.score(references, hypotheses)[name])
     assert edits[1] == 0 < lengths[1]

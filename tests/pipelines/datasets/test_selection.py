@@ -1,4 +1,4 @@
-"""Some classes, and some examples of each."""
+"""Some classes, some examples of each, and validation examples to train on."""
 
 import dataclasses
 
@@ -7,7 +7,9 @@ import pytest
 import soundfile
 
 from pipelines import datasets
-from pipelines.datasets import digits, manifest
+from pipelines.datasets import digits, manifest, memory
+from pipelines.datasets.base import Corpus, DataConfig
+from pipelines.datasets.selection import join_validation, select_classes
 from pipelines.errors import UserError
 
 
@@ -39,15 +41,15 @@ def test_some_examples_of_each_class_to_train_on():
     np.testing.assert_array_equal(np.bincount(labels(few.splits["train"])), [5] * 10)
     assert few.splits["test"].size == whole.splits["test"].size
     np.testing.assert_array_equal(pixels(few.splits["train"]), pixels(datasets.load(config).splits["train"]))
-    # Labels that only a pass over the data can tell give the same.
+    # Labels that only a pass over the data finds give the same.
     unlabeled = {name: dataclasses.replace(split, labels=None) for name, split in whole.splits.items()}
-    again = datasets.subset(dataclasses.replace(whole, splits=unlabeled), config)
+    again = select_classes(dataclasses.replace(whole, splits=unlabeled), config)
     np.testing.assert_array_equal(pixels(again.splits["train"]), pixels(few.splits["train"]))
     other = datasets.load(dataclasses.replace(config, split_seed=1))
     assert not np.array_equal(pixels(other.splits["train"]), pixels(few.splits["train"]))
 
 
-def test_what_is_told_of_examples_follows_them(tmp_path):
+def test_metadata_follows_the_examples(tmp_path):
     lines = ["path,label,text,speaker,group"]
     for i in range(24):
         soundfile.write(tmp_path / f"{i}.wav", np.zeros(800 + i), 8000, subtype="PCM_16")
@@ -68,16 +70,16 @@ def test_what_is_told_of_examples_follows_them(tmp_path):
         assert len(examples) == len(split.texts) == len(split.seconds) == split.size
 
 
-def test_transcripts_have_no_classes(tmp_path):
+def test_corpora_without_classes(tmp_path):
     for i in range(6):
         soundfile.write(tmp_path / f"{i}.wav", np.zeros(800), 8000, subtype="PCM_16")
     (tmp_path / "list.csv").write_text("path,text\n" + "".join(f"{i}.wav,word\n" for i in range(6)))
     for fields in ({"only_classes": ("a", "b")}, {"examples_per_class": 1}):
-        with pytest.raises(UserError, match="transcripts and no classes"):
+        with pytest.raises(UserError, match=r"manifest has no classes: leave out data\.only_classes"):
             datasets.load(manifest.Config(path=str(tmp_path / "list.csv"), **fields))
 
 
-def test_mistakes():
+def test_wrong_settings():
     with pytest.raises(UserError, match=r"data.only_classes.*'eleven'"):
         datasets.load(digits.Config(only_classes=("1", "eleven")))
     with pytest.raises(ValueError, match="at least two"):
@@ -86,3 +88,47 @@ def test_mistakes():
         digits.Config(only_classes=("1", "1"))
     with pytest.raises(ValueError, match="Received: 0"):
         digits.Config(examples_per_class=0)
+
+
+JOIN = DataConfig(train_on_validation=True)
+
+
+def spoken(count, **lists):
+    clips = [np.full(100 + i, 0.1, "float32") for i in range(count)]
+    return memory.clips(clips, None, [f"{count}-{i}" for i in range(count)], 8000, texts=["a"] * count, **lists)
+
+
+def test_validation_examples_follow_those_of_the_training_split():
+    config = datasets.digits.Config(name="digits")
+    before = datasets.load(config)
+    after = datasets.load(dataclasses.replace(config, train_on_validation=True))
+    train, validation = before.splits["train"], before.splits["validation"]
+    assert after.splits["train"].size == train.size + validation.size
+    pixels = [example["image"] for example in after.splits["train"].examples.as_numpy_iterator()]
+    assert len(pixels) == after.splits["train"].size == len(after.splits["train"].labels)
+    last = [example["image"] for example in validation.examples.as_numpy_iterator()]
+    np.testing.assert_array_equal(pixels[train.size :], last)
+    assert list(after.splits["train"].labels[train.size :]) == list(validation.labels)
+    assert after.splits["validation"].size == validation.size
+    assert "data.train_on_validation" in after.notes[-1]
+    assert not before.notes
+
+
+def test_lists_and_arrays_are_joined():
+    splits = {"train": spoken(3), "validation": spoken(2), "test": spoken(1)}
+    train = join_validation(Corpus("words", "audio", (), splits, 8000), JOIN).splits["train"]
+    assert train.sources == ["3-0", "3-1", "3-2", "2-0", "2-1"]
+    assert train.texts == ["a"] * 5
+    np.testing.assert_allclose(train.seconds, np.array([100, 101, 102, 100, 101]) / 8000)
+    assert train.speakers is None
+    assert int(train.examples.cardinality()) == 5
+
+
+def test_a_field_that_one_split_lacks_is_none():
+    splits = {"train": dataclasses.replace(spoken(3), speakers=["x"] * 3), "validation": spoken(2), "test": spoken(1)}
+    assert join_validation(Corpus("words", "audio", (), splits, 8000), JOIN).splits["train"].speakers is None
+
+
+def test_nothing_is_joined_by_default():
+    corpus = Corpus("words", "audio", (), {"train": spoken(3), "validation": spoken(2)}, 8000)
+    assert join_validation(corpus, DataConfig()) is corpus

@@ -1,3 +1,5 @@
+"""Forced alignment, against the likeliest of all paths."""
+
 import itertools
 
 import numpy as np
@@ -5,7 +7,7 @@ import pytest
 import tensorflow as tf
 
 from tests.tfrec.decoding import toy
-from tfrec.decoding import align
+from tfrec.decoding import alignment
 
 
 def log_probs(steps, outputs, seed=0):
@@ -25,18 +27,18 @@ def best_alignment(rows, ids):
 
 
 @pytest.mark.parametrize("ids", [(1,), (1, 2), (1, 1), (2, 1, 1), (1, 2, 1, 2), (1, 2, 2, 1, 2), (2, 2, 2)])
-def test_the_alignment_is_the_best_of_all(ids):
+def test_alignment_is_the_likeliest_of_all_paths(ids):
     for seed in range(4):
         rows = log_probs(6, 3, seed)
-        assert align.symbols(rows, ids).tolist() == best_alignment(rows, ids)[1]
+        assert alignment.align_symbols(rows, ids).tolist() == best_alignment(rows, ids)[1]
 
 
-def test_a_text_that_does_not_fit():
+def test_rejects_a_text_that_needs_more_steps():
     rows = log_probs(3, 3)
-    assert align.symbols(rows[:1], []).shape == (0, 2)
-    assert align.symbols(rows, [1, 1]).tolist() == [[0, 1], [2, 3]]
+    assert alignment.align_symbols(rows[:1], []).shape == (0, 2)
+    assert alignment.align_symbols(rows, [1, 1]).tolist() == [[0, 1], [2, 3]]
     with pytest.raises(ValueError, match=r"2 symbols need at least 3 steps\. Received: 2"):
-        align.symbols(rows[:2], [1, 1])
+        alignment.align_symbols(rows[:2], [1, 1])
 
 
 def certain(vocabulary, path):
@@ -51,17 +53,17 @@ def certain(vocabulary, path):
         (toy.words("abc", "cb"), ["-", *["abc"] * 4, "-", "-", "-", "-", "cb", "cb", "-"], "abc cb"),
     ],
 )
-def test_times_of_words(vocabulary, path, text):
-    found = align.words(certain(vocabulary, path), [*vocabulary.encode(text), 0], vocabulary, 0.04)
-    assert [word for word, _, _ in found] == ["abc", "cb"]
-    np.testing.assert_allclose([times for _, *times in found], [[0.04, 0.2], [0.36, 0.44]])
+def test_word_times(vocabulary, path, text):
+    words = alignment.align_words(certain(vocabulary, path), [*vocabulary.encode(text), 0], vocabulary, 0.04)
+    assert [word for word, _, _ in words] == ["abc", "cb"]
+    np.testing.assert_allclose([times for _, *times in words], [[0.04, 0.2], [0.36, 0.44]])
 
 
-def test_words_of_pieces_with_spaces_inside():
+def test_word_times_of_pieces_that_contain_spaces():
     class Pieces:
         pieces = ["", " ab", "c", "d e", " "]  # noqa: RUF012
 
     rows = np.log(np.eye(5)[[0, 1, 2, 3, 4, 2]] + 1e-9)
-    found = align.words(rows, [1, 2, 3, 4, 2], Pieces, 1.0)
-    assert found == [("abcd", 1.0, 4.0), ("e", 3.0, 4.0), ("c", 5.0, 6.0)]
-    assert align.words(rows, [], Pieces, 1.0) == []
+    words = alignment.align_words(rows, [1, 2, 3, 4, 2], Pieces, 1.0)
+    assert words == [("abcd", 1.0, 4.0), ("e", 3.0, 4.0), ("c", 5.0, 6.0)]
+    assert alignment.align_words(rows, [], Pieces, 1.0) == []

@@ -1,0 +1,104 @@
+"""The examples of a corpus that a config selects: some classes, some of each, validation examples to train on."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipelines.datasets.base import Corpus, DataConfig, Split
+from pipelines.errors import UserError, unknown
+
+JOINED_NOTE = "Trained on the validation examples too (data.train_on_validation): their scores are meaningless."
+
+
+def select_classes(corpus: Corpus, config: DataConfig) -> Corpus:
+    """Selects `config.only_classes`, and at most `config.examples_per_class` training examples of each.
+
+    Args:
+        corpus: A corpus with classes, unless the config selects nothing.
+        config: `split_seed` decides which examples are selected.
+
+    Returns:
+        The corpus with the selected examples, in the same order.
+
+    Raises:
+        UserError: The corpus has no classes, or not one that is named.
+    """
+    if not config.only_classes and config.examples_per_class is None:
+        return corpus
+    if not corpus.class_names:
+        raise UserError(f"{corpus.name} has no classes: leave out data.only_classes and data.examples_per_class.")
+    names = tuple(config.only_classes) or corpus.class_names
+    for name in names:
+        if name not in corpus.class_names:
+            raise unknown(f"class of {corpus.name} in data.only_classes", name, corpus.class_names)
+    # The new index of each class; -1 where it is left out.
+    new_indices = np.array([names.index(name) if name in names else -1 for name in corpus.class_names])
+    splits = {}
+    for name, split in corpus.splits.items():
+        limit = config.examples_per_class if name == "train" else None
+        splits[name] = _selected(split, new_indices, limit, config.split_seed)
+    return dataclasses.replace(corpus, class_names=names, splits=splits)
+
+
+def join_validation(corpus: Corpus, config: DataConfig) -> Corpus:
+    """Appends the validation examples to the training split, for a last training.
+
+    Args:
+        corpus: Any corpus.
+        config: Nothing happens without its `train_on_validation`.
+
+    Returns:
+        The corpus; a note says that the validation scores are meaningless.
+    """
+    if not config.train_on_validation:
+        return corpus
+    train = _joined(corpus.splits["train"], corpus.splits["validation"])
+    return dataclasses.replace(corpus, splits={**corpus.splits, "train": train}, notes=(*corpus.notes, JOINED_NOTE))
+
+
+def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: int) -> Split:
+    """A split without the classes whose new index is -1, with at most `limit` examples of each other class."""
+    labels = split.labels
+    if labels is None:
+        labels = np.array([label.numpy() for label in split.examples.map(lambda example: example["label"])])
+    labels = new_indices[np.asarray(labels, int)]
+    kept = labels >= 0
+    if limit is not None:
+        order = np.random.default_rng(seed).permutation(len(labels))
+        for index in range(labels.max(initial=-1) + 1):
+            kept[order[labels[order] == index][limit:]] = False
+    marked = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices((kept, labels)), split.examples))
+    examples = marked.filter(lambda mark, _: mark[0]).map(lambda mark, example: {**example, "label": mark[1]})
+
+    def chosen(values: Any) -> Any:
+        if isinstance(values, np.ndarray):
+            return values[kept]
+        return values and [value for value, keep in zip(values, kept, strict=True) if keep]
+
+    fields = _per_example(split, chosen) | {"labels": labels[kept]}
+    return _sized(examples, int(np.count_nonzero(kept)), fields)
+
+
+def _joined(first: Split, second: Split) -> Split:
+    """The examples of the first split, then those of the second; a field that one of them lacks is None."""
+
+    def joined(values: Any, others: Any) -> Any:
+        if values is None or others is None:
+            return None
+        return np.concatenate([values, others]) if isinstance(values, np.ndarray) else [*values, *others]
+
+    fields = _per_example(first, joined, second)
+    return _sized(first.examples.concatenate(second.examples), first.size + second.size, fields)
+
+
+def _per_example(split: Split, function: Callable[..., Any], *others: Split) -> dict[str, Any]:
+    """Field name -> the function's result for that field of all splits; fields with an entry per example only."""
+    names = [field.name for field in dataclasses.fields(Split) if field.name not in ("examples", "size")]
+    return {name: function(*(getattr(each, name) for each in (split, *others))) for name in names}
+
+
+def _sized(examples: tf.data.Dataset, size: int, fields: dict[str, Any]) -> Split:
+    return Split(examples.apply(tf.data.experimental.assert_cardinality(size)), size, **fields)
