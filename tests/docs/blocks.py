@@ -9,7 +9,7 @@ slow                      executed with `pytest -m slow` only; the default suite
 needs NAME                parsed only where the real data NAME are absent, a path below TFREC_TEST_DATA
 parse because REASON      commands are parsed and not executed
 skip because REASON       neither parsed nor executed
-entry MODULE.REGISTRY     the block is an entry of this dict, which has it until the end of the page
+entry MODULE.REGISTRY     the block is an import and an entry of this dict, which has it until the end of the page
 """
 
 import dataclasses
@@ -65,9 +65,10 @@ def read(page):
 
 def loose_markers(page):
     """Lines of markers that are not directly before a block."""
-    lines = page.read_text(encoding="utf-8").splitlines()
+    lines, inside = page.read_text(encoding="utf-8").splitlines(), False
     for number, line in enumerate(lines):
-        if "<!-- test:" in line and not (MARKER.match(line) and FENCE.match(lines[number + 1])):
+        inside ^= line.lstrip().startswith("```")
+        if "<!-- test:" in line and not inside and not (MARKER.match(line) and FENCE.match(lines[number + 1])):
             yield f"{page.relative_to(ROOT)}:{number + 1}: {line}"
 
 

@@ -133,16 +133,13 @@ def _load_file(block):
 
 
 def _register(block, monkeypatch):
-    """A block that shows an entry of a registry, a dict."""
+    """A block that shows what a file with a registry gets: the import of a module, and the entry of a dict."""
     module, _, registry = block.entry.rpartition(".")
-    for key, value in eval(f"{{{block.text}}}", vars(importlib.import_module(module)) | dict(_of_pages())).items():
+    imports, _, entry = block.text.partition("\n\n")
+    namespace = {}
+    exec(compile(imports, block.where, "exec"), namespace)
+    for key, value in eval(compile(f"{{{entry.strip()}}}", block.where, "eval"), namespace).items():
         monkeypatch.setitem(getattr(importlib.import_module(module), registry), key, value)
-
-
-def _of_pages():
-    for name, module in sys.modules.items():
-        if getattr(module, "of_a_page", False):
-            yield name.rpartition(".")[2], module
 
 
 def _real_data():
