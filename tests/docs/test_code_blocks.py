@@ -71,11 +71,12 @@ def test_every_block_is_of_a_known_kind(page):
 @pytest.mark.parametrize("page", blocks.PAGES, ids=name_of)
 def test_commands_in_the_text(page, home):
     for where, text in blocks.inline_commands(page):
-        words = next(commands.split(text), [])
-        if len(words) < 2 or re.search(r"\.\.\.|\b(COMMAND|FLAGS|EXPERIMENT|MODULE)\b|--help|--version", text):
+        if text == "python -m tfrec" or re.search(r"\bCOMMAND\b|\.\.\.|^tfrec --", text):
             continue
         with _located(where):
-            commands.parse(*commands.ours(words))
+            name, arguments = commands.ours(next(commands.split(text)))
+            if arguments and "--help" not in arguments:  # else the text only names the command
+                commands.parse(name, arguments)
 
 
 @pytest.mark.parametrize("page", blocks.PAGES, ids=name_of)
