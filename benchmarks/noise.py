@@ -43,7 +43,7 @@ def step(arguments, *noise):
     """A function that takes one training step; `noise` are the flags of the noise."""
     words = ["--data.name", "spoken_digit", "--model.name", "resnet_mel"]
     words += ["--model.width", str(arguments.width)]
-    config = flags.plain(flags.parse_fit([*words, *noise])[1])
+    config = flags.to_config(flags.parse_fit([*words, *noise])[1])
     config = dataclasses.replace(config, frontend=config.frontend.resolved(RATE_HZ, None, ("sequence",)))
     recognizer = Recognizer(config, [str(i) for i in range(CLASSES)])
     random = np.random.default_rng(0)

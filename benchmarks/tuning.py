@@ -1,9 +1,9 @@
-"""What a sweep costs beside its trainings, and whether its chief grows: `python -m benchmarks.tuning`.
+"""The overhead of a sweep over its trainings, and the growth of its memory: `python -m benchmarks.tuning`.
 
-A sweep of an experiment with one worker, its memory read after every trial; then the same configurations by `tfrec.fit`
-one after another, as somebody without a sweep would train them. The sweep's time is told from the start of its first
-trial to the end of its last, as a sweep also builds the corners of its space before and measures its winner after;
-and as a whole.
+It runs a sweep of an experiment with one worker, and reads its memory after every trial; then it trains the same
+configurations with `tfrec fit` one after another. The time of the sweep is that from the start of its first trial to
+the end of its last, since a sweep also checks the boundary of its space before and measures its winner afterwards; and
+that of the whole command.
 """
 
 import dataclasses
@@ -22,18 +22,18 @@ from rich.table import Table
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.utils import console
-from tuning import oracles
+from tuning.oracles import construction
 
-LOOK_SECONDS = 0.05
+POLL_INTERVAL_S = 0.05
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Search an experiment, then train what was tried by hand."""
+    """Search an experiment, then train the same configurations by hand."""
 
     experiment: str = "digits"
-    tuner: Literal[oracles.TUNERS] = "bayesian"
-    objective: str = "loss"  # whatever tells trials apart, so that the search has something to think about
+    tuner: Literal[construction.TUNERS] = "bayesian"
+    objective: str = "loss"  # a score that differs between trials, so that the search has something to optimize
     trials: int = 30
     epochs: int = 10  # of each
 
@@ -45,7 +45,7 @@ def resident_mb(pid):
 
 
 def search(arguments, folder):
-    """Runs the sweep; returns (seconds of its trials, seconds of all, memory after each trial)."""
+    """Runs the sweep; returns (seconds of its trials, seconds of the command, memory in MB after each trial)."""
     words = [arguments.experiment, "--run", str(folder), "--trials", str(arguments.trials), "--tuner", arguments.tuner]
     words += ["--objective", arguments.objective, f"--fit.epochs={arguments.epochs}"]
     started, memory, first, last = time.perf_counter(), [], None, None
@@ -58,7 +58,7 @@ def search(arguments, folder):
                 memory.append(resident_mb(process.pid))
             if done == arguments.trials and last is None:
                 last = time.perf_counter()
-            time.sleep(LOOK_SECONDS)
+            time.sleep(POLL_INTERVAL_S)
     if process.returncode or last is None:
         raise UserError(f"The sweep ended with status {process.returncode} before its {arguments.trials} trials had.")
     return last - first, time.perf_counter() - started, memory
@@ -69,7 +69,7 @@ def train(folder, scratch):
     started = time.perf_counter()
     for path in sorted(folder.glob("trials/[0-9]*/config.json")):
         words = ["--config", str(path), "--no_test", "--export.no_after_fit", "--run", str(scratch / path.parent.name)]
-        subprocess.run([sys.executable, "-m", "tfrec.fit", *words], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([sys.executable, "-m", "tfrec", "fit", *words], check=True, stdout=subprocess.DEVNULL)
     return time.perf_counter() - started
 
 
@@ -79,15 +79,15 @@ def main(argv):
     with tempfile.TemporaryDirectory() as scratch:
         folder = pathlib.Path(scratch, "sweep")
         trials, whole, memory = search(arguments, folder)
-        alone = train(folder, pathlib.Path(scratch))
+        by_hand = train(folder, pathlib.Path(scratch))
     title = f"{arguments.trials} trials of {arguments.experiment} by {arguments.tuner}"
-    table = Table("what", "seconds", "beside by hand", title=title)
-    for name, seconds in (("by hand", alone), ("the sweep's trials", trials), ("the whole sweep", whole)):
-        table.add_row(name, f"{seconds:.1f}", f"{seconds / alone:.3f}")
+    table = Table("what", "seconds", "relative to by hand", title=title)
+    for name, seconds in (("by hand", by_hand), ("the sweep's trials", trials), ("the whole sweep", whole)):
+        table.add_row(name, f"{seconds:.1f}", f"{seconds / by_hand:.3f}")
     Console().print(table)
     Console().print(
         f"The sweep's own memory: {memory[0]:.0f} MB after the first trial, {memory[-1]:.0f} MB after the last,"
-        f" {max(memory):.0f} MB at most."
+        f" {max(memory):.0f} MB maximum."
     )
     return 0
 

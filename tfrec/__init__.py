@@ -7,13 +7,18 @@ True
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-# Before TensorFlow is imported anywhere: its start-up lines tell a user nothing, and Keras must run on it.
+# Before TensorFlow is imported anywhere: its log lines do not concern a user, and Keras must run on it.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+# The program that imports these packages decides where their messages go; without a handler Python prints warnings.
+for _name in ("tfrec", "pipelines", "tuning"):
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 # Keras and TensorFlow are imported by the functions below and not here: `import tfrec` takes milliseconds.
 if TYPE_CHECKING:

@@ -1,28 +1,29 @@
 """The command line: `tfrec COMMAND` and `python -m tfrec COMMAND`."""
 
 import sys
+from collections.abc import Sequence
 
-from pipelines.errors import unknown
+from pipelines.errors import UserError, unknown
 from tfrec.utils import startup
 
 COMMANDS = {
     "fit": "train a recognizer, measure it on the test split, and export it",
     "evaluate": "measure a run on a split, with plots",
     "predict": "label or transcribe files with a run or an export",
-    "export": "publish a run as the next version for TensorFlow Serving",
+    "export": "export a run as the next version for TensorFlow Serving",
     "list": "list architectures, datasets, experiments and layers",
     "show": "draw examples with and without augmentation",
     "check": "check the data of a training on speech before it starts",
     "compare": "train several architectures within one time budget, and report",
-    "study": "repeat a study of many trainings, and print its tables",
+    "study": "run a study of many trainings, and print its tables",
     "noise_report": "measure a run on speech in noise",
     "lm": "build an n-gram language model from transcripts",
 }
-WITH_EXPERIMENT = ("fit", "show", "check", "compare")  # commands whose first word may name an experiment
+WITH_EXPERIMENT = ("fit", "show", "check", "compare")  # commands whose first argument may name an experiment
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Runs a command and exits with its status; what needs no Keras is answered before Keras is imported."""
+def main(argv: Sequence[str] | None = None) -> None:
+    """Runs a command and exits with its status; answers without importing Keras where it can."""
     words = list(sys.argv[1:] if argv is None else argv)
     if not words or words[0] in ("-h", "--help"):
         print(_help())
@@ -32,19 +33,27 @@ def main(argv: list[str] | None = None) -> None:
 
         print(f"tfrec {__version__}")
         sys.exit(0)
-    name = words.pop(0).replace("-", "_")
-    error = None
-    if name not in COMMANDS:
-        error = unknown("command", name, COMMANDS)
-    elif name in WITH_EXPERIMENT and words and not words[0].startswith("-"):
-        from tfrec.config import experiments
-
-        if words[0] not in experiments.EXPERIMENTS:
-            error = unknown("experiment", words[0], experiments.EXPERIMENTS)
-    if error:
+    if error := _mistake(*words):
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    startup.run_command(f"tfrec.commands.{name}", words)
+    startup.run_command(f"tfrec.commands.{_module(words[0])}", words[1:])
+
+
+def _mistake(command: str, *words: str) -> UserError | None:
+    """The error for an unknown command or experiment."""
+    if _module(command) not in COMMANDS:
+        return unknown("command", command, COMMANDS)
+    has_experiment = _module(command) in WITH_EXPERIMENT and words and not words[0].startswith("-")
+    if has_experiment and "-h" not in words and "--help" not in words:
+        from tfrec.config.experiments import EXPERIMENTS
+
+        if words[0] not in EXPERIMENTS:
+            return unknown("experiment", words[0], EXPERIMENTS)
+    return None
+
+
+def _module(command: str) -> str:
+    return command.replace("-", "_")
 
 
 def _help() -> str:

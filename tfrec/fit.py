@@ -1,4 +1,4 @@
-"""`python -m tfrec.fit`, the command `fit` under the name that people type."""
+"""`python -m tfrec.fit`, a shorter way to type `python -m tfrec fit`."""
 
 import sys
 

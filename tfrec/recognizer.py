@@ -16,8 +16,7 @@ from pipelines import assemble, frontends
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
-from tfrec.config import flags
-from tfrec.config.schema import Config, as_json
+from tfrec.config.schema import Config
 from tfrec.inference import reader
 from tfrec.runs.run import Run
 from tfrec.serving import publish
@@ -106,11 +105,11 @@ class Recognizer:
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Recognizer:
         """The untrained recognizer of `get_config`'s dict."""
-        return cls(flags.from_json(dict(config["config"])), config["labels"])
+        return cls(Config.from_dict(dict(config["config"])), config["labels"])
 
     def get_config(self) -> dict[str, Any]:
         """Everything but the weights, as plain dicts, lists, numbers and strings."""
-        return {"config": as_json(self.config), "labels": self.task.labels}
+        return {"config": self.config.to_dict(), "labels": self.task.labels}
 
     @classmethod
     def from_run(cls, path: Any) -> Recognizer:
@@ -123,7 +122,7 @@ class Recognizer:
         stored, labels = run.read_json("config.json"), run.read_json("labels.json")
         if not isinstance(stored, dict):
             raise UserError(f"{run.path / 'config.json'} is damaged: it must hold a JSON object.")
-        config = flags.from_json(stored, run.path / "config.json")
+        config = Config.from_dict(stored, run.path / "config.json")
         tasks.require_labels(config.task, labels, run.path / "labels.json")
         recognizer = cls(config, labels)
         recognizer.load_weights(run)
@@ -145,7 +144,7 @@ class Recognizer:
         """Writes configuration, labels, weights and `model.keras` into a run folder."""
         run = run if isinstance(run, Run) else Run(run)
         run.path.mkdir(parents=True, exist_ok=True)
-        run.write_json("config.json", as_json(self.config))
+        run.write_json("config.json", self.config.to_dict())
         run.write_json("labels.json", self.task.labels)
         run.write_weights(self.network, run.best_weights)
         run.write_model(self.model)

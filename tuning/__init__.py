@@ -1,1 +1,1 @@
-"""Hyper-parameter search over tfrec's configurations."""
+"""Hyperparameter search over tfrec's configurations."""

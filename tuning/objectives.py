@@ -1,148 +1,212 @@
-"""What a sweep optimizes, and what a trial must keep to."""
+"""The scores of a trial, the objectives that a sweep optimizes, and its constraints."""
 
 import dataclasses
 import math
 import operator
 import re
 import statistics
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Literal
 
 from pipelines.errors import UserError, unknown
 
-# Of the validation split, as `metrics.json` holds them; the higher the better of the first, the lower of the others.
-RISING = ("accuracy", "macro_precision", "macro_recall", "macro_f1", "top5_accuracy")
-FALLING = ("loss", "wer", "cer", "per", "sentence_error_rate")
-MEASURED = (*RISING, *FALLING)
-# Of the network, without any data: known before a trial is trained.
-COSTS = ("parameters", "multiply_adds", "latency_ms")
-# Of the run.
-SPENT = ("export_mb", "fit_seconds")
-WORDS = {"latency_ms": ("latency", "ms"), "export_mb": ("export", "MB"), "fit_seconds": ("training", "s")}
-SHARES = (*RISING, "wer", "cer", "per", "sentence_error_rate")  # from 0 to 1, shown in percent
-FAR = 3
-COMPARISONS = {"<=": operator.le, ">=": operator.ge, "<": operator.lt, ">": operator.gt}
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One number that is measured for a trial.
+
+    `source` is what it is measured on: the validation split (as `metrics.json` holds it), the network alone (without
+    data, so that it is known before the training), or the run.
+    """
+
+    direction: Literal["max", "min"]
+    is_share: bool  # from 0 to 1, shown in percent
+    title: str
+    unit: str = ""
+    source: Literal["validation", "network", "run"] = "validation"
+
+
+SCORES: dict[str, Score] = {
+    "accuracy": Score("max", True, "validation accuracy", "%"),
+    "macro_precision": Score("max", True, "validation macro precision", "%"),
+    "macro_recall": Score("max", True, "validation macro recall", "%"),
+    "macro_f1": Score("max", True, "validation macro f1", "%"),
+    "top5_accuracy": Score("max", True, "validation top5 accuracy", "%"),
+    "loss": Score("min", False, "validation loss"),
+    "wer": Score("min", True, "validation wer", "%"),
+    "cer": Score("min", True, "validation cer", "%"),
+    "per": Score("min", True, "validation per", "%"),
+    "sentence_error_rate": Score("min", True, "validation sentence error rate", "%"),
+    "parameters": Score("min", False, "parameters", source="network"),
+    "multiply_adds": Score("min", False, "multiply adds", source="network"),
+    "latency_ms": Score("min", False, "latency", "ms", source="network"),
+    "export_mb": Score("min", False, "export", "MB", source="run"),
+    "fit_seconds": Score("min", False, "training", "s", source="run"),
+}
+VALIDATION_SCORES = tuple(name for name, score in SCORES.items() if score.source == "validation")
+NETWORK_SCORES = tuple(name for name, score in SCORES.items() if score.source == "network")
+RUN_SCORES = tuple(name for name, score in SCORES.items() if score.source == "run")
+OUTLIER_FACTOR = 3.0
+COMPARISONS: dict[str, Callable[[float, float], bool]] = {
+    "<=": operator.le,
+    ">=": operator.ge,
+    "<": operator.lt,
+    ">": operator.gt,
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Objective:
-    """A score of a trial, of its validation split where it is one of a split."""
+    """A score that a sweep optimizes."""
 
     name: str
 
     @property
-    def rises(self):
-        """Whether more is better."""
-        return self.name in RISING
+    def score(self) -> Score:
+        """The entry of `SCORES`; a name that is not there, such as another version's, is minimized."""
+        return SCORES.get(self.name, Score("min", False, self.name.replace("_", " "), source="run"))
 
     @property
-    def is_share(self):
+    def maximize(self) -> bool:
+        """Whether a higher value is better."""
+        return self.score.direction == "max"
+
+    @property
+    def is_share(self) -> bool:
         """Whether it goes from 0 to 1 and is shown in percent."""
-        return self.name in SHARES
+        return self.score.is_share
 
     @property
-    def scale(self):
-        """What its values are multiplied by to be shown."""
+    def scale(self) -> int:
+        """The factor by which its values are multiplied to be shown."""
         return 100 if self.is_share else 1
 
     @property
-    def title(self):
-        """For tables and pictures."""
-        name, unit = self._words
-        return f"{name}{f', {unit}' if unit else ''}"
+    def title(self) -> str:
+        """Title and unit, for tables and plots."""
+        return f"{self.score.title}, {self.score.unit}" if self.score.unit else self.score.title
 
-    @property
-    def _words(self):
-        """(name, unit) for people."""
-        of_split = "validation " if self.name in MEASURED else ""
-        return WORDS.get(self.name, (of_split + self.name.replace("_", " "), "%" if self.is_share else ""))
-
-    def shown(self, value):
-        """A value as text, to stand below `title`."""
+    def format(self, value: float | None) -> str:
+        """Formats a value without its unit, as a cell below `title`; None gives an empty text."""
         if value is None:
             return ""
         if self.is_share:
             return f"{100 * value:.2f}"
         return f"{value:,.0f}" if value >= 1000 else f"{value:.4g}"
 
-    def valued(self, value):
-        """A value as text with its unit."""
-        return f"{self.shown(value)} {self._words[1]}".rstrip()
+    def format_with_unit(self, value: float | None) -> str:
+        """Formats a value with its unit."""
+        return f"{self.format(value)} {self.score.unit}".rstrip()
 
-    def told(self, value):
-        """A value as text by itself."""
-        return f"{self._words[0]} {self.valued(value)}"
+    def describe(self, value: float | None) -> str:
+        """Formats a value with its title and its unit."""
+        return f"{self.score.title} {self.format_with_unit(value)}"
 
-    def apart(self, value):
-        """A difference between two values as text: points of percent, where it is a share."""
+    def format_difference(self, value: float) -> str:
+        """Formats a difference between two values; of shares in percentage points."""
         return f"{100 * value:+.2f}" if self.is_share else f"{value:+.3g}"
 
-    def rank(self, scores):
-        """What sorts {name: score} the best first; those without the score come last."""
-        value = scores.get(self.name)
-        return math.inf if value is None or not math.isfinite(value) else -value if self.rises else value
+    def sort_key(self, scores: Mapping[str, float]) -> float:
+        """Returns a key that sorts trials best first; a trial whose score is unknown, NaN or infinite comes last.
 
-    def worst(self, scores, far=FAR):
-        """The worst of scores that still belongs on a scale: what has come to nothing shall not press the others.
-
-        That is one `far` times as far from the best as the median. What a network costs belongs there, however much.
+        Args:
+            scores: All scores of a trial.
         """
-        sign = -1 if self.rises else 1
-        values = [sign * score for score in scores]
-        return sign * min(max(values), fence(values, far) if self.name in MEASURED else math.inf)
+        value = scores.get(self.name)
+        if value is None or not math.isfinite(value):
+            return math.inf
+        return -value if self.maximize else value
 
-    def better(self, one, other):
-        """Whether one value is better than another."""
-        return one > other if self.rises else one < other
+    def worst_on_scale(self, scores: Sequence[float], factor: float = OUTLIER_FACTOR) -> float:
+        """Returns the worst value that a scale must show, so that diverged trials do not compress all others.
+
+        Args:
+            scores: One or more values of this objective.
+            factor: As in `outlier_bound`; costs of networks have no outliers.
+        """
+        sign = -1 if self.maximize else 1
+        values = [sign * score for score in scores]
+        bound = outlier_bound(values, factor) if self.score.source == "validation" else math.inf
+        return sign * min(max(values), bound)
+
+    def is_better(self, value: float, other: float) -> bool:
+        """Returns whether `value` is strictly better than `other`."""
+        return value > other if self.maximize else value < other
 
 
 @dataclasses.dataclass(frozen=True)
 class Constraint:
-    """A bound that a trial must keep to, such as `latency_ms<5`."""
+    """A bound on a score, such as `latency_ms<5`; a trial that violates it is infeasible."""
 
     name: str
     comparison: str
     bound: float
 
-    def holds(self, scores):
-        """Whether {name: score} keeps to it; a score that nobody knows does not."""
+    def is_satisfied(self, scores: Mapping[str, float | None]) -> bool:
+        """Returns whether the scores of a trial satisfy it; an unknown score does not."""
         value = scores.get(self.name)
         return value is not None and COMPARISONS[self.comparison](value, self.bound)
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f"{self.name}{self.comparison}{self.bound:.12g}"
 
 
-def fence(values, far=FAR):
-    """Of values that are the better the lower, one `far` times as far from the best as the median; inf where none is.
+def outlier_bound(values: Iterable[float], factor: float = OUTLIER_FACTOR) -> float:
+    """Returns the value above which values are outliers: `factor` times as far from the lowest as the median.
 
-    >>> fence([1, 2, 3, 90, 100]), fence([1, 1, 5])
-    (7, inf)
+    Args:
+        values: One or more numbers, of which the lowest is the best.
+        factor: Multiple of the distance between the lowest value and the median.
+
+    Returns:
+        The bound, or infinity where the median equals the lowest value.
+
+    >>> outlier_bound([1, 2, 3, 90, 100]), outlier_bound([1, 1, 5])
+    (7.0, inf)
     """
-    best, middle = min(values), statistics.median(values)
-    return best + far * (middle - best) if middle != best else math.inf
+    values = list(values)
+    best, median = min(values), statistics.median(values)
+    return best + factor * (median - best) if median != best else math.inf
 
 
-def parse_objectives(names, measured):
-    """Names -> Objectives; `measured` are the scores that the task has. UserError for what it has not."""
+def parse_objectives(names: Sequence[str], measured: Collection[str]) -> tuple[Objective, ...]:
+    """Converts the names of `--objective` to Objectives.
+
+    Args:
+        names: Names of scores, the leading one first.
+        measured: Names of the scores that the task measures.
+
+    Raises:
+        UserError: If there are no names, duplicates, or names of unknown scores.
+    """
     if len(set(names)) < len(names) or not names:
         raise UserError(f"--objective must name at least one score, each once. Received: {' '.join(names)}")
     return tuple(Objective(_known(name, measured)) for name in names)
 
 
-def parse_constraints(texts, measured):
-    """Texts such as latency_ms<5 -> Constraints; UserError for another form and for scores that nothing measures."""
+def parse_constraints(texts: Iterable[str], measured: Collection[str]) -> tuple[Constraint, ...]:
+    """Converts texts such as `latency_ms<5` to Constraints.
+
+    Args:
+        texts: The values of `--constraint`.
+        measured: Names of the scores that the task measures.
+
+    Raises:
+        UserError: If a text has another form or names an unknown score.
+    """
     result = []
     for text in texts:
-        found = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*([^\s<>=]*\d[^\s<>=]*)\s*", text)
+        match = re.fullmatch(r"\s*(\w+)\s*(<=|>=|<|>)\s*([^\s<>=]*\d[^\s<>=]*)\s*", text)
         try:
-            name, comparison, bound = found.groups() if found else ("", "", "")
-            result.append(Constraint(_known(name, measured) if found else "", comparison, float(bound)))
+            name, comparison, bound = match.groups() if match else ("", "", "")
+            result.append(Constraint(_known(name, measured) if match else "", comparison, float(bound)))
         except ValueError:
             raise UserError(f"Cannot read the constraint {text!r}: write it like 'latency_ms<5', in quotes.") from None
     return tuple(result)
 
 
-def _known(name, measured):
-    known = [*measured, *COSTS, *SPENT]
+def _known(name: str, measured: Collection[str]) -> str:
+    known = [*measured, *NETWORK_SCORES, *RUN_SCORES]
     if name not in known:
         raise unknown("score", name, known)
     return name

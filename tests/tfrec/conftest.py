@@ -3,7 +3,6 @@
 import dataclasses
 import functools
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -13,7 +12,6 @@ from pipelines import datasets, frontends
 from tests.tfrec.user_errors import check, files
 from tfrec import tasks
 from tfrec.config import flags
-from tfrec.config.schema import as_json
 from tfrec.evaluation import scores
 from tfrec.recognizer import Recognizer
 from tfrec.runs.environment import environment
@@ -28,7 +26,7 @@ def train(config, path):
     config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
     run = Run(path)
     run.create()
-    run.write_json("config.json", as_json(config))
+    run.write_json("config.json", config.to_dict())
     labels = tasks.labels(config.task, corpus)
     run.write_json("labels.json", labels)
     run.write_json("environment.json", environment())
@@ -114,7 +112,7 @@ def trained(tones, melodies, tmp_path_factory):
             "bilstm_ctc": [*texts, "--model.depth", "1", "--model.units", "24"],
             "las": [*texts, "--model.units", "16"],
         }[name]
-        return train(flags.plain(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / name)
+        return train(flags.to_config(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / name)
 
     return run_of
 
@@ -126,10 +124,9 @@ def fails(tmp_path, monkeypatch, capsys):
 
     def run(entry, *words):
         before = files(tmp_path)
-        monkeypatch.setattr(sys, "argv", ["tfrec", *map(str, words)])
         capsys.readouterr()
         with pytest.raises(SystemExit) as stop:
-            console.run(entry.main)
+            console.run(lambda: entry.main([*map(str, words)]))
         return check(stop.value.code, capsys.readouterr().err, before, tmp_path)
 
     return run

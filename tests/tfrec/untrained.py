@@ -5,7 +5,6 @@ import functools
 import numpy as np
 
 from tfrec.config import flags
-from tfrec.config.schema import as_json
 from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run
 from tfrec.text import vocabulary
@@ -28,7 +27,7 @@ SMALL = {
 def recognizer(name, *words):
     """A Recognizer of sound at 8 kHz that writes words of letters, as other flags than the smallest ask; kept."""
     data = ["--data.name", "an4", "--data.path", "none", "--frontend.sample_rate_hz", str(RATE_HZ)]
-    config = flags.plain(flags.parse_fit([*data, "--model.name", name, *SMALL[name], *words])[1])
+    config = flags.to_config(flags.parse_fit([*data, "--model.name", name, *SMALL[name], *words])[1])
     built = Recognizer(config, vocabulary.build("characters", ["abc de"]).as_json())
     head = built.net.get_layer("logits")
     kernel, bias = (np.random.default_rng(0).normal(size=weight.shape) for weight in head.get_weights())
@@ -43,7 +42,7 @@ def run(folder, built):
     """The folder of a run that holds the recognizer."""
     made = Run(folder)
     made.create()
-    made.write_json("config.json", as_json(built.config))
+    made.write_json("config.json", built.config.to_dict())
     made.write_json("labels.json", built.task.vocabulary.as_json())
     built.net.save_weights(made.best_weights)
     return made

@@ -29,7 +29,7 @@ class Arguments(Config[Data, Frontend, Model, Task]):
 def main(argv: Sequence[str]) -> int:
     """Prints the findings; returns 1 where a training cannot go well."""
     _, arguments = flags.parse_fit(argv, Arguments, "python -m tfrec check")
-    config, corpus = session.resolve(flags.plain(arguments))
+    config, corpus = session.resolve(flags.to_config(arguments))
     if corpus.modality != "audio":
         raise UserError(f"{corpus.name} holds pictures, and this command checks speech: see `python -m tfrec show`.")
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))

@@ -58,7 +58,7 @@ def _parse(argv):
     """The command line -> (Arguments, experiment or None, flags of `tfrec.fit`)."""
     words = list(argv)
     experiment = words.pop(0) if words and not words[0].startswith("-") else None
-    own, others = flags.divide(words, Arguments)
+    own, others = flags.split_flags(words, Arguments)
     for flag in (word.split("=")[0] for word in others):
         _require_not_own(flag)
     arguments = flags.parse(Arguments, own, prog="python -m tfrec compare [EXPERIMENT]")

@@ -13,7 +13,7 @@ from tfrec.utils.console import console
 def main(argv: Sequence[str]) -> int:
     """Trains as the command line says and prints the scores."""
     experiment, arguments = flags.parse_fit(argv)
-    config = flags.plain(arguments)
+    config = flags.to_config(arguments)
     run = Run(arguments.run or Run.free(experiment or config.data.name))
     if arguments.resume:
         run = Run.open(arguments.run, trained=False)

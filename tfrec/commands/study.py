@@ -39,7 +39,7 @@ def main(argv):
     if name not in STUDIES:
         raise unknown("study", name, STUDIES)
     study = STUDIES[name]
-    own, others = flags.divide(words, study.Options) if study.PASSES_FLAGS else (words, [])
+    own, others = flags.split_flags(words, study.Options) if study.PASSES_FLAGS else (words, [])
     options = flags.parse(study.Options, own, prog=f"{PROG} {name}")
     stored = {"study": name, **studying.settings(options), **({"flags": others} if others else {})}
     path = pathlib.Path(options.report or f"runs/{name}")

@@ -11,7 +11,7 @@ import numpy as np
 from pipelines import frontends
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
-from tfrec.config import flags
+from tfrec.config.schema import Config
 from tfrec.pretrained import imagenet, weights_file
 from tfrec.pretrained.imagenet import in_order, transfer
 from tfrec.pretrained.weights_file import MisfitError
@@ -89,7 +89,7 @@ def _of_run(run, config):
     stored, labels = run.read_json("config.json"), run.read_json("labels.json")
     if not isinstance(stored, dict):
         raise UserError(f"{run.path} is damaged: config.json must hold a JSON object.")
-    trained = flags.from_json(stored, run.path / "config.json")
+    trained = Config.from_dict(stored, run.path / "config.json")
     tasks.require_labels(trained.task, labels, run.path / "labels.json")
     task = tasks.build(trained.task, labels)
     if trained.model.name != config.model.name:

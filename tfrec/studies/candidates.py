@@ -42,7 +42,7 @@ def parse(models, experiment, words, budget_minutes):
             f"--fit.budget_minutes={budget_minutes}",
         ]
         try:
-            config = flags.plain(flags.parse_fit(all_words)[1])
+            config = flags.to_config(flags.parse_fit(all_words)[1])
             if tasks.gives(config.task) != "classes":
                 raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: take classify.")
             candidates.append(Candidate(label, settings, tuple(all_words), config))

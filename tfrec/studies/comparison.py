@@ -12,7 +12,6 @@ import shlex
 import time
 
 from pipelines.errors import UserError
-from tfrec.config.schema import as_json
 from tfrec.reports import comparison
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
@@ -80,7 +79,7 @@ class Comparison:
         """Builds every model once, then trains those that are not trained yet, and reports after each."""
         costs, results = self.record["costs"], self.record["results"]
         unknown = [one for one in self.chosen if "error" in costs.get(one.label, {"error": None})]
-        costs |= model_costs.costs({one.label: as_json(one.config) for one in unknown}, self._tell_cost)
+        costs |= model_costs.costs({one.label: one.config.to_dict() for one in unknown}, self._tell_cost)
         self.folder.path.mkdir(parents=True, exist_ok=True)
         with self.folder.alone():
             (self.folder.path / "logs").mkdir(exist_ok=True)

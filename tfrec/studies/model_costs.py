@@ -16,7 +16,7 @@ import keras
 from pipelines import datasets, frontends
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
-from tfrec.config import flags
+from tfrec.config.schema import Config
 from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import transfer
 from tfrec.recognizer import Recognizer
@@ -80,7 +80,7 @@ def build_all(source, results, latency="latency"):
     corpora = {}
     for label, stored in json.loads(pathlib.Path(source).read_text(encoding="utf-8")).items():
         try:
-            line = examine(flags.from_json(stored), corpora, bool(latency))
+            line = examine(Config.from_dict(stored), corpora, bool(latency))
         except UserError as error:
             line = {"mistake": str(error)}
         with open(results, "a", encoding="utf-8") as file:

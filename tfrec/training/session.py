@@ -14,7 +14,7 @@ from pipelines import datasets, frontends
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
-from tfrec.config.schema import Config, as_json
+from tfrec.config.schema import Config
 from tfrec.evaluation import scores
 from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import transfer
@@ -62,7 +62,7 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
     weights = None if begun else transfer.find(config)
     config, corpus = resolve(config, weights)
     if resume:
-        _require_same(as_json(config), run)
+        _require_same(config.to_dict(), run)
     labels = tasks.labels(config.task, corpus)
     if begun and labels != run.read_json("labels.json"):
         raise UserError(
@@ -104,7 +104,7 @@ def _fit(
     if not resume:
         run.create()
     with contextlib.nullcontext() if resume else run.kept_from_first_epoch():
-        run.write_json("config.json", as_json(recognizer.config))
+        run.write_json("config.json", recognizer.config.to_dict())
         run.write_json("labels.json", recognizer.task.labels)
         run.write_json("environment.json", environment())
         started = time.perf_counter()

@@ -1,78 +1,120 @@
-"""What all entry points share: a user's mistake ends in one sentence and an exit status, never in a traceback."""
+"""The terminal of command-line programs: their output, their log messages, and how they exit.
+
+A user's mistake ends in one sentence and an exit status, never in a traceback. Library code writes nothing to the
+terminal: it logs, and `configure_logging` shows the messages of a program that the user has started.
+"""
 
 import errno
+import logging
 import os
 import re
 import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
 
 import rich.console
-import tensorflow as tf
 
 from pipelines.errors import UserError
 from tfrec.utils import startup
 
 # Names of files and classes may hold [brackets] and :colons:, which must not be read as styles.
 console = rich.console.Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+LOGGERS = ("tfrec", "pipelines", "tuning")
+
+_DISK_FULL = "The disk is full: free some space, and resume with --run FOLDER --resume; finished epochs are kept."
+_OUT_OF_MEMORY = "Out of memory: lower fit.batch_size, or the size of the model or of its input."
 
 
-def run(main):
+class ConsoleHandler(logging.Handler):
+    """Prints messages to standard output as they are, warnings and errors after "warning: "."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Prints one message; a broken pipe or a full disk reaches the caller."""
+        try:
+            text = self.format(record)
+        except Exception:
+            self.handleError(record)
+            return
+        console.print(f"warning: {text}" if record.levelno >= logging.WARNING else text)
+
+
+def configure_logging() -> None:
+    """Shows the messages of tfrec, pipelines and tuning from INFO on; for programs, not for libraries."""
+    for name in LOGGERS:
+        logger = logging.getLogger(name)
+        logger.setLevel(logging.INFO)
+        if not any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):
+            logger.addHandler(ConsoleHandler())
+
+
+def run(main: Callable[[], int | None]) -> NoReturn:
     """Calls `main` and exits.
 
-    Status 0 is success, 1 a part that failed (`main` returned it), 2 a mistake of the user or the machine, 130 Ctrl-C.
+    The status is 0 after success, 1 where a part failed (`main` returned 1), 2 after a mistake of the user or a failure
+    of the machine, 130 after Ctrl-C.
     """
     try:
-        startup.ready()
-        sys.stdout.reconfigure(errors="backslashreplace")  # names of files need not be text that a terminal can show
+        startup.handle_interrupts()
+        configure_logging()
+        if hasattr(sys.stdout, "reconfigure"):
+            sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid in the terminal's encoding
         status = main()
-        sys.stdout.flush()  # here, where a broken pipe is known
+        sys.stdout.flush()  # so that a broken pipe raises here
         sys.exit(status)
     except UserError as error:
-        _end(str(error), 2)
+        _exit(str(error), 2)
     except KeyboardInterrupt:
-        _end("Interrupted; a run that had finished an epoch goes on with --run FOLDER --resume.", 130)
-    except BrokenPipeError:  # `| head` has seen enough
+        _exit("Interrupted; a run that has finished an epoch resumes with --run FOLDER --resume.", 130)
+    except BrokenPipeError:  # the reader, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)  # as rich does
-    except MemoryError:
-        _end(_OUT_OF_MEMORY, 2)
-    except tf.errors.OpError as error:
-        if _disk_is_full(error):
-            _end(_DISK_FULL, 2)
-        if isinstance(error, tf.errors.ResourceExhaustedError):
-            _end(_OUT_OF_MEMORY, 2)
-        _end(f"{sentence(error)} Files that became unreadable are named when the command runs with --data.verify.", 2)
-    except OSError as error:
-        if _disk_is_full(error):
-            _end(_DISK_FULL, 2)
+    except Exception as error:
+        message = _message(error)
+        if message is None:
+            raise
+        _exit(message, 2)
+
+
+def _message(error: Exception) -> str | None:
+    """What a failure of the machine or of TensorFlow means to a user; None for any other error."""
+    # A program that has not imported TensorFlow has none of its errors.
+    tensorflow_errors: Any = getattr(sys.modules.get("tensorflow"), "errors", None)
+    from_tensorflow = tensorflow_errors is not None and isinstance(error, tensorflow_errors.OpError)
+    if not from_tensorflow and not isinstance(error, OSError | MemoryError):
+        return None
+    if isinstance(error, MemoryError):
+        return _OUT_OF_MEMORY
+    if _disk_is_full(error):
+        return _DISK_FULL
+    if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        _end(f"{where}{error.strerror or _line(str(error))}.", 2)
+        return f"{where}{error.strerror or _first_line(str(error))}."
+    if isinstance(error, tensorflow_errors.ResourceExhaustedError):
+        return _OUT_OF_MEMORY
+    return f"{_sentence(error)} With --data.verify the command names files that have become unreadable."
 
 
-def sentence(error):
-    """What a `tf.errors.OpError` says, without the names of graph nodes around it."""
-    said = error.message or str(error)
-    if told := re.search(r"UserError: (.+)", said):  # raised by Python inside a graph
-        return told.group(1)
-    if asserted := re.search(r"assertion failed: (.+)", said):
-        parts = re.findall(r"\[(.*?)\](?= \[|$|\s)", asserted.group(1))
+def _sentence(error: Any) -> str:
+    """The message of a `tf.errors.OpError` without the names of graph nodes around it."""
+    message = error.message or str(error)
+    if user_error := re.search(r"UserError: (.+)", message):  # raised by Python inside a graph
+        return user_error.group(1)
+    if assertion := re.search(r"assertion failed: (.+)", message):
+        parts = re.findall(r"\[(.*?)\](?= \[|$|\s)", assertion.group(1))
         return f"TensorFlow stopped at the data: {' '.join(parts)}."
-    said = re.sub(r"{{.*?}}|\[\[.*?\]\]|Error in user-defined function .*? with iterator: \S+: ", "", said)
-    said = _line(re.sub(r"\[Op:.*", "", said))
-    return f"TensorFlow could not go on: {said.rstrip('.')}."
+    message = re.sub(r"{{.*?}}|\[\[.*?\]\]|Error in user-defined function .*? with iterator: \S+: ", "", message)
+    message = _first_line(re.sub(r"\[Op:.*", "", message))
+    return f"TensorFlow failed: {message.rstrip('.')}."
 
 
-_DISK_FULL = "The disk is full: free some space and go on with --run FOLDER --resume; finished epochs are kept."
-_OUT_OF_MEMORY = "Out of memory: lower fit.batch_size or the size of the model or of its input."
+def _disk_is_full(error: Exception) -> bool:
+    return getattr(error, "errno", None) == errno.ENOSPC or bool(re.search(r"errno = 28|No space left", str(error)))
 
 
-def _disk_is_full(error):
-    return getattr(error, "errno", None) == errno.ENOSPC or re.search(r"errno = 28|No space left", str(error))
-
-
-def _line(text):
+def _first_line(text: str) -> str:
     return (text.strip() or "no message").splitlines()[0].strip()
 
 
-def _end(text, status):
+def _exit(text: str, status: int) -> NoReturn:
     print(f"error: {text}", file=sys.stderr)
     sys.exit(status)

@@ -1,4 +1,4 @@
-"""The first seconds of an entry point, in which TensorFlow is imported: without its lines, and open to Ctrl-C."""
+"""The first seconds of a command, in which TensorFlow is imported: without its log lines, and open to Ctrl-C."""
 
 import contextlib
 import importlib
@@ -6,39 +6,45 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 
-def run_command(module, words):
-    """Imports the module of a command, with TensorFlow, and runs its `main` with the words; exits with its status."""
-    begin(quiet=os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3")
+def run_command(module: str, words: Sequence[str]) -> None:
+    """Imports TensorFlow and the module of a command, calls its `main` with the words, and exits with its status."""
+    import_tensorflow(quiet=os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3")
     console = importlib.import_module("tfrec.utils.console")
     console.run(lambda: importlib.import_module(module).main(words))
 
 
-def begin(quiet):
-    """Imports TensorFlow, if `quiet` without what it prints, and lets Ctrl-C end the process until `ready`."""
+def import_tensorflow(quiet: bool) -> None:
+    """Imports TensorFlow; Ctrl-C ends the process at once, until `handle_interrupts` is called.
+
+    Args:
+        quiet: hide what TensorFlow writes to standard error, unless the import fails.
+    """
     terminal = os.dup(2)
 
-    def leave(*_):
-        # Not an exception: imports that are half done would answer it with errors of their own.
+    def leave(*_: object) -> None:
+        # Not an exception: modules that are half imported would answer it with errors of their own.
         os.write(terminal, b"error: Interrupted.\n")
         os._exit(130)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has told us to ignore it
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has told this process to ignore it
         signal.signal(signal.SIGINT, leave)
-    with _held_back(terminal) if quiet else contextlib.nullcontext():
+    with _standard_error_hidden(terminal) if quiet else contextlib.nullcontext():
         import tensorflow  # noqa: F401
 
 
-def ready():
-    """From here on Ctrl-C is a KeyboardInterrupt, as everywhere in Python, and `check_interrupted` knows of it."""
+def handle_interrupts() -> None:
+    """Makes Ctrl-C a KeyboardInterrupt, as everywhere in Python, that `check_interrupted` can raise again."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         signal.signal(signal.SIGINT, _interrupt)
-        sys.unraisablehook = _quiet
+        sys.unraisablehook = _report_unraisable
 
 
-def check_interrupted():
-    """KeyboardInterrupt if an earlier one got lost.
+def check_interrupted() -> None:
+    """Raises KeyboardInterrupt if an earlier one was lost.
 
     Python drops what is raised inside a weak reference's callback, and writing weights runs many of those.
     """
@@ -46,33 +52,33 @@ def check_interrupted():
         raise KeyboardInterrupt
 
 
-_interrupted = []
+_interrupted: list[bool] = []
 
 
-def _interrupt(*_):
+def _interrupt(*_: object) -> None:
     _interrupted.append(True)
     raise KeyboardInterrupt
 
 
-def _quiet(lost):
-    """`check_interrupted` raises it again; anything else is shown as always."""
+def _report_unraisable(lost: Any) -> None:
+    """Prints lost errors as Python does, other than a KeyboardInterrupt, which `check_interrupted` raises again."""
     if lost.exc_type is not KeyboardInterrupt:
         sys.__unraisablehook__(lost)
 
 
 @contextlib.contextmanager
-def _held_back(terminal):
-    """Keeps what is written to standard error, by C++ too, and shows it only when the block fails.
+def _standard_error_hidden(terminal: int) -> Iterator[None]:
+    """Collects what is written to standard error, by C++ too, and shows it only when the block fails.
 
-    TensorFlow 2.19 and later write some lines before they look at TF_CPP_MIN_LOG_LEVEL (tensorflow #100442).
+    TensorFlow 2.19 and later write some lines before they read TF_CPP_MIN_LOG_LEVEL (tensorflow #100442).
     """
-    with tempfile.TemporaryFile() as held:
-        os.dup2(held.fileno(), 2)
+    with tempfile.TemporaryFile() as collected:
+        os.dup2(collected.fileno(), 2)
         try:
             yield
         except BaseException:
-            held.seek(0)
-            os.write(terminal, held.read())
+            collected.seek(0)
+            os.write(terminal, collected.read())
             raise
         finally:
             sys.stderr.flush()

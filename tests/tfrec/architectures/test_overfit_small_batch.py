@@ -23,7 +23,7 @@ LESS = {"conformer_ctc": {"depth": 4}}
 @pytest.mark.parametrize("name", NAMES)
 def test_sixteen_utterances_by_heart(name, data_dir, tmp_path, monkeypatch):
     words = ["an4", "--data.path", str(data_dir / "an4"), "--model.name", name]
-    config = flags.plain(flags.parse_fit(words)[1])
+    config = flags.to_config(flags.parse_fit(words)[1])
     corpus = datasets.load(config.data)
     split = corpus.splits["train"]
     told = {key: getattr(split, key)[:UTTERANCES] for key in ("texts", "speakers", "sources", "seconds")}

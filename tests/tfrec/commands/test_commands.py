@@ -289,7 +289,7 @@ def test_the_config_of_a_run_with_a_flag_changed(here):
 def test_another_architecture_over_the_config_of_a_run(here):
     """The other's own settings, and the rest from the file."""
     words = ["--config", str(here / "runs" / "digits" / "config.json"), "--model.name", "mlp"]
-    config = flags.plain(flags.parse_fit(words)[1])
+    config = flags.to_config(flags.parse_fit(words)[1])
     assert (config.model.name, config.model.width, config.fit.epochs) == ("mlp", 256, 2)
 
 
@@ -312,7 +312,7 @@ def test_an_interrupted_run_goes_on(tmp_path, how, capsys):
     _, err = process.communicate(timeout=60)
     if how == signal.SIGINT:
         assert process.returncode == 130
-        assert err == "error: Interrupted; a run that had finished an epoch goes on with --run FOLDER --resume.\n"
+        assert err == "error: Interrupted; a run that has finished an epoch resumes with --run FOLDER --resume.\n"
     finished = len(json.loads((run / "state" / "state.json").read_text())["history"])
     assert 2 <= finished < 400
     epochs = finished + 2

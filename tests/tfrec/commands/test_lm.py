@@ -14,7 +14,6 @@ from pipelines.errors import UserError
 from tests.tfrec.commands.test_commands import done
 from tfrec.commands import lm
 from tfrec.config import flags
-from tfrec.config.schema import as_json
 from tfrec.decoding import arpa
 
 TEXTS = {
@@ -71,7 +70,7 @@ def test_characters(home, capsys):
 
 def test_a_configuration_says_how_texts_are_normalized(home, capsys):
     words = ["--data.name", "manifest", "--data.path", "clips.csv", "--task.name", "transcribe"]
-    stored = as_json(flags.plain(flags.parse_fit([*words, "--task.text.case", "keep"])[1]))
+    stored = flags.to_config(flags.parse_fit([*words, "--task.text.case", "keep"])[1]).to_dict()
     home.joinpath("run").mkdir()
     home.joinpath("run", "config.json").write_text(json.dumps(stored))
     home.joinpath("said.txt").write_text("Stop MORE")

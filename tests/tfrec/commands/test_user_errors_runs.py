@@ -58,7 +58,7 @@ DAMAGES = {
     "config that is a list": (lambda run: (run / "config.json").write_text("[]"), "mine/config.json is damaged"),
     "config of a later version": (
         lambda run: edited(run / "config.json", lambda stored: stored["fit"].update(magic=1)),
-        "mine/config.json: Unknown flag '--fit.magic'",
+        "mine/config.json: Unknown key 'fit.magic'",
     ),
     "config of another model": (
         lambda run: edited(run / "config.json", lambda stored: stored["model"].update(width=5)),
@@ -118,7 +118,7 @@ def test_what_is_no_run(fails, tmp_path, entry):
 @pytest.mark.parametrize(
     ("entry", "words", "said"),
     [
-        (evaluate, [], "Missing: run folder"),
+        (evaluate, [], "Missing argument RUN"),
         (evaluate, ["RUN", "--split", "exam"], "'exam'"),
         (evaluate, ["RUN", "--batch_size", "0"], "batch_size must be 1 or more. Received: 0"),
         (export, ["RUN", "--nmae", "x"], "Unknown flag '--nmae': did you mean '--name'"),
@@ -214,7 +214,7 @@ def test_a_full_disk(tmp_path):
         _, err = process.communicate(timeout=120)
         assert process.returncode == 2
         assert err.splitlines() == [
-            "error: The disk is full: free some space and go on with --run FOLDER --resume; finished epochs are kept."
+            "error: The disk is full: free some space, and resume with --run FOLDER --resume; finished epochs are kept."
         ]
     finally:
         subprocess.run(["umount", str(disk)], check=True)

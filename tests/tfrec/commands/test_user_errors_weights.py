@@ -54,7 +54,7 @@ def test_weights_that_do_not_fit(fails, tmp_path, source, words, said):
     [
         ("config.json", "[]", "source is damaged: config.json must hold a JSON object"),
         ("config.json", "{", "source/config.json is damaged"),
-        ("config.json", '{"fit": {"magic": 1}}', "source/config.json: Unknown flag '--fit.magic'"),
+        ("config.json", '{"fit": {"magic": 1}}', "source/config.json: Unknown key 'fit.magic'"),
         ("labels.json", "{}", "source/labels.json is damaged: it must hold a JSON list of at least two strings."),
         ("labels.json", None, "source/labels.json"),
         ("best.weights.h5", None, "source has no weights yet"),

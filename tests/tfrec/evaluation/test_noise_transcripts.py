@@ -112,7 +112,7 @@ def test_a_network_that_transcribes(spoken, noise):
     """Clean speech among the mixes as a measurement of the split has it; the features of all follow from the split."""
     words = "--data.name an4 --data.path x --task.shown 0 --frontend.sample_rate_hz 8000 --model.name gru_ctc"
     words = f"{words} --model.units 8 --model.depth 1 --model.filters 4"
-    config = flags.plain(flags.parse_fit(words.split())[1])
+    config = flags.to_config(flags.parse_fit(words.split())[1])
     recognizer = Recognizer(config, tasks.labels(config.task, spoken))
     result = measure(recognizer, spoken, Conditions(noise, snr_db=(CLEAN, 0.0)))
     scores = recognizer.task.measure(recognizer, spoken.splits["test"], 4)

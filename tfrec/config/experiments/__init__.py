@@ -1,11 +1,13 @@
-"""The registry of experiments: functions that return a full configuration; their docstrings give cost and score."""
+"""The registry of experiments: functions that return a full configuration; their docstrings state cost and score."""
 
 import importlib
+from collections.abc import Callable
 
 from pipelines.errors import unknown
+from tfrec.config.schema import AnyConfig
 
-# Name of the experiment, a function of that name in this module of the package: imported when it is asked for, since
-# a configuration needs Keras and a list of names does not.
+# {experiment: module of this package that defines a function of that name}. The module is imported when the experiment
+# is used: a configuration needs Keras, a list of names does not.
 EXPERIMENTS = {
     "an4": "sentences",
     "cifar10": "images",
@@ -24,8 +26,8 @@ EXPERIMENTS = {
 }
 
 
-def find(name):
-    """Returns the experiment of that name, a function without arguments; raises UserError for an unknown one."""
+def find(name: str) -> Callable[[], AnyConfig]:
+    """Returns the experiment of a name, a function without arguments; raises UserError for an unknown name."""
     if name not in EXPERIMENTS:
         raise unknown("experiment", name, EXPERIMENTS)
     return getattr(importlib.import_module(f"tfrec.config.experiments.{EXPERIMENTS[name]}"), name)

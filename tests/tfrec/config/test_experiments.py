@@ -1,0 +1,47 @@
+"""Experiments: their registry, and the configurations that they return."""
+
+import inspect
+import json
+
+import pytest
+
+from pipelines.errors import UserError
+from tfrec.config import Config, build, experiments, flags
+
+
+def as_words(values, prefix="--"):
+    """The flags that say what a dict says."""
+    words = []
+    for key, value in values.items():
+        if isinstance(value, dict):
+            words += as_words(value, f"{prefix}{key}.")
+        elif isinstance(value, bool):
+            words.append(f"{prefix}{key}" if value else f"{prefix}no_{key}")
+        elif isinstance(value, list):
+            words += [f"{prefix}{key}", *map(str, value)]
+        else:
+            words.append(f"{prefix}{key}={value}")
+    return words
+
+
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+def test_every_experiment_survives_a_dict_json_and_flags(name, tmp_path):
+    config = experiments.find(name)()
+    assert build(name) == Config.from_dict(config.to_dict()) == config
+    assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
+    assert flags.to_config(flags.parse_fit([name])[1]) == config
+    assert flags.to_config(flags.parse_fit(as_words(config.to_dict()))[1]) == config
+    (tmp_path / "config.json").write_text(json.dumps(config.to_dict()))
+    assert flags.to_config(flags.parse_fit(["--config", str(tmp_path / "config.json")])[1]) == config
+
+
+@pytest.mark.parametrize("name", experiments.EXPERIMENTS)
+def test_every_docstring_states_the_command(name):
+    text = inspect.getdoc(experiments.find(name))
+    assert "Command: `" in text
+    assert name == "digits" or name in text or "tfrec study speakers" in text
+
+
+def test_unknown_experiment():
+    with pytest.raises(UserError, match="Unknown experiment 'minst': did you mean 'mnist'"):
+        experiments.find("minst")

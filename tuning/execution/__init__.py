@@ -1,0 +1,1 @@
+"""A sweep at work: the search loop, its workers and trials, the comparison with the default, the final training."""

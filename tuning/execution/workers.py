@@ -1,0 +1,126 @@
+"""The processes of a sweep: how the machine is divided among its workers, and how a process is started and polled."""
+
+import contextlib
+import dataclasses
+import os
+import pathlib
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import tensorflow as tf
+
+from tfrec.runs.run import Run
+from tfrec.utils import processes
+
+POLL_INTERVAL_S = 0.5
+JOIN_INTERVAL_S = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Allocation:
+    """The part of the machine for one worker: cores, None for any, and variables for the environment of processes."""
+
+    cores: tuple[int, ...] | None = None
+    environment: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def bind_thread(self) -> None:
+        """Binds this thread, and the processes that it starts from now on, to the cores."""
+        if self.cores:
+            os.sched_setaffinity(0, self.cores)
+
+
+def allocate(workers: int) -> list[Allocation]:
+    """Divides the cores that this process may use, and the GPUs, among workers.
+
+    All get the same number of cores, so that latencies are comparable; if there are more workers than cores or GPUs,
+    they share them. TensorFlow counts the cores that it is bound to; where a system cannot bind processes, variables
+    give it the number.
+
+    Args:
+        workers: The number of workers, 1 or more.
+    """
+    if workers == 1:
+        return [Allocation()]
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    share = max(1, (len(cores) or os.cpu_count() or 1) // workers)
+    threads = {} if cores else dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(share))
+    gpus = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
+    if gpus == [""]:
+        gpus = list(map(str, range(len(tf.config.list_physical_devices("GPU")))))
+    result = []
+    for number in range(workers):
+        own = tuple(cores[(number * share + i) % len(cores)] for i in range(share)) if cores else None
+        environment = dict(threads)
+        if gpus:
+            environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
+        if len(gpus) in range(1, workers):
+            environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # else the first process takes all memory of a shared one
+        result.append(Allocation(own, environment))
+    return result
+
+
+def train_run(
+    run: Run,
+    words: Sequence[str],
+    logs: pathlib.Path,
+    poll: Callable[[], None],
+    resume_words: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+) -> str | None:
+    """Trains a run in a process of its own, or resumes it.
+
+    Args:
+        run: The folder of the run.
+        words: The command line of `tfrec fit`, without the folder.
+        logs: The folder of the process's output.
+        poll: Is called every `POLL_INTERVAL_S`; an exception from it stops the process.
+        resume_words: Flags that the process needs also when it resumes.
+        environment: Is added to the environment of the process.
+
+    Returns:
+        Why the training failed, or None.
+    """
+
+    def follow(process: processes.Process, _: Run) -> None:
+        while not process.wait(POLL_INTERVAL_S):
+            poll()
+
+    return processes.train(run, words, logs, follow, resume_words, environment)
+
+
+def run_command(
+    command: Sequence[str],
+    log: pathlib.Path,
+    record: pathlib.Path,
+    poll: Callable[[], None] = lambda: None,
+    environment: Mapping[str, str] | None = None,
+) -> str | None:
+    """Runs a command in a process of its own.
+
+    Args:
+        command: The program and its arguments.
+        log: The file of its output.
+        record: The file of its status, seconds and memory.
+        poll: Is called now and then; an exception from it stops the process.
+        environment: Is added to the environment of the process.
+
+    Returns:
+        Why the command failed, or None.
+    """
+    return processes.call(command, log, record, poll, environment)
+
+
+def seconds_spent(logs: pathlib.Path, label: str) -> float | None:
+    """Returns the seconds that the processes of a run have taken; None where they ran on another machine."""
+    records = processes.read_records(logs / f"{label}.jsonl")
+    return sum(record["seconds"] for record in records) if records else None
+
+
+def join(threads: Iterable[threading.Thread], timeout_s: float | None = None) -> None:
+    """Waits until threads have ended, for each at most `timeout_s`; a second Ctrl-C does not interrupt the wait."""
+    for thread in threads:
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while thread.is_alive() and (end is None or time.monotonic() < end):
+            with contextlib.suppress(KeyboardInterrupt):
+                thread.join(JOIN_INTERVAL_S)

@@ -1,0 +1,1 @@
+"""The search space: how it is written, its parameters, its defaults, and a check of its boundary."""
