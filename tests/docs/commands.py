@@ -63,12 +63,13 @@ def parse(name, arguments):
     if name.startswith("benchmarks."):
         assert (ROOT / name.replace(".", "/")).with_suffix(".py").is_file(), name
         return
-    module = _module(name)
+    module, arguments = _module(name), _without_missing_config(arguments)
     if name == "study":
-        options = importlib.import_module("tfrec.studies").STUDIES[arguments[0]].Options
-        own, others = flags.split_flags(arguments[1:], options)
-        flags.parse(options, own, prog="study")
-        flags.parse_fit(others)
+        study = importlib.import_module("tfrec.studies").STUDIES[arguments[0]]
+        own, others = flags.split_flags(arguments[1:], study.Options)
+        flags.parse(study.Options, own, prog=name)
+        if others:
+            flags.parse_fit([study.EXPERIMENT, *others])
     elif name in ("compare", "sweep"):
         options = importlib.import_module("tuning.arguments").Arguments if name == "sweep" else module.Arguments
         experiment = arguments[:1] if arguments and not arguments[0].startswith("-") else []
@@ -76,11 +77,21 @@ def parse(name, arguments):
         flags.parse(options, own, prog=name)
         flags.parse_fit([*experiment, *others])
     elif name == "lm":
-        flags.parse_fit(arguments[1:], module.Arguments, "lm")
+        is_file = arguments[0] not in importlib.import_module("tfrec.config.experiments").EXPERIMENTS
+        flags.parse_fit(arguments[1:] if is_file else arguments, module.Arguments, name)
     elif name in TAKE_FIT_FLAGS:
         flags.parse_fit(arguments, getattr(module, "Arguments", flags.FitArguments), name)
     else:
         flags.parse(module.Arguments, arguments, prog=name)
+
+
+def _without_missing_config(arguments):
+    """Arguments without a `--config FILE` that a slow block before this one writes."""
+    if "--config" in arguments:
+        place = arguments.index("--config")
+        if not pathlib.Path(arguments[place + 1]).exists():
+            return [*arguments[:place], *arguments[place + 2 :]]
+    return arguments
 
 
 def _module(name):
