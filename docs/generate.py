@@ -13,11 +13,10 @@ import pathlib
 import sys
 import textwrap
 import tokenize
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 ROOT = pathlib.Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))  # this source, whatever is installed
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
@@ -57,6 +56,8 @@ def on_files(files: Any, config: Any) -> Any:
 
 def pages() -> dict[str, str]:
     """Returns {path below docs/: Markdown}."""
+    if str(ROOT) not in sys.path:  # mkdocs undoes what a hook changes at import
+        sys.path.insert(0, str(ROOT))  # this source, whatever is installed
     lists = {
         "architectures": architectures_page,
         "commands": commands_page,
@@ -81,8 +82,7 @@ def architectures_page() -> str:
         cells = [code(name), ", ".join(entry.input_kinds), counts, "yes" if entry.imagenet else ""]
         rows[entry.output_kind].append([*cells, summary(entry.module)])
     shapes = [
-        [inputs, outputs, code(shape), f"{number:,}"]
-        for (inputs, outputs), (shape, number) in REFERENCE_SHAPES.items()
+        [inputs, outputs, code(shape), f"{number:,}"] for (inputs, outputs), (shape, number) in REFERENCE_SHAPES.items()
     ]
     head = ["`model.name`", "takes", "weights", "ImageNet", "paper"]
     return join(
@@ -182,7 +182,7 @@ def flags_page() -> str:
 
     parts = [
         "# Flags of tfrec fit",
-        "Flags have the form `--SECTION.NAME VALUE`. Several values are separated by spaces: `--frontend.scale 0.9 1.1`."
+        "Flags have the form `--SECTION.NAME VALUE`. Spaces separate several values: `--frontend.scale 0.9 1.1`."
         " `--SECTION.NAME` and `--SECTION.no_NAME` switch a setting on and off. The same names are the keys of"
         " `config.json`. The names of data, frontend, model and task decide which flags these sections have.",
         "## Without a section",
@@ -205,7 +205,7 @@ def flags_page() -> str:
         flag_table(ModelConfig, "model."),
         "Of the published architectures for images:",
         flag_table(ImageModelConfig, "model.", without=ModelConfig),
-        "A default is that of the module. Some names stand for other values: `tfrec list architectures --json` has them.",
+        "A default is that of the module. `tfrec list architectures --json` has the values that each name stands for.",
         *grouped(ARCHITECTURES, lambda name: type(find(name).config), "model", ImageModelConfig),
     ]
     return join(*parts)

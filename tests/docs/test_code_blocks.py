@@ -1,6 +1,7 @@
 """Every code block of README.md, CONTRIBUTING.md and docs/ does what it says (`blocks` describes the markers)."""
 
 import configparser
+import contextlib
 import importlib
 import logging
 import os
@@ -152,15 +153,11 @@ def _has(name):
     return not name or (_real_data() is not None and (_real_data() / name).exists())
 
 
-class _located:
+@contextlib.contextmanager
+def _located(where):
     """Adds the place of a block to whatever is raised inside."""
-
-    def __init__(self, where):
-        self.where = where
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        if error is not None:
-            error.add_note(f"in the block at {self.where}")
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in the block at {where}")
+        raise
