@@ -85,7 +85,7 @@ def ours(corpus, split, size, batch_size):
     else:
         config = frontends.ImageConfig(placement="host", height=size, width=size, normalize="unit")
     frontend = frontends.build(frontends.resolve(config, corpus), split=split)
-    with mock.patch.object(assemble, "CACHE_BYTES", 0):
+    with mock.patch.object(assemble, "MAX_CACHE_BYTES", 0):
         return assemble.evaluation_batches(split, frontend, batch_size)
 
 

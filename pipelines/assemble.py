@@ -1,6 +1,8 @@
-"""From a split to batches: the only place that decides cache, shuffle, map, batch, bucket and prefetch."""
+"""From a split to batches: the only module that decides how to cache, shuffle, map, batch, bucket and prefetch."""
 
 import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import numpy as np
@@ -8,74 +10,146 @@ import tensorflow as tf
 
 from pipelines import buckets
 
-CACHE_BYTES = 2_000_000_000  # a split whose examples take less is kept in memory
-SHUFFLE_EXAMPLES = 10_000  # at least so many examples are shuffled among each other
-SHUFFLE_BYTES = 1_000_000_000  # a larger shuffle buffer is allowed up to this
-PADDING_SECONDS = 0.25  # padded clips are multiples of this, so that a program sees few shapes
-LABEL_STEPS = 16  # labels that are sequences are padded to multiples of this, for the same reason
+if TYPE_CHECKING:
+    from pipelines.buckets import Buckets
+    from pipelines.datasets.base import Split
+    from pipelines.frontends import Frontend, SpeechFrontend
+    from pipelines.layers.base import Tensor
+
+MAX_CACHE_BYTES = 2_000_000_000  # a split whose examples take less stays in memory
+MIN_SHUFFLE_EXAMPLES = 10_000  # the shuffle buffer holds at least this number of examples
+SHUFFLE_BYTES = 1_000_000_000  # it holds more examples up to this size
+PADDING_SECONDS = 0.25  # padded clips are multiples of this, so that a program compiles for few shapes
+LABEL_STEPS = 16  # padded sequences of labels are multiples of this, for the same reason
+
+# From an element's number to the (seed, epoch, number) that determine its random augmentation.
+RandomKey = Callable[["Tensor"], tuple["Tensor", "Tensor", "Tensor"]]
 
 
-def steps_per_epoch(split, batch_size):
-    """How many batches one pass over the split has; the last may be smaller."""
+def steps_per_epoch(split: "Split", batch_size: int) -> int:
+    """Counts the batches of one pass over a split.
+
+    Args:
+        split: The split.
+        batch_size: Examples per batch; the last batch may be smaller.
+
+    Returns:
+        Number of batches.
+    """
     return math.ceil(split.size / batch_size)
 
 
-def training_batches(split, frontend, batch_size, seed, epochs, first_epoch=0, shapes=None):
-    """Batches of (inputs, label) for epochs `first_epoch` to `epochs` - 1, one after the other.
+def training_batches(
+    split: "Split",
+    frontend: "Frontend",
+    batch_size: int,
+    seed: int,
+    epochs: int,
+    first_epoch: int = 0,
+    shapes: "Buckets | None" = None,
+) -> tf.data.Dataset:
+    """Builds shuffled batches for several epochs, one epoch after the other.
 
-    Epoch by epoch the order, and with `placement="host"` the augmentation, follow from the seed and the epoch's number
-    alone: a run that goes on at epoch 5 sees what it would have seen without the interruption. With `shapes`, Buckets,
-    clips of about the same length stand together; the first epoch begins with the longest, so that what takes too much
-    memory fails at once.
+    Order, and with `placement="host"` augmentation, depend on the seed and the epoch's number only: a run that resumes
+    at epoch 5 gets the batches of a run without interruption.
+
+    Args:
+        split: The training split.
+        frontend: Its frontend; with `placement="host"` it runs here.
+        batch_size: Maximum examples per batch.
+        seed: Seed of order and augmentation.
+        epochs: Number of epochs, counted from epoch 0.
+        first_epoch: Number of the first epoch.
+        shapes: Buckets of lengths, see `bucket_plan`; None batches clips of different lengths together. The first
+            epoch begins with the longest bucket, so that running out of memory shows at the start.
+
+    Returns:
+        Batches (inputs, label). Images are tensors; clips are dicts of "audio" and "length", or of the features.
     """
-    examples, example_bytes = _prepared(split, frontend)
-    buffer = max(SHUFFLE_EXAMPLES, SHUFFLE_BYTES // example_bytes)
+    examples, example_bytes = _cached_examples(split, frontend)
+    buffer = max(MIN_SHUFFLE_EXAMPLES, SHUFFLE_BYTES // example_bytes)
 
-    def epoch_batches(epoch, longest_first=False):
+    def epoch_batches(epoch: "Tensor", longest_first: bool = False) -> tf.data.Dataset:
         order = examples.shuffle(min(split.size, buffer), seed=seed * 100_003 + epoch, reshuffle_each_iteration=False)
-        if longest_first and len(shapes.limits) > 1:
+        if longest_first and shapes is not None and len(shapes.limits) > 1:
             limit = shapes.limits[-2]
             longest = order.filter(lambda example: tf.size(example["audio"]) > limit)
             order = longest.concatenate(order.filter(lambda example: tf.size(example["audio"]) <= limit))
-        return _batches(order, frontend, batch_size, lambda number: (seed, epoch, number), shapes)
+        return _batch(order, frontend, batch_size, lambda number: (seed, epoch, number), shapes)
 
     start, batches = first_epoch, None
     if shapes and first_epoch == 0:
         start, batches = 1, epoch_batches(tf.constant(0, tf.int64), longest_first=True)
     others = tf.data.Dataset.range(start, epochs).flat_map(epoch_batches)
-    return _tuned(others if batches is None else batches.concatenate(others))
+    return _prefetched(others if batches is None else batches.concatenate(others))
 
 
-def evaluation_batches(split, frontend, batch_size):
-    """Batches of (inputs, label) in the split's own order, without augmentation."""
-    return _tuned(_batches(_prepared(split, frontend)[0], frontend, batch_size, None))
+def evaluation_batches(split: "Split", frontend: "Frontend", batch_size: int) -> tf.data.Dataset:
+    """Builds batches in the split's own order, without augmentation.
+
+    Args:
+        split: The split.
+        frontend: Its frontend; with `placement="host"` it runs here.
+        batch_size: Examples per batch; the last batch may be smaller.
+
+    Returns:
+        Batches (inputs, label), as those of `training_batches`.
+    """
+    return _prefetched(_batch(_cached_examples(split, frontend)[0], frontend, batch_size, None))
 
 
-def numbered_batches(split, frontend, batch_size, batch_seconds=None):
-    """Batches of (inputs, (label, number)) of clips of about the same length, without augmentation.
+def numbered_batches(
+    split: "Split", frontend: "Frontend", batch_size: int, batch_seconds: float | None = None
+) -> tf.data.Dataset:
+    """Builds batches of clips of about the same length, without augmentation, in another order than the split's.
 
-    `number` is where an example stands in the split, since the batches are in another order. They hold at most
-    `batch_size` clips and `batch_seconds` of sound, as those of `bucket_plan`.
+    Args:
+        split: A split of clips.
+        frontend: Its frontend; with `placement="host"` it runs here.
+        batch_size: Maximum clips per batch.
+        batch_seconds: Maximum sound per batch, seconds; None is no limit. See `bucket_plan`.
+
+    Returns:
+        Batches (inputs, (label, number)), where `number` is an example's index in the split.
     """
     shapes = bucket_plan(split, frontend, batch_size, batch_seconds)
-    examples = _prepared(split, frontend)[0].enumerate()
+    examples = _cached_examples(split, frontend)[0].enumerate()
     examples = examples.map(lambda number, example: {**example, "label": (example["label"], number)})
-    return _tuned(_batches(examples, frontend, batch_size, None, shapes))
+    return _prefetched(_batch(examples, frontend, batch_size, None, shapes))
 
 
-def for_replicas(batches, count):
-    """Batches of which each of `count` devices gets a part: of too few or odd ones, the first stand there again."""
+def pad_for_replicas(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """Pads batches so that each replica gets an equal part: the first examples repeat at the end.
 
-    def filled(*batch):
+    Args:
+        batches: Batches of any structure.
+        count: Number of replicas.
+
+    Returns:
+        The same batches, with a multiple of `count` examples in each.
+    """
+
+    def pad(*batch: Any) -> Any:
         size = tf.shape(tf.nest.flatten(batch)[0])[0]
-        places = tf.range(-(-size // count) * count) % size
-        return tf.nest.map_structure(lambda part: tf.gather(part, places), batch)
+        indices = tf.range(-(-size // count) * count) % size
+        return tf.nest.map_structure(lambda part: tf.gather(part, indices), batch)
 
-    return batches.map(filled)
+    return batches.map(pad)
 
 
-def bucket_plan(split, frontend, batch_size, batch_seconds=None):
-    """The Buckets of a split of clips; takes a pass over the data where their lengths are not known."""
+def bucket_plan(split: "Split", frontend: "Frontend", batch_size: int, batch_seconds: float | None = None) -> "Buckets":
+    """Plans buckets for a split of clips; reads all clips if the split does not know their lengths.
+
+    Args:
+        split: A split of clips.
+        frontend: Its frontend, for the sample rate.
+        batch_size: Maximum clips per batch.
+        batch_seconds: Maximum sound per batch, padding included, seconds; None is no limit. A longer clip is a batch by
+            itself.
+
+    Returns:
+        The buckets.
+    """
     rate, seconds = frontend.config.sample_rate_hz, split.seconds
     if seconds is None:
         sizes = split.examples.map(lambda example: tf.size(example["audio"]), num_parallel_calls=tf.data.AUTOTUNE)
@@ -83,58 +157,46 @@ def bucket_plan(split, frontend, batch_size, batch_seconds=None):
     return buckets.plan(seconds, rate, batch_size, batch_seconds)
 
 
-def _tuned(batches):
+def _prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:
+    """The batches in a deterministic order, prepared ahead of their use."""
     options = tf.data.Options()
     options.deterministic = True
-    # As many calls at once as there are cores from the first on; tuning takes seconds to find that out.
+    # Without it, AUTOTUNE makes one call per core from the start; autotuning takes seconds to get there.
     options.autotune.enabled = False
     return batches.prefetch(2).with_options(options)
 
 
-def _prepared(split, frontend):
-    """(examples that can stand in one batch, bytes of one), kept in memory after the first pass if all of them fit.
+def _cached_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Dataset, int]:
+    """(examples, bytes of one), kept in memory after the first pass if all of them fit.
 
-    Images of different sizes are resized here, one by one.
+    Resizes images of different sizes, so that they fit into one batch.
     """
     examples = split.examples
     if frontend.modality == "image" and frontend.resized_before:
 
-        def resized(example):
+        def resize(example: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
             return {**example, "image": tf.ensure_shape(frontend.resize(example["image"][None])[0], frontend.raw_shape)}
 
-        examples = examples.map(resized, num_parallel_calls=tf.data.AUTOTUNE)
-    # The first stands for all; it may be empty.
+        examples = examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
+    # The first example stands for all; it may be empty.
     size = sum(tensor.numpy().nbytes for example in examples.take(1) for tensor in example.values())
-    return (examples.cache() if size * split.size <= CACHE_BYTES else examples), max(1, size)
+    return (examples.cache() if size * split.size <= MAX_CACHE_BYTES else examples), max(1, size)
 
 
-def _batches(examples, frontend, batch_size, place, shapes=None):
-    """(inputs, label) in batches; on the host with features, whose randomness follows from `place(number)`.
-
-    With `shapes` in buckets of length.
-    """
-    on_host = frontend.config.placement == "host"
+def _batch(
+    examples: tf.data.Dataset,
+    frontend: "Frontend",
+    batch_size: int,
+    random_key: RandomKey | None,
+    shapes: "Buckets | None" = None,
+) -> tf.data.Dataset:
+    """Batches (inputs, label) of examples; on the host with features, augmented unless `random_key` is None."""
     if frontend.modality == "image":
         batches = examples.batch(batch_size, num_parallel_calls=tf.data.AUTOTUNE)
         batches = batches.map(lambda batch: (batch["image"], batch["label"]))
-        return _on_host(batches.enumerate(), frontend, place) if on_host else batches
-    examples = examples.map(lambda example: {**example, "samples": tf.size(example["audio"])})
-    if on_host:  # clip by clip, since the features of a batch would be those of its padding too
-        numbered = examples.map(lambda example: {**example, "label": (example["label"], example["samples"])})
-        clips = _on_host(numbered.enumerate(), frontend, place)
-        if frontend.takes != "image":  # whose pictures are of one size
-            block = max(1, round(PADDING_SECONDS * frontend.steps_per_second))
-            clips = clips.map(lambda inputs, label: ({**inputs, "features": _filled(inputs["features"], block)}, label))
-        clips = clips.map(lambda inputs, label: (inputs, *label))
-    else:
-        block = int(frontend.config.sample_rate_hz * PADDING_SECONDS)
-
-        def inputs(example):
-            full = _filled(example["audio"], block) if shapes is None else _full(example["audio"], shapes)
-            return {"audio": full, "length": example["samples"]}, example["label"], example["samples"]
-
-        clips = examples.map(inputs)
-    clips = clips.map(lambda inputs, label, samples: (inputs, _even(label), samples))
+        on_host = frontend.config.placement == "host"
+        return _image_features(batches, frontend, random_key) if on_host else batches
+    clips = _padded_clips(examples, cast("SpeechFrontend", frontend), random_key, shapes)
     if shapes is None:
         batches = clips.padded_batch(batch_size)
     else:
@@ -144,51 +206,95 @@ def _batches(examples, frontend, batch_size, place, shapes=None):
     return batches.map(lambda inputs, label, samples: (inputs, label))
 
 
-def _even(label):
-    """Labels that are sequences end in zeros, at least one, so that few lengths occur; others stay as they are."""
+def _padded_clips(
+    examples: tf.data.Dataset,
+    frontend: "SpeechFrontend",
+    random_key: RandomKey | None,
+    shapes: "Buckets | None",
+) -> tf.data.Dataset:
+    """(inputs, label, samples) of single clips, padded to few lengths; on the host inputs are features."""
+    examples = examples.map(lambda example: {**example, "samples": tf.size(example["audio"])})
+    if frontend.config.placement == "host":
+        clips = _clip_features(examples, frontend, random_key)
+        if frontend.takes != "image":  # pictures have one size
+            block = max(1, round(PADDING_SECONDS * frontend.steps_per_second))
+            clips = clips.map(
+                lambda inputs, label, samples: (
+                    {**inputs, "features": _pad_to_multiple(inputs["features"], block)},
+                    label,
+                    samples,
+                )
+            )
+    else:
+        block = int(frontend.config.sample_rate_hz * PADDING_SECONDS)
+
+        def inputs(example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
+            audio = example["audio"]
+            padded = _pad_to_multiple(audio, block) if shapes is None else _pad_to_bucket(audio, shapes)
+            return {"audio": padded, "length": example["samples"]}, example["label"], example["samples"]
+
+        clips = examples.map(inputs)
+    return clips.map(lambda inputs, label, samples: (inputs, _pad_label(label), samples))
+
+
+def _pad_label(label: "Tensor") -> "Tensor":
+    """Labels that are sequences end in zeros, at least one, so that few lengths occur; others stay the same."""
     return tf.nest.map_structure(
-        lambda part: _filled(tf.pad(part, [[0, 1]]), LABEL_STEPS) if len(part.shape) else part, label
+        lambda part: _pad_to_multiple(tf.pad(part, [[0, 1]]), LABEL_STEPS) if len(part.shape) else part, label
     )
 
 
-def _full(audio, shapes):
-    """Zeros behind a waveform, up to the limit of its bucket; none where it is longer than all."""
+def _pad_to_bucket(audio: "Tensor", shapes: "Buckets") -> "Tensor":
+    """A waveform, padded to the limit of its bucket; one longer than all limits stays the same."""
     limits = tf.constant(shapes.limits)
-    place = tf.minimum(tf.searchsorted(limits, [tf.size(audio)])[0], len(shapes.limits) - 1)
-    return tf.pad(audio, [[0, tf.maximum(limits[place] - tf.size(audio), 0)]])
+    bucket = tf.minimum(tf.searchsorted(limits, [tf.size(audio)])[0], len(shapes.limits) - 1)
+    return tf.pad(audio, [[0, tf.maximum(limits[bucket] - tf.size(audio), 0)]])
 
 
-def _filled(sequence, block):
-    """Zeros behind a sequence, up to the next multiple of `block` steps."""
+def _pad_to_multiple(sequence: "Tensor", block: int) -> "Tensor":
+    """A sequence, padded to the next multiple of `block` steps."""
     missing = -tf.shape(sequence)[0] % block
     return tf.pad(sequence, [[0, missing]] + [[0, 0]] * (len(sequence.shape) - 1))
 
 
-def _on_host(numbered, frontend, place):
-    """The frontend inside tf.data, over batches of images or over single clips.
+def _image_features(batches: tf.data.Dataset, frontend: "Frontend", random_key: RandomKey | None) -> tf.data.Dataset:
+    """(features, label) of batches (images, label), by the frontend on the host."""
 
-    `place(number)` is what an element's randomness follows from, None is no augmentation.
+    def features(number: "Tensor", batch: tuple["Tensor", "Tensor"]) -> tuple["Tensor", "Tensor"]:
+        images, label = batch
+        return _call_on_host(frontend, images, number, random_key), label
+
+    return batches.enumerate().map(features, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _clip_features(
+    examples: tf.data.Dataset, frontend: "SpeechFrontend", random_key: RandomKey | None
+) -> tf.data.Dataset:
+    """(inputs, label, samples) of single clips, by the frontend on the host.
+
+    Clip by clip, since the features of a batch would include those of its padding.
     """
+
+    def features(number: "Tensor", example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
+        batch_of_one = _call_on_host(frontend, {"audio": example["audio"][None]}, number, random_key)
+        inputs = tf.nest.map_structure(lambda value: value[0], batch_of_one)
+        return inputs, example["label"], example["samples"]
+
+    return examples.enumerate().map(features, num_parallel_calls=tf.data.AUTOTUNE)
+
+
+def _call_on_host(frontend: "Frontend", inputs: "Tensor", number: "Tensor", random_key: RandomKey | None) -> "Tensor":
+    """The frontend's features inside tf.data; augmented unless `random_key` is None.
+
+    Seeds are arguments and not the layers' own state, whose order of use would depend on the threads.
+    """
+    if random_key is None:
+        return frontend(inputs, training=False)
     states = [variable for variable in frontend.variables if variable.path.endswith("seed_generator_state")]
-
-    def features(number, inputs):
-        if place is None:
-            return frontend(inputs, training=False)
-        # Given from outside and not drawn from the layers' own state, whose order of use several threads would decide.
-        seed, epoch, number = (tf.cast(part, tf.int64) for part in place(number))
-        mapping = [
-            (state, tf.cast(tf.stack([seed * 100_003 + epoch, number * len(states) + i]), state.dtype))
-            for i, state in enumerate(states)
-        ]
-        with keras.StatelessScope(state_mapping=mapping):
-            return frontend(inputs, training=True)
-
-    def of_images(number, batch):
-        return features(number, batch[0]), batch[1]
-
-    def of_clip(number, example):
-        batch_of_one = features(number, {"audio": example["audio"][None]})
-        return tf.nest.map_structure(lambda value: value[0], batch_of_one), example["label"]
-
-    function = of_images if frontend.modality == "image" else of_clip
-    return numbered.map(function, num_parallel_calls=tf.data.AUTOTUNE)
+    seed, epoch, number = (tf.cast(part, tf.int64) for part in random_key(number))
+    mapping = [
+        (state, tf.cast(tf.stack([seed * 100_003 + epoch, number * len(states) + i]), state.dtype))
+        for i, state in enumerate(states)
+    ]
+    with keras.StatelessScope(state_mapping=mapping):
+        return frontend(inputs, training=True)

@@ -1,6 +1,7 @@
-"""Batches of clips of about the same length: few shapes, little padding, a limit on what a batch holds."""
+"""Batches of clips of about the same length: few shapes, little padding, a limit on the size of a batch."""
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -9,9 +10,14 @@ GRID_SECONDS = 0.1  # lengths are rounded up to multiples of this before they ar
 
 @dataclasses.dataclass(frozen=True)
 class Buckets:
-    """Clips of up to `limits[i]` samples, more than those of the bucket before, go together, `sizes[i]` in a batch.
+    """Groups of clips by length.
 
-    `batches` counts those of one pass over the data; `padding` is the part of their samples that is no clip's.
+    Attributes:
+        limits: Maximum length of each bucket, samples, ascending.
+        sizes: Clips per batch of each bucket.
+        batches: Number of batches of one pass over the data.
+        padding: Fraction of the batches' samples that is padding.
+        sample_rate_hz: Samples per second.
     """
 
     limits: tuple[int, ...]
@@ -20,7 +26,7 @@ class Buckets:
     padding: float
     sample_rate_hz: int
 
-    def describe(self):
+    def describe(self) -> str:
         """A sentence for the user."""
         shapes = ", ".join(
             f"{size} x {limit / self.sample_rate_hz:.1f} s" for limit, size in zip(self.limits, self.sizes, strict=True)
@@ -28,37 +34,56 @@ class Buckets:
         return f"{self.batches} batches of {len(self.limits)} shapes ({shapes}); {self.padding:.1%} of them is padding."
 
 
-def plan(seconds, sample_rate_hz, batch_size, batch_seconds=None, count=8):
-    """Lengths in seconds (clips,) -> Buckets, at most `count`, cut where they leave the least padding.
+def plan(
+    seconds: Sequence[float] | np.ndarray,
+    sample_rate_hz: int,
+    batch_size: int,
+    batch_seconds: float | None = None,
+    count: int = 8,
+) -> Buckets:
+    """Cuts clips into the buckets that leave the least padding.
 
-    A batch holds at most `batch_size` clips, and at most `batch_seconds` of sound, padding included, unless one clip
-    alone is longer. Raises ValueError without clips.
+    Args:
+        seconds: Length of each clip.
+        sample_rate_hz: Samples per second.
+        batch_size: Maximum clips per batch.
+        batch_seconds: Maximum sound per batch, padding included; None is no limit. A longer clip is a batch by itself.
+        count: Maximum number of buckets.
+
+    Returns:
+        The buckets.
+
+    Raises:
+        ValueError: There are no clips.
     """
     seconds = np.asarray(seconds, float)
     if not len(seconds):
         raise ValueError("Buckets need at least one clip. Received: none")
     steps = np.maximum(1, np.ceil(seconds / GRID_SECONDS - 1e-6)).astype(int)
     edges, numbers = np.unique(steps, return_counts=True)
-    limits = edges[_cuts(edges, numbers, count)]
-    place = np.searchsorted(limits, steps)
+    limits = edges[_best_cuts(edges, numbers, count)]
+    bucket = np.searchsorted(limits, steps)
+    members = np.bincount(bucket, minlength=len(limits))
     sizes = []
-    for i, limit in enumerate(limits):
-        size = min(batch_size, np.count_nonzero(place == i))
+    for limit, clips in zip(limits, members, strict=True):
+        size = min(batch_size, clips)
         if batch_seconds is not None:
             size = min(size, int(batch_seconds / (limit * GRID_SECONDS) + 1e-6))
         sizes.append(max(1, int(size)))
-    members = np.bincount(place, minlength=len(limits))
     return Buckets(
         limits=tuple(int(limit * GRID_SECONDS * sample_rate_hz + 1e-6) for limit in limits),
         sizes=tuple(sizes),
-        batches=int(sum(-(-members // sizes))),
-        padding=float(1 - seconds.sum() / (limits[place] * GRID_SECONDS).sum()),
+        batches=int(sum(-(-members // np.array(sizes)))),
+        padding=float(1 - seconds.sum() / (limits[bucket] * GRID_SECONDS).sum()),
         sample_rate_hz=sample_rate_hz,
     )
 
 
-def _cuts(edges, numbers, count):
-    """Indices into `edges`, ascending, of the limits that pad least: shortest paths over where buckets end."""
+def _best_cuts(edges: np.ndarray, numbers: np.ndarray, count: int) -> np.ndarray:
+    """Indices into `edges`, ascending, of the limits that pad least, by dynamic programming over the ends of buckets.
+
+    `edges` are the distinct lengths, ascending, and `numbers` how often each occurs.
+    """
     total = len(edges)
     below = np.concatenate([[0], np.cumsum(numbers)])
     best, origin = np.full((count + 1, total + 1), np.inf), np.zeros((count + 1, total + 1), int)

@@ -1,57 +1,98 @@
-"""From raw examples to features: which layers, in which order.
+"""From raw examples to features: the frontends, their configs and how they are built.
 
-A frontend is one layer with three homes: inside the training graph (`placement="device"`), inside `tf.data.map`
-(`placement="host"`), and inside the export, there without augmentation. The same raw input gives the same features in
-all three.
+A frontend is one layer that runs in three places: inside the training graph (`placement="device"`), inside
+`tf.data.map` (`placement="host"`), and inside the export, without augmentation. The same raw input gives the same
+features in all three.
 """
 
 import dataclasses
-
-import tensorflow as tf
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any, cast
 
 from pipelines.errors import UserError, unknown
-from pipelines.frontends.base import next_seed
+from pipelines.frontends.base import Frontend, derive_seed
 from pipelines.frontends.image import ImageConfig, ImageFrontend
 from pipelines.frontends.speech import SpeechFrontend
 from pipelines.frontends.speech_config import SpeechConfig
 from pipelines.layers import Mix
 
-FRONTENDS = {"image": (ImageConfig, ImageFrontend), "speech": (SpeechConfig, SpeechFrontend)}
-OF_MODALITY = {"image": "image", "audio": "speech"}
+if TYPE_CHECKING:
+    from pipelines.datasets.base import Corpus, Split
+
+FrontendConfig = ImageConfig | SpeechConfig
+
+FRONTENDS: dict[str, type[Frontend]] = {"image": ImageFrontend, "speech": SpeechFrontend}
+FRONTEND_OF_MODALITY = {"image": "image", "audio": "speech"}
 
 
-def default_config(name):
-    """The defaults of a kind of frontend; UserError for an unknown name."""
+def default_config(name: str) -> FrontendConfig:
+    """Returns the default config of a kind of frontend.
+
+    Args:
+        name: A key of FRONTENDS.
+
+    Returns:
+        The config.
+
+    Raises:
+        UserError: The name is unknown.
+    """
     if name not in FRONTENDS:
         raise unknown("frontend", name, FRONTENDS)
-    return FRONTENDS[name][0]()
+    return FRONTENDS[name].config_class()
 
 
-def build(config, augment=False, seed=None, split=None):
-    """The frontend of a resolved config for the examples of a split, or, without one, for raw input of any size.
+def build(
+    config: FrontendConfig, augment: bool = False, seed: int | None = None, split: "Split | None" = None
+) -> Frontend:
+    """Builds the frontend of a resolved config.
 
-    Without `augment` it holds no random layer and no noise. Raises UserError for settings that do not go together and
-    for a noise folder that cannot be read.
+    Args:
+        config: A resolved config, see `resolve`.
+        augment: Creates the augmentation layers; otherwise the frontend holds no random layer and no noise.
+        seed: Seed of the augmentation.
+        split: The split whose examples the frontend takes; None is raw input of any size.
+
+    Returns:
+        The frontend.
+
+    Raises:
+        UserError: Settings do not go together, or the noise folder cannot be read.
     """
-    raw_shape = split and tuple(split.examples.element_spec.get("image", tf.TensorSpec(())).shape)
+    image = None if split is None else split.examples.element_spec.get("image")
+    raw_shape = None if image is None else tuple(image.shape)
     try:
-        return FRONTENDS[config.name][1](config, augment=augment, seed=seed, raw_shape=raw_shape)
+        return FRONTENDS[config.name](config, augment=augment, seed=seed, raw_shape=raw_shape)
     except ValueError as error:
         raise UserError(f"Cannot build frontend.name {config.name!r} as configured: {error}") from error
 
 
-def resolve(config, corpus, normalize=None, takes=("image", "sequence")):
-    """Fills in what the config leaves to the corpus and to the network: sizes, channels, sample rate, form.
+def resolve(
+    config: FrontendConfig,
+    corpus: "Corpus",
+    normalize: str | None = None,
+    takes: Collection[str] = ("image", "sequence"),
+) -> FrontendConfig:
+    """Fills in what the config leaves to the corpus and to the network: sizes, channels, sample rate, form, range.
 
-    `normalize` is what `auto` stands for, None where no weights want anything; `takes` are the kinds of features that
-    the network accepts. UserError when the frontend is not for this kind of data.
+    Args:
+        config: The config as the user gave it.
+        corpus: The corpus.
+        normalize: The range that pretrained weights expect, for `auto`; None without them.
+        takes: Kinds of input of the network: "image", "sequence", "waveform".
+
+    Returns:
+        The resolved config.
+
+    Raises:
+        UserError: The frontend is not for this kind of data.
     """
-    if OF_MODALITY[corpus.modality] != config.name:
+    if FRONTEND_OF_MODALITY[corpus.modality] != config.name:
         raise UserError(
             f"frontend.name {config.name!r} does not go with {corpus.name}, which holds {corpus.modality} examples:"
-            f" choose {OF_MODALITY[corpus.modality]!r}."
+            f" choose {FRONTEND_OF_MODALITY[corpus.modality]!r}."
         )
-    if config.name == "speech":
+    if isinstance(config, SpeechConfig):
         return config.resolved(corpus.sample_rate_hz, normalize, takes)
     height, width, channels = corpus.splits["train"].examples.element_spec["image"].shape
     if config.channels not in (None, channels):
@@ -64,11 +105,19 @@ def resolve(config, corpus, normalize=None, takes=("image", "sequence")):
         height=config.height or height or 128,
         width=config.width or width or 128,
         channels=channels,
-        normalize=config.normalize if config.normalize != "auto" else normalize or "per_image",
+        normalize=cast(Any, normalize or "per_image") if config.normalize == "auto" else config.normalize,
     )
 
 
-def mixing(config, seed):
-    """The layer that mixes each example's features with those of the one before it, see `Mix`, or None."""
+def build_mix(config: FrontendConfig, seed: int | None) -> Mix | None:
+    """Builds the layer that mixes the features of pairs of examples.
+
+    Args:
+        config: The config.
+        seed: The frontend's seed.
+
+    Returns:
+        The layer, or None if MixUp and CutMix are off.
+    """
     mixup, cutmix = getattr(config, "mixup", 0.0), getattr(config, "cutmix", 0.0)
-    return Mix(mixup_alpha=mixup, cutmix_alpha=cutmix, seed=next_seed(seed, 8)) if mixup or cutmix else None
+    return Mix(mixup_alpha=mixup, cutmix_alpha=cutmix, seed=derive_seed(seed, 8)) if mixup or cutmix else None

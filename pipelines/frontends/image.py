@@ -1,143 +1,131 @@
 """From pixels to normalized images."""
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal, cast
 
 import keras
 
-from pipelines.frontends.base import Placement, next_seed
-from pipelines.layers import ImageAffine, ImageColor, ImageNormalize, ImageResize, RandAugment, RandomErase
+from pipelines.frontends.augmentation import image_augmentations
+from pipelines.frontends.base import Frontend, Placement
+from pipelines.layers import ImageNormalize, ImageResize
+from pipelines.layers.base import Shape, Tensor
 
 
 @dataclasses.dataclass(frozen=True)
 class ImageConfig:
-    """Pixels to normalized images; augmentation is off unless asked for."""
+    """Pixels to normalized images; augmentation is off by default."""
 
     name: Literal["image"] = "image"  # kind of frontend
-    placement: Placement = "device"  # inside the training graph, or in tf.data on the CPU
-    height: int | None = None  # pixels; None is the corpus's own size, or 128 where it has many
+    placement: Placement = "device"  # inside the training graph (device), or in tf.data on the CPU (host)
+    height: int | None = None  # pixels; None is the corpus's own size, or 128 where sizes differ
     width: int | None = None  # pixels, likewise
     channels: int | None = None  # None is the corpus's own
-    crop_fraction: float = 1.0  # the central part that is kept
+    crop_fraction: float = 1.0  # fraction of the sides that the central crop keeps
     normalize: Literal["auto", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
-        "auto"  # range of the features; auto is what the weights that training starts from want, else per_image
+        "auto"  # range of the features; auto is the range of the pretrained weights, else per_image
     )
-    horizontal_flip: bool = False  # augmentation: mirror half of the images
-    vertical_flip: bool = False  # augmentation: upside down, half of the images
-    rotation_degrees: float = 0.0  # augmentation: at most, to either side
+    horizontal_flip: bool = False  # augmentation: mirrors half of the images
+    vertical_flip: bool = False  # augmentation: turns half of the images upside down
+    rotation_degrees: float = 0.0  # augmentation: maximum rotation to either side
     scale: tuple[float, float] = (1.0, 1.0)  # augmentation: lowest and highest zoom
-    shift_fraction: float = 0.0  # augmentation: at most, of the height and of the width
-    shift_pixels: int = 0  # augmentation: by whole pixels, at most
-    shear_degrees: float = 0.0  # augmentation: at most, to either side
-    min_area: float = 1.0  # augmentation: smallest part of the area that a random crop keeps
-    fill: Literal["constant", "edge", "reflect"] = "constant"  # what stands outside the image
-    brightness: float = 0.0  # augmentation: at most, as a part of the full range
-    contrast: float = 0.0  # augmentation: at most, as a factor 1 - c to 1 + c
-    saturation: float = 0.0  # augmentation: likewise
-    hue: float = 0.0  # augmentation: at most, as a part of the color circle
-    rand_augment_operations: int = 0  # augmentation: RandAugment, how many operations on each image
-    rand_augment_magnitude: float = 9.0  # augmentation: RandAugment, how strong they are, from 0 to 10
-    erase_probability: float = 0.0  # augmentation: how often a random rectangle is erased
+    shift_fraction: float = 0.0  # augmentation: maximum shift, as a fraction of the height and of the width
+    shift_pixels: int = 0  # augmentation: maximum shift by whole pixels
+    shear_degrees: float = 0.0  # augmentation: maximum shear to either side
+    min_area: float = 1.0  # augmentation: smallest fraction of the area that a random crop keeps
+    fill: Literal["constant", "edge", "reflect"] = "constant"  # content outside the image
+    brightness: float = 0.0  # augmentation: maximum change, as a factor 1 - b to 1 + b
+    contrast: float = 0.0  # augmentation: maximum change, as a factor 1 - c to 1 + c
+    saturation: float = 0.0  # augmentation: maximum change, as a factor 1 - s to 1 + s
+    hue: float = 0.0  # augmentation: maximum rotation, as a fraction of the color circle
+    rand_augment_operations: int = 0  # augmentation: RandAugment, operations per image
+    rand_augment_magnitude: float = 9.0  # augmentation: RandAugment, strength from 0 to 10
+    erase_probability: float = 0.0  # augmentation: probability that a random rectangle is erased
     mixup: float = 0.0  # augmentation: MixUp, the alpha of its Beta distribution; 0 is off
     cutmix: float = 0.0  # augmentation: CutMix, likewise; with both on, each example takes one of them
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field in ("height", "width", "channels"):
             if (value := getattr(self, field)) is not None and value < 1:
                 raise ValueError(f"frontend.{field} must be 1 or more. Received: {value}")
-        highest = {"rand_augment_operations": 100, "rand_augment_magnitude": 10, "mixup": 100, "cutmix": 100}
-        for field, most in highest.items():
-            if not 0 <= (value := getattr(self, field)) <= most:
-                raise ValueError(f"frontend.{field} must be from 0 to {most}. Received: {value}")
+        maxima = {"rand_augment_operations": 100, "rand_augment_magnitude": 10, "mixup": 100, "cutmix": 100}
+        for field, maximum in maxima.items():
+            if not 0 <= (value := getattr(self, field)) <= maximum:
+                raise ValueError(f"frontend.{field} must be from 0 to {maximum}. Received: {value}")
 
 
-class ImageFrontend(keras.layers.Layer):
-    """Images (batch, height, width, channels) in 0..255 -> normalized images of the configured size, float32.
+@keras.saving.register_keras_serializable("tfrec")
+class ImageFrontend(Frontend):
+    """Images -> normalized images of the configured size.
 
-    `raw_shape` is the shape of the images that come, None for any. Images that differ in size cannot stand in one
-    batch, so there `resized_before` is true and whoever makes the batch applies `resize` to each.
+    Images that differ in size do not fit into one batch: if `raw_shape` has open axes, `resized_before` is True, and
+    the code that makes the batches applies `resize` to each image.
+
+    Args:
+        config: See `Frontend`.
+        augment: See `Frontend`.
+        seed: See `Frontend`.
+        raw_shape: See `Frontend`.
+        **kwargs: See `Frontend`.
+
+    Attributes:
+        config (ImageConfig): The resolved config.
+        modality (str): "image".
+        takes (str): "image".
+        raw_shape (tuple[int | None, ...]): `(height, width, channels)` of the images that `call` takes.
+        resized_before (bool): Whether `call` takes images that have the configured size already.
+        resize (ImageResize): The layer that resizes raw images.
+        augmentations (list[RandomLayer]): Layers that `call` applies with `training=True`.
+        normalize (ImageNormalize): The last layer.
+
+    Raises:
+        ValueError: An augmentation does not support the number of channels.
     """
 
+    config_class = ImageConfig
     modality = "image"
     takes = "image"
 
-    def __init__(self, config, augment=True, seed=None, raw_shape=None):
-        super().__init__(dtype="float32", name="frontend")
-        self.config = config
+    def __init__(
+        self,
+        config: ImageConfig,
+        augment: bool = True,
+        seed: int | None = None,
+        raw_shape: Shape | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(config, augment, seed, raw_shape, **kwargs)
         self.resized_before = raw_shape is not None and None in raw_shape
         self.raw_shape = self.feature_shape if self.resized_before else raw_shape or (None, None, config.channels)
-        self.resize = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
+        height, width = cast(int, config.height), cast(int, config.width)  # set in a resolved config
+        self.resize = ImageResize(height, width, crop_fraction=config.crop_fraction)
         self.normalize = ImageNormalize("per_image" if config.normalize == "auto" else config.normalize)
-        self.augmentations = _augmentations(config, seed) if augment else []
+        self.augmentations = image_augmentations(config, seed) if augment else []
         for layer in self.augmentations:
-            layer.compute_output_shape((None, *self.feature_shape))  # refuses channels that it cannot take
+            layer.compute_output_shape((None, *self.feature_shape))  # raises for unsupported channels
 
     @property
-    def feature_shape(self):
-        """Shape of one example's features."""
+    def feature_shape(self) -> Shape:
+        """Shape of one example's features, `(height, width, channels)`."""
         return (self.config.height, self.config.width, self.config.channels)
 
-    def inputs(self):
-        """Symbolic raw input."""
+    def inputs(self) -> Any:
+        """Creates the symbolic raw input, a `keras.KerasTensor` `(batch, *raw_shape)`."""
         return keras.Input(self.raw_shape, name="image")
 
-    def build(self, image_shape):
-        """Nothing: its layers have no weights, and `resize` may be called by others only."""
+    def build(self, image_shape: Shape) -> None:
+        """Does nothing: the layers have no weights, and `resize` may run outside of `call`."""
 
-    def call(self, image, training=None):
-        """Augmentation first, features after it."""
+    def call(self, image: Tensor, training: bool | None = None) -> Tensor:
+        """Resizes, augments and normalizes images.
+
+        Args:
+            image: `(batch, *raw_shape)`, any dtype, values in [0, 255].
+            training: Augments only if True.
+
+        Returns:
+            `(batch, *feature_shape)`, float32.
+        """
         x = image if self.resized_before else self.resize(image)
         for layer in self.augmentations:
             x = layer(x, training=training)
         return self.normalize(x)
-
-
-def _augmentations(config, seed):
-    layers = []
-    geometry = (
-        config.horizontal_flip
-        or config.vertical_flip
-        or config.rotation_degrees
-        or config.scale != (1.0, 1.0)
-        or config.shift_fraction
-        or config.shift_pixels
-        or config.shear_degrees
-        or config.min_area < 1
-    )
-    if geometry:
-        layers.append(
-            ImageAffine(
-                horizontal_flip=config.horizontal_flip,
-                vertical_flip=config.vertical_flip,
-                rotation_degrees=config.rotation_degrees,
-                scale=config.scale,
-                shift_fraction=config.shift_fraction,
-                shift_pixels=config.shift_pixels,
-                shear_degrees=config.shear_degrees,
-                min_area=config.min_area,
-                fill=config.fill,
-                seed=next_seed(seed, 1),
-            )
-        )
-    if config.brightness or config.contrast or config.saturation or config.hue:
-        layers.append(
-            ImageColor(
-                brightness=config.brightness,
-                contrast=config.contrast,
-                saturation=config.saturation,
-                hue=config.hue,
-                seed=next_seed(seed, 2),
-            )
-        )
-    if config.rand_augment_operations:
-        layers.append(
-            RandAugment(
-                operations=config.rand_augment_operations,
-                magnitude=config.rand_augment_magnitude,
-                fill=config.fill,
-                seed=next_seed(seed, 7),
-            )
-        )
-    if config.erase_probability:
-        layers.append(RandomErase(probability=config.erase_probability, seed=next_seed(seed, 3)))
-    return layers

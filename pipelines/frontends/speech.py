@@ -1,93 +1,130 @@
 """From waveforms to features over time, to a picture of them, or to the waveform itself."""
 
+from typing import Any, cast
+
 import keras
 from keras import ops
 
-from pipelines import noises
-from pipelines.frontends.base import next_seed
-from pipelines.frontends.speech_config import FORMS, NEUTRAL
+from pipelines.frontends.augmentation import spectrogram_masks, spectrogram_warp, waveform_augmentations
+from pipelines.frontends.base import Frontend, derive_seed
+from pipelines.frontends.speech_config import FORMS, NEUTRAL, SpeechConfig
 from pipelines.layers import (
     MFCC,
     PCEN,
-    Babble,
     ChannelGain,
     ClipNorm,
     Deltas,
     DynamicRange,
     FilterBank,
     FixedFrames,
-    Gain,
     LogMel,
-    NoiseMix,
     PreEmphasis,
-    Reverb,
     RunningNorm,
-    SpecAugment,
     SpectrogramPicture,
-    SpectrogramWarp,
     Speed,
-    TimeShift,
 )
-from pipelines.layers.sequences import true_only
+from pipelines.layers.base import Shape, Tensor
+from pipelines.layers.sequences import zero_padding
+from pipelines.layers.spectrum import LogFilters
 
 
-class SpeechFrontend(keras.layers.Layer):
-    """Waveforms and their lengths -> features (batch, frames, bins) and how many frames each clip has.
+@keras.saving.register_keras_serializable("tfrec")
+class SpeechFrontend(Frontend):
+    """Waveforms and their lengths -> features and their numbers of frames.
 
-    Input: {"audio": (batch, samples) in [-1, 1], "length": (batch,) samples}.
-    Output: {"features": float32, zero past a clip's end, "frames": int32 (batch,)}; with `form="waveform"` the features
-    are the samples themselves, (batch, samples, 1); with `form="picture"` the output is (batch, frames, bins, channels)
-    alone. Raises ValueError for settings that do not go together.
+    Args:
+        config: See `Frontend`.
+        augment: See `Frontend`.
+        seed: See `Frontend`.
+        raw_shape: Ignored; waveforms have any length.
+        **kwargs: See `Frontend`.
+
+    Attributes:
+        config (SpeechConfig): The resolved config.
+        modality (str): "audio".
+        takes (str): "sequence", "image" for pictures, or "waveform".
+        speed (Speed | None): Augmentation, before all other layers.
+        wave_augmentations (list[RandomLayer]): Augmentation of the waveform.
+        pre_emphasis (PreEmphasis | None): The filter before the features.
+        features (LogFilters | None): The layer from waveforms to features, None for the form "waveform". Its `window`,
+            `hop` (int, samples) and `num_frames` give the timing of frames.
+        warp (SpectrogramWarp | None): Augmentation of tempo and vocal tract.
+        range (DynamicRange | None): The floor below the loudest energy.
+        channel (ChannelGain | None): Augmentation of the microphone.
+        deltas (Deltas | None): The layer that appends derivatives.
+        norm (ClipNorm | RunningNorm | None): The normalization of features.
+        stretch (FixedFrames | None): The layer that stretches sequences to `fixed_frames`.
+        masks (SpecAugment | None): Augmentation by masks. With `mask_epochs` it has the variable `strength`.
+        picture (SpectrogramPicture | None): The layer from features to pictures.
+
+    Raises:
+        ValueError: Settings do not go together.
+        UserError: The noise folder cannot be read.
     """
 
+    config_class = SpeechConfig
     modality = "audio"
 
-    def __init__(self, config, augment=True, seed=None, raw_shape=None):
-        super().__init__(dtype="float32", name="frontend")
-        self.config = config
+    def __init__(
+        self,
+        config: SpeechConfig,
+        augment: bool = True,
+        seed: int | None = None,
+        raw_shape: Shape | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(config, augment, seed, raw_shape, **kwargs)
         self.takes = FORMS["sequence" if config.form == "auto" else config.form]
         self.speed = None
         if augment and config.speed != NEUTRAL:
-            self.speed = Speed(*config.speed, seed=next_seed(seed, 11))
-        self.wave_augmentations = _wave_augmentations(config, seed) if augment else []
+            self.speed = Speed(*config.speed, seed=derive_seed(seed, 11))
+        self.wave_augmentations = waveform_augmentations(config, seed) if augment else []
         self.pre_emphasis = PreEmphasis(config.pre_emphasis) if config.pre_emphasis else None
-        self.features = None if self.takes == "waveform" else _features(config)
+        self.features = None if self.takes == "waveform" else _feature_layer(config)
         self.range = DynamicRange(config.range_db) if config.range_db is not None and self.features else None
         self.deltas = Deltas() if config.deltas and self.features else None
-        self.warp = _warp(config, seed) if augment else None
-        self.channel = (
-            ChannelGain(config.channel_db, seed=next_seed(seed, 15)) if augment and config.channel_db else None
-        )
-        self.masks = _masks(config, seed) if augment else None
-        if self.features is None and (self.warp or self.channel or self.masks):
-            raise ValueError(
-                "frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks"
-            )
-        if config.features not in ("log_mel", "filter_bank") and (self.range or self.channel):
-            raise ValueError(
-                "frontend.range_db and frontend.channel_db are for log energies, which features"
-                f" {config.features} are not: leave them out, or take log_mel or filter_bank"
-            )
+        self.warp = spectrogram_warp(config, seed) if augment else None
+        self.channel = None
+        if augment and config.channel_db:
+            self.channel = ChannelGain(config.channel_db, seed=derive_seed(seed, 15))
+        self.masks = spectrogram_masks(config, seed) if augment else None
+        self._check_spectrum()
         self.norm = _normalization(config.normalize)
         self.picture = self.stretch = None
         jitter = config.jitter if augment else 0.0
         if self.takes == "image":
             normalize = None if config.picture_normalize in ("auto", "none") else config.picture_normalize
             self.picture = SpectrogramPicture(
-                config.fixed_frames or 64, config.picture_channels or 1, normalize, jitter, seed=next_seed(seed, 16)
+                config.fixed_frames or 64, config.picture_channels or 1, normalize, jitter, seed=derive_seed(seed, 16)
             )
         elif config.fixed_frames:
-            self.stretch = FixedFrames(config.fixed_frames, jitter, seed=next_seed(seed, 16))
+            self.stretch = FixedFrames(config.fixed_frames, jitter, seed=derive_seed(seed, 16))
         if jitter and not (self.picture or self.stretch):
             raise ValueError(
-                "frontend.jitter moves the ends of clips that fixed_frames stretch: set frontend.fixed_frames"
+                "frontend.jitter moves the ends of clips that fixed_frames stretches: set frontend.fixed_frames"
             )
         if self.features is None and self.stretch:
             raise ValueError("frontend.form waveform has no frames to stretch: leave out fixed_frames")
 
+    def _check_spectrum(self) -> None:
+        """Raises ValueError for layers that need a spectrum, or log energies, where there are none."""
+        if self.features is None and (self.warp or self.channel or self.masks):
+            raise ValueError(
+                "frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks"
+            )
+        if self.config.features not in ("log_mel", "filter_bank") and (self.range or self.channel):
+            raise ValueError(
+                "frontend.range_db and frontend.channel_db are for log energies, which features"
+                f" {self.config.features} are not: leave them out, or use log_mel or filter_bank"
+            )
+
     @property
-    def feature_shape(self):
-        """Shape of one example's features; the number of frames is open but in a picture."""
+    def feature_shape(self) -> Shape:
+        """Shape of one example's features.
+
+        `(frames, bins)` with open frames unless `fixed_frames` is set, `(frames, bins, channels)` for pictures, and
+        `(None, 1)` for waveforms.
+        """
         if self.takes == "waveform":
             return (None, 1)
         bins = self.config.coefficients if self.config.features == "mfcc" else self.config.mels
@@ -97,22 +134,32 @@ class SpeechFrontend(keras.layers.Layer):
         return (self.config.fixed_frames, bins)
 
     @property
-    def steps_per_second(self):
-        """Features of a second of sound: frames, or samples where the features are the waveform."""
+    def steps_per_second(self) -> float:
+        """Steps of the features per second of sound: frames, or samples where the features are the waveform."""
         return self.config.sample_rate_hz if self.takes == "waveform" else 1000 / self.config.hop_ms
 
-    def inputs(self):
-        """Symbolic raw inputs."""
+    def inputs(self) -> dict[str, Any]:
+        """Creates the symbolic raw inputs: "audio" `(batch, samples)` and "length" `(batch,)`, int32."""
         return {
             "audio": keras.Input((None,), name="audio"),
             "length": keras.Input((), name="length", dtype="int32"),
         }
 
-    def build(self, inputs_shape):
-        """Nothing: the layers that have weights make them at once, and some are called in training only."""
+    def build(self, inputs_shape: Any) -> None:
+        """Does nothing: layers with weights create them in their constructors, and some run in training only."""
 
-    def call(self, inputs, training=None):
-        """Augmentation of the waveform, features, augmentation of the spectrum, normalization."""
+    def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> Any:
+        """Augments waveforms, computes features, augments and normalizes them.
+
+        Args:
+            inputs: "audio", `(batch, samples)` in [-1, 1], and "length", valid samples `(batch,)`; without it all are.
+            training: Augments only if True.
+
+        Returns:
+            For pictures `(batch, frames, bins, channels)`, float32. Otherwise a dict: "features", float32, `(batch,
+            frames, bins)` or for waveforms `(batch, samples, 1)`, 0 in the padding, and "frames", their valid steps
+            `(batch,)`, int32.
+        """
         waveform, lengths = inputs["audio"], inputs.get("length")
         if self.speed is not None and training:
             waveform, lengths = self.speed(waveform, lengths, training=True)
@@ -121,10 +168,14 @@ class SpeechFrontend(keras.layers.Layer):
         if self.pre_emphasis is not None:
             waveform = self.pre_emphasis(waveform, lengths)
         if self.features is None:
-            x, frames = true_only(waveform, lengths)[:, :, None], lengths
+            x, frames = zero_padding(waveform, lengths)[:, :, None], lengths
         else:
             x = self.features(waveform, lengths)
             frames = None if lengths is None else self.features.num_frames(lengths)
+        return self._finish(x, frames, training)
+
+    def _finish(self, x: Tensor, frames: Tensor | None, training: bool | None) -> Any:
+        """From raw features (batch, frames, bins) and valid frames (batch,) to the result of `call`."""
         if self.warp is not None and training:
             x, frames = self.warp(x, frames, training=True)
         if self.range is not None:
@@ -146,9 +197,10 @@ class SpeechFrontend(keras.layers.Layer):
         return {"features": x, "frames": ops.cast(frames, "int32")}
 
 
-def _features(config):
-    common = {
-        "sample_rate_hz": config.sample_rate_hz,
+def _feature_layer(config: SpeechConfig) -> LogFilters:
+    """The layer from waveforms to features."""
+    common: dict[str, Any] = {
+        "sample_rate_hz": cast(int, config.sample_rate_hz),  # set in a resolved config
         "window_ms": config.window_ms,
         "hop_ms": config.hop_ms,
         "low_hz": config.low_hz,
@@ -156,94 +208,17 @@ def _features(config):
     }
     if config.features == "filter_bank":
         return FilterBank(filters=config.mels, **common)
-    mel = {"mels": config.mels, "mel_scale": config.mel_scale, **common}
+    mel: dict[str, Any] = {"mels": config.mels, "mel_scale": config.mel_scale, **common}
     if config.features == "mfcc":
         return MFCC(coefficients=config.coefficients, lifter=config.lifter, **mel)
     return (PCEN if config.features == "pcen" else LogMel)(**mel)
 
 
-def _normalization(name):
+def _normalization(name: str) -> ClipNorm | RunningNorm | None:
+    """The normalization of features by its name in the config."""
     if name == "none":
         return None
     if name == "running":
         return RunningNorm()
     per_bin = name in ("mean", "mean_variance")
     return ClipNorm(variance=name != "mean", per_bin=per_bin, bin_share=0.5 if name == "partial" else 0.0)
-
-
-def _wave_augmentations(config, seed):
-    """In the order of the world: a speaker, a room, others around, noise, a recorder.
-
-    The gain comes last, so that it leaves the signal-to-noise ratio alone.
-    """
-    rate = config.sample_rate_hz
-    layers = []
-    if config.shift_ms:
-        layers.append(TimeShift(config.shift_ms, rate, seed=next_seed(seed, 4)))
-    if config.reverb_probability:
-        layers.append(Reverb(probability=config.reverb_probability, sample_rate_hz=rate, seed=next_seed(seed, 12)))
-    if config.babble_probability:
-        if config.placement == "host":
-            raise ValueError("frontend.babble_probability needs a batch to hear: set frontend.placement device")
-        layers.append(
-            Babble(
-                speakers=config.babble_speakers,
-                snr_db=config.snr_db,
-                probability=config.babble_probability,
-                sample_rate_hz=rate,
-                seed=next_seed(seed, 13),
-            )
-        )
-    if config.noise_path:
-        bank = noises.flat(noises.load(config.noise_path, rate, config.noise_types, "train", config.noise_fraction))
-        mix = NoiseMix(
-            len(bank),
-            max(map(len, bank)),
-            snr_db=config.snr_db,
-            probability=config.noise_probability,
-            sample_rate_hz=rate,
-            seed=next_seed(seed, 5),
-        )
-        mix.fill(bank)
-        layers.append(mix)
-    if config.gain_db:
-        layers.append(Gain(-config.gain_db, config.gain_db, seed=next_seed(seed, 6)))
-    return layers
-
-
-def _warp(config, seed):
-    if config.tempo == config.tract == NEUTRAL:
-        return None
-    if config.tract != NEUTRAL and config.features not in ("log_mel", "pcen"):
-        raise ValueError(
-            f"frontend.tract warps mel bins, which features {config.features} are not: take log_mel or pcen"
-        )
-    return SpectrogramWarp(
-        tempo=config.tempo,
-        tract=config.tract,
-        low_hz=config.low_hz,
-        high_hz=config.high_hz or config.sample_rate_hz / 2,
-        mel_scale=config.mel_scale,
-        seed=next_seed(seed, 14),
-    )
-
-
-def _masks(config, seed):
-    if not config.frequency_masks and not config.time_masks:
-        return None
-    masks = SpecAugment(
-        frequency_masks=config.frequency_masks,
-        frequency_width=config.frequency_width,
-        time_masks=config.time_masks,
-        time_width=config.time_width,
-        max_time_fraction=config.time_fraction,
-        seed=next_seed(seed, 9),
-    )
-    if config.mask_epochs:
-        if config.placement == "host":
-            raise ValueError(
-                "frontend.mask_epochs widens masks from epoch to epoch, ahead of which the host works: set"
-                " frontend.placement device"
-            )
-        masks.make_scalable()
-    return masks

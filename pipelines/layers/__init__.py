@@ -1,6 +1,7 @@
 """Preprocessing and augmentation as Keras layers, by name."""
 
 from pipelines.layers.babble import Babble
+from pipelines.layers.base import Float32Layer
 from pipelines.layers.channel_gain import ChannelGain
 from pipelines.layers.clip_norm import ClipNorm
 from pipelines.layers.deltas import Deltas
@@ -28,7 +29,7 @@ from pipelines.layers.spectrogram_warp import SpectrogramWarp
 from pipelines.layers.speed import Speed
 from pipelines.layers.time_shift import TimeShift
 
-LAYERS = {
+LAYERS: dict[str, type[Float32Layer]] = {
     "babble": Babble,
     "channel_gain": ChannelGain,
     "clip_norm": ClipNorm,

@@ -1,53 +1,76 @@
-"""Babble made of the batch's own speech."""
+"""Babble from the batch's own speech."""
+
+from typing import Any
 
 import keras
 from keras import ops
 
-from pipelines.layers.noise_mix import Mixing
-from pipelines.layers.sequences import draw_integers
+from pipelines.layers.background import BackgroundMix
+from pipelines.layers.base import Tensor
+from pipelines.layers.sequences import random_integers
 
 
 @keras.saving.register_keras_serializable("pipelines")
-class Babble(Mixing):
-    """Lets other clips of the batch talk over each clip; only with `training=True`.
+class Babble(BackgroundMix):
+    """Mixes each clip with other clips of the batch as background speech; only with `training=True`.
 
-    Input: waveform (batch, samples); `lengths` (batch,), true samples, None for all.
-    Output: the same shape, float32; 0 past a clip's samples. Nothing is clipped: samples may leave [-1, 1]. A clip is
-    mixed with `probability`.
-    The babble is the sum of `speakers` other clips, chosen at random, the same one more than once or not; each is
-    brought to the same mean power and repeated from a random start to fill the clip. It is mixed by
-    `noise_mix.mix_at` at a ratio drawn evenly, in decibels, from `snr_db` = (low, high); `sample_rate_hz` as there:
-    None is the ratio of mean powers, a rate that of the active speech.
-    This is the one layer whose result depends on the batch, and so it is nothing for a batch of one clip.
-    Raises ValueError for fewer speakers than 1, a range the wrong way round, a probability outside 0 to 1, a sample
-    rate below 1000 Hz.
+    The babble is the sum of `speakers` other clips, drawn with replacement; each is scaled to the same mean power and
+    repeated from a random start to fill the clip. Nothing is clipped: samples may leave [-1, 1]. This is the only layer
+    whose result depends on the batch; it does not change a batch of one clip.
+
+    Args:
+        speakers: Number of background clips, at least 1.
+        snr_db: See `BackgroundMix`.
+        probability: See `BackgroundMix`.
+        sample_rate_hz: See `BackgroundMix`.
+        seed: See `RandomLayer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: As `BackgroundMix`, or for fewer speakers than 1.
     """
 
-    def __init__(self, speakers=4, snr_db=(5.0, 20.0), probability=1.0, sample_rate_hz=None, seed=None, **kwargs):
+    def __init__(
+        self,
+        speakers: int = 4,
+        snr_db: tuple[float, float] = (5.0, 20.0),
+        probability: float = 1.0,
+        sample_rate_hz: int | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(snr_db, probability, sample_rate_hz, seed=seed, **kwargs)
         if speakers < 1:
             raise ValueError(f"speakers must be at least 1. Received: {speakers}")
         self.speakers = speakers
 
-    def interference(self, waveform, true_samples):
-        """The sum of other clips (batch, samples), silence where there is none."""
+    def background(self, waveform: Tensor, valid_samples: Tensor) -> Tensor:
+        """Sums other clips.
+
+        Args:
+            waveform: `(batch, samples)`, 0 in the padding.
+            valid_samples: `(batch, 1)`, int32.
+
+        Returns:
+            `(batch, samples)`; 0 for a batch of one clip.
+        """
         batch = ops.shape(waveform)[0]
-        babble = sum(self._another(waveform, true_samples[:, 0], batch) for _ in range(self.speakers))
+        babble = sum(self._other_clips(waveform, valid_samples[:, 0], batch) for _ in range(self.speakers))
         return ops.where(batch > 1, babble, 0.0)
 
-    def _another(self, waveform, true_samples, batch):
-        """For each clip another one of mean power 1, from a random start and beginning again after its end."""
+    def _other_clips(self, waveform: Tensor, valid_samples: Tensor, batch: Tensor) -> Tensor:
+        """For each clip another one at mean power 1, from a random start, repeated to fill the clip."""
         energy = ops.sum(waveform * waveform, axis=1)
-        power = energy / ops.cast(ops.maximum(true_samples, 1), "float32")
+        power = energy / ops.cast(ops.maximum(valid_samples, 1), "float32")
         scale = ops.where(power > 0, ops.rsqrt(ops.where(power > 0, power, 1.0)), 0.0)
-        away = 1 + draw_integers((batch, 1), ops.maximum(batch - 1, 1), self.seed_generator)
-        which = (ops.arange(batch, dtype="int32")[:, None] + away) % batch
-        length = ops.maximum(ops.take(true_samples, which), 1)
-        start = draw_integers((batch, 1), length, self.seed_generator)
+        distance = 1 + random_integers((batch, 1), ops.maximum(batch - 1, 1), self.seed_generator)
+        which = (ops.arange(batch, dtype="int32")[:, None] + distance) % batch
+        length = ops.maximum(ops.take(valid_samples, which), 1)
+        start = random_integers((batch, 1), length, self.seed_generator)
         samples = ops.shape(waveform)[1]
         position = (start + ops.arange(samples, dtype="int32")[None, :]) % length
         return ops.take(scale, which) * ops.take(ops.reshape(waveform, (-1,)), which * samples + position)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "speakers": self.speakers}

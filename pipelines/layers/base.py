@@ -1,32 +1,50 @@
-"""What every preprocessing layer has in common."""
+"""Base classes of the preprocessing layers."""
+
+from typing import Any
 
 import keras
 
+Tensor = Any
+Shape = tuple[int | None, ...]
+
 
 class Float32Layer(keras.layers.Layer):
-    """A layer that computes in float32 under any dtype policy, mixed precision included.
+    """A layer that computes in float32 under every dtype policy, mixed precision included.
 
-    Features need it: a power spectrum spans more than float16 can hold.
-    Raises ValueError for a `dtype` other than float32.
+    Features need float32: a power spectrum exceeds the range of float16. `compute_output_shape` returns the input's
+    shape; layers that change the shape override it.
+
+    Args:
+        dtype: float32, as a name or as a policy.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `dtype` is not float32.
     """
 
-    def __init__(self, dtype="float32", **kwargs):
+    def __init__(self, dtype: Any = "float32", **kwargs: Any) -> None:
         if keras.dtype_policies.get(dtype).compute_dtype != "float32":
             raise ValueError(f"{type(self).__name__} computes in float32 only. Received: dtype={dtype}")
         super().__init__(dtype="float32", **kwargs)
 
+    def compute_output_shape(self, input_shape: Shape) -> tuple[Any, ...]:
+        """The input's shape."""
+        return tuple(input_shape)
+
 
 class RandomLayer(Float32Layer):
-    """A layer that changes its input at random, each example by itself, and only with `training=True`.
+    """A layer that augments each example independently, and only with `training=True`.
 
-    `seed` reproduces the sequence of changes; None takes one from Keras's global seed.
+    Args:
+        seed: Seed of the layer's random numbers; None takes one from Keras's global seed.
+        **kwargs: Arguments of `keras.layers.Layer`.
     """
 
-    def __init__(self, seed=None, **kwargs):
+    def __init__(self, seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "seed": self.seed}

@@ -1,46 +1,75 @@
 """Random erasing (Zhong et al. 2017, arXiv:1708.04896)."""
 
 import math
+from typing import Any
 
 import keras
 from keras import ops
 
-from pipelines.layers.base import RandomLayer
-from pipelines.layers.image_arguments import choice, float_images, image_shape, number, span
-from pipelines.layers.rectangles import inside
+from pipelines.layers.base import RandomLayer, Shape, Tensor
+from pipelines.layers.image_checks import (
+    check_choice,
+    check_image_shape,
+    check_number,
+    check_range,
+    to_float_images,
+)
+from pipelines.layers.intervals import interval_mask
 
 FILLS = ("noise", "constant")
 
 
 @keras.saving.register_keras_serializable("pipelines")
 class RandomErase(RandomLayer):
-    """One rectangle of an image replaced by noise or by a constant.
+    """Replaces one random rectangle of an image by noise or by a constant.
 
-    Input: images (batch, height, width, channels), any dtype, values in [0, 255].
-    Output: the same shape, float32; with `training=True` an image loses one rectangle with this `probability`,
-    otherwise its values are unchanged.
+    Area and aspect hold up to the rounding of the sides to whole pixels, at least one.
 
-    area: the rectangle's share of the image, uniform over this pair.
-    aspect: its height over its width, log-uniform over this pair, limited to what fits (the paper draws again instead).
-    Both hold up to the rounding of the sides to whole pixels, at least one.
-    fill: `noise` gives each value its own uniform draw from [0, 255] (the paper's best), `constant` is `fill_value`.
+    Args:
+        probability: Probability that an image loses a rectangle.
+        area: Smallest and largest fraction of the image's area, uniform.
+        aspect: Smallest and largest height over width of the rectangle, log-uniform, clipped to what fits (the paper
+            draws again instead).
+        fill: `noise` draws each value uniformly from [0, 255] (the paper's best), `constant` is `fill_value`.
+        fill_value: The constant of fill `constant`.
+        seed: See `RandomLayer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
 
-    Raises ValueError for arguments outside their range and for input of another rank.
+    Raises:
+        ValueError: An argument is outside its range.
     """
 
     def __init__(
-        self, probability=0.5, area=(0.02, 0.33), aspect=(0.3, 3.3), fill="noise", fill_value=0.0, seed=None, **kwargs
-    ):
+        self,
+        probability: float = 0.5,
+        area: tuple[float, float] = (0.02, 0.33),
+        aspect: tuple[float, float] = (0.3, 3.3),
+        fill: str = "noise",
+        fill_value: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
-        self.probability = number("probability", probability, 0.0, 1.0)
-        self.area = span("area", area, 1e-6, 1.0)
-        self.aspect = span("aspect", aspect, 0.01, 100.0)
-        self.fill = choice("fill", fill, FILLS)
-        self.fill_value = number("fill_value", fill_value)
+        self.probability = check_number("probability", probability, 0.0, 1.0)
+        self.area = check_range("area", area, 1e-6, 1.0)
+        self.aspect = check_range("aspect", aspect, 0.01, 100.0)
+        self.fill = check_choice("fill", fill, FILLS)
+        self.fill_value = check_number("fill_value", fill_value)
 
-    def call(self, images, training=None):
-        """Images with a rectangle missing."""
-        x = float_images(self, images)
+    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+        """Erases a rectangle of each image with `probability`.
+
+        Args:
+            images: `(batch, height, width, channels)`, any dtype, values in [0, 255].
+            training: Erases only if True; otherwise the values stay the same.
+
+        Returns:
+            The input's shape, float32.
+
+        Raises:
+            ValueError: The input is not a batch of images.
+        """
+        x = to_float_images(self, images)
         if not training:
             return x
         batch, height, width, _ = ops.shape(x)
@@ -53,19 +82,19 @@ class RandomErase(RandomLayer):
         tall = ops.clip(ops.round(ops.sqrt(area * aspect)), 1.0, rows)
         wide = ops.clip(ops.round(area / tall), 1.0, columns)
         erase = ops.logical_and(
-            inside(height, ops.floor(random[2] * (rows - tall + 1.0)), tall)[:, :, None, None],
-            inside(width, ops.floor(random[3] * (columns - wide + 1.0)), wide)[:, None, :, None],
+            interval_mask(height, ops.floor(random[2] * (rows - tall + 1.0)), tall)[:, :, None, None],
+            interval_mask(width, ops.floor(random[3] * (columns - wide + 1.0)), wide)[:, None, :, None],
         )
         erase = ops.logical_and(erase, (random[4] < self.probability)[..., None, None])
         if self.fill == "noise":
             return ops.where(erase, keras.random.uniform(ops.shape(x), 0.0, 255.0, seed=self.seed_generator), x)
         return ops.where(erase, self.fill_value, x)
 
-    def compute_output_shape(self, input_shape):
-        """The input's shape."""
-        return image_shape(self, input_shape)
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The input's shape; raises ValueError unless it is that of images."""
+        return check_image_shape(self, input_shape)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {
             **super().get_config(),

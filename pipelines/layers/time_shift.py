@@ -1,23 +1,34 @@
 """Random shift in time."""
 
+from typing import Any
+
 import keras
 from keras import ops
 
-from pipelines.layers.base import RandomLayer
-from pipelines.layers.sequences import draw_integers, true_lengths, true_only
+from pipelines.layers.base import RandomLayer, Tensor
+from pipelines.layers.sequences import random_integers, valid_lengths, zero_padding
 
 
 @keras.saving.register_keras_serializable("pipelines")
 class TimeShift(RandomLayer):
-    """Moves each clip forward or back by up to `max_ms` inside its own true samples; only with `training=True`.
+    """Shifts each clip earlier or later inside its own valid samples; only with `training=True`.
 
-    Input: waveform (batch, samples) at `sample_rate_hz`; `lengths` (batch,), true samples, None for all.
-    Output: the same shape, float32. What leaves the clip is lost, what becomes free is 0, and at least one sample
-    stays; a clip keeps its length and is 0 past it.
-    Raises ValueError for a negative `max_ms` or a sample rate of 0 or below.
+    Samples that leave the clip are lost, those that become free are 0, and at least one sample stays. A clip keeps its
+    length.
+
+    Args:
+        max_ms: Maximum shift in either direction, milliseconds.
+        sample_rate_hz: Samples per second of the waveforms.
+        seed: See `RandomLayer`.
+        **kwargs: Arguments of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: `max_ms` is negative, or the sample rate is 0 or below.
     """
 
-    def __init__(self, max_ms=100.0, sample_rate_hz=16000, seed=None, **kwargs):
+    def __init__(
+        self, max_ms: float = 100.0, sample_rate_hz: int = 16000, seed: int | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         if max_ms < 0:
             raise ValueError(f"max_ms must not be negative. Received: {max_ms}")
@@ -25,24 +36,29 @@ class TimeShift(RandomLayer):
             raise ValueError(f"sample_rate_hz must be above 0. Received: {sample_rate_hz}")
         self.max_ms, self.sample_rate_hz = max_ms, sample_rate_hz
 
-    def call(self, waveform, lengths=None, training=None):
-        """(batch, samples) and true samples (batch,) -> (batch, samples)."""
+    def call(self, waveform: Tensor, lengths: Tensor | None = None, training: bool | None = None) -> Tensor:
+        """Shifts clips.
+
+        Args:
+            waveform: `(batch, samples)` at `sample_rate_hz`.
+            lengths: Valid samples, `(batch,)`; None is all.
+            training: Shifts only if True; otherwise returns the waveform as it is.
+
+        Returns:
+            `(batch, samples)`, float32; 0 in the padding.
+        """
         if not training:
             return waveform
         batch, samples = ops.shape(waveform)[:2]
-        true_samples = true_lengths(waveform, lengths)[:, None]
-        most = ops.clip(true_samples - 1, 0, round(self.max_ms * self.sample_rate_hz / 1000))
-        shift = draw_integers((batch, 1), 2 * most + 1, self.seed_generator) - most
+        lengths_column = valid_lengths(waveform, lengths)[:, None]
+        max_shift = ops.clip(lengths_column - 1, 0, round(self.max_ms * self.sample_rate_hz / 1000))
+        shift = random_integers((batch, 1), 2 * max_shift + 1, self.seed_generator) - max_shift
         source = ops.arange(samples, dtype="int32")[None, :] - shift
         flat = ops.arange(batch, dtype="int32")[:, None] * samples + ops.clip(source, 0, samples - 1)
-        moved = ops.take(ops.reshape(waveform, (-1,)), flat)
-        free = ops.logical_or(source < 0, source >= true_samples)
-        return true_only(ops.where(free, 0.0, moved), lengths)
+        shifted = ops.take(ops.reshape(waveform, (-1,)), flat)
+        free = ops.logical_or(source < 0, source >= lengths_column)
+        return zero_padding(ops.where(free, 0.0, shifted), lengths)
 
-    def compute_output_shape(self, waveform_shape):
-        """The input's shape."""
-        return tuple(waveform_shape)
-
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "max_ms": self.max_ms, "sample_rate_hz": self.sample_rate_hz}

@@ -1,4 +1,4 @@
-"""Batches: complete, padded, in an order that the seed and the epoch decide alone."""
+"""Batches are complete and padded; their order depends on the seed and the epoch only."""
 
 import itertools
 
@@ -28,17 +28,17 @@ def labels(batches):
     return [batch.numpy().tolist() for _, batch in batches]
 
 
-def test_every_epoch_holds_every_example_once_in_an_order_of_its_own():
+def test_every_epoch_holds_every_example_once_in_a_different_order():
     split = images()
-    got = labels(assemble.training_batches(split, image_frontend(split), 5, seed=3, epochs=2))
+    batches = labels(assemble.training_batches(split, image_frontend(split), 5, seed=3, epochs=2))
     assert assemble.steps_per_epoch(split, 5) == 5
-    first, second = flat(got[:5]), flat(got[5:])
-    assert len(got) == 10
+    first, second = flat(batches[:5]), flat(batches[5:])
+    assert len(batches) == 10
     assert sorted(first) == sorted(second) == list(range(23))
     assert first != second
 
 
-def test_an_epoch_depends_on_its_number_and_the_seed_alone():
+def test_an_epoch_depends_on_its_number_and_the_seed_only():
     split = images()
     frontend = image_frontend(split)
     whole = labels(assemble.training_batches(split, frontend, 5, seed=3, epochs=3))
@@ -52,7 +52,7 @@ def test_evaluation_keeps_the_order():
     assert flat(labels(assemble.evaluation_batches(split, image_frontend(split), 4))) == list(range(23))
 
 
-def test_augmentation_on_the_host_follows_from_seed_and_epoch():
+def test_augmentation_on_the_host_depends_on_seed_and_epoch_only():
     split = images()
     frontend = image_frontend(split, placement="host", brightness=0.5)
 
@@ -61,13 +61,13 @@ def test_augmentation_on_the_host_follows_from_seed_and_epoch():
         return [image.numpy() for image, _ in batches]
 
     whole = pixels(0)
-    for one, other in zip(whole[5:], pixels(1), strict=True):
-        np.testing.assert_array_equal(one, other)
-    assert any((one != other).any() for one, other in zip(whole[:4], pixels(0, seed=4)[:4], strict=True))
+    for batch, resumed in zip(whole[5:], pixels(1), strict=True):
+        np.testing.assert_array_equal(batch, resumed)
+    assert any((batch != other).any() for batch, other in zip(whole[:4], pixels(0, seed=4)[:4], strict=True))
     example = {"image": np.full((6, 4, 4, 1), 100, "uint8"), "label": np.zeros(6, "int64")}
     same = Split(tf.data.Dataset.from_tensor_slices(example), 6)
     batch, _ = next(iter(assemble.training_batches(same, frontend, 6, seed=3, epochs=1)))
-    assert len(np.unique(batch.numpy().round(5))) > 3  # each example has a brightness of its own
+    assert len(np.unique(batch.numpy().round(5))) > 3  # each example has a different brightness
 
 
 def test_clips_are_padded_to_few_lengths_and_keep_their_own():
@@ -86,7 +86,7 @@ def test_clips_are_padded_to_few_lengths_and_keep_their_own():
 
 @pytest.mark.parametrize("limit", [0, 10**9])
 def test_small_splits_are_read_once(limit, monkeypatch):
-    monkeypatch.setattr(assemble, "CACHE_BYTES", limit)
+    monkeypatch.setattr(assemble, "MAX_CACHE_BYTES", limit)
     read = tf.Variable(0)
 
     def count(example):
@@ -96,12 +96,12 @@ def test_small_splits_are_read_once(limit, monkeypatch):
     split = images()
     split = Split(split.examples.map(count), split.size)
     labels(assemble.training_batches(split, image_frontend(split), 5, seed=3, epochs=3))
-    look = 1  # at the first example, for its size
-    assert read.numpy() == look + (23 if limit else 3 * 23)
+    measured = 1  # the first example, for its size
+    assert read.numpy() == measured + (23 if limit else 3 * 23)
 
 
 def clips(sizes, seconds=True):
-    """Clips whose labels are sequences: as many ones as the clip's number, which its first sample tells too."""
+    """Clips whose labels are sequences: clip i has i ones as its label, and samples of value i."""
     examples = tf.data.Dataset.from_generator(
         lambda: ({"audio": np.full(size, i, "float32"), "label": [1] * i} for i, size in enumerate(sizes)),
         output_signature={"audio": tf.TensorSpec([None], tf.float32), "label": tf.TensorSpec([None], tf.int32)},
@@ -114,7 +114,7 @@ SIZES = np.random.default_rng(0).integers(500, 9000, size=40).tolist()
 
 @pytest.mark.parametrize("placement", ["device", "host"])
 @pytest.mark.parametrize("known", [True, False])
-def test_clips_of_one_length_stand_together(placement, known):
+def test_batches_hold_clips_of_about_the_same_length(placement, known):
     split = clips(SIZES, known)
     frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000, placement=placement))
     shapes = assemble.bucket_plan(split, frontend, 8, batch_seconds=4)
@@ -138,7 +138,7 @@ def test_clips_of_one_length_stand_together(placement, known):
             assert inputs["audio"].shape[1] <= longest
 
 
-def test_an_epoch_in_buckets_depends_on_its_number_alone():
+def test_an_epoch_in_buckets_depends_on_its_number_only():
     split = clips(SIZES)
     frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000))
     shapes = assemble.bucket_plan(split, frontend, 8)
@@ -149,7 +149,7 @@ def test_an_epoch_in_buckets_depends_on_its_number_alone():
     assert orders[0][2 * shapes.batches :] == orders[1]
 
 
-def test_numbered_batches_tell_where_an_example_stands():
+def test_numbered_batches_hold_the_index_of_each_example():
     split = clips(SIZES)
     frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000))
     seen = {}
@@ -159,3 +159,12 @@ def test_numbered_batches_tell_where_an_example_stands():
             assert (label[row].numpy() != 0).sum() == number
             seen[number] = True
     assert sorted(seen) == list(range(40))
+
+
+@pytest.mark.parametrize(("size", "padded"), [(1, [0, 0, 0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3, 0, 1])])
+def test_pad_for_replicas_repeats_the_first_examples(size, padded):
+    numbers = np.arange(size)
+    batches = tf.data.Dataset.from_tensors(({"features": 10.0 * numbers}, numbers))
+    ((inputs, label),) = assemble.pad_for_replicas(batches, 3)
+    assert label.numpy().tolist() == padded
+    assert inputs["features"].numpy().tolist() == [10.0 * number for number in padded]

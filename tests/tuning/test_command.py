@@ -13,6 +13,7 @@ import pytest
 from pipelines.errors import UserError
 from tests.tuning import fake_fit
 from tfrec.config import flags
+from tfrec.config.schema import Config
 from tfrec.runs.run import Run
 from tfrec.studies import model_costs
 from tfrec.utils import processes

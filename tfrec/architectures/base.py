@@ -140,7 +140,7 @@ class FrameMask(_MaskLayer):
 
     def call(self, features, frames):
         """True for each frame that a clip really has."""
-        return sequences.mask(frames, ops.shape(features)[1])
+        return sequences.sequence_mask(frames, ops.shape(features)[1])
 
 
 @keras.saving.register_keras_serializable("tfrec")

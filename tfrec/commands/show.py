@@ -62,7 +62,7 @@ def main(argv):
     names = [told[label] for label in labels.numpy()]
     title = f"{corpus.name}, {arguments.split} split\nleft: as evaluation sees them"
     if config.name == "image":
-        changed = _draw_images(looks, frontends.mixing(config, arguments.seed), names, title, path)
+        changed = _draw_images(looks, frontends.build_mix(config, arguments.seed), names, title, path)
     else:
         changed = _draw_spectrograms(looks, config.hop_ms, names, title, path)
     if not changed:

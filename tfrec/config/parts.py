@@ -35,7 +35,7 @@ def choose(experiment: str | None, settings: Mapping[str, Any]) -> AnyConfig:
     frontend_name, model_name = names["frontend"], names["model"]
     if frontend_name is None:
         configured = structure(merge(unstructure(data), settings.get("data", {}), "data."), type(data), "data")
-        frontend_name = frontends.OF_MODALITY[datasets.find(data.name).modality(configured)]
+        frontend_name = frontends.FRONTEND_OF_MODALITY[datasets.find(data.name).modality(configured)]
     task = _default_task(start, data, names["task"])
     if model_name is None:
         same_task = start is not None and task.name == start.task.name

@@ -18,7 +18,7 @@ import tensorflow as tf
 from pipelines import noises
 from pipelines.datasets.base import Split
 from pipelines.errors import UserError, unknown
-from pipelines.layers.noise_mix import mix_at
+from pipelines.layers.background import mix_at_snr
 from tfrec.evaluation.metrics import classification
 from tfrec.evaluation.metrics.per_example import average_conditions, score_condition
 from tfrec.reports import noise_plots, noise_tables, plots
@@ -193,13 +193,13 @@ def label(ratio_db):
 def mixtures(waveforms, pieces, ratios_db, sample_rate_hz):
     """Yields for each ratio the mixes, a list of float32 (samples,), of waveforms with pieces of noise as long.
 
-    The levels are measured once: at other ratios than 0 dB the noise that `mix_at` has added is louder or softer.
+    The levels are measured once: at other ratios than 0 dB the noise that `mix_at_snr` has added is louder or softer.
     """
     lengths = np.array([len(waveform) for waveform in waveforms], "int32")
     speech, noise = np.zeros((2, len(waveforms), lengths.max()), "float32")
     for row, length in enumerate(lengths):
         speech[row, :length], noise[row, :length] = waveforms[row], pieces[row]
-    mixed = mix_at(speech, noise, np.zeros(len(waveforms), "float32"), lengths, sample_rate_hz)
+    mixed = mix_at_snr(speech, noise, np.zeros(len(waveforms), "float32"), lengths, sample_rate_hz)
     added = keras.ops.convert_to_numpy(mixed) - speech
     for ratio in ratios_db:
         mixed = speech + np.float32(10 ** (-ratio / 20)) * added

@@ -131,7 +131,7 @@ def _batches(
     )
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
     if replicas > 1 and training.task.needs_full_replicas:
-        return assemble.for_replicas(batches, replicas)
+        return assemble.pad_for_replicas(batches, replicas)
     return batches
 
 

@@ -83,7 +83,7 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
     figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
     scores.record(run, recognizer, {**measured, **figures}, history)
     scores.keep_examples(run, recognizer, corpus, splits[-1])
-    # XXX run.write_model(recognizer.model)
+    run.write_model(recognizer.model)
     exported = recognizer.export() if config.export.after_fit else None
     return Result(recognizer, run, splits[-1], measured[splits[-1]], seconds, exported)
 

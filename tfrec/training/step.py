@@ -32,7 +32,7 @@ class Training(keras.Model):
         config = recognizer.config
         self.task = recognizer.task
         self.frontend = frontends.build(config.frontend, augment=True, seed=config.seed, split=split)
-        self.mixing = frontends.mixing(config.frontend, config.seed)
+        self.mixing = frontends.build_mix(config.frontend, config.seed)
         self.network = recognizer.network
         self.recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
         self.average = AveragedWeights(self.network, config.fit.average) if config.fit.average else None

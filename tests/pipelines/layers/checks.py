@@ -1,7 +1,7 @@
-"""Checks that every layer passes, for speech and for images.
+"""Checks that every layer must pass, for speech and for images.
 
 `make` is a function without arguments that returns a new layer; `inputs` are the arrays of one call, such as
-(waveform,) or (waveform, lengths) or (images,). Pass `training=True` to see a random layer at work.
+(waveform,) or (waveform, lengths) or (images,). With `training=True` a random layer augments.
 """
 
 import inspect
@@ -31,8 +31,8 @@ def _open_shapes(inputs):
     return [(None,) if np.ndim(x) == 1 else (None, None, *np.shape(x)[2:]) for x in inputs]
 
 
-def homes(make, inputs, training=None, shapes=None):
-    """The output in every place where a layer lives; each gets a new layer, so that seeds start afresh.
+def outputs_by_context(make, inputs, training=None, shapes=None):
+    """The output in every context in which a layer runs; each gets a new layer, so that random numbers start over.
 
     `shapes` are the inputs' shapes as the graphs know them; by default batch and the next axis are None.
     The SavedModel is left out with `training=True`: an export holds no augmentation.
@@ -77,7 +77,7 @@ def assert_same_everywhere(make, inputs, training=None, shapes=None, atol=1e-5, 
     XLA draws other random numbers from the same seed: with `training=True` two compiled layers must agree instead.
     `random=False` compares all, for a layer that has no choice (low == high).
     """
-    results = homes(make, inputs, training, shapes)
+    results = outputs_by_context(make, inputs, training, shapes)
     expected = results.pop("eager")
     if training and random:
         compiled = results.pop("jit")
@@ -113,7 +113,7 @@ def assert_neighbors_and_padding_do_not_matter(layer, clips, true_steps=None, pa
 
 
 def assert_declared_shape_is_real(layer, shapes):
-    """`compute_output_shape` tells the truth for each input shape, and for unknown axes."""
+    """`compute_output_shape` is right for each input shape, and for unknown axes."""
     for shape in shapes:
         real = call(layer, (np.zeros(shape, "float32"),)).shape
         assert tuple(layer.compute_output_shape(shape)) == real, shape
@@ -125,16 +125,16 @@ def assert_declared_shape_is_real(layer, shapes):
 def assert_config_round_trips(layer, inputs):
     """The config is JSON, has every constructor argument, and builds the same layer; so does Keras's serialization."""
     config = layer.get_config()
-    ours = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("pipelines.")]
-    arguments = {name for kind in ours for name in inspect.signature(kind.__init__).parameters}
+    own = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("pipelines.")]
+    arguments = {name for kind in own for name in inspect.signature(kind.__init__).parameters}
     assert arguments - {"self", "args", "kwargs"} <= set(config)
     copy = type(layer).from_config(json.loads(json.dumps(config)))
     assert copy.get_config() == config
-    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
-    assert again.get_config() == config
+    restored = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert restored.get_config() == config
     expected = call(layer, inputs)
     np.testing.assert_array_equal(call(copy, inputs), expected)
-    np.testing.assert_array_equal(call(again, inputs), expected)
+    np.testing.assert_array_equal(call(restored, inputs), expected)
 
 
 def assert_stays_float32(make, inputs, training=None):
@@ -151,14 +151,14 @@ def assert_stays_float32(make, inputs, training=None):
 
 
 def assert_identity_without_training(make, inputs):
-    """An augmentation returns its first input as it is unless `training` is True."""
+    """An augmentation returns its first input unchanged unless `training` is True."""
     for training in (None, False):
         np.testing.assert_array_equal(call(make(), inputs, training), inputs[0])
     assert not np.array_equal(call(make(), inputs, training=True), inputs[0])
 
 
 def assert_random_per_example(make, example, *rest):
-    """Equal examples in a batch come out different, and different again at the next call.
+    """Equal examples in a batch get different results, and different ones again at the next call.
 
     `example` has no batch axis; `rest` are further inputs of one example, such as its length.
     """
@@ -173,8 +173,8 @@ def assert_random_per_example(make, example, *rest):
 
 def assert_seed_reproduces(make, inputs):
     """`make(seed)`: the same seed gives the same sequence of results, another seed another."""
-    one, same, other = make(1), make(1), make(2)
+    layer, same, other = make(1), make(1), make(2)
     for _ in range(2):
-        expected = call(one, inputs, training=True)
+        expected = call(layer, inputs, training=True)
         np.testing.assert_array_equal(call(same, inputs, training=True), expected)
         assert not np.array_equal(call(other, inputs, training=True), expected)

@@ -44,13 +44,13 @@ def feature_batch(bins=10):
     return features, lengths
 
 
-def halves(kind):
-    """For checks of layers with one output: `kind`, a layer that returns a sequence and its lengths, as two layers.
+def split_outputs(kind):
+    """Splits `kind`, a layer that returns a sequence and its lengths, into two layers with one output each.
 
-    `assert_declared_shape_is_real` asks for shapes without training, so they are declared for that.
+    `assert_declared_shape_is_real` calls layers without training, so the declared shapes are those without training.
     """
 
-    class Half(kind):
+    class Part(kind):
         which = 0
 
         def call(self, sequence, lengths=None, training=None):
@@ -65,6 +65,6 @@ def halves(kind):
 
     parts = []
     for which, name in enumerate(("Sequence", "Lengths")):
-        half = type(f"{kind.__name__}{name}", (Half,), {"which": which})
-        parts.append(keras.saving.register_keras_serializable("tests")(half))
+        part = type(f"{kind.__name__}{name}", (Part,), {"which": which})
+        parts.append(keras.saving.register_keras_serializable("tests")(part))
     return parts

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.layers.babble import Babble
-from pipelines.layers.sequences import true_only
+from pipelines.layers.sequences import zero_padding
 from pipelines.layers.speech_level import active_level, mean_level
 from tests.pipelines.layers import checks, speech
 
@@ -12,7 +12,7 @@ make = functools.partial(Babble, seed=5)
 
 
 def tones(count, samples=4000):
-    """Clip i is a tone of so many whole periods in 400 samples, at a level of its own."""
+    """Clip i is a tone of i + 5 periods per 400 samples, each clip at its own level."""
     phases = 2 * np.pi * np.arange(samples) / 400
     return np.stack([0.1 * (i + 1) * np.sin((i + 5) * phases) for i in range(count)]).astype("float32")
 
@@ -57,9 +57,9 @@ def test_short_clips_are_repeated_from_any_start():
 def test_ratio(rate_hz):
     clips = np.stack(speech.clips(*[8000] * 4))
     lengths = np.array([8000, 5000, 8000, 3000], "int32")
-    added = checks.call(make(2, (7, 7), 1.0, rate_hz), (clips, lengths), training=True) - true_only(clips, lengths)
+    added = checks.call(make(2, (7, 7), 1.0, rate_hz), (clips, lengths), training=True) - zero_padding(clips, lengths)
     if rate_hz is None:
-        signal, noise = (np.sum(np.asarray(true_only(x, lengths)) ** 2, axis=1) for x in (clips, added))
+        signal, noise = (np.sum(np.asarray(zero_padding(x, lengths)) ** 2, axis=1) for x in (clips, added))
         ratios_db = 10 * np.log10(signal / noise)
     else:
         ratios_db = 20 * np.log10(active_level(clips, lengths, rate_hz) / mean_level(added, lengths, rate_hz))

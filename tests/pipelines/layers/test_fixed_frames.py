@@ -8,11 +8,11 @@ from tests.pipelines.layers import checks, speech
 @pytest.mark.parametrize("frames", [2, 7, 40, 64])
 def test_golden(frames):
     features, lengths = speech.feature_batch()
-    features[np.arange(40) >= lengths[:, None]] = np.nan  # never looked at
+    features[np.arange(40) >= lengths[:, None]] = np.nan  # must have no influence
     values = checks.call(FixedFrames(frames), (features, lengths))
     for value, clip, length in zip(values, features, lengths, strict=True):
-        places = np.linspace(0, length - 1, frames)
-        expected = np.stack([np.interp(places, np.arange(length), clip[:length, i]) for i in range(10)], axis=1)
+        positions = np.linspace(0, length - 1, frames)
+        expected = np.stack([np.interp(positions, np.arange(length), clip[:length, i]) for i in range(10)], axis=1)
         np.testing.assert_allclose(value, expected, atol=1e-4)
 
 
@@ -50,12 +50,12 @@ def test_jitter_moves_the_ends():
     moved = checks.call(layer, (ramp,), training=True)
     np.testing.assert_array_equal(moved[..., 0], moved[..., 1])
     first, middle, last = moved[:, 0, 0], moved[:, 5, 0], moved[:, -1, 0]
-    assert first.min() == 0  # outwards there is nothing, so that the first frame stands on
+    assert first.min() == 0  # outwards the first frame repeats
     assert 9 < first.max() <= 10
     assert 90 <= last.min() < 91
     assert last.max() == 100
     assert 40 <= middle.min() < 42 < 58 < middle.max() <= 60
-    assert np.abs(np.corrcoef(first, last)[0, 1]) < 0.2  # each end by itself
+    assert np.abs(np.corrcoef(first, last)[0, 1]) < 0.2  # each end independently
     still = checks.call(layer, (ramp,), training=False)[0, :, 0]
     np.testing.assert_allclose(still, np.linspace(0, 100, 11), atol=1e-4)
 

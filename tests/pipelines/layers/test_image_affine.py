@@ -1,13 +1,11 @@
 import keras
 import numpy as np
 import pytest
-import scipy.ndimage
 
-from pipelines.layers.image_affine import ImageAffine, sample_affine
+from pipelines.layers.affine import sample_affine
+from pipelines.layers.image_affine import ImageAffine
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
-
-SCIPY_MODES = {"constant": "grid-constant", "edge": "nearest", "reflect": "reflect"}
+from tests.pipelines.layers.images import UNKNOWN_SIZE, assert_config_is_complete, random_images
 
 
 def everything(seed=5, **options):
@@ -25,59 +23,17 @@ def everything(seed=5, **options):
     return ImageAffine(**{**geometry, **options}, seed=seed)
 
 
-def sample(images, matrix, shift=(0, 0), **options):
-    """`sample_affine` with the same parameters for every image."""
-    n = len(images)
-    matrix, shift = np.tile(np.float32(matrix), (n, 1, 1)), np.tile(np.float32(shift), (n, 1))
-    return np.asarray(sample_affine(images.astype("float32"), matrix, shift, **options))
-
-
-@pytest.mark.parametrize("fill", ["constant", "edge", "reflect"])
-@pytest.mark.parametrize("size", [(17, 24), (1, 5), (8, 1)])
-@pytest.mark.parametrize(
-    ("matrix", "shift"),
-    [
-        ([[1, 0], [0, 1]], [0.25, -0.5]),
-        ([[0.8, -0.6], [0.6, 0.8]], [1.3, -2.1]),
-        ([[-1.7, 0.4], [0.3, 2.2]], [3, 4.4]),
-        ([[0.3, 0.1], [-0.2, 0.4]], [-30, 55]),
-    ],
-)
-def test_golden_against_scipy(fill, size, matrix, shift):
-    images = pictures(*size, batch=2)
-    center = (np.array(size) - 1) / 2
-    offset = center - np.array(matrix) @ center + shift
-    expected = np.empty(images.shape)
-    for i in np.ndindex(2, 3):
-        plane = images[i[0], ..., i[1]].astype("float64")
-        expected[i[0], ..., i[1]] = scipy.ndimage.affine_transform(
-            plane, np.array(matrix), offset, order=1, mode=SCIPY_MODES[fill], cval=42.0
-        )
-    np.testing.assert_allclose(sample(images, matrix, shift, fill=fill, fill_value=42.0), expected, rtol=0, atol=0.02)
-
-
-def test_flips_and_whole_shifts_are_exact():
-    images = pictures(dtype="float32") / np.float32(3)
-    np.testing.assert_array_equal(sample(images, [[1, 0], [0, 1]]), images)
-    np.testing.assert_array_equal(sample(images, [[-1, 0], [0, 1]]), images[:, ::-1])
-    np.testing.assert_array_equal(sample(images, [[1, 0], [0, -1]]), images[:, :, ::-1])
-    shifted = sample(images, [[1, 0], [0, 1]], [3, -2], fill_value=9.0)
-    np.testing.assert_array_equal(shifted[:, :-3, 2:], images[:, 3:, :-2])
-    assert (shifted[:, -3:] == 9).all()
-    assert (shifted[:, :, :2] == 9).all()
-
-
 def test_random_flips_are_exact_everywhere():
-    images = np.repeat(pictures(batch=1, dtype="float32"), 32, axis=0)
+    images = np.repeat(random_images(batch=1, dtype="float32"), 32, axis=0)
     make = lambda: ImageAffine(horizontal_flip=True, vertical_flip=True, seed=3)  # noqa: E731
     ways = [images[0, ::v, ::h] for v in (1, -1) for h in (1, -1)]
-    for home, result in checks.homes(make, (images,), training=True, shapes=OPEN).items():
+    for context, result in checks.outputs_by_context(make, (images,), training=True, shapes=UNKNOWN_SIZE).items():
         seen = [next(i for i, way in enumerate(ways) if np.array_equal(x, way)) for x in result]
-        assert set(seen) == {0, 1, 2, 3}, home
+        assert set(seen) == {0, 1, 2, 3}, context
 
 
 def parameters(layer, height=40, width=60, n=4000):
-    matrix, shift = layer.draw(n, height, width)
+    matrix, shift = layer.sample_parameters(n, height, width)
     return np.asarray(matrix, "float64"), np.asarray(shift, "float64")
 
 
@@ -111,7 +67,7 @@ def test_moves_by_whole_pixels_keep_every_value():
     steps, counts = np.unique(shift, return_counts=True)
     np.testing.assert_array_equal(steps, [-2, -1, 0, 1, 2])
     assert counts.min() > 0.8 * counts.mean()  # all alike
-    picture = pictures()[:1]
+    picture = random_images()[:1]
     result = checks.call(ImageAffine(shift_pixels=3, fill="reflect", horizontal_flip=True), (picture,), training=True)
     assert np.isin(np.round(result, 3), np.round(picture, 3)).all()
 
@@ -155,23 +111,23 @@ def test_crop_is_a_window_inside_the_image():
 def test_same_everywhere(fill):
     make = lambda: everything(fill=fill, fill_value=100.0)  # noqa: E731
     dtype = "float32" if fill == "edge" else "uint8"
-    checks.assert_same_everywhere(make, (pictures(dtype=dtype),), training=True, shapes=OPEN, atol=0.02)
+    checks.assert_same_everywhere(make, (random_images(dtype=dtype),), training=True, shapes=UNKNOWN_SIZE, atol=0.02)
 
 
 def test_same_everywhere_without_training():
-    checks.assert_same_everywhere(everything, (pictures(),), shapes=OPEN)
+    checks.assert_same_everywhere(everything, (random_images(),), shapes=UNKNOWN_SIZE)
 
 
 def test_call_draws_for_the_size_it_gets():
-    images = pictures(7, 31, batch=3)
-    drawn = everything().draw(3, 7, 31)
+    images = random_images(7, 31, batch=3)
+    drawn = everything().sample_parameters(3, 7, 31)
     expected = sample_affine(images.astype("float32"), *drawn, fill="reflect")
     np.testing.assert_array_equal(checks.call(everything(), (images,), training=True), expected)
 
 
 def test_an_image_depends_on_itself_alone():
-    images = pictures()
-    matrix, shift = everything().draw(4, 13, 18)
+    images = random_images()
+    matrix, shift = everything().sample_parameters(4, 13, 18)
     together = sample_affine(images.astype("float32"), matrix, shift)
     for i in range(4):
         alone = sample_affine(images[i : i + 1].astype("float32"), matrix[i : i + 1], shift[i : i + 1])
@@ -181,23 +137,23 @@ def test_an_image_depends_on_itself_alone():
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_declared_shape(channels):
     checks.assert_declared_shape_is_real(everything(), [(2, 5, 7, channels), (1, 1, 1, channels)])
-    images = pictures(channels=channels)
+    images = random_images(channels=channels)
     assert checks.call(everything(), (images,), training=True).shape == images.shape
 
 
 def test_randomness_config_dtype():
-    checks.assert_identity_without_training(everything, (pictures(),))
-    checks.assert_random_per_example(everything, pictures()[0])
-    checks.assert_seed_reproduces(everything, (pictures(),))
-    checks.assert_config_round_trips(everything(), (pictures(),))
+    checks.assert_identity_without_training(everything, (random_images(),))
+    checks.assert_random_per_example(everything, random_images()[0])
+    checks.assert_seed_reproduces(everything, (random_images(),))
+    checks.assert_config_round_trips(everything(), (random_images(),))
     assert_config_is_complete(everything())
-    checks.assert_stays_float32(everything, (pictures(),), training=True)
+    checks.assert_stays_float32(everything, (random_images(),), training=True)
 
 
 def test_gradient_reaches_the_pixels():
     import tensorflow as tf
 
-    images = tf.Variable(pictures(dtype="float32"))
+    images = tf.Variable(random_images(dtype="float32"))
     with tf.GradientTape() as tape:
         total = keras.ops.sum(everything(fill="edge", min_area=1.0)(images, training=True))
     assert np.abs(tape.gradient(total, images).numpy()).sum() > 0
@@ -228,4 +184,4 @@ def test_bad_arguments(options, received):
 
 def test_bad_rank():
     with pytest.raises(ValueError, match=r"Received: shape=\(13, 18, 3\)"):
-        ImageAffine()(pictures()[0])
+        ImageAffine()(random_images()[0])

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.layers.image_color import ImageColor, adjust_color
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
+from tests.pipelines.layers.images import UNKNOWN_SIZE, assert_config_is_complete, random_images
 
 
 def everything(seed=5):
@@ -42,42 +42,44 @@ def step_by_step(images, brightness, contrast, saturation, hue):
     ],
 )
 def test_golden_step_by_step(factors):
-    np.testing.assert_allclose(adjust(pictures(), *factors), step_by_step(pictures(), *factors), rtol=0, atol=2e-3)
+    np.testing.assert_allclose(
+        adjust(random_images(), *factors), step_by_step(random_images(), *factors), rtol=0, atol=2e-3
+    )
 
 
 def test_hue_turns_as_in_hsv():
-    muted = 127 + pictures() // 8 * np.float32(0.5)  # so that nothing is clipped
+    muted = 127 + random_images() // 8 * np.float32(0.5)  # so that nothing is clipped
     for turns in (0.1, 0.25, -0.2):
         result = adjust(muted, hue=turns)
-        wanted = [colorsys.rgb_to_hsv(*x)[0] for x in muted.reshape(-1, 3)]
-        moved = [colorsys.rgb_to_hsv(*x)[0] for x in result.reshape(-1, 3)]
-        difference = (np.subtract(moved, wanted) - turns + 0.5) % 1 - 0.5
+        before = [colorsys.rgb_to_hsv(*x)[0] for x in muted.reshape(-1, 3)]
+        after = [colorsys.rgb_to_hsv(*x)[0] for x in result.reshape(-1, 3)]
+        difference = (np.subtract(after, before) - turns + 0.5) % 1 - 0.5
         assert abs(np.median(difference)) < 0.02
         assert np.abs(difference).mean() < 0.06
 
 
 def test_hue_and_saturation_keep_the_luma_and_gray():
-    muted = 127 + pictures() // 8
+    muted = 127 + random_images() // 8
     luma = [0.299, 0.587, 0.114]
     result = adjust(muted, saturation=1.2, hue=0.3)
     np.testing.assert_allclose(result @ luma, muted @ luma, rtol=0, atol=1e-3)
-    gray = np.repeat(pictures(channels=1), 3, axis=-1)
+    gray = np.repeat(random_images(channels=1), 3, axis=-1)
     np.testing.assert_allclose(adjust(gray, saturation=0.3, hue=0.4), gray, rtol=0, atol=1e-3)
 
 
 def test_a_full_turn_and_no_factors_are_the_identity():
-    np.testing.assert_allclose(adjust(pictures(), hue=1.0), pictures(), rtol=0, atol=1e-3)
-    np.testing.assert_allclose(adjust(pictures()), pictures(), rtol=0, atol=1e-3)
+    np.testing.assert_allclose(adjust(random_images(), hue=1.0), random_images(), rtol=0, atol=1e-3)
+    np.testing.assert_allclose(adjust(random_images()), random_images(), rtol=0, atol=1e-3)
 
 
 def test_stays_in_range():
-    result = adjust(pictures(), brightness=2.0, contrast=2.0)
+    result = adjust(random_images(), brightness=2.0, contrast=2.0)
     assert result.min() == 0
     assert result.max() == 255
 
 
 def test_one_channel_takes_brightness_and_contrast_only():
-    gray = pictures(channels=1)
+    gray = random_images(channels=1)
     expected = step_by_step(np.repeat(gray, 3, axis=-1), 0.9, 0.5, 1, 0)[..., :1]
     np.testing.assert_allclose(adjust(gray, 0.9, 0.5, 0.1, 0.4), expected, rtol=0, atol=2e-3)
     checks.assert_identity_without_training(everything, (gray,))
@@ -94,7 +96,7 @@ def test_factors_lie_within_their_range():
 
 
 def test_an_image_depends_on_itself_alone():
-    images = pictures()
+    images = random_images()
     together = adjust(images, 1.1, 0.7, 1.2, 0.1)
     for i in range(len(images)):
         np.testing.assert_allclose(adjust(images[i : i + 1], 1.1, 0.7, 1.2, 0.1)[0], together[i], rtol=0, atol=1e-3)
@@ -102,20 +104,20 @@ def test_an_image_depends_on_itself_alone():
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_same_everywhere(channels):
-    shapes = [(*OPEN[0][:3], channels)]
+    shapes = [(*UNKNOWN_SIZE[0][:3], channels)]
     for dtype in ("uint8", "float32"):
-        images = pictures(channels=channels, dtype=dtype)
+        images = random_images(channels=channels, dtype=dtype)
         checks.assert_same_everywhere(everything, (images,), training=True, shapes=shapes, atol=1e-3)
-    checks.assert_same_everywhere(everything, (pictures(channels=channels),), shapes=shapes)
+    checks.assert_same_everywhere(everything, (random_images(channels=channels),), shapes=shapes)
 
 
 def test_randomness_config_dtype_shape():
-    checks.assert_identity_without_training(everything, (pictures(),))
-    checks.assert_random_per_example(everything, pictures()[0])
-    checks.assert_seed_reproduces(everything, (pictures(),))
-    checks.assert_config_round_trips(everything(), (pictures(),))
+    checks.assert_identity_without_training(everything, (random_images(),))
+    checks.assert_random_per_example(everything, random_images()[0])
+    checks.assert_seed_reproduces(everything, (random_images(),))
+    checks.assert_config_round_trips(everything(), (random_images(),))
     assert_config_is_complete(everything())
-    checks.assert_stays_float32(everything, (pictures(),), training=True)
+    checks.assert_stays_float32(everything, (random_images(),), training=True)
     checks.assert_declared_shape_is_real(everything(), [(2, 5, 7, 3), (1, 1, 1, 1)])
 
 
@@ -137,4 +139,4 @@ def test_bad_arguments(options, received):
 @pytest.mark.parametrize("channels", [2, 4])
 def test_bad_channels(channels):
     with pytest.raises(ValueError, match=rf"1 or 3 channels. Received: shape=\(4, 13, 18, {channels}\)"):
-        ImageColor()(pictures(channels=channels))
+        ImageColor()(random_images(channels=channels))

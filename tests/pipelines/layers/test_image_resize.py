@@ -4,7 +4,7 @@ import pytest
 
 from pipelines.layers.image_resize import ImageResize
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
+from tests.pipelines.layers.images import UNKNOWN_SIZE, assert_config_is_complete, random_images
 
 RESAMPLING = {"bilinear": PIL.Image.Resampling.BILINEAR, "bicubic": PIL.Image.Resampling.BICUBIC}
 
@@ -19,13 +19,13 @@ def pillow(images, height, width, interpolation="bilinear"):
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("size", [(60, 90), (50, 75), (22, 33), (4, 6), (200, 300), (2, 3)])
 def test_golden_against_pillow(interpolation, size):
-    images = pictures(*size)
+    images = random_images(*size)
     result = checks.call(ImageResize(20, 30, interpolation=interpolation), (images,))
     np.testing.assert_allclose(result, pillow(images, 20, 30, interpolation), rtol=0, atol=1e-3)
 
 
 def test_keeps_the_aspect_and_crops_the_center():
-    images = pictures(40, 60)
+    images = random_images(40, 60)
     result = checks.call(ImageResize(20, 20), (images,))
     np.testing.assert_allclose(result, pillow(images, 20, 30)[:, :, 5:25], rtol=0, atol=1e-3)
     result = checks.call(ImageResize(20, 20), (images.swapaxes(1, 2),))
@@ -33,33 +33,36 @@ def test_keeps_the_aspect_and_crops_the_center():
 
 
 def test_crop_fraction():
-    images = pictures(64, 52)  # half of it is (32, 26), of whose shorter side 20 is the fraction asked for
+    images = random_images(64, 52)  # half of it is (32, 26), of whose shorter side 20 is the crop_fraction
     result = checks.call(ImageResize(20, 20, crop_fraction=20 / 26), (images,))
     np.testing.assert_allclose(result, pillow(images, 32, 26)[:, 6:26, 3:23], rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("shapes", [OPEN, [(None, 20, 30, 3)]])
-def test_a_picture_of_the_target_size_stays_exactly(interpolation, shapes):
-    images = pictures(20, 30, dtype="float32") / np.float32(1.7)
+@pytest.mark.parametrize("shapes", [UNKNOWN_SIZE, [(None, 20, 30, 3)]])
+def test_an_image_of_the_target_size_does_not_change(interpolation, shapes):
+    images = random_images(20, 30, dtype="float32") / np.float32(1.7)
     make = lambda: ImageResize(20, 30, interpolation=interpolation)  # noqa: E731
-    for home, result in checks.homes(make, (images,), None, shapes).items():
-        np.testing.assert_array_equal(result, images, err_msg=home)
+    for context, result in checks.outputs_by_context(make, (images,), None, shapes).items():
+        np.testing.assert_array_equal(result, images, err_msg=context)
 
 
 @pytest.mark.parametrize("size", [(31, 47), (15, 9)])
 @pytest.mark.parametrize("dtype", ["uint8", "float32"])
 def test_same_everywhere(size, dtype):
     make = lambda: ImageResize(20, 30, crop_fraction=0.875)  # noqa: E731
-    images = pictures(*size, dtype=dtype)
-    expected = checks.assert_same_everywhere(make, (images,), shapes=OPEN, atol=1e-3)
+    images = random_images(*size, dtype=dtype)
+    expected = checks.assert_same_everywhere(make, (images,), shapes=UNKNOWN_SIZE, atol=1e-3)
     assert expected.dtype == np.float32
     np.testing.assert_allclose(checks.call(make(), (images[:1],)), expected[:1], rtol=0, atol=1e-4)
 
 
 def test_known_and_unknown_size_agree():
-    images = pictures(31, 47)
-    results = [checks.homes(lambda: ImageResize(20, 30), (images,), shapes=s)["graph"] for s in (OPEN, [images.shape])]
+    images = random_images(31, 47)
+    results = [
+        checks.outputs_by_context(lambda: ImageResize(20, 30), (images,), shapes=s)["graph"]
+        for s in (UNKNOWN_SIZE, [images.shape])
+    ]
     np.testing.assert_allclose(*results, rtol=0, atol=1e-4)
 
 
@@ -72,9 +75,9 @@ def test_declared_shape(channels):
 
 def test_config_and_dtype():
     make = lambda: ImageResize(8, 5, crop_fraction=0.9, interpolation="bicubic")  # noqa: E731
-    checks.assert_config_round_trips(make(), (pictures(),))
+    checks.assert_config_round_trips(make(), (random_images(),))
     assert_config_is_complete(make())
-    checks.assert_stays_float32(make, (pictures(),))
+    checks.assert_stays_float32(make, (random_images(),))
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import scipy.stats
 
 from pipelines.layers.mix import Mix
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
+from tests.pipelines.layers.images import UNKNOWN_SIZE, assert_config_is_complete, random_images
 
 
 @keras.saving.register_keras_serializable("tests")
@@ -39,7 +39,7 @@ def mix(images, training=True, **options):
 
 
 def numbered(batch=500, height=12, width=20):
-    """Image i is i everywhere: the result tells how much of whom is in it."""
+    """Image i is i everywhere: the result shows the share of each image in it."""
     return np.broadcast_to(np.arange(batch, dtype="float32")[:, None, None, None], (batch, height, width, 2)).copy()
 
 
@@ -78,9 +78,9 @@ def test_cutmix_puts_one_rectangle_of_the_example_before():
     share = partner_share(mixed)
     assert set(np.unique(share)) == {0, 1}
     centers = []
-    for one, own in zip(share, weight, strict=True):
-        mask = one[..., 0].astype(bool)
-        np.testing.assert_array_equal(one[..., 1], mask)
+    for image, own in zip(share, weight, strict=True):
+        mask = image[..., 0].astype(bool)
+        np.testing.assert_array_equal(image[..., 1], mask)
         rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
         assert mask.sum() == len(rows) * len(columns)
         assert own == pytest.approx(1 - mask.mean(), abs=1e-6)
@@ -111,7 +111,7 @@ def test_the_weight_of_cutmix_is_what_is_left_after_clipping():
 
 def test_both_take_turns():
     mixed, weight = mix(numbered(2000), mixup_alpha=1.0, cutmix_alpha=1.0)
-    blended = [len(np.unique(one)) == 1 and 0.01 < own < 0.99 for one, own in zip(mixed, weight, strict=True)]
+    blended = [len(np.unique(image)) == 1 and 0.01 < own < 0.99 for image, own in zip(mixed, weight, strict=True)]
     assert np.mean(blended) == pytest.approx(0.49, abs=0.04)
     np.testing.assert_allclose(1 - partner_share(mixed).mean((1, 2, 3)), weight, atol=1e-3)
 
@@ -128,8 +128,8 @@ def test_probability(options):
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_without_training(options):
     for training in (None, False):
-        features, weight = mix(pictures(), training=training, **options)
-        np.testing.assert_array_equal(features, pictures())
+        features, weight = mix(random_images(), training=training, **options)
+        np.testing.assert_array_equal(features, random_images())
         np.testing.assert_array_equal(weight, np.ones(4))
         assert weight.dtype == features.dtype == np.float32
 
@@ -137,27 +137,27 @@ def test_without_training(options):
 @pytest.mark.parametrize("kind", [Mixed, Weights])
 def test_same_everywhere(kind):
     make = lambda: kind(mixup_alpha=0.5, seed=5)  # noqa: E731
-    checks.assert_same_everywhere(make, (pictures(),), training=True, shapes=OPEN, atol=1e-4)
-    checks.assert_same_everywhere(make, (pictures(dtype="float32"),), shapes=OPEN)
+    checks.assert_same_everywhere(make, (random_images(),), training=True, shapes=UNKNOWN_SIZE, atol=1e-4)
+    checks.assert_same_everywhere(make, (random_images(dtype="float32"),), shapes=UNKNOWN_SIZE)
 
 
 def test_a_batch_of_one_is_its_own_partner():
-    features, weight = mix(pictures(batch=1))
-    np.testing.assert_allclose(features, pictures(batch=1), rtol=1e-6)
+    features, weight = mix(random_images(batch=1))
+    np.testing.assert_allclose(features, random_images(batch=1), rtol=1e-6)
     assert weight.shape == (1,)
 
 
 @pytest.mark.parametrize("options", KINDS.values(), ids=KINDS)
 def test_randomness_config_dtype_shape(options):
     make = lambda seed=5: Mixed(**options, seed=seed)  # noqa: E731
-    checks.assert_identity_without_training(make, (pictures(),))
-    checks.assert_seed_reproduces(make, (pictures(),))
-    checks.assert_config_round_trips(make(), (pictures(),))
+    checks.assert_identity_without_training(make, (random_images(),))
+    checks.assert_seed_reproduces(make, (random_images(),))
+    checks.assert_config_round_trips(make(), (random_images(),))
     assert_config_is_complete(Mix(**options, seed=5))
-    checks.assert_stays_float32(make, (pictures(),), training=True)
+    checks.assert_stays_float32(make, (random_images(),), training=True)
     checks.assert_declared_shape_is_real(make(), [(2, 5, 7, 3), (1, 1, 1, 1)])
     assert Mix(**options).compute_output_shape((None, 5, 7, 3)) == ((None, 5, 7, 3), (None,))
-    checks.assert_random_per_example(lambda: Weights(mixup_alpha=1.0, cutmix_alpha=0.0, seed=5), pictures()[0])
+    checks.assert_random_per_example(lambda: Weights(mixup_alpha=1.0, cutmix_alpha=0.0, seed=5), random_images()[0])
 
 
 @pytest.mark.parametrize(
@@ -176,4 +176,4 @@ def test_bad_arguments(options, received):
 
 def test_bad_rank():
     with pytest.raises(ValueError, match=r"Received: shape=\(13, 18, 3\)"):
-        Mix()(pictures()[0])
+        Mix()(random_images()[0])

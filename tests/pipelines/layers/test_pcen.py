@@ -3,7 +3,6 @@ import pytest
 
 from pipelines.layers.log_mel import LogMel
 from pipelines.layers.pcen import PCEN
-from pipelines.layers.sequences import decaying_sum
 from tests.pipelines.layers import checks, speech
 
 
@@ -18,19 +17,8 @@ def test_golden(name):
     np.testing.assert_allclose(values, speech.golden(f"pcen_{name}"), rtol=2e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("steps", [1, 2, 63, 64, 65, 128, 1000])
-@pytest.mark.parametrize("decay", [0.0, 0.5, 0.975, 0.9999])
-def test_decaying_sum(steps, decay):
-    sequence = np.random.default_rng(1).uniform(0, 1, (2, steps, 3)).astype("float32")
-    expected, last = [], np.zeros((2, 3))
-    for t in range(steps):
-        last = sequence[:, t] + decay * last
-        expected.append(last)
-    np.testing.assert_allclose(decaying_sum(sequence, decay), np.stack(expected, axis=1), rtol=1e-5)
-
-
 def test_without_memory_nothing_depends_on_loudness():
-    """With a gain of 1 and no epsilon to speak of, a louder clip has the same features; without a gain it has not."""
+    """With a gain of 1 and a negligible epsilon, a louder clip has the same features; without a gain it has not."""
     waveform = speech.waveform()[None]
     for gain, same in ((1.0, True), (0.0, False)):
         soft, loud = (checks.call(make(gain=gain, epsilon=1e-20, floor=1e-20), (x,)) for x in (waveform, 8 * waveform))

@@ -5,7 +5,7 @@ from PIL import Image, ImageEnhance, ImageOps
 
 from pipelines.layers.rand_augment import OPERATIONS, RandAugment
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
+from tests.pipelines.layers.images import UNKNOWN_SIZE, assert_config_is_complete, random_images
 
 GEOMETRY = ("rotate", "shear_x", "shear_y", "translate_x", "translate_y")
 
@@ -23,15 +23,15 @@ def apply(images, *names, magnitude=10.0, directions=None, **options):
 
 
 def narrow(channels=3):
-    """Noise that leaves something for autocontrast to do, and with a different range in every channel."""
-    return (pictures(30, 40, channels) * np.linspace(0.3, 0.7, channels) + 30).astype("uint8")
+    """Noise of a narrow range, which differs between channels, so that autocontrast has an effect."""
+    return (random_images(30, 40, channels) * np.linspace(0.3, 0.7, channels) + 30).astype("uint8")
 
 
 def by_pil(function, images):
     return np.stack([np.asarray(function(Image.fromarray(image))) for image in images]).astype("float32")
 
 
-# Direction and magnitude, and what they ask of PIL.
+# Direction, magnitude, and the same operation in PIL.
 GOLDEN = {
     "identity": (1, 10, lambda image: image),
     "autocontrast": (1, 10, ImageOps.autocontrast),
@@ -67,7 +67,7 @@ def test_golden_against_pil(name):
 
 @pytest.mark.parametrize("size", [(15, 17), (16, 16), (20, 25), (70, 50)])
 def test_equalize_of_few_and_of_many_pixels(size):
-    images = pictures(*size)
+    images = random_images(*size)
     np.testing.assert_array_equal(apply(images, "equalize"), by_pil(ImageOps.equalize, images))
 
 
@@ -78,29 +78,29 @@ def test_equalize_and_autocontrast_leave_flat_images():
 
 
 def smooth():
-    return scipy.ndimage.gaussian_filter(pictures(60, 60, dtype="float32"), (0, 4, 4, 0)) * 3 - 255
+    return scipy.ndimage.gaussian_filter(random_images(60, 60, dtype="float32"), (0, 4, 4, 0)) * 3 - 255
 
 
 def test_where_geometry_moves_a_pixel():
-    """One bright pixel right of the center: where it goes tells the operation, its size and its direction."""
+    """One bright pixel right of the center: its new position shows the operation, its size and its direction."""
     images = np.zeros((1, 41, 41, 1))
     images[0, 20, 30] = 200
 
-    def place(name, magnitude=10.0, direction=1):
+    def position(name, magnitude=10.0, direction=1):
         result = apply(images, name, magnitude=magnitude, directions=[direction])[0, ..., 0]
         return np.subtract(scipy.ndimage.center_of_mass(result), 20)
 
     turned = 10 * np.array([np.sin(np.pi / 6), np.cos(np.pi / 6)])
     for direction in (1, -1):
-        sign = np.sign(place("rotate", direction=direction)[0])
-        np.testing.assert_allclose(place("rotate", direction=direction), turned * [sign, 1], atol=0.1)
-    np.testing.assert_allclose(np.abs(place("shear_y")), [3, 10], atol=0.1)
-    np.testing.assert_allclose(np.abs(place("shear_y", 5)), [1.5, 10], atol=0.1)
-    np.testing.assert_allclose(place("shear_x"), [0, 10], atol=0.1)
-    np.testing.assert_allclose(np.abs(place("translate_y", 5)), [0.225 * 41, 10], atol=0.1)
-    np.testing.assert_allclose(place("translate_x", 5), [0, 10 - 0.225 * 41], atol=0.1)
+        sign = np.sign(position("rotate", direction=direction)[0])
+        np.testing.assert_allclose(position("rotate", direction=direction), turned * [sign, 1], atol=0.1)
+    np.testing.assert_allclose(np.abs(position("shear_y")), [3, 10], atol=0.1)
+    np.testing.assert_allclose(np.abs(position("shear_y", 5)), [1.5, 10], atol=0.1)
+    np.testing.assert_allclose(position("shear_x"), [0, 10], atol=0.1)
+    np.testing.assert_allclose(np.abs(position("translate_y", 5)), [0.225 * 41, 10], atol=0.1)
+    np.testing.assert_allclose(position("translate_x", 5), [0, 10 - 0.225 * 41], atol=0.1)
     for name in ("rotate", "shear_y", "translate_y"):
-        np.testing.assert_allclose(place(name), place(name, direction=-1) * [-1, 1], atol=0.1)
+        np.testing.assert_allclose(position(name), position(name, direction=-1) * [-1, 1], atol=0.1)
 
 
 @pytest.mark.parametrize("first", GEOMETRY)
@@ -132,7 +132,7 @@ def test_color_acts_in_the_order_of_the_docstring():
     assert np.abs(together - one_by_one(order[::-1])).mean() > 10
 
 
-def test_drawn_twice():
+def test_an_operation_drawn_twice():
     images = narrow()
     for name in ("equalize", "autocontrast", "posterize", "solarize"):
         np.testing.assert_array_equal(apply(images, name, name, magnitude=6), apply(images, name, magnitude=6))
@@ -144,7 +144,7 @@ def test_drawn_twice():
 
 def test_every_operation_is_drawn_alike():
     for channels, count in ((3, 14), (1, 13)):
-        drawn, directions = map(np.asarray, RandAugment(operations=2, seed=1).draw(20_000, channels))
+        drawn, directions = map(np.asarray, RandAugment(operations=2, seed=1).sample_operations(20_000, channels))
         assert drawn.shape == directions.shape == (2, 20_000)
         shares = np.bincount(drawn.astype(int).ravel(), minlength=14) / 40_000
         np.testing.assert_allclose(shares[:count], 1 / count, rtol=0.08)
@@ -157,7 +157,7 @@ def test_every_operation_is_drawn_alike():
 def test_magnitude_0_changes_only_what_has_none():
     images = np.repeat(narrow(), 16, axis=0)
     layer = augment(magnitude=0.0, operations=1)
-    drawn, directions = layer.draw(64, 3)
+    drawn, directions = layer.sample_operations(64, 3)
     changed = (np.abs(np.asarray(layer.apply(images.astype("float32"), drawn, directions)) - images) > 1e-3).any(
         (1, 2, 3)
     )
@@ -168,9 +168,9 @@ def test_magnitude_0_changes_only_what_has_none():
     }
 
 
-def test_a_batch():
-    """What it does to a batch: same size and range, nearly every image changed, each in its own way."""
-    images = np.repeat(pictures(16, 16, batch=1), 64, axis=0)
+def test_most_images_of_a_batch_change():
+    """Same size and range; nearly every image changes, each differently."""
+    images = np.repeat(random_images(16, 16, batch=1), 64, axis=0)
     result = checks.call(augment(), (images,), training=True)
     assert result.shape == images.shape
     assert result.min() >= 0
@@ -204,24 +204,24 @@ def test_an_image_depends_on_itself_alone():
 
 @pytest.mark.parametrize(("channels", "dtype"), [(1, "uint8"), (3, "float32")])
 def test_same_everywhere(channels, dtype):
-    shapes, images = [(*OPEN[0][:3], channels)], pictures(channels=channels, dtype=dtype)
+    shapes, images = [(*UNKNOWN_SIZE[0][:3], channels)], random_images(channels=channels, dtype=dtype)
     checks.assert_same_everywhere(augment, (images,), training=True, shapes=shapes, atol=1e-3)
     checks.assert_same_everywhere(augment, (images,), shapes=shapes)
 
 
 def test_randomness_config_dtype_shape():
-    checks.assert_identity_without_training(augment, (pictures(),))
-    checks.assert_random_per_example(augment, pictures()[0])
-    checks.assert_seed_reproduces(augment, (pictures(),))
-    checks.assert_config_round_trips(augment(), (pictures(),))
+    checks.assert_identity_without_training(augment, (random_images(),))
+    checks.assert_random_per_example(augment, random_images()[0])
+    checks.assert_seed_reproduces(augment, (random_images(),))
+    checks.assert_config_round_trips(augment(), (random_images(),))
     assert_config_is_complete(augment())
-    checks.assert_stays_float32(augment, (pictures(),), training=True)
+    checks.assert_stays_float32(augment, (random_images(),), training=True)
     checks.assert_declared_shape_is_real(augment(), [(2, 5, 7, 3), (1, 1, 1, 1)])
 
 
 @pytest.mark.parametrize("size", [(1, 1), (2, 5), (3, 1)])
 def test_tiny_images(size):
-    images = pictures(*size, batch=20)
+    images = random_images(*size, batch=20)
     result = checks.call(augment(operations=6), (images,), training=True)
     assert result.shape == images.shape
     assert np.isfinite(result).all()
@@ -247,4 +247,4 @@ def test_bad_arguments(options, received):
 @pytest.mark.parametrize("channels", [2, 4])
 def test_bad_channels(channels):
     with pytest.raises(ValueError, match=rf"1 or 3 channels. Received: shape=\(4, 13, 18, {channels}\)"):
-        RandAugment()(pictures(channels=channels))
+        RandAugment()(random_images(channels=channels))

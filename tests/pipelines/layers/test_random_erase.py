@@ -3,7 +3,7 @@ import pytest
 
 from pipelines.layers.random_erase import RandomErase
 from tests.pipelines.layers import checks
-from tests.pipelines.layers.pictures import OPEN, assert_config_is_complete, pictures
+from tests.pipelines.layers.images import UNKNOWN_SIZE, assert_config_is_complete, random_images
 
 
 def always(seed=5, **options):
@@ -14,17 +14,17 @@ def rectangles(layer, n=1000, height=40, width=60):
     """(top, left, height, width) of what was erased of each image; fails unless it is exactly one full rectangle."""
     erased = checks.call(layer, (np.zeros((n, height, width, 2), "uint8"),), training=True)
     assert set(np.unique(erased)) <= {0, 1}
-    found = []
+    boxes = []
     for mask in erased:
         np.testing.assert_array_equal(mask[..., 0], mask[..., 1])
         rows, columns = np.flatnonzero(mask[..., 0].any(1)), np.flatnonzero(mask[..., 0].any(0))
         box = (rows[0], columns[0], rows[-1] - rows[0] + 1, columns[-1] - columns[0] + 1)
         assert mask[..., 0].sum() == box[2] * box[3]
-        found.append(box)
-    return np.array(found).T
+        boxes.append(box)
+    return np.array(boxes).T
 
 
-def test_one_rectangle_of_the_area_and_aspect_asked_for():
+def test_one_rectangle_of_the_given_area_and_aspect():
     top, left, tall, wide = rectangles(always(fill="constant", fill_value=1.0, area=(0.05, 0.25), aspect=(0.5, 2.0)))
     area, aspect = tall * wide / 2400, tall / wide
     rounding = 0.5 / np.minimum(tall, wide)
@@ -71,25 +71,27 @@ def test_noise_covers_the_range_and_leaves_the_rest():
 def test_same_everywhere(fill):
     make = lambda: always(fill=fill, fill_value=7.0)  # noqa: E731
     for dtype in ("uint8", "float32"):
-        checks.assert_same_everywhere(make, (pictures(dtype=dtype),), training=True, shapes=OPEN, atol=1e-4)
-    checks.assert_same_everywhere(make, (pictures(),), shapes=OPEN)
+        checks.assert_same_everywhere(
+            make, (random_images(dtype=dtype),), training=True, shapes=UNKNOWN_SIZE, atol=1e-4
+        )
+    checks.assert_same_everywhere(make, (random_images(),), shapes=UNKNOWN_SIZE)
 
 
 @pytest.mark.parametrize("channels", [1, 3, 5])
 def test_declared_shape(channels):
     checks.assert_declared_shape_is_real(always(), [(2, 5, 7, channels), (1, 1, 1, channels)])
-    images = pictures(channels=channels)
+    images = random_images(channels=channels)
     assert checks.call(always(), (images,), training=True).shape == images.shape
 
 
 def test_randomness_config_dtype():
-    checks.assert_identity_without_training(always, (pictures(),))
-    checks.assert_random_per_example(always, pictures()[0])
-    checks.assert_random_per_example(lambda: always(fill="constant", seed=1), pictures(40, 60)[0])
-    checks.assert_seed_reproduces(always, (pictures(),))
-    checks.assert_config_round_trips(always(), (pictures(),))
+    checks.assert_identity_without_training(always, (random_images(),))
+    checks.assert_random_per_example(always, random_images()[0])
+    checks.assert_random_per_example(lambda: always(fill="constant", seed=1), random_images(40, 60)[0])
+    checks.assert_seed_reproduces(always, (random_images(),))
+    checks.assert_config_round_trips(always(), (random_images(),))
     assert_config_is_complete(always())
-    checks.assert_stays_float32(always, (pictures(),), training=True)
+    checks.assert_stays_float32(always, (random_images(),), training=True)
 
 
 @pytest.mark.parametrize(
@@ -111,4 +113,4 @@ def test_bad_arguments(options, received):
 
 def test_bad_rank():
     with pytest.raises(ValueError, match=r"Received: shape=\(13, 18, 3\)"):
-        RandomErase()(pictures()[0])
+        RandomErase()(random_images()[0])

@@ -30,9 +30,9 @@ def test_convolution_compiled():
 
 
 @pytest.mark.parametrize(("t60_ms", "direct_db"), [(100, 0), (300, 10)])
-def test_rooms_have_the_time_and_the_ratio_asked_for(t60_ms, direct_db):
+def test_rooms_have_the_given_time_and_ratio(t60_ms, direct_db):
     layer = make((t60_ms, t60_ms), (direct_db, direct_db), sample_rate_hz=8000)
-    responses = np.asarray(layer.responses(200), "float64")
+    responses = np.asarray(layer.sample_responses(200), "float64")
     assert responses.shape == (200, t60_ms * 8)
     np.testing.assert_array_equal(responses[:, 0], 1)
     np.testing.assert_allclose(10 * np.log10(np.sum(responses[:, 1:] ** 2, axis=1)), -direct_db, atol=1e-3)
@@ -42,7 +42,7 @@ def test_rooms_have_the_time_and_the_ratio_asked_for(t60_ms, direct_db):
 
 
 def test_rooms_fill_the_ranges():
-    responses = np.asarray(make((100, 500), (0, 15), sample_rate_hz=8000).responses(600), "float64")
+    responses = np.asarray(make((100, 500), (0, 15), sample_rate_hz=8000).sample_responses(600), "float64")
     direct_db = -10 * np.log10(np.sum(responses[:, 1:] ** 2, axis=1))
     assert -0.01 < direct_db.min() < 0.3
     assert 14.7 < direct_db.max() < 15.01
@@ -52,7 +52,7 @@ def test_rooms_fill_the_ranges():
     assert t60_ms.max() > 400
 
 
-def test_level_and_place_are_kept():
+def test_level_and_position_are_kept():
     waveform = np.stack(speech.clips(*[8000] * 4))
     waveform[:, :2000] = 0
     lengths = np.array([8000, 5000, 3000, 1000], "int32")

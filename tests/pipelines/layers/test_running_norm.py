@@ -13,13 +13,13 @@ def test_golden(variance, per_bin):
     values = checks.call(RunningNorm(variance, per_bin, -7, 3, 10), (features, lengths))
     for value, clip, length in zip(values, features.astype("float64"), lengths, strict=True):
         for t in range(length):
-            heard = np.concatenate([prior, clip[: t + 1]])
+            so_far = np.concatenate([prior, clip[: t + 1]])
             axis = 0 if per_bin else None
-            expected = (clip[t] - heard.mean(axis=axis)) / (heard.std(axis=axis) if variance else 1)
+            expected = (clip[t] - so_far.mean(axis=axis)) / (so_far.std(axis=axis) if variance else 1)
             np.testing.assert_allclose(value[t], expected, atol=1e-4)
 
 
-def test_the_future_is_not_heard():
+def test_is_causal():
     features = speech.feature_batch()[0]
     changed = features.copy()
     changed[:, 20:] += 50

@@ -9,7 +9,7 @@ from tests.pipelines.layers import checks, speech
 make = functools.partial(SpecAugment, 2, 4, 2, 8, seed=5)
 
 
-def hidden(layer, lengths, jit=False, frames=50, bins=12):
+def masked(layer, lengths, jit=False, frames=50, bins=12):
     """Where values changed, (clips, frames, bins)."""
     features = np.random.default_rng(1).normal(5, 1, (len(lengths), frames, bins)).astype("float32")
     features[np.arange(frames) >= lengths[:, None]] = 0
@@ -27,7 +27,7 @@ def runs(flags):
 
 
 def test_frequency_masks():
-    masks = hidden(SpecAugment(1, 4, 0, 0, seed=1), np.full(600, 50, "int32"))
+    masks = masked(SpecAugment(1, 4, 0, 0, seed=1), np.full(600, 50, "int32"))
     assert all((mask.all(axis=0) == mask.any(axis=0)).all() for mask in masks)
     bands = masks.any(axis=1)
     assert {tuple(runs(band)) for band in bands} == {(), (1,), (2,), (3,), (4,)}
@@ -37,7 +37,7 @@ def test_frequency_masks():
 @pytest.mark.parametrize("jit", [False, True])
 def test_time_masks_stay_inside_the_clip(jit):
     lengths = np.repeat(np.array([3, 20, 50], "int32"), 400)
-    masks = hidden(SpecAugment(0, 0, 1, 10, max_time_fraction=0.4, seed=1), lengths, jit)
+    masks = masked(SpecAugment(0, 0, 1, 10, max_time_fraction=0.4, seed=1), lengths, jit)
     assert all((mask.all(axis=1) == mask.any(axis=1)).all() for mask in masks)
     stretches = masks.any(axis=2)
     for length, longest in ((3, 1), (20, 8), (50, 10)):
@@ -48,7 +48,7 @@ def test_time_masks_stay_inside_the_clip(jit):
 
 
 def test_several_masks():
-    masks = hidden(SpecAugment(0, 0, 3, 5, seed=1), np.full(300, 50, "int32"))
+    masks = masked(SpecAugment(0, 0, 3, 5, seed=1), np.full(300, 50, "int32"))
     assert max(len(runs(mask.any(axis=1))) for mask in masks) == 3
 
 
@@ -80,12 +80,12 @@ def test_masks_grow_with_their_strength():
     layer = SpecAugment(2, 4, 2, 20, seed=3)
     layer.make_scalable()
     features = np.ones((64, 50, 20), "float32") * np.arange(50, dtype="float32")[:, None]
-    hidden = []
+    masked = []
     for strength in (0.0, 0.5, 1.0):
         layer.strength.assign(strength)
-        hidden.append((np.array(layer(features, training=True)) != features).mean())
-    assert hidden[0] == 0
-    assert 0.05 < hidden[1] < 0.75 * hidden[2]
+        masked.append((np.array(layer(features, training=True)) != features).mean())
+    assert masked[0] == 0
+    assert 0.05 < masked[1] < 0.75 * masked[2]
 
 
 @pytest.mark.parametrize(
@@ -103,6 +103,6 @@ def test_bad_arguments(options, quoted):
         SpecAugment(**options)
 
 
-def test_more_bins_hidden_than_there_are():
+def test_frequency_width_above_the_number_of_bins():
     with pytest.raises(ValueError, match=r"13 bins\. Received: 27"):
         SpecAugment()(np.zeros((1, 9, 13), "float32"))

@@ -30,7 +30,7 @@ def test_padding_and_neighbors_do_not_matter():
         np.testing.assert_allclose(padded, alone, atol=1e-6)
 
 
-def test_values_are_the_features_where_no_range_is_asked_for():
+def test_without_normalize_values_are_the_features():
     features, lengths = batch()
     picture = checks.call(make(frames=17, channels=2), (features, lengths))
     np.testing.assert_array_equal(picture[0, :, :, 0], features[0])

@@ -4,11 +4,11 @@ import math
 import numpy as np
 import pytest
 
-from pipelines.layers.spectrogram_warp import SpectrogramWarp, warp
-from pipelines.layers.spectrum import hz_of_mel, mel_of_hz
+from pipelines.layers.spectrogram_warp import SpectrogramWarp, warp_frequency
+from pipelines.layers.spectrum import hz_to_mel, mel_to_hz
 from tests.pipelines.layers import checks, speech
 
-Features, Lengths = speech.halves(SpectrogramWarp)
+Features, Lengths = speech.split_outputs(SpectrogramWarp)
 
 
 def warped(features, lengths=None, **options):
@@ -32,29 +32,29 @@ def test_tempo(tempo):
 @pytest.mark.parametrize(("tract", "peak_hz"), [(0.8, 1250), (0.9, 1000 / 0.9), (1.0, 1000), (1.25, 800)])
 def test_formants_fall_as_the_tract_grows(scale, tract, peak_hz):
     options = {"low_hz": 50, "high_hz": 7000, "mel_scale": scale}
-    low, high = mel_of_hz([50, 7000], scale)
-    centers_hz = hz_of_mel(np.linspace(low, high, 82)[1:-1], scale)
+    low, high = hz_to_mel([50, 7000], scale)
+    centers_hz = mel_to_hz(np.linspace(low, high, 82)[1:-1], scale)
     formant = -(((centers_hz - 1000) / 300) ** 2).astype("float32")
     features, new = warped(formant[None, None], tempo=(1, 1), tract=(tract, tract), **options)
     assert new.tolist() == [1]
     curve = features[0, 0]
     assert abs(centers_hz[curve.argmax()] - peak_hz) < 40
-    expected = -(((warp(centers_hz, tract, 4200, 7000) - 1000) / 300) ** 2)
+    expected = -(((warp_frequency(centers_hz, tract, 4200, 7000) - 1000) / 300) ** 2)
     near = np.abs(centers_hz - peak_hz) < 600
     np.testing.assert_allclose(curve[near], expected[near], atol=0.05)
 
 
 @pytest.mark.parametrize("tract", [0.8, 1.0, 1.25])
-def test_warp_is_the_papers(tract):
+def test_warp_follows_the_paper(tract):
     hz = np.linspace(0, 8000, 801)
-    places = warp(hz, tract, 4800, 8000)
+    positions = warp_frequency(hz, tract, 4800, 8000)
     end = 4800 * min(tract, 1)
     expected = [tract * f if f <= end / tract else 8000 - (8000 - end) / (8000 - end / tract) * (8000 - f) for f in hz]
-    np.testing.assert_allclose(places, expected)
-    assert places[0] == 0
-    assert places[-1] == 8000
-    assert (np.diff(places) > 0).all()
-    assert np.abs(np.diff(places)).max() < 10 * 1.7  # no jump at the boundary
+    np.testing.assert_allclose(positions, expected)
+    assert positions[0] == 0
+    assert positions[-1] == 8000
+    assert (np.diff(positions) > 0).all()
+    assert np.abs(np.diff(positions)).max() < 10 * 1.7  # no jump at the boundary
 
 
 def test_without_factors_nothing_changes():
@@ -62,7 +62,7 @@ def test_without_factors_nothing_changes():
     same, new = warped(features, lengths, tempo=(1, 1), tract=(1, 1))
     np.testing.assert_array_equal(same, features)
     np.testing.assert_array_equal(new, lengths)
-    matrix = SpectrogramWarp(tract=(0.9, 1.1))._between(40)
+    matrix = SpectrogramWarp(tract=(0.9, 1.1))._warp_matrices(40)
     np.testing.assert_allclose(matrix[100], np.eye(40), atol=1e-5)
     np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-5)  # every bin is a mean of two
 
@@ -75,14 +75,14 @@ def test_factors_fill_the_range(jit):
     assert 0.849 < tempos.min() < 0.86
     assert 1.14 < tempos.max() < 1.153
     values = checks.call(Features((1, 1), seed=1), (features[:, :2],), training=True, jit=jit)[:, 0]
-    matrix = SpectrogramWarp()._between(40)
+    matrix = SpectrogramWarp()._warp_matrices(40)
     ends = np.arange(40) @ matrix[[0, -1]]
     for bin_ in (10, 20):
         assert values[:, bin_].min() < ends[0, bin_] + 0.1
         assert values[:, bin_].max() > ends[1, bin_] - 0.1
 
 
-def test_tempo_and_tract_are_drawn_apart():
+def test_tempo_and_tract_are_independent():
     features = np.tile(np.arange(40, dtype="float32"), (500, 501, 1))
     values, new = warped(features)
     assert abs(np.corrcoef(values[:, 0, 15], new)[0, 1]) < 0.2
@@ -93,9 +93,9 @@ def test_same_everywhere(training):
     checks.assert_same_everywhere(functools.partial(Features, seed=5), speech.feature_batch(), training=training)
 
 
-@pytest.mark.parametrize("half", [Features, Lengths])
-def test_fixed_warp_same_everywhere(half):
-    make = functools.partial(half, (0.9, 0.9), (1.07, 1.07))
+@pytest.mark.parametrize("part", [Features, Lengths])
+def test_fixed_warp_same_everywhere(part):
+    make = functools.partial(part, (0.9, 0.9), (1.07, 1.07))
     checks.assert_same_everywhere(make, speech.feature_batch(), training=True, random=False)
 
 

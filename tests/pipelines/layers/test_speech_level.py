@@ -4,7 +4,7 @@ import pytest
 import scipy.signal
 
 from pipelines.layers import speech_level
-from pipelines.layers.sequences import true_only
+from pipelines.layers.sequences import zero_padding
 from tests.pipelines.layers import checks, speech
 
 
@@ -78,7 +78,7 @@ def test_active_level_is_that_of_the_standard(rate_hz):
         assert abs(active - p56_db(clip, rate_hz)) < 0.4
         pauses.append(active - mean)
     assert min(pauses) >= 0
-    assert max(pauses) > 4  # these clips can tell an active level from a mean one
+    assert max(pauses) > 4  # in these clips the active level differs from the mean one
 
 
 def test_pauses_do_not_count():
@@ -148,7 +148,7 @@ def test_neighbors_and_padding_do_not_matter():
         for row, clip in zip(together, clips, strict=True):
             row[: len(clip)] = clip
         np.testing.assert_allclose(checks.call(Levels(), (together, lengths)), alone, rtol=1e-4)
-        np.testing.assert_array_equal(np.isnan(true_only(together, lengths)), False)
+        np.testing.assert_array_equal(np.isnan(zero_padding(together, lengths)), False)
 
 
 def test_bad_rate():

@@ -5,11 +5,11 @@ import keras
 import numpy as np
 import pytest
 
-from pipelines.layers.sequences import true_only
+from pipelines.layers.sequences import zero_padding
 from pipelines.layers.speed import Speed
 from tests.pipelines.layers import checks, speech
 
-Waveform, Lengths = speech.halves(Speed)
+Waveform, Lengths = speech.split_outputs(Speed)
 
 
 def played(waveforms, lengths=None, low=0.9, high=1.1, seed=5):
@@ -49,11 +49,11 @@ def test_factors_fill_the_range(jit):
     assert abs(np.mean(factors < 1) - 0.5) < 0.05
 
 
-def test_places_stay_exact_in_long_clips():
+def test_positions_stay_exact_in_long_clips():
     ramps = (np.arange(2**22) % 128).astype("float32")[None]
     faster, new = played(ramps, None, 1.024, 1.024)
     assert new[0] == 1 + (2**22 - 1) * 1000 // 1024
-    np.testing.assert_array_equal(faster[0, : new[0] : 125], 0)  # there the place is a whole sample again
+    np.testing.assert_array_equal(faster[0, : new[0] : 125], 0)  # at these steps the position is a whole sample again
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -61,9 +61,9 @@ def test_same_everywhere(training):
     checks.assert_same_everywhere(functools.partial(Waveform, seed=5), speech.batch(), training=training)
 
 
-@pytest.mark.parametrize("half", [Waveform, Lengths])
-def test_fixed_speed_same_everywhere(half):
-    checks.assert_same_everywhere(lambda: half(1.07, 1.07), speech.batch(), training=True, random=False)
+@pytest.mark.parametrize("part", [Waveform, Lengths])
+def test_fixed_speed_same_everywhere(part):
+    checks.assert_same_everywhere(lambda: part(1.07, 1.07), speech.batch(), training=True, random=False)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -107,7 +107,7 @@ def test_no_clip_outgrows_its_batch():
     for seed in range(5):
         faster, new = played(np.ones((200, 199), "float32"), lengths, 0.83, 0.85, seed)
         assert new.max() <= faster.shape[1]
-        np.testing.assert_array_equal(faster, true_only(np.ones_like(faster), new))
+        np.testing.assert_array_equal(faster, zero_padding(np.ones_like(faster), new))
         assert new[0] == 0
         assert new[1] == 1
 

@@ -117,5 +117,5 @@ def test_sounds_have_no_mirror_image():
 
 
 def test_mixing_is_off_by_default():
-    assert frontends.mixing(frontends.ImageConfig(), 0) is None
-    assert frontends.mixing(frontends.SpeechConfig(), 0) is None
+    assert frontends.build_mix(frontends.ImageConfig(), 0) is None
+    assert frontends.build_mix(frontends.SpeechConfig(), 0) is None
