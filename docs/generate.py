@@ -8,11 +8,14 @@ import dataclasses
 import importlib
 import inspect
 import io
+import itertools
 import os
 import pathlib
 import sys
 import textwrap
 import tokenize
+import types
+import typing
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -163,7 +166,7 @@ def commands_page() -> str:
         if kind is None:  # `tfrec fit`, whose flags have a page
             parts += [f"## {title}", "See [the flags of `tfrec fit`](flags.md)."]
             continue
-        parts += [f"## {title}", docstring(kind), flag_table(kind, "", without=Config)]
+        parts += [f"## {title}", docstring(kind), flag_table(kind, "", Config)]
         if title == "tfrec study":
             for name, study in STUDIES.items():
                 parts += [f"### tfrec study {name}", docstring(study.Options), flag_table(study.Options, "")]
@@ -186,7 +189,7 @@ def flags_page() -> str:
         " `--SECTION.NAME` and `--SECTION.no_NAME` switch a setting on and off. The same names are the keys of"
         " `config.json`. The names of data, frontend, model and task decide which flags these sections have.",
         "## Without a section",
-        flag_table(FitArguments, "", without=Config),
+        flag_table(FitArguments, "", Config),
         table(HEAD, [row for row in rows_of(Config, "") if row[0] == code("--seed")]),
         "## fit",
         flag_table(FitConfig, "fit."),
@@ -197,16 +200,16 @@ def flags_page() -> str:
         flag_table(DataConfig, "data."),
         *grouped(DATASETS, lambda name: DATASETS[name].Config, "data", DataConfig),
         "## frontend",
-        *grouped(FRONTENDS, lambda name: type(default_config(name)), "frontend", None),
+        *grouped(FRONTENDS, lambda name: type(default_config(name)), "frontend"),
         "## task",
-        *grouped(TASKS, lambda name: TASKS[name].Config, "task", None),
+        *grouped(TASKS, lambda name: TASKS[name].Config, "task"),
         "## model",
         "Of every architecture:",
         flag_table(ModelConfig, "model."),
         "Of the published architectures for images:",
-        flag_table(ImageModelConfig, "model.", without=ModelConfig),
+        flag_table(ImageModelConfig, "model.", ModelConfig),
         "A default is that of the module. `tfrec list architectures --json` has the values that each name stands for.",
-        *grouped(ARCHITECTURES, lambda name: type(find(name).config), "model", ImageModelConfig),
+        *grouped(ARCHITECTURES, lambda name: type(find(name).config), "model", ImageModelConfig, ModelConfig),
     ]
     return join(*parts)
 
@@ -220,14 +223,14 @@ def api_page(name: str) -> str:
     return join(f"# {name}", sentence, *(f"::: {path}" for path in (*objects, *layers)))
 
 
-def grouped(names: Iterable[str], kind_of: Any, section: str, base: type | None) -> list[str]:
+def grouped(names: Iterable[str], kind_of: Any, section: str, *bases: type) -> list[str]:
     """For each dataclass of settings a heading with the names that have it, and the table of its own flags."""
     kinds: dict[type, list[str]] = {}
     for name in names:
         kinds.setdefault(kind_of(name), []).append(name)
     parts = []
     for kind, members in kinds.items():
-        if rows := flag_table(kind, f"{section}.", without=base):
+        if rows := flag_table(kind, f"{section}.", *bases):
             parts += [f"### {section}: {', '.join(members)}", rows]
     return parts
 
@@ -235,36 +238,69 @@ def grouped(names: Iterable[str], kind_of: Any, section: str, base: type | None)
 HEAD = ["flag", "values", "default", "meaning"]
 
 
-def flag_table(kind: type, prefix: str, without: type | None = None) -> str:
-    """The flags of a dataclass as a table, without those of a class that it is derived from; "" for none."""
-    inherited = {name for base in (without.__mro__ if without else ()) for name in fields_in_source(base)}
+def flag_table(kind: type, prefix: str, *without: type) -> str:
+    """The flags of a dataclass as a table, but for those that it has from one of the classes `without`; "" for none."""
+    inherited: set[str] = set()
+    for ancestor in without:
+        if issubclass(kind, ancestor):
+            between = kind.__mro__[: kind.__mro__.index(ancestor)]
+            changed = {name for base in between for name in fields_in_source(base)}
+            inherited |= {field.name for field in dataclasses.fields(ancestor)} - (changed - {"name"})
     rows = rows_of(kind, prefix, inherited)
     return table(HEAD, rows) if rows else ""
 
 
 def rows_of(kind: type, prefix: str, inherited: Iterable[str] = ()) -> list[list[str]]:
     """The cells of `flag_table`; a field that is a dataclass itself gives a row for each of its fields."""
-    sources: dict[str, tuple[str, str, str]] = {}
+    sources: dict[str, tuple[str, str]] = {}
     for base in reversed(kind.__mro__):
         sources |= fields_in_source(base)
+    hints = typing.get_type_hints(kind, include_extras=True)
     rows = []
     for field in dataclasses.fields(kind):
         if field.name in inherited:
             continue
-        annotation, default, comment = sources[field.name]
-        nested = type(field.default)
-        if dataclasses.is_dataclass(nested):
-            rows += rows_of(nested, f"{prefix}{field.name}.")
+        hint, default = hints[field.name], field.default
+        if dataclasses.is_dataclass(type(default)):
+            rows += rows_of(type(default), f"{prefix}{field.name}.")
             continue
-        positional = "Positional" in annotation
-        annotation = annotation.removeprefix("tyro.conf.Positional[").removesuffix("]") if positional else annotation
+        positional = typing.get_origin(hint) is typing.Annotated
         name = f"{prefix}{field.name}".upper() if positional else f"--{prefix}{field.name}"
-        rows.append([code(name), code(annotation), code(default), comment])
+        text, comment = sources[field.name]
+        rows.append([code(name), values(hint), code(words(default, text)), comment.replace("|", "&#124;")])
     return rows
 
 
-def fields_in_source(kind: type) -> dict[str, tuple[str, str, str]]:
-    """{field: (annotation, default, comment)} of the fields that a class itself defines, as its source writes them."""
+def values(hint: Any) -> str:
+    """What a flag of a type takes, in words."""
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is typing.Annotated:
+        return values(arguments[0])
+    if origin is typing.Literal:
+        return ", ".join(code(argument) for argument in arguments)
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(values(argument) for argument in arguments)
+    if origin is tuple:
+        kinds = list(dict.fromkeys(argument for argument in arguments if argument is not Ellipsis))
+        number = "several" if Ellipsis in arguments else "two" if len(arguments) == 2 else str(len(arguments))
+        return f"{number}: {', '.join(map(values, kinds))}"
+    names = {bool: "on, off", float: "number", int: "whole number", str: "text", types.NoneType: code("None")}
+    return names.get(hint, code(getattr(hint, "__name__", hint)))
+
+
+def words(default: object, text: str) -> str:
+    """A default as a user writes it on the command line; `text` is that of the source, for a number such as 1 / 9."""
+    if default is dataclasses.MISSING:
+        return ""
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    if isinstance(default, tuple):
+        return " ".join(map(str, default))
+    return text if isinstance(default, float) else str(default)
+
+
+def fields_in_source(kind: type) -> dict[str, tuple[str, str]]:
+    """{field: (default, comment)} of the fields that a class itself defines, as its source writes them."""
     if not dataclasses.is_dataclass(kind) or kind.__module__ == "builtins":
         return {}
     source = textwrap.dedent(inspect.getsource(kind))
@@ -279,9 +315,16 @@ def fields_in_source(kind: type) -> dict[str, tuple[str, str, str]]:
         if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
             lines = range(statement.lineno, (statement.end_lineno or statement.lineno) + 1)
             comment = " ".join(comments[line] for line in lines if line in comments)
+            comment = comment or _comment_above(statement.lineno, source.splitlines())
             default = "" if statement.value is None else ast.unparse(statement.value)
-            result[statement.target.id] = (ast.unparse(statement.annotation), default, comment)
+            result[statement.target.id] = (default, comment)
     return result
+
+
+def _comment_above(line: int, lines: Sequence[str]) -> str:
+    """The comment on lines of their own that ends above a line, counted from 1."""
+    above = itertools.takewhile(lambda text: text.lstrip().startswith("#"), reversed(lines[: line - 1]))
+    return " ".join(text.lstrip("# ") for text in reversed(list(above)))
 
 
 def summary(documented: object) -> str:
