@@ -202,7 +202,7 @@ def flags_page() -> str:
         "## frontend",
         *grouped(FRONTENDS, lambda name: type(default_config(name)), "frontend"),
         "## task",
-        *grouped(TASKS, lambda name: TASKS[name].Config, "task"),
+        *grouped(TASKS, lambda name: TASKS[name].config_type, "task"),
         "## model",
         "Of every architecture:",
         flag_table(ModelConfig, "model."),
