@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 
-from pipelines.datasets import files, splitting
-from pipelines.datasets.base import Corpus, DataConfig, Modality
+from pipelines.datasets import content_split, files
+from pipelines.datasets.base import Corpus, FilesConfig, Modality
 from pipelines.errors import UserError
 
 # Suffixes of files that people and file managers leave next to their data; others that are not hidden are refused.
@@ -14,7 +14,7 @@ IGNORED_SUFFIXES = (".txt", ".md", ".json", ".csv", ".tsv", ".html", ".log", ".i
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DataConfig):
+class Config(FilesConfig):
     """Where the files are and how they are read; the sorted names of the sub-folders are the classes."""
 
     name: str = "folder"  # dataset, see `python -m tfrec list`
@@ -50,15 +50,16 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     rows = _rows(config)
     classes = sorted({row.label for row in rows})
     labels = np.array([classes.index(row.label) for row in rows], np.int64)
-    parts = splitting.split_rows(rows, labels, config)
+    split = content_split.split_files(rows, labels, config)
     return files.build_corpus(
         config,
-        rows,
-        parts,
+        split.rows,
+        split.parts,
         class_names=classes,
         channels=config.channels,
         verify=config.verify,
         sample_rate_hz=sample_rate_hz,
+        notes=split.notes,
     )
 
 
