@@ -10,7 +10,7 @@ from rich.table import Table
 
 from pipelines.datasets import DATASETS
 from pipelines.layers import LAYERS
-from tfrec.architectures import ARCHITECTURES, default_config, gives
+from tfrec.architectures import ARCHITECTURES, find
 from tfrec.config import flags
 from tfrec.config.experiments import EXPERIMENTS
 from tfrec.utils import console
@@ -45,8 +45,8 @@ def everything():
         "architectures": {
             name: {
                 "summary": _summary(module),
-                "takes": list(module.TAKES),
-                "gives": gives(default_config(name)),
+                "input_kinds": list(find(name).input_kinds),
+                "output_kind": find(name).output_kind,
                 "config": dataclasses.asdict(config),
             }
             for name, (module, config) in ARCHITECTURES.items()

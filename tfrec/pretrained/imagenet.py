@@ -20,9 +20,8 @@ def find(model):
 
     UserError where there is none.
     """
-    table = {}
-    for module, _ in architectures.ARCHITECTURES.values():
-        table.update(getattr(module, "IMAGENET", {}))
+    entries = map(architectures.find, architectures.ARCHITECTURES)
+    table = {entry.name: entry.imagenet for entry in entries if entry.imagenet}
     if model.name not in table:
         raise UserError(
             f"model.weights imagenet does not exist for model.name {model.name!r}: choose"

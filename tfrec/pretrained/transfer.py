@@ -111,15 +111,15 @@ def _of_run(run, config):
 
 
 def _head_of(config, outputs):
-    frontend, gives = frontends.build(config.frontend), tasks.gives(config.task)
+    frontend, kind = frontends.build(config.frontend), tasks.output_kind(config.task)
     with keras.StatelessScope():  # nothing is drawn: only the names are wanted
-        net = architectures.build(frontend.feature_shape, outputs, config.model, frontend.takes, gives)
+        net = architectures.build_network(config.model, frontend.feature_shape, outputs, frontend.takes, kind)
     return {layer.name for layer in _parted(net)[1]}
 
 
 def _parted(net):
     """The layers with weights up to `embedding` and after it."""
-    below = {id(layer) for block in architectures.backbone(net).values() for layer in block}
+    below = {id(layer) for block in architectures.backbone_blocks(net).values() for layer in block}
     layers = in_order(net)
     return [layer for layer in layers if id(layer) in below], [layer for layer in layers if id(layer) not in below]
 
@@ -128,7 +128,7 @@ def load(source, net, config, class_names):
     """Loads what fits into the network of `config`; returns what a user should know, a sentence each.
 
     The head, which is what comes after `embedding`, may stay at random; another number of input channels and, by
-    the layer's own method `adapted`, another size are adapted. UserError, and nothing is changed, when anything else
+    the layer's own method `resize_weight`, another size are adapted. UserError, and nothing is changed, when anything else
     does not fit.
     """
     if source.name == "imagenet" and config.model.small_stem(net.input_shape[1:]):
@@ -191,9 +191,9 @@ def _fitted(layer, parts, first):
 
 def _adapted(layer, values, wanted, first):
     """Values of another shape, where it is known how; otherwise as they are."""
-    if hasattr(layer, "adapted"):
+    if hasattr(layer, "resize_weight"):
         try:
-            return layer.adapted(values)
+            return layer.resize_weight(values)
         except ValueError:
             return values
     there, here = values.shape, wanted
@@ -205,7 +205,7 @@ def _adapted(layer, values, wanted, first):
 
 
 def _told(layer, there, here):
-    if hasattr(layer, "adapted"):
+    if hasattr(layer, "resize_weight"):
         return f"{layer.name!r} was resized from {there} to {here}."
     return (
         f"{layer.name!r} was averaged over its {there[2]} input channels and scaled for {here[2]}: a gray picture gives"

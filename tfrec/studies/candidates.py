@@ -43,7 +43,7 @@ def parse(models, experiment, words, budget_minutes):
         ]
         try:
             config = flags.to_config(flags.parse_fit(all_words)[1])
-            if tasks.gives(config.task) != "classes":
+            if "accuracy" not in tasks.scores(config.task):
                 raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: take classify.")
             candidates.append(Candidate(label, settings, tuple(all_words), config))
         except UserError as error:

@@ -101,11 +101,11 @@ def examine(config, corpora, latency=True):
         corpora[key] = datasets.load(config.data, rate)
     corpus = corpora[key]
     resolved = frontends.resolve(
-        config.frontend, corpus, source and source.normalize, architectures.takes(config.model)
+        config.frontend, corpus, source and source.normalize, architectures.find(config.model.name).input_kinds
     )
     config = dataclasses.replace(config, frontend=resolved)
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))
-    freezing.stages(config.fit, architectures.backbone(recognizer.network))
+    freezing.stages(config.fit, architectures.backbone_blocks(recognizer.network))
     shape = recognizer.frontend.feature_shape
     frames = None if shape[0] else round(CLIP_SECONDS * recognizer.frontend.steps_per_second)
     try:

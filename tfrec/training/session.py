@@ -92,7 +92,7 @@ def resolve(config: Config, weights: Any = None) -> tuple[Config, Corpus]:
     """The configuration with what its corpus and its pretrained weights decide, and the corpus."""
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     normalize = weights and weights.normalize
-    frontend = frontends.resolve(config.frontend, corpus, normalize, architectures.takes(config.model))
+    frontend = frontends.resolve(config.frontend, corpus, normalize, architectures.find(config.model.name).input_kinds)
     return dataclasses.replace(config, frontend=frontend), corpus
 
 

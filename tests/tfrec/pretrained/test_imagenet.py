@@ -13,15 +13,15 @@ from keras.src.utils import file_utils
 
 from pipelines.errors import UserError
 from pipelines.layers import ImageNormalize
-from tests.tfrec.architectures.twins import randomize
+from tests.tfrec.architectures.keras_applications import randomize
 from tfrec import architectures
 from tfrec.pretrained import imagenet, transfer
 
 SMALLEST = "mobilenet_v3_small"
 NAMES = [
     pytest.param(name, marks=[] if name == SMALLEST else [pytest.mark.slow])
-    for name, (module, _) in architectures.ARCHITECTURES.items()
-    if name in getattr(module, "IMAGENET", {})
+    for name in architectures.ARCHITECTURES
+    if architectures.find(name).imagenet
 ]
 
 
@@ -102,13 +102,13 @@ def loaded(name, classes, downloads, height):
     images = package.preprocess_input(pixels.copy())
     made = downloads(images)
     source = transfer.find(config)
-    net = architectures.build((height, height, 3), classes, config.model, "image")
+    net = architectures.build_network(config.model, (height, height, 3), classes, "image")
     notes = transfer.load(source, net, config, [f"class {i}" for i in range(classes)])
     (twin,) = made
     features = ImageNormalize(source.normalize)(pixels)
     if classes == 1000:
         return keras.ops.softmax(net(features)), twin(images), notes
-    return architectures.features(net)(features), keras.ops.mean(twin(images), axis=(1, 2)), notes
+    return architectures.feature_extractor(net)(features), keras.ops.mean(twin(images), axis=(1, 2)), notes
 
 
 def assert_alike(ours, theirs):
@@ -139,7 +139,7 @@ def test_a_thousand_classes_are_taken_for_those_of_imagenet(downloads):
 def test_gray_pictures(downloads):
     downloads(np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32"))
     config = settings(SMALLEST, 64, 1, stem="large")
-    net = architectures.build((64, 64, 1), 3, config.model, "image")
+    net = architectures.build_network(config.model, (64, 64, 1), 3, "image")
     notes = transfer.load(transfer.find(config), net, config, list("abc"))
     assert "averaged over its 3 input channels and scaled for 1" in notes[1]
 
@@ -158,7 +158,9 @@ def test_networks_without_published_weights(name, changes, said, downloads):
     made = downloads(None)
     config = settings(name, 32, **changes)
     with pytest.raises(UserError, match=re.escape(said)):
-        transfer.load(transfer.find(config), architectures.build((32, 32, 3), 3, config.model, "image"), config, "abc")
+        transfer.load(
+            transfer.find(config), architectures.build_network(config.model, (32, 32, 3), 3, "image"), config, "abc"
+        )
     assert not made
 
 
@@ -166,7 +168,7 @@ def test_networks_without_published_weights(name, changes, said, downloads):
 def test_a_network_that_was_changed(downloads):
     downloads(np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32"))
     config = settings("vgg16", 96, stem="large", batch_norm=True)
-    net = architectures.build((96, 96, 3), 3, config.model, "image")
+    net = architectures.build_network(config.model, (96, 96, 3), 3, "image")
     said = "'stage1_0_conv' holds another number of arrays there, 2, than here, 1; set --model.no_batch_norm, or leave"
     with pytest.raises(UserError, match=re.escape(said)):
         transfer.load(transfer.find(config), net, config, list("abc"))
@@ -181,7 +183,7 @@ def test_no_network(tmp_path, monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     config = settings(SMALLEST, stem="large")
-    net = architectures.build((96, 96, 3), 3, config.model, "image")
+    net = architectures.build_network(config.model, (96, 96, 3), 3, "image")
     before = net.get_weights()
     with pytest.raises(UserError, match=r"of MobileNetV3Small cannot be loaded .*: connect to the network") as refusal:
         transfer.load(transfer.find(config), net, config, list("abc"))

@@ -12,13 +12,14 @@ import pytest
 from pipelines import frontends
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
-from tests.tfrec.architectures.test_registry import CASES, CLASSES, SHAPES, light
+from tests.tfrec.architectures.small_networks import SHAPES, cases, small_config
 from tfrec import architectures
 from tfrec.pretrained import transfer
 
+CLASSES = 5
 NESTED = ("cnn", "lstm", "vit_tiny")  # layers by themselves, of Keras inside one another, of ours inside one another
 EACH = [
-    pytest.param(*case.values, marks=[] if case.values[0] in NESTED else [pytest.mark.slow]) for case in CASES
+    pytest.param(*case.values, marks=[] if case.values[0] in NESTED else [pytest.mark.slow]) for case in cases("vector")
 ]  # a second or two each
 LABELS = [f"class {i}" for i in range(CLASSES)]
 
@@ -27,12 +28,12 @@ def config(name="cnn", kind="image", shape=(8, 8, 3), frontend=None, **model):
     """As much of a Config as weights ask for."""
     values = {"name": kind, "normalize": "per_image", "height": shape[0], "width": shape[1], "channels": shape[2]}
     small = {"width": 4, "depth": 2, "convolutions": 1} if name == "cnn" else {}
-    model = dataclasses.replace(light(name), **{**small, **model})
+    model = dataclasses.replace(small_config(name), **{**small, **model})
     return types.SimpleNamespace(model=model, frontend=types.SimpleNamespace(**{**values, **(frontend or {})}))
 
 
 def random_net(config, kind="image", shape=(8, 8, 3), classes=CLASSES):
-    net = architectures.build(shape, classes, config.model, kind)
+    net = architectures.build_network(config.model, shape, classes, kind)
     random = np.random.default_rng(0)
     for weight in net.weights:
         weight.assign(random.uniform(0.5, 1.5, weight.shape) / np.sqrt(np.prod(weight.shape[:-1])))
@@ -56,9 +57,11 @@ def load(net, target, tmp_path, config, change=None, class_names=LABELS):
 
 @pytest.mark.parametrize(("name", "kind"), EACH)
 def test_a_file_gives_every_weight_back(name, kind, tmp_path):
-    settings = types.SimpleNamespace(model=light(name), frontend=types.SimpleNamespace(name=kind, normalize="unit"))
+    settings = types.SimpleNamespace(
+        model=small_config(name), frontend=types.SimpleNamespace(name=kind, normalize="unit")
+    )
     net = random_net(settings, kind, SHAPES[kind])
-    target = architectures.build(SHAPES[kind], CLASSES, light(name), kind)
+    target = architectures.build_network(small_config(name), SHAPES[kind], CLASSES, kind)
     notes = load(net, target, tmp_path, settings)
     for key, value in values(net).items():
         np.testing.assert_array_equal(values(target)[key], value, err_msg=key)
@@ -69,7 +72,7 @@ def test_a_file_gives_every_weight_back(name, kind, tmp_path):
 
 
 def test_a_head_of_other_classes_stays_at_random(tmp_path):
-    net, target = random_net(config()), architectures.build((8, 8, 3), 7, config().model, "image")
+    net, target = random_net(config()), architectures.build_network(config().model, (8, 8, 3), 7, "image")
     before = values(target)
     notes = load(net, target, tmp_path, config())
     assert notes[0].endswith(
@@ -84,11 +87,11 @@ def test_a_head_is_taken_as_far_as_it_fits(tmp_path):
     changes = {"stem": "large", "fc_units": 6}
     large = config("alexnet", shape=(96, 96, 3), **changes)
     net = random_net(large, shape=(96, 96, 3))
-    same = architectures.build((96, 96, 3), 7, large.model, "image")
+    same = architectures.build_network(large.model, (96, 96, 3), 7, "image")
     assert "'logits', as" in load(net, same, tmp_path, large)[0]
     np.testing.assert_array_equal(values(same)["fc2/0"], values(net)["fc2/0"])
     small = config("alexnet", shape=(67, 67, 3), **changes)
-    other = architectures.build((67, 67, 3), CLASSES, small.model, "image")
+    other = architectures.build_network(small.model, (67, 67, 3), CLASSES, "image")
     notes = load(net, other, tmp_path, small)
     assert "at random: 'fc1', 'fc2', 'logits', as Dense 'fc1' has the shape" in notes[0]
     assert (values(other)["logits/0"] != values(net)["logits/0"]).any()
@@ -97,7 +100,7 @@ def test_a_head_is_taken_as_far_as_it_fits(tmp_path):
 @pytest.mark.parametrize(("there", "here"), [(3, 1), (1, 3), (3, 4)])
 def test_another_number_of_channels_answers_gray_pictures_alike(tmp_path, there, here):
     net = random_net(config(), shape=(8, 8, there))
-    target = architectures.build((8, 8, here), CLASSES, config().model, "image")
+    target = architectures.build_network(config().model, (8, 8, here), CLASSES, "image")
     notes = load(net, target, tmp_path, config())
     assert f"averaged over its {there} input channels and scaled for {here}" in notes[1]
     gray = np.random.default_rng(1).normal(size=(4, 8, 8, 1)).astype("float32")
@@ -108,13 +111,13 @@ def test_another_number_of_channels_answers_gray_pictures_alike(tmp_path, there,
 
 def test_positions_of_another_size_are_resized(tmp_path):
     net = random_net(config("vit_tiny", depth_multiplier=0.01), shape=(32, 32, 3))
-    target = architectures.build((48, 32, 3), CLASSES, light("vit_tiny"), "image")
+    target = architectures.build_network(small_config("vit_tiny"), (48, 32, 3), CLASSES, "image")
     notes = load(net, target, tmp_path, config("vit_tiny"))
-    positions = [layer for layer in target.layers if hasattr(layer, "adapted")]
+    positions = [layer for layer in target.layers if hasattr(layer, "resize_weight")]
     assert len(positions) == 1
     assert notes[1].startswith(f"'{positions[0].name}' was resized from (65, ")
     (value,) = positions[0].get_weights()
-    np.testing.assert_array_equal(value, positions[0].adapted(net.get_layer(positions[0].name).get_weights()[0]))
+    np.testing.assert_array_equal(value, positions[0].resize_weight(net.get_layer(positions[0].name).get_weights()[0]))
 
 
 def rename(file):
@@ -158,7 +161,7 @@ def longer(file):
     ],
 )
 def test_what_does_not_fit_is_refused_and_nothing_changed(tmp_path, change, said):
-    target = architectures.build((8, 8, 3), CLASSES, config().model, "image")
+    target = architectures.build_network(config().model, (8, 8, 3), CLASSES, "image")
     before = values(target)
     with pytest.raises(UserError, match=r"does not fit: .*, or leave --model.weights out.$") as refusal:
         load(random_net(config()), target, tmp_path, config(), change)
@@ -179,14 +182,14 @@ def test_a_layer_inside_a_layer_must_be_there(tmp_path):
 
 
 def test_another_width_is_refused(tmp_path):
-    target = architectures.build((8, 8, 3), CLASSES, config(width=5).model, "image")
+    target = architectures.build_network(config(width=5).model, (8, 8, 3), CLASSES, "image")
     shapes = r"Conv2D 'block0_0_conv' has the shape \(3, 3, 3, 4\) there and \(3, 3, 3, 5\) here"
     with pytest.raises(UserError, match=f"{shapes}; give the network the settings that they were trained with"):
         load(random_net(config()), target, tmp_path, config())
 
 
 def test_a_head_without_its_bias_is_said(tmp_path):
-    target = architectures.build((8, 8, 3), CLASSES, config().model, "image")
+    target = architectures.build_network(config().model, (8, 8, 3), CLASSES, "image")
     notes = load(random_net(config()), target, tmp_path, config(), no_bias)
     assert "'logits', as Dense 'logits' holds another number of arrays there, 1, than here, 2" in notes[0]
 
@@ -212,7 +215,7 @@ def test_a_run_tells_classes_and_features(tmp_path):
     settings = config(weights=run_folder(tmp_path / "run", net, model=CNN))
     source = transfer.find(settings)
     assert source.normalize == "unit"
-    target = architectures.build((8, 8, 3), CLASSES, settings.model, "image")
+    target = architectures.build_network(settings.model, (8, 8, 3), CLASSES, "image")
     first, *others = transfer.load(source, target, settings, LABELS)
     assert first.endswith("all 5 layers.")
     assert others == [f"{source.name} was trained with frontend.normalize unit; now it is per_image."]
@@ -228,7 +231,7 @@ def test_a_head_of_other_layers_stays_at_random(tmp_path):
     model = {"name": "alexnet", "stem": "large", "fc_units": 256, **LIGHT}
     path = run_folder(tmp_path / "run", net, model=model)
     new = config("alexnet", shape=(67, 67, 3), stem="large", fc_units=0, weights=path)
-    target = architectures.build((67, 67, 3), CLASSES, new.model, "image")
+    target = architectures.build_network(new.model, (67, 67, 3), CLASSES, "image")
     assert target.get_layer("logits").kernel.shape == net.get_layer("logits").kernel.shape
     before = values(target)
     notes = transfer.load(transfer.find(new), target, new, LABELS)
@@ -240,12 +243,12 @@ def test_advice_names_what_a_run_has(tmp_path):
     net = random_net(config("mlp"), shape=(8, 8, 3))
     path = run_folder(tmp_path / "run", net, model={"name": "mlp"})
     settings = config("mlp", shape=(9, 9, 3), weights=path)
-    target = architectures.build((9, 9, 3), CLASSES, settings.model, "image")
+    target = architectures.build_network(settings.model, (9, 9, 3), CLASSES, "image")
     with pytest.raises(UserError, match=r"; set --frontend.height 8 --frontend.width 8, or leave"):
         transfer.load(transfer.find(settings), target, settings, LABELS)
     wide = dataclasses.replace(settings.model, width=8)
     settings = types.SimpleNamespace(model=wide, frontend=settings.frontend)
-    target = architectures.build((9, 9, 3), CLASSES, wide, "image")
+    target = architectures.build_network(wide, (9, 9, 3), CLASSES, "image")
     with pytest.raises(UserError, match=r"; set --model.width \d+, or leave"):
         transfer.load(transfer.find(settings), target, settings, LABELS)
 
@@ -254,7 +257,7 @@ def test_advice_names_the_stem_that_auto_stood_for(tmp_path):
     net = random_net(config("alexnet"), shape=(32, 32, 3))
     path = run_folder(tmp_path / "run", net, model={"name": "alexnet", **LIGHT})
     settings = config("alexnet", shape=(80, 80, 3), weights=path)
-    target = architectures.build((80, 80, 3), CLASSES, settings.model, "image")
+    target = architectures.build_network(settings.model, (80, 80, 3), CLASSES, "image")
     with pytest.raises(
         UserError, match=r"\(3, 3, 3, 24\) there and \(11, 11, 3, 24\) here; set --model.stem small, or"
     ):
@@ -264,7 +267,7 @@ def test_advice_names_the_stem_that_auto_stood_for(tmp_path):
 def test_another_stem_that_fits_is_said(tmp_path):
     path = run_folder(tmp_path / "run", random_net(config("squeezenet"), shape=(32, 32, 3)), model=SQUEEZENET)
     settings = config("squeezenet", shape=(80, 80, 3), weights=path)
-    target = architectures.build((80, 80, 3), CLASSES, settings.model, "image")
+    target = architectures.build_network(settings.model, (80, 80, 3), CLASSES, "image")
     notes = transfer.load(transfer.find(settings), target, settings, LABELS)
     assert f"{path} was trained with model.stem small; now it is large." in notes
 
@@ -286,7 +289,7 @@ def test_weights_of_pictures_meet_spectrograms_in_their_range(trained):
     frontend = frontends.resolve(frontends.SpeechConfig(form="picture"), corpus, source.normalize, ("image",))
     assert (frontend.picture_normalize, frontend.picture_channels) == ("per_image", 3)
     settings = dataclasses.replace(settings, frontend=frontend)
-    net = architectures.build(frontends.build(frontend).feature_shape, 2, model, "image")
+    net = architectures.build_network(model, frontends.build(frontend).feature_shape, 2, "image")
     notes = transfer.load(source, net, settings, ["yes", "no"])
     assert "at random: 'logits'" in notes[0]
     assert len(notes) == 2  # and the number of channels; nothing about settings that pictures do not have

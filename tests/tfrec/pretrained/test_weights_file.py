@@ -82,7 +82,7 @@ def empty(file):
     ids=lambda change: change.__name__,
 )
 def test_files_that_are_made_up(tmp_path, change):
-    target = architectures.build((8, 8, 3), CLASSES, config().model, "image")
+    target = architectures.build_network(config().model, (8, 8, 3), CLASSES, "image")
     with pytest.raises(UserError, match=r"is damaged or no .weights.h5 file|holds a part 'inside' there") as refusal:
         load(random_net(config()), target, tmp_path, config(), change)
     assert "\n" not in str(refusal.value)

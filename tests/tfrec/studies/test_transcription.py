@@ -24,7 +24,7 @@ def finished(folder, label, wer, **others):
 
 def test_networks_with_a_decoder_are_known():
     for name, row in transcription.MODELS.items():
-        net = architectures.build((None, 40), 5, architectures.default_config(name), "sequence", "tokens")
+        net = architectures.build_network(architectures.default_config(name), (None, 40), 5, "sequence", "sequence")
         assert row.decoder == ("decoder" in net.output)
 
 
