@@ -29,7 +29,7 @@ def modality(config: Config) -> Modality:
     Raises:
         UserError: As `load` raises it.
     """
-    return files.modality_of(row.path for row in _rows(config))
+    return files.modality_of(row.path for row in list_files(config))
 
 
 def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
@@ -47,8 +47,10 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: The folder is missing or empty, has fewer than two classes, or files that cannot be read.
     """
-    rows = _rows(config)
+    rows = list_files(config)
     classes = sorted({row.label for row in rows})
+    if len(classes) < 2:
+        raise UserError(f"{config.path} holds only the class {classes[0]!r}: at least two are needed.")
     labels = np.array([classes.index(row.label) for row in rows], np.int64)
     split = content_split.split_files(rows, labels, config)
     return files.build_corpus(
@@ -63,7 +65,18 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     )
 
 
-def _rows(config: Config) -> list[files.Row]:
+def list_files(config: Config) -> list[files.Row]:
+    """Lists the files of a folder with their classes, and with their splits where the folder has such.
+
+    Args:
+        config: The folder.
+
+    Returns:
+        A row per file.
+
+    Raises:
+        UserError: The folder is missing or has no class folders, or files are outside of them.
+    """
     if not config.path:
         raise UserError("data.path is needed: the folder with one sub-folder per class.")
     if not os.path.isdir(config.path):
@@ -81,9 +94,6 @@ def _rows(config: Config) -> list[files.Row]:
             rows += _class_rows(os.path.join(config.path, name), files.SPLITS[name.lower()])
     else:
         rows = _class_rows(config.path, "")
-    classes = sorted({row.label for row in rows})
-    if len(classes) < 2:
-        raise UserError(f"{config.path} holds only the class {classes[0]!r}: at least two are needed.")
     return rows
 
 

@@ -40,7 +40,7 @@ def modality(config: Config) -> Modality:
     Raises:
         UserError: As `load` raises it.
     """
-    return files.modality_of(row.path for row in _rows(config))
+    return files.modality_of(row.path for row in list_files(config))
 
 
 def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
@@ -58,7 +58,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: With file and line, something is missing, unknown, empty or out of range; or files are damaged.
     """
-    rows = _rows(config)
+    rows = list_files(config)
     classes = list(config.classes) or sorted({row.label for row in rows} - {""})
     if len(classes) == 1:
         raise UserError(f"{config.path} has only the label {classes[0]!r}: at least two are needed.")
@@ -77,8 +77,18 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     )
 
 
-def _rows(config: Config) -> list[files.Row]:
-    """The lines of the manifest, each checked by itself and all of them together."""
+def list_files(config: Config) -> list[files.Row]:
+    """Reads the lines of a manifest and checks them.
+
+    Args:
+        config: The manifest.
+
+    Returns:
+        A row per line.
+
+    Raises:
+        UserError: With file and line, something is missing, unknown, empty or out of range.
+    """
     if not config.path:
         raise UserError("data.path is needed: a .csv or .jsonl file that lists paths and labels.")
     if len(set(config.classes)) < len(config.classes):
