@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tfrec import architectures
-from tfrec.pretrained.transfer import in_order, transfer
+from tfrec.pretrained.layers import copy_weights, layers_with_weights
 
 
 def check_equals_keras(name, twin, shape, rescaling=1.0, **changes):
@@ -21,7 +21,7 @@ def check_equals_keras(name, twin, shape, rescaling=1.0, **changes):
     randomize(twin, random, images)
     config = dataclasses.replace(architectures.default_config(name), stem="large", **changes)
     ours = architectures.build_network(config, shape, twin.output.shape[-1], "image")
-    transfer(twin, ours)
+    copy_weights(twin, ours)
     # Rounded in the same way: a hundred layers of random weights amplify the smallest difference.
     expected, logits = np.array(twin(images)), np.array(ours(images * np.float32(rescaling)))
     spread = expected.std(axis=0).mean()  # over the images: a network that ignores them would agree with anything
@@ -34,7 +34,7 @@ def randomize(twin, random, images):
 
     The signal then neither fades nor grows, and no two channels are alike.
     """
-    for layer in in_order(twin):
+    for layer in layers_with_weights(twin):
         layer.set_weights([_drawn(random, layer, weight) for weight in layer.weights])
     rates = [(layer, name) for layer in twin.layers for name in ("momentum", "rate") if hasattr(layer, name)]
     values = [getattr(layer, name) for layer, name in rates]

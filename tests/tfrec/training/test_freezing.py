@@ -52,7 +52,7 @@ def before_and_after(corpus, path, **fields):  # noqa: F811
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, depth=2))
     start = Recognizer(config, corpus.class_names).net
     recognizer, _ = fit(config, corpus, path)
-    pairs = zip(start.layers, recognizer.net.layers, strict=True)
+    pairs = zip(start.layers, recognizer.network.layers, strict=True)
     return {
         one.name
         for one, other in pairs

@@ -43,7 +43,7 @@ class FrameMask(ExplicitMaskLayer):
 
     def call(self, features: Tensor, frames: Tensor) -> Tensor:
         """Compares each frame's index with the clip's length."""
-        return sequences.mask(frames, ops.shape(features)[1])
+        return sequences.sequence_mask(frames, ops.shape(features)[1])
 
 
 @keras.saving.register_keras_serializable("tfrec")
