@@ -80,7 +80,9 @@ def relocate(rows: Sequence[files.Row], old: str, new: str) -> list[files.Row]:
         others = [path for path in _walk(target) if path not in known]
         by_content = {fingerprint: path for path, fingerprint in fingerprints.of_files(others).items()}
         rows = [
-            row if os.path.isfile(row.path) else dataclasses.replace(row, path=by_content.get(row.fingerprint, row.path))
+            row
+            if os.path.isfile(row.path)
+            else dataclasses.replace(row, path=by_content.get(row.fingerprint, row.path))
             for row in rows
         ]
     return rows

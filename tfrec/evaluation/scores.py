@@ -19,7 +19,11 @@ EXAMPLES = 8  # kept in the run for the export's replay
 
 
 def record(
-    run: Run, recognizer: Recognizer, scores: Mapping[str, Any], history: Sequence[Mapping[str, float]]
+    run: Run,
+    recognizer: Recognizer,
+    scores: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    plotted: Sequence[str] = ("test",),
 ) -> dict[str, Any]:
     """Merges scores into metrics.json and draws them.
 
@@ -27,8 +31,9 @@ def record(
         run: the run folder.
         recognizer: whose task draws the scores.
         scores: scores by the name of what was measured: a split, a split decoded in another way such as
-            "test_beam", whose plots go into a folder of that name, or single figures such as "fit_seconds".
+            "test_beam", or single figures such as "fit_seconds".
         history: the epochs, for the learning curves.
+        plotted: names of scores that are drawn: "test" in the run itself, others in a folder of their name.
 
     Returns:
         What was merged: the scores without the bulky ones.
@@ -41,12 +46,12 @@ def record(
     }
     run.write_json("metrics.json", {**before, **brief})
     for name, score in scores.items():
-        if name.startswith("test"):
+        if name in plotted:
             folder = run.path if name == "test" else run.path / name
             folder.mkdir(exist_ok=True)
             recognizer.task.plot(score, folder)
     if history:
-        plots.learning_curves(history, run.path / "learning_curves.png")
+        plots.learning_curves(history, run.path / "learning_curves.png", run.read_kept_epochs())
     return brief
 
 
@@ -64,7 +69,7 @@ def keep_examples(run: Run, recognizer: Recognizer, corpus: Corpus, split: str =
         for name, value in recognizer.answers(recognizer.batch_of_one(raw)).items():
             text = value.dtype == object  # which numpy would store as a pickle
             arrays[f"{i}/{name}"] = np.array(value[0].decode()) if text else value[0]
-    np.savez_compressed(run.path / "examples.npz", **arrays)  # type: ignore[arg-type]
+    np.savez_compressed(run.path / "examples.npz", **arrays)
 
 
 def written_files(run: Run, name: str) -> list[str]:
