@@ -175,8 +175,8 @@ class _Assignment:
             return []
         shown = [f"{self._name(rows, name, by)} to {split}" for name, split in self.moved[:SHOWN]]
         text = ", ".join([*shown, *(["..."] if len(self.moved) > SHOWN else [])])
-        unit = f"{by}s" if by else "examples"
-        return [f"{len(self.moved)} {unit} are moved so that splits lack no class: {text}."]
+        subject = f"1 {by or 'example'} is" if len(self.moved) == 1 else f"{len(self.moved)} {by or 'example'}s are"
+        return [f"{subject} moved so that splits lack no class: {text}."]
 
     def _name(self, rows: Sequence[Row], identity: str, by: str | None) -> str:
         row = rows[self.members[identity][0]]

@@ -29,6 +29,7 @@ def modality(config: Config) -> Modality:
     Raises:
         UserError: As `load` raises it.
     """
+    config = dataclasses.replace(config, path=config.moved_to or config.path)
     return files.modality_of(row.path for row in list_files(config))
 
 

@@ -74,17 +74,16 @@ def relocate(rows: Sequence[files.Row], old: str, new: str) -> list[files.Row]:
         return os.path.join(target, os.path.basename(path) if below.startswith(os.pardir) else below)
 
     rows = [dataclasses.replace(row, path=moved(row.path), where=_moved_where(row, old, new)) for row in rows]
-    missing = [row for row in rows if not os.path.isfile(row.path)]
-    if missing:
-        known = {row.path for row in rows}
-        others = [path for path in _walk(target) if path not in known]
-        by_content = {fingerprint: path for path, fingerprint in fingerprints.of_files(others).items()}
-        rows = [
-            row
-            if os.path.isfile(row.path)
-            else dataclasses.replace(row, path=by_content.get(row.fingerprint, row.path))
-            for row in rows
-        ]
+    found = compare(rows)
+    if not found.changed and not found.gone:
+        return rows
+    others = fingerprints.of_files(set(_walk(target)) - {row.path for row in found.same})
+    by_content = {fingerprint: path for path, fingerprint in others.items()}
+    missing = {row.path for row in [*found.changed, *found.gone]}
+    rows = [
+        dataclasses.replace(row, path=by_content.get(row.fingerprint, row.path)) if row.path in missing else row
+        for row in rows
+    ]
     return rows
 
 

@@ -2,19 +2,22 @@
 
 import dataclasses
 import json
+import logging
 import math
 from typing import Literal
 
 import tyro
 
-from pipelines import datasets
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.evaluation import noise as noise_reporting
 from tfrec.recognizer import Recognizer
 from tfrec.reports import noise_tables
+from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils import console
+
+logger = logging.getLogger(__name__)
 
 LOUDEST_DB = 100  # beyond it float32 holds nothing of the other
 
@@ -88,7 +91,9 @@ def main(argv):
             seed=arguments.seed,
             repeats=arguments.repeats,
         )
-    corpus = datasets.load(recognizer.config.data, recognizer.config.frontend.sample_rate_hz)
+    corpus = splits.load(run, recognizer.config, recognizer.task.labels, (arguments.split,))
+    for note in corpus.notes:
+        logger.warning(note)
     recognizer.task.check_corpus(corpus, run.path)
     if conditions is None:
         result = noise_reporting.measure_own(recognizer, corpus, arguments.split, arguments.batch_size)

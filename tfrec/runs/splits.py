@@ -35,7 +35,7 @@ def write(run: Run, corpus: Corpus) -> None:
     """Writes the files of a corpus and their splits into a run, if the corpus is in files."""
     if any(split.rows is None for split in corpus.splits.values()):
         return
-    rows = [(name, row) for name, split in corpus.splits.items() for row in split.rows or ()]
+    rows = [(name, row) for name in ALL for row in corpus.splits[name].rows or ()]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_FIELDS)
@@ -114,7 +114,8 @@ def load(
     named = f"Of the {total:,} files of {' and '.join(splits)} in {run.path / NAME}, {needed.describe()}"
     if needed.describe() and not skip_missing:
         raise UserError(
-            f"{named}: restore them, name their new place by --data.moved_to, or leave them out by --skip_missing."
+            f"{named}: restore them, name their new place by --data.moved_to, or leave them out of an evaluation by"
+                " --skip_missing."
         )
     notes = [f"{named}: they are left out."] if needed.describe() else []
     if others.describe():
