@@ -24,8 +24,9 @@ from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
-from tfrec.evaluation import other_data, scores
+from tfrec.evaluation import other_data
 from tfrec.recognizer import Recognizer
+from tfrec.reports import scores
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils.console import console
