@@ -2,10 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
 import tensorflow as tf
+
+if TYPE_CHECKING:
+    from pipelines.datasets.files import Row
 
 Modality = Literal["image", "audio"]
 LabelKind = Literal["classes", "texts", "numbers"]
@@ -35,6 +38,16 @@ class DataConfig:
 
 
 @dataclasses.dataclass(frozen=True)
+class FilesConfig(DataConfig):
+    """A corpus of people's own files; files are split by their content, so that exact copies are in one split."""
+
+    near_duplicates: bool = False  # keep near copies in one split too, such as the same picture saved again
+
+    # Where the files of a resumed run are now; they are checked against the run's record.
+    moved_to: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Split:
     """One part of a corpus: raw examples in a fixed order.
 
@@ -55,6 +68,7 @@ class Split:
         groups: Groups that scores are broken down by, such as languages.
         seconds: float `(examples,)`, durations.
         numbers: float32 `(examples,)`, targets of a regression.
+        rows: Of a corpus in files: each example's file and what is known of it.
     """
 
     examples: tf.data.Dataset
@@ -67,6 +81,7 @@ class Split:
     groups: Sequence[str] | None = None
     seconds: np.ndarray | None = None
     numbers: np.ndarray | None = None
+    rows: "Sequence[Row] | None" = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -34,6 +34,7 @@ class Row:
     text: str = ""  # transcript
     speaker: str = ""
     number: float | None = None  # target of a regression
+    fingerprint: str = ""  # of the file's content, see `fingerprints`; empty = not computed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -85,6 +86,7 @@ def build_corpus(
     verify: bool = False,
     sample_rate_hz: int | None = None,
     own_hz: int | None = None,
+    notes: Sequence[str] = (),
 ) -> Corpus:
     """Builds the Corpus of files; texts, speakers, groups and numbers are known where every row has one.
 
@@ -97,6 +99,7 @@ def build_corpus(
         verify: Whether every file is decoded once, to find the damaged ones; headers of audio are read in any case.
         sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
         own_hz: The rate that all audio files must have; None allows any.
+        notes: Sentences about the rows, such as on their splits; those about the files follow.
 
     Returns:
         The Corpus.
@@ -109,7 +112,7 @@ def build_corpus(
     if verify:
         _verify(rows, table)
     splits = {name: _split([rows[i] for i in indices], indices, table, class_names) for name, indices in parts.items()}
-    return Corpus(config.name, kind, tuple(class_names), splits, table.rate, table.notes)
+    return Corpus(config.name, kind, tuple(class_names), splits, table.rate, (*notes, *table.notes))
 
 
 def metadata(rows: Sequence[Row]) -> dict[str, Any]:
@@ -147,6 +150,7 @@ def _split(rows: Sequence[Row], indices: np.ndarray, table: _Table, class_names:
         labels=labels,
         numbers=numbers,
         seconds=None if table.seconds is None else table.seconds[indices],
+        rows=list(rows),
         **metadata(rows),
     )
 

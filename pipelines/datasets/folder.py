@@ -5,8 +5,8 @@ import os
 
 import numpy as np
 
-from pipelines.datasets import files, splitting
-from pipelines.datasets.base import Corpus, DataConfig, Modality
+from pipelines.datasets import content_split, files
+from pipelines.datasets.base import Corpus, FilesConfig, Modality
 from pipelines.errors import UserError
 
 # Suffixes of files that people and file managers leave next to their data; others that are not hidden are refused.
@@ -14,7 +14,7 @@ IGNORED_SUFFIXES = (".txt", ".md", ".json", ".csv", ".tsv", ".html", ".log", ".i
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DataConfig):
+class Config(FilesConfig):
     """Where the files are and how they are read; the sorted names of the sub-folders are the classes."""
 
     name: str = "folder"  # dataset, see `python -m tfrec list`
@@ -29,7 +29,8 @@ def modality(config: Config) -> Modality:
     Raises:
         UserError: As `load` raises it.
     """
-    return files.modality_of(row.path for row in _rows(config))
+    config = dataclasses.replace(config, path=config.moved_to or config.path)
+    return files.modality_of(row.path for row in list_files(config))
 
 
 def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
@@ -47,22 +48,36 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: The folder is missing or empty, has fewer than two classes, or files that cannot be read.
     """
-    rows = _rows(config)
+    rows = list_files(config)
     classes = sorted({row.label for row in rows})
+    if len(classes) < 2:
+        raise UserError(f"{config.path} holds only the class {classes[0]!r}: at least two are needed.")
     labels = np.array([classes.index(row.label) for row in rows], np.int64)
-    parts = splitting.split_rows(rows, labels, config)
+    split = content_split.split_files(rows, labels, config)
     return files.build_corpus(
         config,
-        rows,
-        parts,
+        split.rows,
+        split.parts,
         class_names=classes,
         channels=config.channels,
         verify=config.verify,
         sample_rate_hz=sample_rate_hz,
+        notes=split.notes,
     )
 
 
-def _rows(config: Config) -> list[files.Row]:
+def list_files(config: Config) -> list[files.Row]:
+    """Lists the files of a folder with their classes, and with their splits where the folder has such.
+
+    Args:
+        config: The folder.
+
+    Returns:
+        A row per file.
+
+    Raises:
+        UserError: The folder is missing or has no class folders, or files are outside of them.
+    """
     if not config.path:
         raise UserError("data.path is needed: the folder with one sub-folder per class.")
     if not os.path.isdir(config.path):
@@ -80,9 +95,6 @@ def _rows(config: Config) -> list[files.Row]:
             rows += _class_rows(os.path.join(config.path, name), files.SPLITS[name.lower()])
     else:
         rows = _class_rows(config.path, "")
-    classes = sorted({row.label for row in rows})
-    if len(classes) < 2:
-        raise UserError(f"{config.path} holds only the class {classes[0]!r}: at least two are needed.")
     return rows
 
 

@@ -13,8 +13,8 @@ from typing import Literal
 
 import numpy as np
 
-from pipelines.datasets import files, splitting, tables, transcripts
-from pipelines.datasets.base import Corpus, DataConfig, Modality
+from pipelines.datasets import content_split, files, tables, transcripts
+from pipelines.datasets.base import Corpus, FilesConfig, Modality
 from pipelines.errors import UserError, unknown
 
 COLUMNS = ("path", "label", "text", "number", "start", "end", "speaker", "group", "split")
@@ -23,7 +23,7 @@ _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNOR
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DataConfig):
+class Config(FilesConfig):
     """The manifest and how it is split; its column `split` (train, validation, test) takes precedence."""
 
     name: str = "manifest"  # dataset, see `python -m tfrec list`
@@ -40,7 +40,8 @@ def modality(config: Config) -> Modality:
     Raises:
         UserError: As `load` raises it.
     """
-    return files.modality_of(row.path for row in _rows(config))
+    config = dataclasses.replace(config, path=config.moved_to or config.path)
+    return files.modality_of(row.path for row in list_files(config))
 
 
 def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
@@ -58,26 +59,37 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: With file and line, something is missing, unknown, empty or out of range; or files are damaged.
     """
-    rows = _rows(config)
+    rows = list_files(config)
     classes = list(config.classes) or sorted({row.label for row in rows} - {""})
     if len(classes) == 1:
         raise UserError(f"{config.path} has only the label {classes[0]!r}: at least two are needed.")
     labels = np.array([classes.index(row.label) if classes else 0 for row in rows], np.int64)
     by = None if config.split_by == "random" else config.split_by
-    parts = splitting.split_rows(rows, labels, config, by)
+    split = content_split.split_files(rows, labels, config, by)
     return files.build_corpus(
         config,
-        rows,
-        parts,
+        split.rows,
+        split.parts,
         class_names=classes,
         channels=config.channels,
         verify=config.verify,
         sample_rate_hz=sample_rate_hz,
+        notes=split.notes,
     )
 
 
-def _rows(config: Config) -> list[files.Row]:
-    """The lines of the manifest, each checked by itself and all of them together."""
+def list_files(config: Config) -> list[files.Row]:
+    """Reads the lines of a manifest and checks them.
+
+    Args:
+        config: The manifest.
+
+    Returns:
+        A row per line.
+
+    Raises:
+        UserError: With file and line, something is missing, unknown, empty or out of range.
+    """
     if not config.path:
         raise UserError("data.path is needed: a .csv or .jsonl file that lists paths and labels.")
     if len(set(config.classes)) < len(config.classes):

@@ -14,6 +14,7 @@ from tfrec import tasks
 from tfrec.config import flags
 from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
+from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
 from tfrec.serving import examples
@@ -33,6 +34,7 @@ def train(config, path):
     run.write_json("config.json", config.to_dict())
     labels = tasks.labels(config.task, corpus)
     run.write_json("labels.json", labels)
+    splits.write(run, corpus)
     run.write_json("environment.json", environment())
     recognizer = Recognizer(config, labels)
     recognizer.task.prepare(corpus.splits["train"])

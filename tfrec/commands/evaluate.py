@@ -1,27 +1,55 @@
-"""Measure a run on a split, with plots: `tfrec evaluate RUN`."""
+"""Measure a run on a split or on other data, with plots: `tfrec evaluate RUN`.
+
+`--json` prints one object, {NAME: SCORES}. NAME is the split, with the method of decoding where that is not the run's
+(`test_beam`), `test_remaining` where files were left out, and `data_FOLDER` for other data. SCORES are those that
+metrics.json has under this name: "examples", "split", "data_path" of other data, "left_out" (files), and
+
+- of classes "accuracy", "accuracy_interval", "macro_precision", "macro_recall", "macro_f1", "macro_f1_interval",
+  "top5_accuracy" (of more than five classes), "loss", "classes" and "confusion",
+- of transcripts "wer", "cer" or "per", and "sentence_error_rate", each with "NAME_interval",
+- of numbers "mae", "mae_interval", "rmse", "r2" and "loss".
+"""
 
 import dataclasses
 import json
+import logging
+import os
+import sys
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
-from pipelines import datasets
+from pipelines.datasets.base import Corpus
+from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
+from tfrec.evaluation import other_data
 from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
+from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils.console import console
+
+logger = logging.getLogger(__name__)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """The files that are measured; without a flag those in the run's splits.csv."""
+
+    path: str | None = None  # other data: a folder with a sub-folder per class, or a manifest
+    moved_to: str | None = None  # where the run's own files are now; they are checked by their content
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Scores of a trained run on a split, with plots."""
+    """Scores of a trained run on a split or on other data, with plots."""
 
     run: tyro.conf.Positional[str]  # run folder
     split: Literal["test", "validation", "train"] = "test"  # examples to measure
+    data: Data = Data()
+    skip_missing: bool = False  # leave out files of the run that are gone or have changed
     batch_size: int = 64  # examples in a batch; does not change the scores
     json: bool = False  # print the scores as JSON
     decode: DecodeConfig = DecodeConfig()  # of a run that transcribes
@@ -29,26 +57,57 @@ class Arguments:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more. Received: {self.batch_size}")
+        if self.data.path is not None and self.data.moved_to is not None:
+            raise ValueError("data.path names other data, data.moved_to the same files: leave one of them out.")
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measures a run on a split, writes scores and plots into the run, and prints the scores."""
+    """Measures a run, writes scores and plots into the run, and prints the scores."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec evaluate")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
-    config = recognizer.config
-    corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
-    recognizer.task.check_corpus(corpus, run.path)
-    decode: DecodeConfig | None = None
-    name: str = arguments.split
+    name, corpus, facts = _load(arguments, run, recognizer)
+    for note in corpus.notes:
+        if arguments.json:
+            print(f"warning: {note}", file=sys.stderr)
+        else:
+            logger.warning(note)
+    decode = None
     if arguments.decode != DecodeConfig():
         decode = arguments.decode
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
-    measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode)
-    brief = scores.record(run, recognizer, {name: measured}, run.read_history())
+    measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
+    brief = scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
     if arguments.json:
         print(json.dumps(brief, indent=2, ensure_ascii=False))
     else:
-        console.print(recognizer.task.report(measured, title=f"{name} split"))
+        title = f"{name} split" if arguments.data.path is None else f"{arguments.data.path}"
+        console.print(recognizer.task.report(measured, title=title))
         console.print(f"In {run.path}: {', '.join(scores.written_files(run, name))}.")
     return 0
+
+
+def _load(arguments: Arguments, run: Run, recognizer: Recognizer) -> tuple[str, Corpus, dict[str, Any]]:
+    """The name of what is measured, the data, and what its scores say of it."""
+    facts: dict[str, Any] = {"split": arguments.split}
+    path = arguments.data.path
+    if path is not None:
+        corpus = other_data.load(recognizer, path, arguments.split)
+        facts["data_path"] = os.path.abspath(os.path.expanduser(path))
+        return other_data.name(run, path), corpus, facts
+    corpus = splits.load(
+        run,
+        recognizer.config,
+        recognizer.task.labels,
+        (arguments.split,),
+        moved_to=arguments.data.moved_to,
+        skip_missing=arguments.skip_missing,
+    )
+    recognizer.task.check_corpus(corpus, run.path)
+    recorded = splits.read(run) or []
+    left_out = sum(row.split == arguments.split for row in recorded) - corpus.splits[arguments.split].size
+    if not recorded or left_out == 0:
+        return arguments.split, corpus, facts
+    if corpus.splits[arguments.split].size == 0:
+        raise UserError(f"None of the files of {arguments.split} is left.")
+    return f"{arguments.split}_remaining", corpus, {**facts, "left_out": left_out}

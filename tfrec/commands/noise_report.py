@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
+import logging
 from collections.abc import Sequence
 from typing import Literal
 
 import tyro
 
-from pipelines import datasets
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.config import flags
@@ -16,8 +16,11 @@ from tfrec.evaluation.metrics.per_example import COUNTED
 from tfrec.evaluation.noise_conditions import Conditions, parse_ratios
 from tfrec.recognizer import Recognizer
 from tfrec.reports import noise_report, noise_tables
+from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils.console import console
+
+logger = logging.getLogger(__name__)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,7 +66,9 @@ def main(argv: Sequence[str]) -> int:
     if tasks.scores(config.task)[0] not in COUNTED:
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy and no error rate to report.")
     conditions = _conditions(arguments, config.frontend)
-    corpus = datasets.load(config.data, config.frontend.sample_rate_hz)
+    corpus = splits.load(run, config, recognizer.task.labels, (arguments.split,))
+    for note in corpus.notes:
+        logger.warning(note)
     recognizer.task.check_corpus(corpus, run.path)
     if conditions is None:
         result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)

@@ -22,13 +22,14 @@ Figure = Any
 Style = tuple[Any, str]  # color, marker
 
 
-def learning_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
+def learning_curves(history: Sequence[Mapping[str, float]], path: Path, kept: Sequence[int] = ()) -> None:
     """Plots training and validation together, a panel for each quantity.
 
     Args:
         history: a dict {"epoch", "loss", "val_loss", ...} of each epoch. A quantity that only validation measures, such
             as an error rate, has one curve.
         path: PNG file to write.
+        kept: the epochs whose weights are kept, which a line marks.
     """
     names = [name.removeprefix("val_") for name in history[0] if name.startswith("val_")]
     figure, axes = plt.subplots(1, len(names), figsize=(5 * len(names), 3.6), layout="constrained", squeeze=False)
@@ -37,6 +38,9 @@ def learning_curves(history: Sequence[Mapping[str, float]], path: Path) -> None:
         if name in history[0]:
             axis.plot(epochs, [row[name] for row in history], marker=".", color="C0", label="training")
         axis.plot(epochs, [row[f"val_{name}"] for row in history], marker=".", color="C1", label="validation")
+        for i, epoch in enumerate(kept):
+            label = "kept epoch" if len(kept) == 1 else "kept epochs"
+            axis.axvline(epoch, color="gray", linestyle="--", linewidth=1, label=None if i else label)
         axis.set(xlabel="epoch", title=name)
         axis.xaxis.get_major_locator().set_params(integer=True)
         axis.grid(alpha=0.3)

@@ -13,7 +13,11 @@ if TYPE_CHECKING:
 
 
 def record(
-    run: Run, recognizer: Recognizer, scores: Mapping[str, Any], history: Sequence[Mapping[str, float]]
+    run: Run,
+    recognizer: Recognizer,
+    scores: Mapping[str, Any],
+    history: Sequence[Mapping[str, float]],
+    plotted: Sequence[str] = ("test",),
 ) -> dict[str, Any]:
     """Merges scores into metrics.json and draws them.
 
@@ -21,8 +25,9 @@ def record(
         run: the run folder.
         recognizer: whose task draws the scores.
         scores: scores by the name of what was measured: a split, a split decoded in another way such as
-            "test_beam", whose plots go into a folder of that name, or single figures such as "fit_seconds".
+            "test_beam", or single figures such as "fit_seconds".
         history: the epochs, for the learning curves.
+        plotted: names of scores that are drawn: "test" in the run itself, others in a folder of their name.
 
     Returns:
         What was merged: the scores without the bulky ones.
@@ -35,12 +40,12 @@ def record(
     }
     run.write_json("metrics.json", {**before, **brief})
     for name, score in scores.items():
-        if name.startswith("test"):
+        if name in plotted:
             folder = run.path if name == "test" else run.path / name
             folder.mkdir(exist_ok=True)
             recognizer.task.plot(score, folder)
     if history:
-        plots.learning_curves(history, run.path / "learning_curves.png")
+        plots.learning_curves(history, run.path / "learning_curves.png", run.read_kept_epochs())
     return brief
 
 

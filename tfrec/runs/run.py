@@ -1,6 +1,7 @@
 """The folder of one training.
 
 config.json           every setting, resolved
+splits.csv            each file of the data with its split and fingerprint, see `tfrec.runs.splits`
 labels.json           the classes, in the order of the network's outputs; or the vocabulary of transcripts
 environment.json      package versions, machine, git commit, command
 model.keras           raw input to outputs; `keras.saving.load_model` opens it
@@ -202,6 +203,13 @@ class Run:
     def read_history(self) -> list[dict[str, Any]]:
         """Returns a dict for each finished epoch; an empty list where the state was deleted to save space."""
         return self.read_json("state/state.json")["history"] if self._state_file.is_file() else []
+
+    def read_kept_epochs(self) -> list[int]:
+        """Returns the epochs whose weights the run keeps: the best one, or several that are averaged."""
+        state = self.read_json("state/state.json") if self._state_file.is_file() else {}
+        averaged = sorted(epoch for _, epoch in state.get("checkpoints", []))
+        best = state.get("best_epoch")
+        return averaged if len(averaged) > 1 else [best] if best else []
 
     def is_finished(self) -> bool:
         """Whether `tfrec.fit` has finished: it writes the time of the training last, with the scores."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
+import os
 import pathlib
 import time
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import pretrained_weights, transfer
 from tfrec.recognizer import Recognizer, strategy_scope
 from tfrec.reports import scores
+from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish
@@ -54,15 +56,19 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
             training that fails before its first epoch has ended leaves no run behind.
     """
     begun = resume and run.read_state() is not None
+    config = dataclasses.replace(config, data=absolute_paths(config.data))
+    moved_to = getattr(config.data, "moved_to", None)
     if not resume:
         run.require_empty()
+        if moved_to is not None:
+            raise UserError("data.moved_to is for --resume: give the place of the data by data.path.")
     if config.export.after_fit:
         publish.destination(config.export, run)  # an error must not wait for the end of training
         tasks.find(config.task.name).check_export(config.export)
     weights = None if begun else pretrained_weights.find(config)
-    config, corpus = resolve(config, weights)
+    config, corpus = resolve(config, weights, run if resume else None)
     if resume:
-        _require_same(config.to_dict(), run)
+        _require_same(config.to_dict(), run, has_moved=moved_to is not None)
     labels = tasks.labels(config.task, corpus)
     if begun and labels != run.read_json("labels.json"):
         raise UserError(
@@ -77,23 +83,43 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
             for note in transfer.load(weights, recognizer.network, config, recognizer.task.class_names):
                 logger.info(note)
         history, seconds = _fit(recognizer, corpus, run, resume, verbose)
-    splits = ("validation", "test") if test else ("validation",)
+    names = ("validation", "test") if test else ("validation",)
     batch_size = config.fit.batch_size
-    measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in splits}
+    measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in names}
     figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
     scores.record(run, recognizer, {**measured, **figures}, history)
-    examples.write(run, recognizer, examples.choose(corpus.splits[splits[-1]]))
+    examples.write(run, recognizer, examples.choose(corpus.splits[names[-1]]))
     run.write_model(recognizer.model)
     exported = recognizer.export() if config.export.after_fit else None
-    return Result(recognizer, run, splits[-1], measured[splits[-1]], seconds, exported)
+    return Result(recognizer, run, names[-1], measured[names[-1]], seconds, exported)
 
 
-def resolve(config: Config, weights: Any = None) -> tuple[Config, Corpus]:
-    """The configuration with what its corpus and its pretrained weights decide, and the corpus."""
-    corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
+def resolve(config: Config, weights: Any = None, resumed: Run | None = None) -> tuple[Config, Corpus]:
+    """The configuration with what its corpus and its pretrained weights decide, and the corpus.
+
+    Args:
+        config: the settings.
+        weights: the pretrained weights, if any.
+        resumed: the run whose recorded files and splits the corpus has, if it has recorded any.
+    """
+    if resumed and splits.read(resumed) is not None:
+        moved_to = getattr(config.data, "moved_to", None)
+        corpus = splits.load(resumed, config, resumed.read_json("labels.json"), moved_to=moved_to)
+        if moved_to is not None:
+            config = dataclasses.replace(config, data=dataclasses.replace(config.data, path=moved_to, moved_to=None))
+    else:
+        corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     normalize = weights and weights.normalize
     frontend = frontends.resolve(config.frontend, corpus, normalize, architectures.find(config.model.name).input_kinds)
     return dataclasses.replace(config, frontend=frontend), corpus
+
+
+def absolute_paths(data: Any) -> Any:
+    """The settings of the data with absolute paths, so that they hold in every working folder."""
+    names = [name for name in ("path", "data_dir", "moved_to") if getattr(data, name, None)]
+    return dataclasses.replace(
+        data, **{name: os.path.abspath(os.path.expanduser(getattr(data, name))) for name in names}
+    )
 
 
 def _fit(
@@ -106,6 +132,7 @@ def _fit(
     with contextlib.nullcontext() if resume else run.remove_on_failure():
         run.write_json("config.json", recognizer.config.to_dict())
         run.write_json("labels.json", recognizer.task.labels)
+        splits.write(run, corpus)
         run.write_json("environment.json", environment())
         started = time.perf_counter()
         history = loop.train(recognizer, corpus, run, resume, verbose)
@@ -130,7 +157,7 @@ def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:
         logger.warning(sentence)
 
 
-def _require_same(resumed: Mapping[str, Any], run: Run) -> None:
+def _require_same(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> None:
     """A resumed run may train longer; anything else would make its record untrue."""
     stored = run.read_json("config.json")
     for part, value in resumed.items():
@@ -139,7 +166,12 @@ def _require_same(resumed: Mapping[str, Any], run: Run) -> None:
             now = value[name] if name else value
             # What an older version did not store has its default.
             before = stored.get(part, {}).get(name, now) if name else stored.get(part, now)
+            if (part, name) in (("data", "path"), ("data", "data_dir")) and before:
+                before = now if has_moved else os.path.abspath(before)  # older versions stored them as typed
             free = (part, name) == ("fit", "epochs") or part == "export"
             if not free and before != (list(now) if isinstance(now, tuple) else now):
                 flag = f"{part}.{name}" if name else part
-                raise UserError(f"{run.path} was started with {flag} {before}: --resume cannot change it to {now}.")
+                remedy = f"; --data.moved_to {now} names a new place of the same files" if flag == "data.path" else ""
+                raise UserError(
+                    f"{run.path} was started with {flag} {before}: --resume cannot change it to {now}{remedy}."
+                )

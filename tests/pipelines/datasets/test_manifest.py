@@ -65,11 +65,11 @@ def test_texts_of_segments_and_without_the_rest(clips):
     rows = [{"path": f"{i}.wav", "text": "word", "start": 0.25, "end": 0.75} for i in range(12)]
     corpus = load(write(folder, rows, ".csv"))
     split = corpus.splits["train"]
-    assert (split.speakers, split.groups, split.size) == (None, None, 8)
+    assert (split.speakers, split.groups, split.size) == (None, None, 10)
     np.testing.assert_array_equal(split.seconds, 0.5)
     with pytest.raises(UserError, match=r"data\.classes is given, but .* has no labels"):
         load(write(folder, rows, ".csv"), classes=("a", "b"))
-    with pytest.raises(UserError, match="The corpus has too few examples, 2: train, test and validation"):
+    with pytest.raises(UserError, match="The corpus has too few different examples, 1: train, test and validation"):
         load(write(folder, rows[:2], ".csv"))
 
 
@@ -79,7 +79,7 @@ def test_labels_and_sources(clips, suffix):
     path = write(folder, rows, suffix)
     corpus = load(path)
     assert (corpus.modality, corpus.class_names, corpus.sample_rate_hz) == ("audio", ("a", "b"), 8000)
-    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 7, "validation": 2, "test": 3}
+    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 7, "validation": 3, "test": 2}
     seen = []
     for split in corpus.splits.values():
         for example, label, source in zip(split.examples.as_numpy_iterator(), split.labels, split.sources, strict=True):
@@ -106,7 +106,7 @@ def test_numbers_of_clips(clips, suffix):
     path = write(folder, rows, suffix)
     corpus = load(path)
     assert (corpus.modality, corpus.class_names) == ("audio", ())
-    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 8, "validation": 1, "test": 3}
+    assert {name: split.size for name, split in corpus.splits.items()} == {"train": 7, "validation": 3, "test": 2}
     seen = []
     for split in corpus.splits.values():
         assert split.labels is None

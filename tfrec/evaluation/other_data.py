@@ -1,0 +1,98 @@
+"""Data that a run was not trained on, such as a new speaker: read with the run's classes and settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.datasets import files, folder, manifest
+from pipelines.datasets.base import Corpus
+from pipelines.errors import UserError, unknown
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
+    from tfrec.runs.run import Run
+
+NEEDED = {"classify": ("label", "labels"), "transcribe": ("text", "transcripts"), "regress": ("number", "numbers")}
+
+
+def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
+    """Loads a folder with a sub-folder per class, or a manifest.
+
+    Args:
+        recognizer: a trained recognizer, whose classes and settings apply.
+        path: the folder or the manifest.
+        split: the split that is measured where the data names splits; without such names, everything is.
+
+    Returns:
+        A Corpus with the one split.
+
+    Raises:
+        UserError: the data cannot be read, has other classes than the run, or is not labeled as the task needs it.
+    """
+    config: Any = _config(recognizer, os.path.abspath(os.path.expanduser(path)))
+    module = folder if config.name == "folder" else manifest
+    rows = module.list_files(config)
+    if any(row.split for row in rows):
+        rows = [row for row in rows if row.split == split]
+        if not rows:
+            raise UserError(f"{path} names splits, but none of its files is in {split}: give another --split.")
+    _require_labels(recognizer, path, rows)
+    frontend = recognizer.config.frontend
+    corpus = files.build_corpus(
+        config,
+        rows,
+        {split: np.arange(len(rows))},
+        class_names=recognizer.task.class_names if recognizer.task.name == "classify" else (),
+        channels=getattr(frontend, "channels", 3),
+        verify=config.verify,
+        sample_rate_hz=getattr(frontend, "sample_rate_hz", None),
+    )
+    if corpus.modality != recognizer.frontend.modality:
+        kinds = {"image": "pictures", "audio": "audio"}
+        raise UserError(
+            f"{path} holds {kinds[corpus.modality]}, but the run was trained on {kinds[recognizer.frontend.modality]}."
+        )
+    return corpus
+
+
+def name(run: Run, path: str) -> str:
+    """Returns the name under which metrics.json holds the scores of other data.
+
+    The same data has the same name; other data of the same file name has another.
+    """
+    stored = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
+    path = os.path.abspath(os.path.expanduser(path))
+    base = "data_" + (re.sub(r"[^\w.-]+", "_", os.path.basename(path)) or "root")
+    number = 1
+    while True:
+        candidate = base if number == 1 else f"{base}-{number}"
+        if stored.get(candidate, {}).get("data_path", path) == path:
+            return candidate
+        number += 1
+
+
+def _config(recognizer: Recognizer, path: str) -> folder.Config | manifest.Config:
+    """The settings of the data; those of the run where it was trained on data of the same kind."""
+    if not os.path.exists(path):
+        raise UserError(f"data.path {path} does not exist.")
+    kind: Any = manifest.Config if os.path.isfile(path) else folder.Config
+    data = recognizer.config.data
+    if not isinstance(data, kind):
+        return kind(path=path)
+    changes = {"classes": (), "split_by": "random"} if kind is manifest.Config else {}
+    return dataclasses.replace(data, path=path, **changes)
+
+
+def _require_labels(recognizer: Recognizer, path: str, rows: list[files.Row]) -> None:
+    field, needed = NEEDED[recognizer.task.name]
+    for row in rows:
+        if getattr(row, field) in ("", None):
+            remedy = "" if os.path.isfile(path) else ": give a manifest with them, a .csv file"
+            raise UserError(f"{path} has no {needed}, which the run needs{remedy}.")
+        if field == "label" and row.label not in recognizer.task.class_names:
+            raise unknown(f"class for this run in {row.where or path}", row.label, recognizer.task.class_names)
