@@ -25,7 +25,7 @@ class StreamingNetwork:
 
     def __init__(self, recognizer: Recognizer) -> None:
         encoder = recognizer.inference_network
-        self._frames, self._bins = timing(recognizer).frames, recognizer.frontend.feature_shape[-1]
+        self._frames, self._bins = timing(recognizer).frames, recognizer.feature_size
         self._steps = _memory(recognizer, self._frames, self._bins)
         self._carriers: list[StatefulRecurrent] = []
         self._skip = tf.Variable(0, dtype=tf.int32)
@@ -107,7 +107,7 @@ class StatefulRecurrent(layers.Layer):
 
 
 def _memory(recognizer: Recognizer, frames: int, bins: int) -> int:
-    """How many steps back a step depends on its input, apart from what the states of recurrent layers keep.
+    """How many steps back a step depends on its input, the states of recurrent layers aside.
 
     Measured with features that are NaN, which spread to every step that depends on them.
 
@@ -125,12 +125,18 @@ def _memory(recognizer: Recognizer, frames: int, bins: int) -> int:
         first = keras.tree.flatten(recurrent[0].input)[0]
         below = _reach(keras.Model(encoder.input, first), frames, bins)
     if below is None or total != below or any(layer.go_backwards for layer in recurrent):
-        names = " or ".join(architectures.causal_names(recognizer.task.output_kind))
+        names = " or ".join(_causal_names(recognizer.task.output_kind))
         raise UserError(
             f"--stream needs a causal network whose states can be carried, which model.name"
             f" {recognizer.config.model.name} as configured is not: train one such as {names}."
         )
     return below
+
+
+def _causal_names(output_kind: str) -> list[str]:
+    """Names of the architectures with such outputs that are causal with their default settings."""
+    entries = [architectures.find(name) for name in architectures.ARCHITECTURES]
+    return [entry.name for entry in entries if entry.output_kind == output_kind and entry.causal_layer]
 
 
 def _reach(model: keras.Model, frames: int, bins: int) -> int | None:
@@ -150,7 +156,7 @@ def _reach(model: keras.Model, frames: int, bins: int) -> int | None:
 
 
 class StepByStep(layers.Layer):
-    """Stands for a recurrent layer: the same units, each step independent of the others."""
+    """Replaces a recurrent layer: the same units, each step independent of the others."""
 
     def __init__(self, layer: layers.RNN) -> None:
         super().__init__(name=layer.name)

@@ -31,7 +31,7 @@ def find(name: str) -> type[Task]:
 
 def default_config(name: str) -> Any:
     """The default settings of a task; UserError for an unknown name."""
-    return find(name).Config()
+    return find(name).config_type()
 
 
 def labels(config: Any, corpus: Corpus) -> Any:
@@ -52,7 +52,7 @@ def scores(config: Any) -> tuple[str, ...]:
     return TASKS[config.name].score_names(config)
 
 
-def gives(config: Any) -> str:
+def output_kind(config: Any) -> str:
     """The kind of outputs of a task's networks."""
     return TASKS[config.name].output_kind
 

@@ -15,8 +15,7 @@ from keras import ops
 
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec import decoding
-from tfrec.architectures import parts
+from tfrec import architectures, decoding
 from tfrec.decoding import attention, beam_search, ctc
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import PerExampleScores
@@ -26,7 +25,7 @@ from tfrec.inference.transcriber import Transcriber
 from tfrec.reports import alignments
 from tfrec.tasks import transcript_findings
 from tfrec.tasks.base import Finding, Task
-from tfrec.tasks.transcript import Transcript
+from tfrec.tasks.transcript_answer import Transcript
 from tfrec.text import phonemes, vocabulary
 from tfrec.text.normalization import TextConfig, normalize
 
@@ -39,19 +38,19 @@ SHOWN_SYMBOLS = 5  # in a warning
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Connectionist temporal classification, with or without a decoder that attends."""
+    """Connectionist temporal classification, with or without an attention decoder."""
 
     name: Literal["transcribe"] = "transcribe"  # task
-    unit: Literal["characters", "subwords", "words", "phonemes"] = "characters"  # what the network spells in
-    vocabulary_size: int = 500  # of subwords and words, at most
-    fold_phonemes: Literal[61, 48, 39] | None = None  # train on so many of TIMIT's, score 39; None: any, as written
-    ctc_share: float = 0.3  # of the loss, where there is a decoder too, whose cross-entropy is the rest
-    intermediate_share: float = 0.3  # of CTC's loss, where a layer in the middle of the network writes too
+    unit: Literal["characters", "subwords", "words", "phonemes"] = "characters"  # tokens of the network's outputs
+    vocabulary_size: int = 500  # maximum number of subwords or words
+    fold_phonemes: Literal[61, 48, 39] | None = None  # train on this number of TIMIT's, score 39; None: any, as written
+    ctc_share: float = 0.3  # of the loss of a network with a decoder, whose cross-entropy is the rest
+    intermediate_share: float = 0.3  # of CTC's loss, where an intermediate layer has CTC outputs too
     label_smoothing: float = 0.1  # of the decoder's cross-entropy: part of the target spread over all symbols
-    shown: int = 3  # hypotheses of the validation split that are printed after an epoch
+    shown: int = 3  # hypotheses of the validation split in the log of each epoch
     text: TextConfig = TextConfig()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.ctc_share <= 1:
             raise ValueError(f"task.ctc_share must be above 0 and at most 1. Received: {self.ctc_share}")
         if not 0 <= self.intermediate_share < 1:
@@ -69,13 +68,13 @@ class Config:
 class Transcription(Task):
     """Connectionist temporal classification (CTC), with or without an attention decoder.
 
-    Targets are token ids `(batch, length)`, padded with 0, which is also CTC's blank; labels are the vocabulary as JSON.
+    Targets are token ids `(batch, length)`, padded with 0, CTC's blank. Labels are the vocabulary as JSON.
     """
 
     name = "transcribe"
-    Config = Config
+    config_type = Config
     default_model = "bilstm_ctc"
-    output_kind = "tokens"
+    output_kind = "sequence"
     xla = False  # XLA has no CTC loss
     needs_full_replicas = True
     bulky_scores = ("hypotheses",)
@@ -139,7 +138,7 @@ class Transcription(Task):
         """The split with token ids, int32 `(length,)`, as each example's label."""
         ids = [self.vocabulary.encode(text) for text in _texts(split, "The split")]
         rows = tf.RaggedTensor.from_row_lengths(
-            np.concatenate([*map(np.int32, ids), np.int32([])]), list(map(len, ids))
+            np.concatenate([np.zeros(0, np.int32), *(np.asarray(row, np.int32) for row in ids)]), list(map(len, ids))
         )
         labels = tf.data.Dataset.from_tensor_slices(rows)
         return split.combined(labels, lambda example, label: {"audio": example["audio"], "label": label}, labels=None)
@@ -200,7 +199,7 @@ class Transcription(Task):
 
     def inference_network(self, network: keras.Model) -> keras.Model:
         """The encoder with its CTC head."""
-        return parts.encoder(network)
+        return architectures.encoder(network)
 
     @classmethod
     def check_export(cls, export: ExportConfig) -> None:
@@ -258,7 +257,7 @@ class Transcription(Task):
         if decode.resolved != "attention":
             of_ctc = decoding.build(decode, self.vocabulary)
             return lambda outputs: of_ctc(log_probabilities(outputs), outputs["steps"])
-        decoder = parts.decoder(network)
+        decoder = architectures.decoder(network)
         if decoder is None:
             raise UserError(
                 f"decode.method attention needs a network with a decoder: {network.name} has none, take beam."

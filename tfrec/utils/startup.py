@@ -14,6 +14,7 @@ def run_command(module: str, words: Sequence[str]) -> None:
     """Imports TensorFlow and the module of a command, calls its `main` with the words, and exits with its status."""
     import_tensorflow(quiet=os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3")
     console = importlib.import_module("tfrec.utils.console")
+    console.configure_logging()
     console.run(lambda: importlib.import_module(module).main(words))
 
 
@@ -30,7 +31,7 @@ def import_tensorflow(quiet: bool) -> None:
         os.write(terminal, b"error: Interrupted.\n")
         os._exit(130)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has told this process to ignore it
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has made this process ignore it
         signal.signal(signal.SIGINT, leave)
     with _standard_error_hidden(terminal) if quiet else contextlib.nullcontext():
         import tensorflow  # noqa: F401

@@ -12,9 +12,9 @@ from typing import Any
 from pipelines import datasets
 from pipelines.errors import UserError
 from tfrec import tasks
-from tfrec.evaluation import scores as evaluation
 from tfrec.evaluation.metrics import per_example
 from tfrec.recognizer import Recognizer
+from tfrec.reports import scores as score_files
 from tfrec.runs.run import Run
 from tuning.execution import workers
 from tuning.execution.plan import Plan
@@ -43,9 +43,9 @@ def measure(plan: Plan, folder: Run, label: str) -> None:
         UserError: If the measurement fails.
     """
     run, default, record = plan.run(label), plan.run(DEFAULT), _read(folder)
-    if not run.is_measured():
+    if not run.is_finished():
         return
-    if record and record["trial"] == label and ("default" in record["test"] or not default.is_measured()):
+    if record and record["trial"] == label and ("default" in record["test"] or not default.is_finished()):
         return
     with tempfile.TemporaryDirectory() as scratch:
         log, process_record = pathlib.Path(scratch, "log"), pathlib.Path(scratch, "record")
@@ -65,7 +65,7 @@ def write(folder: str, best: str, default: str, name: str = "") -> None:
         name: The score to compare by; empty for the task's usual one.
     """
     before = _read(Run(folder))
-    runs = [Run(path) for path in (best, default) if Run(path).is_measured()]
+    runs = [Run(path) for path in (best, default) if Run(path).is_finished()]
     per_split: dict[str, list[per_example.PerExampleScores]] = {split: [] for split in SPLITS}
     test_scores = {}
     for run in runs:
@@ -74,7 +74,7 @@ def write(folder: str, best: str, default: str, name: str = "") -> None:
         names = tasks.scores(config.task)
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
         scores = recognizer.evaluate(corpus.splits["test"], config.fit.batch_size)
-        evaluation.record(run, recognizer, {"test": scores}, run.read_history())
+        score_files.record(run, recognizer, {"test": scores}, run.read_history())
         test_scores[run.name] = {score: scores[score] for score in names if score in scores}
         for split in SPLITS:
             quality = task.per_example(recognizer, corpus.splits[split], config.fit.batch_size, name or names[0])

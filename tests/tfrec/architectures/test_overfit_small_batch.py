@@ -1,4 +1,4 @@
-"""Every network that transcribes learns sixteen utterances of AN4 by heart: no word wrong, greedily decoded."""
+"""Every network that transcribes overfits sixteen utterances of AN4: no word error with greedy decoding."""
 
 import dataclasses
 
@@ -21,13 +21,13 @@ LESS = {"conformer_ctc": {"depth": 4}}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_sixteen_utterances_by_heart(name, data_dir, tmp_path, monkeypatch):
+def test_overfits_sixteen_utterances(name, data_dir, tmp_path, monkeypatch):
     words = ["an4", "--data.path", str(data_dir / "an4"), "--model.name", name]
     config = flags.to_config(flags.parse_fit(words)[1])
     corpus = datasets.load(config.data)
     split = corpus.splits["train"]
-    told = {key: getattr(split, key)[:UTTERANCES] for key in ("texts", "speakers", "sources", "seconds")}
-    few = dataclasses.replace(split, examples=split.examples.take(UTTERANCES), size=UTTERANCES, **told)
+    fields = {key: getattr(split, key)[:UTTERANCES] for key in ("texts", "speakers", "sources", "seconds")}
+    few = dataclasses.replace(split, examples=split.examples.take(UTTERANCES), size=UTTERANCES, **fields)
     corpus = dataclasses.replace(corpus, splits=dict.fromkeys(corpus.splits, few))
     settings = {"dropout": 0.0} if hasattr(config.model, "dropout") else {}
     config = dataclasses.replace(
@@ -51,15 +51,15 @@ def test_sixteen_utterances_by_heart(name, data_dir, tmp_path, monkeypatch):
     run = Run(tmp_path / "run")
     run.create()
 
-    class Keeper(loop.Keeper):
-        """Ends the training when everything is known."""
+    class Checkpoint(loop.TrainingCheckpoint):
+        """Ends the training when no word is wrong."""
 
         def on_epoch_end(self, epoch, logs=None):
             super().on_epoch_end(epoch, logs)
             self.model.stop_training |= logs["val_wer"] == 0
 
-    monkeypatch.setattr(loop, "Keeper", Keeper)
+    monkeypatch.setattr(loop, "TrainingCheckpoint", Checkpoint)
     loop.train(recognizer, corpus, run, verbose=0)
-    scores = recognizer.task.measure(recognizer, few, UTTERANCES)
+    scores = recognizer.evaluate(few, UTTERANCES)
     assert scores["utterances"] == UTTERANCES
     assert scores["wer"] == 0, [row for row in scores["hypotheses"] if row["reference"] != row["hypothesis"]][:3]
