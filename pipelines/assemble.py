@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import buckets
+from pipelines.datasets.base import decoded
 
 if TYPE_CHECKING:
     from pipelines.buckets import Buckets
@@ -66,11 +67,10 @@ def training_batches(
     Returns:
         Batches (inputs, label). Images are tensors; clips are dicts of "audio" and "length", or of the features.
     """
-    examples, example_bytes = _cached_examples(split, frontend)
-    buffer = max(MIN_SHUFFLE_EXAMPLES, SHUFFLE_BYTES // example_bytes)
+    shuffled = _shuffler(split, frontend)
 
     def epoch_batches(epoch: "Tensor", longest_first: bool = False) -> tf.data.Dataset:
-        order = examples.shuffle(min(split.size, buffer), seed=seed * 100_003 + epoch, reshuffle_each_iteration=False)
+        order = shuffled(seed * 100_003 + epoch)
         if longest_first and shapes is not None and len(shapes.limits) > 1:
             limit = shapes.limits[-2]
             longest = order.filter(lambda example: tf.size(example["audio"]) > limit)
@@ -84,18 +84,22 @@ def training_batches(
     return _prefetched(others if batches is None else batches.concatenate(others))
 
 
-def evaluation_batches(split: "Split", frontend: "Frontend", batch_size: int) -> tf.data.Dataset:
+def evaluation_batches(
+    split: "Split", frontend: "Frontend", batch_size: int, is_repeated: bool = False
+) -> tf.data.Dataset:
     """Builds batches in the split's own order, without augmentation.
 
     Args:
         split: The split.
         frontend: Its frontend; with `placement="host"` it runs here.
         batch_size: Examples per batch; the last batch may be smaller.
+        is_repeated: Whether the batches are read more than once, so that a small split stays in memory.
 
     Returns:
         Batches (inputs, label), as those of `training_batches`.
     """
-    return _prefetched(_batch(_cached_examples(split, frontend)[0], frontend, batch_size, None))
+    examples = _cached_examples(split, frontend) if is_repeated else _resized(split.examples, frontend)
+    return _prefetched(_batch(examples, frontend, batch_size, None))
 
 
 def numbered_batches(
@@ -113,7 +117,7 @@ def numbered_batches(
         Batches (inputs, (label, number)), where `number` is an example's index in the split.
     """
     shapes = bucket_plan(split, frontend, batch_size, batch_seconds)
-    examples = _cached_examples(split, frontend)[0].enumerate()
+    examples = _cached_examples(split, frontend).enumerate()
     examples = examples.map(lambda number, example: {**example, "label": (example["label"], number)})
     return _prefetched(_batch(examples, frontend, batch_size, None, shapes))
 
@@ -166,21 +170,48 @@ def _prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:
     return batches.prefetch(2).with_options(options)
 
 
-def _cached_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Dataset, int]:
-    """(examples, bytes of one), kept in memory after the first pass if all of them fit.
+def _shuffler(split: "Split", frontend: "Frontend") -> Callable[["Tensor"], tf.data.Dataset]:
+    """A function from a seed to the examples in the order of that seed.
 
-    Resizes images of different sizes, so that they fit into one batch.
+    Where examples are neither cached nor in memory anyway, their undecoded rows are shuffled: the buffer holds names
+    instead of pixels.
     """
-    examples = split.examples
-    if frontend.modality == "image" and frontend.resized_before:
+    examples, size, is_cached = _prepared_examples(split, frontend)
+    late = split.late()
 
-        def resize(example: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
-            return {**example, "image": tf.ensure_shape(frontend.resize(example["image"][None])[0], frontend.raw_shape)}
+    def in_order(seed: "Tensor") -> tf.data.Dataset:
+        if late is not None and not is_cached:
+            rows = late.rows.shuffle(split.size, seed=seed, reshuffle_each_iteration=False)
+            return _resized(decoded(rows, late.decode), frontend)
+        buffer = max(MIN_SHUFFLE_EXAMPLES, SHUFFLE_BYTES // size)
+        return examples.shuffle(min(split.size, buffer), seed=seed, reshuffle_each_iteration=False)
 
-        examples = examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
+    return in_order
+
+
+def _cached_examples(split: "Split", frontend: "Frontend") -> tf.data.Dataset:
+    """The examples, images in one size, kept in memory after the first pass if all of them fit."""
+    return _prepared_examples(split, frontend)[0]
+
+
+def _prepared_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Dataset, int, bool]:
+    """(`_cached_examples`, bytes of an example, whether they are kept in memory)."""
+    examples = _resized(split.examples, frontend)
     # The first example stands for all; it may be empty.
     size = sum(tensor.numpy().nbytes for example in examples.take(1) for tensor in example.values())
-    return (examples.cache() if size * split.size <= MAX_CACHE_BYTES else examples), max(1, size)
+    is_cached = size * split.size <= MAX_CACHE_BYTES
+    return (examples.cache() if is_cached else examples), max(1, size), is_cached
+
+
+def _resized(examples: tf.data.Dataset, frontend: "Frontend") -> tf.data.Dataset:
+    """The examples; images of different sizes are resized, so that they fit into one batch."""
+    if frontend.modality != "image" or not frontend.resized_before:
+        return examples
+
+    def resize(example: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
+        return {**example, "image": tf.ensure_shape(frontend.resize(example["image"][None])[0], frontend.raw_shape)}
+
+    return examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _batch(

@@ -13,6 +13,19 @@ class UserError(Exception):
     """One sentence: what is wrong, where, and what to do. Entry points print it and exit."""
 
 
+class FileError(UserError):
+    """A file that cannot be used.
+
+    Args:
+        message: The sentence, which names the file.
+        kind: A few words on what is wrong, by which such files are counted.
+    """
+
+    def __init__(self, message: str, kind: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+
+
 def unknown(kind: str, received: str, known: Iterable[str]) -> UserError:
     """Builds the error for a name that is not in `known`; it suggests the nearest names.
 

@@ -1,7 +1,7 @@
 """What a dataset offers: its module's protocol, its configuration, and the Corpus that it loads."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import numpy as np
@@ -37,6 +37,21 @@ class DataConfig:
             raise ValueError(f"data.only_classes must name at least two, each once. Received: {self.only_classes}")
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Undecoded:
+    """Examples before they are decoded: small, so that they are shuffled in place of the examples.
+
+    Attributes:
+        rows: What identifies each example, such as its path.
+        decode: From an element of `rows` to the example.
+        examples: `rows`, decoded.
+    """
+
+    rows: tf.data.Dataset
+    decode: Callable[[Any], Any]
+    examples: tf.data.Dataset
+
+
 @dataclasses.dataclass(frozen=True)
 class FilesConfig(DataConfig):
     """A corpus of people's own files; files are split by their content, so that exact copies are in one split."""
@@ -55,9 +70,10 @@ class Split:
     not have it, or where only a pass over the data would find it.
 
     Attributes:
-        examples: Yields dicts with either "image" (uint8 `(height, width, channels)`) or "audio" (float32 `(samples,)`
-            in [-1, 1]). Where the corpus has classes, "label" is the index of the example's class (int64 scalar); where
-            it has numbers, "label" is the number (float32 scalar).
+        examples: Yields dicts with either "image" (uint8 `(height, width, channels)`, or float32 in [0, 255] where
+            files have more than 8 bits per value) or "audio" (float32 `(samples,)` in [-1, 1]). Where the corpus has
+            classes, "label" is the index of the example's class (int64 scalar); where it has numbers, "label" is the
+            number (float32 scalar).
         size: Number of examples.
         labels: int64 `(examples,)`, indices of classes.
         sources: A file's path or a clip's name.
@@ -69,6 +85,7 @@ class Split:
         seconds: float `(examples,)`, durations.
         numbers: float32 `(examples,)`, targets of a regression.
         rows: Of a corpus in files: each example's file and what is known of it.
+        undecoded: The same examples before they are decoded; valid only while it belongs to `examples`, see `late`.
     """
 
     examples: tf.data.Dataset
@@ -82,6 +99,75 @@ class Split:
     seconds: np.ndarray | None = None
     numbers: np.ndarray | None = None
     rows: "Sequence[Row] | None" = None
+    undecoded: Undecoded | None = None
+
+    @classmethod
+    def from_rows(cls, rows: tf.data.Dataset, decode: Callable[[Any], Any], size: int, **fields: Any) -> "Split":
+        """Builds a split whose examples are decoded as late as possible.
+
+        Args:
+            rows: What identifies each example, such as a dict with its path.
+            decode: From an element of `rows` to the example, in a graph.
+            size: Number of examples.
+            **fields: Further fields of the Split.
+
+        Returns:
+            The Split.
+        """
+        rows = rows.apply(tf.data.experimental.assert_cardinality(size))
+        examples = decoded(rows, decode)
+        return cls(examples, size, undecoded=Undecoded(rows, decode, examples), **fields)
+
+    def late(self) -> Undecoded | None:
+        """`undecoded` where it is that of `examples`; None where these have been replaced since, or are in memory."""
+        return self.undecoded if self.undecoded and self.undecoded.examples is self.examples else None
+
+    def combined(
+        self,
+        others: tf.data.Dataset,
+        combine: Callable[[Any, Any], Any],
+        keep: Callable[[Any], Any] | None = None,
+        **changes: Any,
+    ) -> "Split":
+        """Combines each example with an element of another dataset.
+
+        Args:
+            others: One element per example.
+            combine: From (example, other element) to the new example.
+            keep: From the other element to whether the example stays; None keeps all. `size` must change accordingly.
+            **changes: New values of other fields.
+
+        Returns:
+            The new Split, which is decoded as late as this one.
+        """
+        late = self.late()
+        pairs = tf.data.Dataset.zip((late.rows if late else self.examples, others))
+        if keep is not None:
+            pairs = pairs.filter(lambda row, other: keep(other))
+        size = changes.get("size", self.size)
+        if late is None:
+            examples = pairs.map(combine).apply(tf.data.experimental.assert_cardinality(size))
+            return dataclasses.replace(self, examples=examples, undecoded=None, **changes)
+        decode = late.decode
+        split = Split.from_rows(pairs, lambda pair: combine(decode(pair[0]), pair[1]), size)
+        return dataclasses.replace(self, examples=split.examples, undecoded=split.undecoded, **changes)
+
+
+def decoded(rows: tf.data.Dataset, decode: Callable[[Any], Any]) -> tf.data.Dataset:
+    """Decodes rows in parallel, in their order.
+
+    Args:
+        rows: A dataset.
+        decode: From one of its elements to an example.
+
+    Returns:
+        The examples.
+    """
+
+    def example(*row: Any) -> Any:
+        return decode(row[0] if len(row) == 1 else row)
+
+    return rows.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
 @dataclasses.dataclass(frozen=True)

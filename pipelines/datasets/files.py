@@ -4,13 +4,13 @@ import collections
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines import audio, images
+from pipelines.datasets import broken, pictures
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError
 
@@ -83,7 +83,10 @@ def build_corpus(
     *,
     class_names: Sequence[str] = (),
     channels: int = 3,
+    background: str = "white",
     verify: bool = False,
+    skip_broken: bool = False,
+    broken_list: str | None = None,
     sample_rate_hz: int | None = None,
     own_hz: int | None = None,
     notes: Sequence[str] = (),
@@ -95,8 +98,11 @@ def build_corpus(
         rows: One per example.
         parts: Split name -> indices of rows.
         class_names: Every row's label is one of them; without them examples have their row's number or no label.
-        channels: Of pictures, which keep their own sizes: 1 (gray) or 3 (color).
-        verify: Whether every file is decoded once, to find the damaged ones; headers of audio are read in any case.
+        channels: Of pictures, which keep their own sizes: 1 (gray), 3 (color) or 4 (color and alpha).
+        background: The color below transparent pictures, unless alpha is kept.
+        verify: Whether every file is decoded once, to find the damaged ones; headers are read in any case.
+        skip_broken: Whether files that cannot be used are left out and counted in a note; otherwise they are an error.
+        broken_list: CSV file that gets the names of these files; None writes none.
         sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
         own_hz: The rate that all audio files must have; None allows any.
         notes: Sentences about the rows, such as on their splits; those about the files follow.
@@ -108,9 +114,28 @@ def build_corpus(
         UserError: Files cannot be read, which it counts, or contradict their rows.
     """
     kind = modality_of(row.path for row in rows)
-    table = _image_table(rows, channels, verify) if kind == "image" else _audio_table(rows, sample_rate_hz, own_hz)
-    if verify:
-        _verify(rows, table)
+    probe: Callable[[str], Any] = images.probe if kind == "image" else audio.probe
+    infos, errors = broken.probe_all(probe, list(dict.fromkeys(row.path for row in rows)))
+    total, notes = len(infos) + len(errors), []
+    if kind == "image":
+        notes = pictures.header_notes(infos, channels, background)
+        if verify:
+            damaged, changed, more = pictures.verify(infos)
+            errors, infos, notes = errors | damaged, infos | changed, notes + more
+    rows, parts = broken.without(rows, parts, errors)
+    if not rows:
+        broken.check(errors, total, broken_list)
+    of_rows = [infos[row.path] for row in rows]
+    if kind == "image":
+        table = _Table("image", *pictures.table(of_rows, channels, background))
+    else:
+        table = _audio_table(rows, of_rows, sample_rate_hz, own_hz)
+        errors |= _verify(rows, table) if verify else {}
+    if not skip_broken:
+        broken.check(errors, total, broken_list)
+    elif errors:
+        notes.append(broken.note(errors, total, broken_list))
+        parts = broken.remaining(rows, parts, errors, class_names)
     splits = {name: _split([rows[i] for i in indices], indices, table, class_names) for name, indices in parts.items()}
     return Corpus(config.name, kind, tuple(class_names), splits, table.rate, (*notes, *table.notes))
 
@@ -143,9 +168,9 @@ def _split(rows: Sequence[Row], indices: np.ndarray, table: _Table, class_names:
     def example(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         return {table.kind: table.decode(row)} | ({} if targets is None else {"label": row["label"]})
 
-    examples = tf.data.Dataset.from_tensor_slices(columns)
-    return Split(
-        examples.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True),
+    return Split.from_rows(
+        tf.data.Dataset.from_tensor_slices(columns),
+        example,
         len(rows),
         labels=labels,
         numbers=numbers,
@@ -155,18 +180,10 @@ def _split(rows: Sequence[Row], indices: np.ndarray, table: _Table, class_names:
     )
 
 
-def _image_table(rows: Sequence[Row], channels: int, verify: bool) -> _Table:
-    if channels not in (1, 3):
-        raise UserError(f"data.channels must be 1 (gray) or 3 (color). Received: {channels}.")
-    if verify:
-        _probe(images.probe, rows)
-    columns = {"path": np.array([os.fsencode(row.path) for row in rows])}
-    return _Table("image", columns, lambda row: images.decode(tf.io.read_file(row["path"]), channels))
-
-
-def _audio_table(rows: Sequence[Row], sample_rate_hz: int | None, own_hz: int | None) -> _Table:
+def _audio_table(
+    rows: Sequence[Row], infos: Sequence[audio.AudioInfo], sample_rate_hz: int | None, own_hz: int | None
+) -> _Table:
     """The columns hold what the headers say, so that the graph does not read those again."""
-    infos = _probe(audio.probe, rows)
     counts = collections.Counter(info.sample_rate_hz for info in infos)
     if own_hz and (wrong := [info for info in infos if info.sample_rate_hz != own_hz]):
         raise UserError(
@@ -214,24 +231,8 @@ def _segment(row: Row, info: audio.AudioInfo) -> tuple[int, int]:
     return start, stop
 
 
-def _probe(probe: Callable[[str], Any], rows: Sequence[Row]) -> list[Any]:
-    """What `probe` returns for every row's file; one UserError counts all files that it rejects."""
-
-    def attempt(path: str) -> Any:
-        try:
-            return probe(path)
-        except UserError as error:
-            return error
-
-    paths = list(dict.fromkeys(row.path for row in rows))
-    with ThreadPoolExecutor() as pool:
-        results = dict(zip(paths, pool.map(attempt, paths), strict=True))
-    _raise_first([error for error in results.values() if isinstance(error, UserError)], len(paths))
-    return [results[row.path] for row in rows]
-
-
-def _verify(rows: Sequence[Row], table: _Table) -> None:
-    """Decodes every file once, in parallel; UserError where any cannot be decoded."""
+def _verify(rows: Sequence[Row], table: _Table) -> dict[str, UserError]:
+    """Decodes every audio file once, in parallel; path -> the error of each that cannot be decoded."""
     first = np.array(sorted({path: i for i, path in reversed(list(enumerate(table.columns["path"])))}.values()))
     columns = {key: values[first] for key, values in table.columns.items()}
     # An element that fails is dropped, so that the missing numbers are those of damaged files.
@@ -245,23 +246,13 @@ def _verify(rows: Sequence[Row], table: _Table) -> None:
         .ignore_errors()
     )
     missing = sorted(set(first.tolist()) - {int(number) for number, _ in decoded.as_numpy_iterator()})
-    _raise_first([_decoding_error(rows[i].path, table.kind) for i in missing], len(first))
+    return {rows[i].path: _decoding_error(rows[i].path) for i in missing}
 
 
-def _decoding_error(path: str, kind: Modality) -> UserError:
+def _decoding_error(path: str) -> UserError:
     """The sentence about a file that failed in a graph."""
     try:
-        if kind == "audio":
-            audio.read(path)
-        else:
-            images.read(path, 3)
+        audio.read(path)
     except UserError as error:
         return error
     return UserError(f"{path} could not be decoded: try again, or remove it.")
-
-
-def _raise_first(errors: Sequence[UserError], total: int) -> None:
-    """Raises the first error, if there is one, with the number of errors."""
-    if errors:
-        count = f"{len(errors)} of {total} files cannot be used: repair or remove them. The first: "
-        raise UserError(f"{count if total > 1 else ''}{errors[0]}")

@@ -19,8 +19,11 @@ class Config(FilesConfig):
 
     name: str = "folder"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder with one sub-folder per class, or with train/, validation/ (or val/) and test/ of such
-    channels: int = 3  # of the pictures: 3 color, 1 gray
+    channels: int = 3  # of the pictures: 3 color, 1 gray, 4 color and alpha
+    background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
     verify: bool = True  # decode every file once before training, to find damaged ones
+    skip_broken: bool = False  # leave out files that cannot be used; a note counts them
+    broken_list: str | None = None  # CSV file that gets the names of all files that cannot be used
 
 
 def modality(config: Config) -> Modality:
@@ -60,7 +63,10 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         split.parts,
         class_names=classes,
         channels=config.channels,
+        background=config.background,
         verify=config.verify,
+        skip_broken=config.skip_broken,
+        broken_list=config.broken_list,
         sample_rate_hz=sample_rate_hz,
         notes=split.notes,
     )

@@ -1,7 +1,7 @@
 """The examples of a corpus that a config selects: some classes, some of each, validation examples to train on."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,8 @@ import tensorflow as tf
 
 from pipelines.datasets.base import Corpus, DataConfig, Split
 from pipelines.errors import UserError, unknown
+
+_OF_EXAMPLES = ("examples", "size", "undecoded")  # the fields of a Split without an entry per example
 
 JOINED_NOTE = "Trained on the validation examples too (data.train_on_validation): their scores are meaningless."
 
@@ -70,16 +72,17 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
         order = np.random.default_rng(seed).permutation(len(labels))
         for index in range(labels.max(initial=-1) + 1):
             kept[order[labels[order] == index][limit:]] = False
-    marked = tf.data.Dataset.zip((tf.data.Dataset.from_tensor_slices((kept, labels)), split.examples))
-    examples = marked.filter(lambda mark, _: mark[0]).map(lambda mark, example: {**example, "label": mark[1]})
 
     def chosen(values: Any) -> Any:
         if isinstance(values, np.ndarray):
             return values[kept]
         return values and [value for value, keep in zip(values, kept, strict=True) if keep]
 
-    fields = _per_example(split, chosen) | {"labels": labels[kept]}
-    return _sized(examples, int(np.count_nonzero(kept)), fields)
+    fields = _per_example(split, chosen) | {"labels": labels[kept], "size": int(np.count_nonzero(kept))}
+    marks = tf.data.Dataset.from_tensor_slices((kept, labels))
+    return split.combined(
+        marks, lambda example, mark: {**example, "label": mark[1]}, keep=lambda mark: mark[0], **fields
+    )
 
 
 def _joined(first: Split, second: Split) -> Split:
@@ -91,14 +94,27 @@ def _joined(first: Split, second: Split) -> Split:
         return np.concatenate([values, others]) if isinstance(values, np.ndarray) else [*values, *others]
 
     fields = _per_example(first, joined, second)
-    return _sized(first.examples.concatenate(second.examples), first.size + second.size, fields)
+    size, early, late = first.size + second.size, first.late(), second.late()
+    if early and late and early.rows.element_spec == late.rows.element_spec:
+        decoders = [early.decode, late.decode]
+        rows = [split.rows.map(_numbered(i)) for i, split in enumerate((early, late))]
+        both = rows[0].concatenate(rows[1])
+        return Split.from_rows(both, lambda row: _decoded_by(decoders, *row), size, **fields)
+    examples = first.examples.concatenate(second.examples)
+    return Split(examples.apply(tf.data.experimental.assert_cardinality(size)), size, **fields)
+
+
+def _numbered(number: int) -> Callable[..., Any]:
+    """A function from an element of a dataset to (number, element)."""
+    return lambda *row: (number, row[0] if len(row) == 1 else row)
+
+
+def _decoded_by(decoders: Sequence[Callable[[Any], Any]], number: Any, row: Any) -> Any:
+    """The example of a row, by the decoder with this number."""
+    return tf.cond(tf.equal(number, 0), lambda: decoders[0](row), lambda: decoders[1](row))
 
 
 def _per_example(split: Split, function: Callable[..., Any], *others: Split) -> dict[str, Any]:
     """Field name -> the function's result for that field of all splits; fields with an entry per example only."""
-    names = [field.name for field in dataclasses.fields(Split) if field.name not in ("examples", "size")]
+    names = [field.name for field in dataclasses.fields(Split) if field.name not in _OF_EXAMPLES]
     return {name: function(*(getattr(each, name) for each in (split, *others))) for name in names}
-
-
-def _sized(examples: tf.data.Dataset, size: int, fields: dict[str, Any]) -> Split:
-    return Split(examples.apply(tf.data.experimental.assert_cardinality(size)), size, **fields)

@@ -1,5 +1,6 @@
 """Batches are complete and padded; their order depends on the seed and the epoch only."""
 
+import dataclasses
 import itertools
 
 import numpy as np
@@ -98,6 +99,61 @@ def test_small_splits_are_read_once(limit, monkeypatch):
     labels(assemble.training_batches(split, image_frontend(split), 5, seed=3, epochs=3))
     measured = 1  # the first example, for its size
     assert read.numpy() == measured + (23 if limit else 3 * 23)
+
+
+def undecoded_images(size=500):
+    """A split of numbers that become pictures late, and the number of those that have been decoded."""
+    read = tf.Variable(0)
+
+    def decode(row):
+        read.assign_add(1)
+        return {"image": tf.fill((4, 4, 1), tf.cast(row["label"] % 256, tf.uint8)), "label": row["label"]}
+
+    rows = tf.data.Dataset.from_tensor_slices({"label": np.arange(size)})
+    return Split.from_rows(rows, decode, size), read
+
+
+def test_names_are_shuffled_and_not_pixels(monkeypatch):
+    monkeypatch.setattr(assemble, "MAX_CACHE_BYTES", 0)
+    split, read = undecoded_images()
+    frontend = image_frontend(split)
+    next(iter(assemble.training_batches(split, frontend, 5, seed=3, epochs=1)))
+    assert read.numpy() < 100
+    whole = labels(assemble.training_batches(split, frontend, 5, seed=3, epochs=3))
+    epochs = [flat(whole[i : i + 100]) for i in (0, 100, 200)]
+    assert all(sorted(epoch) == list(range(500)) for epoch in epochs)
+    assert epochs[0] != epochs[1]
+    assert whole[200:] == labels(assemble.training_batches(split, frontend, 5, seed=3, epochs=3, first_epoch=2))
+    replaced = dataclasses.replace(split, examples=split.examples.take(7), size=7)
+    assert sorted(flat(labels(assemble.training_batches(replaced, frontend, 5, seed=3, epochs=1)))) == list(range(7))
+
+
+def test_small_splits_keep_the_order_of_their_decoded_examples():
+    split, _ = undecoded_images()
+    in_memory = Split(split.examples, split.size)
+    assert split.late()
+    assert not in_memory.late()
+    orders = [
+        labels(assemble.training_batches(each, image_frontend(each), 5, seed=3, epochs=2))
+        for each in (split, in_memory)
+    ]
+    assert orders[0] == orders[1]
+
+
+def test_combined_splits_are_decoded_late():
+    split, read = undecoded_images(20)
+    marks = tf.data.Dataset.from_tensor_slices((np.arange(20) % 2 == 0, 100 + np.arange(20)))
+    combine = lambda example, mark: {**example, "label": mark[1]}  # noqa: E731
+    some = split.combined(marks, combine, keep=lambda mark: mark[0], size=10)
+    assert (some.size, len(some.examples), some.late() is not None) == (10, 10, True)
+    assert [int(example["label"]) for example in some.examples] == list(range(100, 120, 2))
+    assert read.numpy() == 10
+    assert [int(example["image"][0, 0, 0]) for example in some.examples] == list(range(0, 20, 2))
+    again = some.combined(tf.data.Dataset.range(10), lambda example, number: {**example, "label": number})
+    assert [int(example["label"]) for example in again.examples] == list(range(10))
+    loose = Split(split.examples, 20).combined(marks, combine, keep=lambda mark: mark[0], size=10)
+    assert loose.late() is None
+    assert [int(example["label"]) for example in loose.examples] == list(range(100, 120, 2))
 
 
 def clips(sizes, seconds=True):

@@ -140,9 +140,8 @@ class Transcription(Task):
         rows = tf.RaggedTensor.from_row_lengths(
             np.concatenate([np.zeros(0, np.int32), *(np.asarray(row, np.int32) for row in ids)]), list(map(len, ids))
         )
-        pairs = tf.data.Dataset.zip((split.examples, tf.data.Dataset.from_tensor_slices(rows)))
-        examples = pairs.map(lambda example, label: {"audio": example["audio"], "label": label})
-        return dataclasses.replace(split, examples=examples, labels=None)
+        labels = tf.data.Dataset.from_tensor_slices(rows)
+        return split.combined(labels, lambda example, label: {"audio": example["audio"], "label": label}, labels=None)
 
     def teacher_forcing(self, inputs: Any, targets: Any) -> Any:
         """The inputs with "tokens": the targets one step later, behind the start's 0."""

@@ -118,7 +118,7 @@ def _callbacks(
     own = training.task.validation_callback(training, validation, fit.batch_size)
     if own is None:
         targets = training.task.targets(validation)
-        batches = assemble.evaluation_batches(targets, training.frontend, fit.batch_size)
+        batches = assemble.evaluation_batches(targets, training.frontend, fit.batch_size, is_repeated=True)
     else:
         callbacks.insert(1, own)  # before those that read its figures
     masks = training.frontend.masks if training.frontend.modality == "audio" else None

@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from pipelines import datasets
-from pipelines.datasets import digits, manifest, memory
+from pipelines.datasets import digits, folder, manifest, memory
 from pipelines.datasets.base import Corpus, DataConfig
 from pipelines.datasets.selection import join_validation, select_classes
 from pipelines.errors import UserError
@@ -132,3 +133,20 @@ def test_a_field_that_one_split_lacks_is_none():
 def test_nothing_is_joined_by_default():
     corpus = Corpus("words", "audio", (), {"train": spoken(3), "validation": spoken(2)}, 8000)
     assert join_validation(corpus, DataConfig()) is corpus
+
+
+@pytest.mark.parametrize("fields", [{}, {"only_classes": ("b", "a"), "examples_per_class": 3}])
+def test_examples_in_files_stay_undecoded(tmp_path, fields):
+    for name in "abc":
+        (tmp_path / name).mkdir()
+        for i in range(8):
+            Image.new("L", (3, 3), 10 * i + "abc".index(name)).save(tmp_path / name / f"{i}.png")
+    config = folder.Config(path=str(tmp_path), channels=1, train_on_validation=True, **fields)
+    train = datasets.load(config).splits["train"]
+    assert train.late() is not None
+    examples = list(train.examples.as_numpy_iterator())
+    assert len(examples) == train.size == len(train.sources)
+    for example, source, label in zip(examples, train.sources, train.labels, strict=True):
+        name, number = source.split("/")[-2], int(source.split("/")[-1].split(".")[0])
+        assert int(example["image"][0, 0, 0]) == 10 * number + "abc".index(name)
+        assert example["label"] == label == (fields.get("only_classes") or tuple("abc")).index(name)
