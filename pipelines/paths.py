@@ -25,10 +25,9 @@ def local(path: str, folder: str = "") -> str:
     """
     if match := _LOCAL_URL.match(path):
         path = urllib.parse.unquote(path[match.end() :], errors="surrogateescape")
-    path = os.path.expanduser(path)
-    full = os.path.join(folder, path)
+    full = os.path.join(folder, os.path.expanduser(path))
     if "\\" in path and not os.path.lexists(full):
-        with_slashes = os.path.join(folder, path.replace("\\", "/").removeprefix("./"))
+        with_slashes = os.path.join(folder, os.path.expanduser(path.replace("\\", "/").removeprefix("./")))
         return with_slashes if os.path.exists(with_slashes) else full
     return full
 

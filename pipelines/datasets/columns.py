@@ -40,18 +40,21 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
     plain: dict[str, str] = {}
     for name in names:
         plain.setdefault(_plain(name), name)
-    found = {ours: next((plain[alias] for alias in aliases if alias in plain), None) for ours, aliases in ALIASES.items()}
+    found = {
+        ours: next((plain[alias] for alias in aliases if alias in plain), None) for ours, aliases in ALIASES.items()
+    }
     return {ours: name for ours, name in found.items() if name is not None}
 
 
 def nearest(name: str) -> str | None:
-    """The known name that a column may have been meant to have; None where no name is near.
+    """The known name that a column of another name may have been meant to have; None where no name is near.
 
     >>> nearest("lable"), nearest("age")
     ('label', None)
     """
     known = [alias for aliases in ALIASES.values() for alias in aliases]
-    return next(iter(difflib.get_close_matches(_plain(name), known, n=1, cutoff=0.8)), None)
+    matches = [] if _plain(name) in known else difflib.get_close_matches(_plain(name), known, n=1, cutoff=0.8)
+    return matches[0] if matches else None
 
 
 def quoted(names: Sequence[str]) -> str:

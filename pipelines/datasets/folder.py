@@ -142,7 +142,7 @@ def _splits(root: str, classes: dict[str, list[str]]) -> dict[str, str]:
         )
     if "train" not in named.values():
         raise UserError(f"{place} has {shown}, but no train/: name the folder of the training split so.")
-    for name, split in named.items():
+    for split in named.values():
         same = [other for other in named if named[other] == split]
         if len(same) > 1:
             raise UserError(f"{place}: {same[0]}/ and {same[1]}/ both name the {split} split: put them together.")
@@ -162,7 +162,9 @@ def _class_rows(path: str, classes: dict[str, list[str]], split: str) -> list[fi
                 "are not UTF-8: rename it."
             )
         # Examples are named by their path where that can be printed.
-        rows += [files.Row(file, name, split, where="" if paths.is_plain(file) else paths.shown(file)) for file in media]
+        rows += [
+            files.Row(file, name, split, where="" if paths.is_plain(file) else paths.shown(file)) for file in media
+        ]
     return rows
 
 
@@ -176,6 +178,4 @@ def _check_classes(root: str, rows: list[files.Row]) -> None:
     folder = os.path.join(root, classes[0])
     inner = {os.path.relpath(row.path, folder).split(os.sep)[0] for row in rows if os.path.dirname(row.path) != folder}
     hint = f", or set data.path to {paths.shown(folder)}, which holds folders" if len(inner) > 1 else ""
-    raise UserError(
-        f"{paths.shown(root)} holds only the class {classes[0]!r}: at least two are needed; add one{hint}."
-    )
+    raise UserError(f"{paths.shown(root)} holds only the class {classes[0]!r}: at least two are needed; add one{hint}.")

@@ -1,9 +1,11 @@
-"""Folders of speech in Kaldi's form: wav.scp, text, and if there, segments, utt2spk and utt2lang.
+"""Folders of speech in Kaldi's form: wav.scp and text, and if there, segments and utt2spk.
 
-    wav.scp     RECORDING PATH              or of each utterance, where there is no segments
-    segments    UTTERANCE RECORDING START END
-    text        UTTERANCE WORDS
-    utt2spk     UTTERANCE SPEAKER
+The lines of these files are:
+
+wav.scp     RECORDING PATH              or of each utterance, where there is no segments
+segments    UTTERANCE RECORDING START END
+text        UTTERANCE WORDS
+utt2spk     UTTERANCE SPEAKER
 """
 
 import os

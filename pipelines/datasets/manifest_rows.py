@@ -76,8 +76,8 @@ def _table_in(path: str) -> str:
     if os.path.isfile(os.path.join(path, "wav.scp")):
         return path
     raise UserError(
-        f"data.path {paths.shown(path)} is a folder with neither Kaldi's wav.scp nor metadata.csv: it must be a file that"
-        " lists paths; for a folder with a sub-folder per class, set data.name to folder."
+        f"data.path {paths.shown(path)} is a folder with neither Kaldi's wav.scp nor metadata.csv: it must be a file"
+        " that lists paths; for a folder with a sub-folder per class, set data.name to folder."
     )
 
 
@@ -118,7 +118,7 @@ class _Reader:
         """One line of the manifest, checked."""
         self.lines += 1
         own = {ours: self._text(where, name, cells[name]) for ours, name in self.names.items() if name in cells}
-        for name in cells.keys() - set(self.names.values()):
+        for name in (name for name in cells if name not in self.names.values()):
             self.further.setdefault(name, {})[where] = str(cells[name]).strip()
         for key in ("path", "label", "number"):
             if not own.get(key, "-"):
@@ -253,8 +253,8 @@ def _duplicates(path: str, rows: Sequence[files.Row]) -> Iterator[str]:
     if several:
         extra = sum(len(group) - 1 for group in several)
         yield (
-            f"{extra:,} of {len(rows):,} rows of {paths.shown(path)} name audio or pictures that an earlier row names, such"
-            f" as {several[0][1].where}."
+            f"{extra:,} of {len(rows):,} rows of {paths.shown(path)} name audio or pictures that an earlier row names,"
+            f" such as {several[0][1].where}."
         )
     apart = [group for group in several if len({row.split for row in group}) > 1]
     if apart:

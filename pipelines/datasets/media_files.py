@@ -59,12 +59,12 @@ class LeftOut:
         """Sentences on everything else."""
         if self.clutter:
             names = ", ".join(sorted(map(paths.shown, self.clutter)))
-            total = _count(sum(self.clutter.values()), "picture or audio file", "pictures or audio files")
-            yield f"{total} of hidden folders or files, or of folders of file managers, left out: {names}."
+            files = _count(sum(self.clutter.values()), "picture or audio file", "pictures or audio files")
+            yield f"{files} of hidden folders or files, or of folders of file managers, left out: {names}."
         if self.suffixes:
             total = sum(self.suffixes.values())
-            verb = "was" if total == 1 else "were"
-            yield f"{_count(total, 'file')} with other endings {verb} left out: {_listed(self.suffixes)}."
+            subject = "1 file with another ending was" if total == 1 else f"{total:,} files with other endings were"
+            yield f"{subject} left out: {_listed(self.suffixes)}."
         if self.folders:
             names = ", ".join(sorted(map(paths.shown, self.folders)))
             yield f"No class was made of folders without pictures and audio: {names}."
@@ -194,5 +194,3 @@ def _listed(counts: collections.Counter[str]) -> str:
 
 def _more(items: list[str]) -> str:
     return f" (and {len(items) - 1:,} more)" if len(items) > 1 else ""
-
-

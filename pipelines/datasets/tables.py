@@ -6,7 +6,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from pipelines import paths
 from pipelines.datasets import columns, text_files
@@ -69,7 +69,9 @@ def json_objects(where: str, text: str) -> Iterator[tuple[str, Any]]:
     for number, value in (_list_items if is_list else _lines)(where, text):
         if not isinstance(value, Pairs):
             kind = "item" if is_list else "line"
-            raise UserError(f'{where}:{number}: every {kind} must be a JSON object such as {{"path": ..., "label": ...}}.')
+            raise UserError(
+                f'{where}:{number}: every {kind} must be a JSON object such as {{"path": ..., "label": ...}}.'
+            )
         yield f"{where}:{number}", value
 
 
@@ -85,7 +87,7 @@ def _delimited(path: str, text: str, check_columns: CheckColumns) -> Iterator[Li
     csv.field_size_limit(MAX_CELL)
     delimiter = _delimiter(text)
     # Tables with tabs, such as Common Voice's, have quotation marks as text.
-    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 3] = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL
     skip = delimiter != "\t"
     reader = csv.reader(
         io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True, skipinitialspace=skip

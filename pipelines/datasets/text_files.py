@@ -18,14 +18,14 @@ _MARKS = (
 
 
 def read(path: str | os.PathLike, setting: str = "") -> str:
-    """Reads a text file that is UTF-8, or UTF-16 or UTF-32 with a byte-order mark, packed by gzip or not.
+    r"""Reads a text file that is UTF-8, or UTF-16 or UTF-32 with a byte-order mark, packed by gzip or not.
 
     Args:
         path: The file; packed where its name ends in .gz.
         setting: Name of the setting that holds the path, for errors.
 
     Returns:
-        The text without byte-order marks, with `\\n` as the line end.
+        The text without byte-order marks, with `\n` as the line end.
 
     Raises:
         UserError: The file cannot be read or is in another encoding; it names the byte.
