@@ -17,12 +17,13 @@ _MARKS = (
 )
 
 
-def read(path: str | os.PathLike, setting: str = "") -> str:
+def read(path: str | os.PathLike, setting: str = "", lone_returns: bool = True) -> str:
     r"""Reads a text file that is UTF-8, or UTF-16 or UTF-32 with a byte-order mark, packed by gzip or not.
 
     Args:
         path: The file; packed where its name ends in .gz.
         setting: Name of the setting that holds the path, for errors.
+        lone_returns: Whether a carriage return without a line feed ends a line too.
 
     Returns:
         The text without byte-order marks, with `\n` as the line end.
@@ -48,4 +49,4 @@ def read(path: str | os.PathLike, setting: str = "") -> str:
         byte = data.index(b"\0")
         raise UserError(f"{shown} is not UTF-8 text: byte {byte} is 0x00; save it as UTF-8.")
     # A mark inside is where files were put together.
-    return re.sub("\r\n?", "\n", text.replace("\ufeff", ""))
+    return re.sub("\r\n?" if lone_returns else "\r\n", "\n", text.replace("\ufeff", ""))
