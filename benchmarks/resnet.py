@@ -49,7 +49,7 @@ def networks(shape):
     """Name -> Keras model."""
     config = dataclasses.replace(architectures.default_config("resnet50"), stem="large")
     theirs = keras.applications.ResNet50(weights=None, input_shape=shape, classes=CLASSES, classifier_activation=None)
-    return {OURS: architectures.build(shape, CLASSES, config, "image"), "keras.applications.ResNet50": theirs}
+    return {OURS: architectures.build_network(config, shape, CLASSES, "image"), "keras.applications.ResNet50": theirs}
 
 
 def keras_step(net, images, labels):

@@ -66,7 +66,7 @@ def _writer(name, labels, inputs):
     @tf.function
     def answer():
         features = recognizer.frontend(inputs, training=False)
-        return recognizer.task.answer(recognizer.classifier(features, training=False))["text"]
+        return recognizer.task.answer(recognizer.inference_network(features, training=False))["text"]
 
     return lambda: answer().numpy()
 

@@ -71,7 +71,7 @@ def train(
 
     settings = {"export.after_fit": export, **(config or {})}
     built = configurations.build(experiment, settings)
-    folder = Run.open(run, trained=False) if resume else Run(run or Run.free(experiment or built.data.name))
+    folder = Run.open(run, trained=False) if resume else Run(run or Run.next_free_path(experiment or built.data.name))
     return session.train(built, folder, resume, test, verbose).recognizer
 
 

@@ -59,8 +59,8 @@ class Recognizer:
         self.task = tasks.build(config.task, labels)
         with _dtype_policy(config.fit.precision):
             shape = self.frontend.feature_shape
-            self.network = architectures.build(
-                shape, self.task.num_outputs, config.model, self.frontend.takes, self.task.output_kind
+            self.network = architectures.build_network(
+                config.model, shape, self.task.num_outputs, self.frontend.takes, self.task.output_kind
             )
         self.inference_network = self.task.inference_network(self.network)
         self.run: Run | None = None

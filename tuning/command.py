@@ -11,7 +11,7 @@ from tfrec import tasks
 from tfrec.config import flags
 from tfrec.config.schema import Config
 from tfrec.runs.run import Run
-from tfrec.studies import study
+from tfrec.studies import tables
 from tfrec.utils.console import console
 from tuning import arguments as command_line
 from tuning import objectives
@@ -37,7 +37,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError("A search needs the validation split: leave out data.train_on_validation; --final sets it.")
     lines = record["space"] if record else _space_lines(arguments, config)
     parameters = grammar.parse(lines, config)
-    folder = pathlib.Path(arguments.run or Run.free(f"sweep-{(experiment or [config.data.name])[0]}"))
+    folder = pathlib.Path(arguments.run or Run.next_free_path(f"sweep-{(experiment or [config.data.name])[0]}"))
     plan = _plan(arguments, folder, [*experiment, *words], parameters, config)
     oracle = _oracle(arguments, plan, config)
     if arguments.role == "worker":
@@ -56,9 +56,9 @@ def main(argv: Sequence[str]) -> int:
     results = _run(sweep, arguments)
     _print(sweep, results)
     if arguments.final:
-        with sweep.folder.alone():
+        with sweep.folder.lock():
             table = final_training.train(sweep, arguments.seeds, max(1, arguments.workers))
-        console.print(study.for_terminal(table))
+        console.print(tables.for_terminal(table))
     return 0
 
 

@@ -66,7 +66,7 @@ def stored_trials(folder="mine"):
 
 if __name__ == "__main__":
     pathlib.Path("fit.py").write_text(FIT)
-    processes.FIT = (sys.executable, "fit.py")
+    fit_process.COMMAND = (sys.executable, "fit.py")
     model_costs.attempt = lambda configs, *_, **__: dict.fromkeys(configs, COST)
     comparison.measure = lambda *_: None
     persistent.LEASE_S = float(os.environ.get("LEASE_S", "60"))

@@ -14,7 +14,7 @@ def main(argv: Sequence[str]) -> int:
     """Trains as the command line says and prints the scores."""
     experiment, arguments = flags.parse_fit(argv)
     config = flags.to_config(arguments)
-    run = Run(arguments.run or Run.free(experiment or config.data.name))
+    run = Run(arguments.run or Run.next_free_path(experiment or config.data.name))
     if arguments.resume:
         run = Run.open(arguments.run, trained=False)
     verbose = 1 if sys.stdout.isatty() else 2

@@ -1,52 +1,60 @@
-"""What there is: `python -m tfrec list [KIND]`."""
+"""Lists architectures, datasets, experiments and layers: `python -m tfrec list [KIND]`."""
 
 import dataclasses
 import inspect
 import json
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import tyro
 from rich.table import Table
 
 from pipelines.datasets import DATASETS
 from pipelines.layers import LAYERS
-from tfrec.architectures import ARCHITECTURES, default_config, gives
+from tfrec.architectures import ARCHITECTURES, find
 from tfrec.config import flags
 from tfrec.config.experiments import EXPERIMENTS
-from tfrec.utils import console
+from tfrec.utils.console import console
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Architectures, datasets, experiments and layers, each with one line."""
+    """List architectures, datasets, experiments and layers, one line each."""
 
     kind: tyro.conf.Positional[Literal["all", "architectures", "datasets", "experiments", "layers"]] = "all"  # which
     json: bool = False  # print JSON
 
 
-def main(argv):
-    """Prints the registries."""
+def main(argv: Sequence[str]) -> int:
+    """Prints the registries.
+
+    Args:
+        argv: command-line arguments, without the name of the command.
+
+    Returns:
+        The exit status.
+    """
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec list")
-    listing = {kind: entries for kind, entries in everything().items() if arguments.kind in ("all", kind)}
+    listing = {kind: entries for kind, entries in registries().items() if arguments.kind in ("all", kind)}
     if arguments.json:
         print(json.dumps(listing, indent=2, ensure_ascii=False))
         return 0
     for kind, entries in listing.items():
-        table = Table("name", "what it is", title=kind, title_justify="left", width=120)
+        table = Table("name", "summary", title=kind, title_justify="left", width=120)
         for name, entry in entries.items():
             table.add_row(name, entry["summary"])
-        console.console.print(table)
+        console.print(table)
     return 0
 
 
-def everything():
-    """{"architectures": {NAME: {"summary": ...}}, "datasets": ..., "experiments": ..., "layers": ...}."""
+def registries() -> dict[str, dict[str, dict[str, Any]]]:
+    """Returns {"architectures": {NAME: {"summary": ...}}, "datasets": ..., "experiments": ..., "layers": ...}."""
     return {
         "architectures": {
             name: {
                 "summary": _summary(module),
-                "takes": list(module.TAKES),
-                "gives": gives(default_config(name)),
+                "input_kinds": list(find(name).input_kinds),
+                "output_kind": find(name).output_kind,
                 "config": dataclasses.asdict(config),
             }
             for name, (module, config) in ARCHITECTURES.items()
@@ -57,6 +65,6 @@ def everything():
     }
 
 
-def _summary(documented):
+def _summary(documented: object) -> str:
     """The first sentence of a docstring, without its full stop."""
-    return inspect.getdoc(documented).split("\n\n")[0].replace("\n", " ").rstrip(".")
+    return (inspect.getdoc(documented) or "").split("\n\n")[0].replace("\n", " ").rstrip(".")

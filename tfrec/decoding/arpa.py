@@ -10,7 +10,7 @@ from typing import Any, TextIO
 
 from pipelines.errors import UserError
 from tfrec.decoding.ngram import MAX_NGRAMS, MAX_ORDER, UNKNOWN, Gram, NgramModel
-from tfrec.utils.files import replacing
+from tfrec.utils.files import atomic_write
 
 MAX_LINE_LENGTH = 100_000  # characters
 MAX_PREAMBLE_LINES = 1000  # before the counts
@@ -31,7 +31,7 @@ def write(model: NgramModel, path: Path) -> None:
     options: dict[str, Any] = {"encoding": "utf-8", "newline": "\n"}
     open_file = gzip.open if str(path).endswith(".gz") else open
     try:
-        with replacing(path) as temporary, open_file(temporary, "wt", **options) as file:
+        with atomic_write(path) as temporary, open_file(temporary, "wt", **options) as file:
             file.writelines(_lines(model))
     except OSError as error:
         raise UserError(f"Cannot write {path}: {error.strerror or error}.") from error

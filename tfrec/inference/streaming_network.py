@@ -125,12 +125,18 @@ def _memory(recognizer: Recognizer, frames: int, bins: int) -> int:
         first = keras.tree.flatten(recurrent[0].input)[0]
         below = _reach(keras.Model(encoder.input, first), frames, bins)
     if below is None or total != below or any(layer.go_backwards for layer in recurrent):
-        names = " or ".join(architectures.causal_names(recognizer.task.output_kind))
+        names = " or ".join(_causal_names(recognizer.task.output_kind))
         raise UserError(
             f"--stream needs a causal network whose states can be carried, which model.name"
             f" {recognizer.config.model.name} as configured is not: train one such as {names}."
         )
     return below
+
+
+def _causal_names(output_kind: str) -> list[str]:
+    """Names of the architectures with such outputs that are causal with their default settings."""
+    entries = [architectures.find(name) for name in architectures.ARCHITECTURES]
+    return [entry.name for entry in entries if entry.output_kind == output_kind and entry.causal_layer]
 
 
 def _reach(model: keras.Model, frames: int, bins: int) -> int | None:

@@ -1,1 +1,1 @@
-"""Weights that a training starts from: of ImageNet, of a run, of a file."""
+"""Weights to start training from: published for ImageNet, of a run, or in a weights file."""

@@ -1,26 +1,38 @@
-"""The weights of keras.applications, trained on ImageNet, and how weights pass between networks of one structure."""
+"""The weights of keras.applications, trained on ImageNet."""
 
 import contextlib
 import errno
 import functools
 import itertools
 import warnings
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import keras
 
 from pipelines.errors import UserError
 from tfrec import architectures
-from tfrec.pretrained.weights_file import MisfitError
+from tfrec.pretrained.layers import MisfitError, StoredLayers, StoredParts, layers_with_weights, same_kind
+
+if TYPE_CHECKING:
+    from tfrec.architectures.base import ImageModelConfig
 
 CLASSES = 1000
 
 
-def find(model):
-    """(constructor's name in keras.applications, the `frontend.normalize` its weights want) for a ModelConfig.
+def find(model: "ImageModelConfig") -> tuple[str, str]:
+    """Finds the published weights of an architecture.
 
-    UserError where there is none.
+    Args:
+        model: config of the network that the weights are for.
+
+    Returns:
+        The name of the constructor in keras.applications, and the `frontend.normalize` of its training.
+
+    Raises:
+        UserError: where no weights are published, or only for a network of another size.
     """
-    table = {}
+    table: dict[str, tuple[str, str]] = {}
     for module, _ in architectures.ARCHITECTURES.values():
         table.update(getattr(module, "IMAGENET", {}))
     if model.name not in table:
@@ -30,84 +42,54 @@ def find(model):
         )
     published = architectures.default_config(model.name)
     for field in ("width_multiplier", "depth_multiplier"):
-        there, here = getattr(published, field), getattr(model, field)
-        if here != there:
+        expected, received = getattr(published, field), getattr(model, field)
+        if received != expected:
             raise UserError(
-                f"model.weights imagenet is for model.{field} {there}, not {here}: set --model.{field} {there}, or"
-                " leave --model.weights out."
+                f"model.weights imagenet is for model.{field} {expected}, not {received}: set --model.{field}"
+                f" {expected}, or leave --model.weights out."
             )
     return table[model.name]
 
 
 @contextlib.contextmanager
-def layers(constructor, net):
-    """{name of a layer of `net`: function from it to its parts}, downloaded by Keras, paired by order.
+def open_layers(constructor: str, net: keras.Model) -> Iterator[StoredLayers]:
+    """Context with the published weights, which Keras downloads; layers pair up with those of `net` by order.
 
-    The head is left out unless `net` has as many classes as ImageNet. UserError where there is no network.
+    Args:
+        constructor: name in keras.applications.
+        net: network that the weights are for; unless it has the 1,000 classes of ImageNet, the head is left out.
+
+    Yields:
+        A function from a layer to its stored parts, by the names of the layers in `net`; it raises MisfitError.
+
+    Raises:
+        UserError: where the weights cannot be downloaded or read.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):  # that it takes the published size for granted
+        with warnings.catch_warnings(action="ignore"):  # about the input size, which Keras takes to be the published
             published = getattr(keras.applications, constructor)(
                 weights="imagenet", include_top=net.output_shape[-1] == CLASSES
             )
-    except Exception as error:  # Keras raises no other where the network fails
+    except Exception as error:  # Keras raises plain exceptions where the download fails
         if getattr(error, "errno", None) == errno.ENOSPC:
             raise
-        said = (str(error).splitlines() or [type(error).__name__])[0]
+        message = (str(error).splitlines() or [type(error).__name__])[0]
         raise UserError(
-            f"The published weights of {constructor} cannot be loaded ({said}): connect to the network or, if a"
-            " download was cut short, delete its file in ~/.keras/models."
+            f"The published weights of {constructor} cannot be loaded ({message}): connect to the Internet or, if a"
+            " download was interrupted, delete its file in ~/.keras/models."
         ) from error
-    pairs = itertools.zip_longest(in_order(published), in_order(net))
+    pairs = itertools.zip_longest(layers_with_weights(published), layers_with_weights(net))
     yield {
-        target.name if target else f"{source.name} of {constructor}": functools.partial(_parts, source)
+        target.name if target else f"{source.name} of {constructor}": functools.partial(_read, source)
         for source, target in pairs
         if source
     }
 
 
-def _parts(source, target):
-    if not _same_kind(source, target):
-        raise MisfitError(f"is a {type(source).__name__} there")
+def _read(source: keras.Layer, target: keras.Layer) -> StoredParts:
+    if not same_kind(source, target):
+        raise MisfitError(f"is a {type(source).__name__} in the weights")
     values = source.get_weights()
     if len(values) != len(target.weights):
-        raise MisfitError(f"holds another number of arrays there, {len(values)}, than here, {len(target.weights)}")
+        raise MisfitError(f"holds {len(values)} arrays in the weights and {len(target.weights)} in this network")
     return [(target, {str(i): value for i, value in enumerate(values)})]
-
-
-def in_order(model):
-    """The layers that hold weights, in the order of `model.layers`.
-
-    Without `keras.layers.Normalization`: what it holds belongs to the features, not to the network.
-    """
-    return [layer for layer in model.layers if layer.weights and not isinstance(layer, keras.layers.Normalization)]
-
-
-def transfer(source_model, target_model):
-    """Copies all weights between two networks of one structure, layer by layer in order; names need not agree.
-
-    Raises ValueError, before anything is copied, at the first pair of layers that differs in kind or in the shapes of
-    its weights.
-    """
-    sources, targets = in_order(source_model), in_order(target_model)
-    for source, target in itertools.zip_longest(sources, targets):
-        fits = source and target and _same_kind(source, target) and _shapes(source) == _shapes(target)
-        if not fits:
-            raise ValueError(
-                "Layers with weights must pair up in number, kind and shapes. Received:"
-                f" {_described(source)} of {source_model.name} for {_described(target)} of {target_model.name}"
-            )
-    for source, target in zip(sources, targets, strict=True):
-        target.set_weights(source.get_weights())
-
-
-def _same_kind(one, other):
-    return isinstance(one, type(other)) or isinstance(other, type(one))
-
-
-def _shapes(layer):
-    return [tuple(weight.shape) for weight in layer.weights]
-
-
-def _described(layer):
-    return f"{type(layer).__name__} {layer.name!r} {_shapes(layer)}" if layer else "no layer"

@@ -1,1 +1,1 @@
-"""The folder of a training."""
+"""The folder of a run: its files, its lock, its environment."""

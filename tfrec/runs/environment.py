@@ -1,4 +1,4 @@
-"""What a reader needs to repeat a run."""
+"""The software and the machine of a run."""
 
 import contextlib
 import datetime
@@ -8,6 +8,7 @@ import pathlib
 import platform
 import subprocess
 import sys
+from typing import Any
 
 PACKAGES = (
     "tfrec",
@@ -21,8 +22,8 @@ PACKAGES = (
 )
 
 
-def environment():
-    """What a reader needs to repeat the run: versions, machine, commit, command."""
+def environment() -> dict[str, Any]:
+    """Returns what a reader needs to repeat a run, as JSON: versions, machine, git commit, command."""
     versions = {}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
@@ -38,11 +39,12 @@ def environment():
     }
 
 
-def _git_commit():
-    """The commit of the source that runs, or None outside a checkout."""
+def _git_commit() -> str | None:
+    """The commit of this source code, None outside a checkout."""
     folder = pathlib.Path(__file__).parent
+    command = ["git", "-C", str(folder), "rev-parse", "HEAD"]
     try:
-        answer = subprocess.run(["git", "-C", folder, "rev-parse", "HEAD"], capture_output=True, text=True, timeout=10)
+        result = subprocess.run(command, capture_output=True, text=True, timeout=10)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+    return result.stdout.strip() if result.returncode == 0 else None

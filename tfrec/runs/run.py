@@ -1,15 +1,15 @@
 """The folder of one training.
 
 config.json           every setting, resolved
-labels.json           the classes, in the order of the network's outputs; or the vocabulary of texts
+labels.json           the classes, in the order of the network's outputs; or the vocabulary of transcripts
 environment.json      package versions, machine, git commit, command
-model.keras           raw input to outputs, with the weights of best.weights.h5; `keras.saving.load_model` opens it
-best.weights.h5       the network after its best epoch, or the mean of several
-history.csv           one row an epoch
+model.keras           raw input to outputs; `keras.saving.load_model` opens it
+best.weights.h5       the network after its best epoch, or the mean of several epochs
+history.csv           one row for each epoch
 metrics.json          scores of the splits
 *.png                 plots
-hypotheses.txt, .html texts of the test split beside what was recognized
-examples.npz          a few examples with the network's answers, replayed before an export is published
+hypotheses.txt, .html reference and recognized transcripts of the test split
+examples.npz          a few examples with the network's outputs, replayed before an export is published
 state/                what --resume needs
 """
 
@@ -19,89 +19,122 @@ import json
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Self
 
 import h5py
 
 from pipelines.errors import UserError
-from tfrec.utils.files import replacing, require_space
+from tfrec.utils.files import atomic_write, require_space
+
+if TYPE_CHECKING:
+    import keras
+
+StrPath = str | os.PathLike[str]
 
 
 class Run:
-    """Paths, and files that are written whole or not at all."""
+    """Paths and files of a run; every file is written completely or not at all.
 
-    def __init__(self, path):
+    Args:
+        path: the folder, which need not exist.
+    """
+
+    def __init__(self, path: StrPath) -> None:
         self.path = pathlib.Path(path)
         self.best_weights = self.path / "best.weights.h5"
-        self._made = []  # folders around it that `create` has made
-
-    def require_empty(self, flag="--run"):
-        """UserError where the folder already holds something; `flag` is the one that names it."""
-        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
-            raise UserError(
-                f"{self.path} already holds something: give another {flag}, or go on with it by"
-                f" {flag} {self.path} --resume."
-            )
-
-    def create(self):
-        """Makes the folder; UserError where it already holds something."""
-        self.require_empty()
-        self._made = [parent for parent in self.path.parents if not parent.exists()]
-        try:
-            (self.path / "state").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UserError(f"Cannot make the run folder {self.path}: {error.strerror}; give another --run.") from error
-
-    @contextlib.contextmanager
-    def kept_from_first_epoch(self):
-        """Takes `create` back when the block fails before an epoch has finished: nothing there is worth keeping."""
-        try:
-            yield
-        except BaseException:
-            if not (self.path / "state" / "state.json").is_file():
-                shutil.rmtree(self.path, ignore_errors=True)
-                with contextlib.suppress(OSError):
-                    for parent in self._made:
-                        parent.rmdir()
-            raise
-
-    @contextlib.contextmanager
-    def alone(self):
-        """UserError where another process is at work on this folder."""
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"Another process is at work on {self.path}: wait for it, or end it.") from None
-        else:
-            yield
-        finally:
-            os.close(folder)
+        self._created_parents: list[pathlib.Path] = []
 
     @classmethod
-    def open(cls, path, trained=True):
-        """An existing run; UserError where there is none, or, with `trained`, none that has finished an epoch."""
+    def open(cls, path: StrPath, trained: bool = True) -> Self:
+        """Opens an existing run.
+
+        Args:
+            path: folder of the run.
+            trained: whether the run must have finished an epoch.
+
+        Returns:
+            The run.
+
+        Raises:
+            UserError: where there is no run, or none with weights.
+        """
         run = cls(path)
         if not (run.path / "config.json").is_file():
-            raise UserError(f"{path} is no run: it has no config.json; `python -m tfrec.fit --run {path}` makes one.")
+            raise UserError(
+                f"{path} is not a run: it has no config.json; `python -m tfrec.fit --run {path}` creates one."
+            )
         if trained and not run.best_weights.is_file():
             raise UserError(f"{path} has no weights yet: finish it with `python -m tfrec.fit --run {path} --resume`.")
         return run
 
     @classmethod
-    def free(cls, name, root="runs"):
-        """The first path runs/NAME, runs/NAME-2, ... that does not exist."""
+    def next_free_path(cls, name: str, root: StrPath = "runs") -> pathlib.Path:
+        """Returns the first path of runs/NAME, runs/NAME-2, ... that does not exist."""
         number = 1
         while (path := pathlib.Path(root) / (name if number == 1 else f"{name}-{number}")).exists():
             number += 1
         return path
 
     @property
-    def name(self):
-        """The folder's own name."""
+    def name(self) -> str:
+        """The name of the folder."""
         return self.path.resolve().name
 
-    def read_json(self, name):
-        """A JSON file of the run; UserError when it cannot be read."""
+    def require_empty(self, flag: str = "--run") -> None:
+        """Checks that the folder is empty or does not exist.
+
+        Args:
+            flag: the flag that names the folder, for the message.
+
+        Raises:
+            UserError: where the folder holds something.
+        """
+        if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
+            raise UserError(
+                f"{self.path} already exists and is not empty: choose another {flag}, or resume it with"
+                f" {flag} {self.path} --resume."
+            )
+
+    def create(self) -> None:
+        """Creates the folder; UserError where it holds something or cannot be created."""
+        self.require_empty()
+        self._created_parents = [parent for parent in self.path.parents if not parent.exists()]
+        try:
+            (self.path / "state").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"Cannot create the run folder {self.path}: {error.strerror}; choose another --run."
+            ) from error
+
+    @contextlib.contextmanager
+    def remove_on_failure(self) -> Iterator[None]:
+        """Context that undoes `create` where the block raises before the first epoch has finished."""
+        try:
+            yield
+        except BaseException:
+            if not self._state_file.is_file():
+                shutil.rmtree(self.path, ignore_errors=True)
+                with contextlib.suppress(OSError):
+                    for parent in self._created_parents:
+                        parent.rmdir()
+            raise
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Context that locks the folder; UserError where another process holds the lock."""
+        folder = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(f"Another process is using {self.path}: wait until it ends, or stop it.") from None
+        else:
+            yield
+        finally:
+            os.close(folder)
+
+    def read_json(self, name: str) -> Any:
+        """Reads a JSON file of the run; UserError where it cannot be read or is damaged."""
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except OSError as error:
@@ -109,63 +142,67 @@ class Run:
         except ValueError as error:
             raise UserError(f"{self.path / name} is damaged: {error}.") from error
 
-    def write_json(self, name, value):
+    def write_json(self, name: str, value: Any) -> None:
         """Writes a JSON file of the run."""
         self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
-    def write_text(self, name, text):
+    def write_text(self, name: str, text: str) -> None:
         """Writes a text file of the run."""
-        with replacing(self.path / name) as temporary:
-            # Paths need not be UTF-8; JSON reads the replacement as what it stands for.
+        with atomic_write(self.path / name) as temporary:
+            # Paths need not be UTF-8; JSON reads the replacement as the bytes that it encodes.
             temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
-    def write_weights(self, model, path):
-        """Writes the weights of a model, and of its optimizer if it has one."""
+    def write_weights(self, model: "keras.Model", path: StrPath) -> None:
+        """Writes the weights of a model, and of its optimizer if it has one; OSError where the disk is full."""
         require_space(model, path)
-        with replacing(path) as temporary:
+        with atomic_write(path) as temporary:
             model.save_weights(temporary)
 
-    def write_model(self, model):
+    def write_model(self, model: keras.Model) -> None:
         """Writes a Keras model as `model.keras`."""
         require_space(model, self.path / "model.keras")
-        with replacing(self.path / "model.keras") as temporary:
+        with atomic_write(self.path / "model.keras") as temporary:
             model.save(temporary)
 
-    def state_weights(self, epoch):
-        """Where the weights and optimizer after an epoch are kept for resuming."""
+    def state_weights(self, epoch: int) -> pathlib.Path:
+        """The file with the weights and the optimizer after an epoch, for resuming."""
         return self.path / "state" / f"{epoch}.weights.h5"
 
-    def checkpoint(self, epoch):
-        """Where the weights of an epoch wait for being averaged with others."""
+    def checkpoint(self, epoch: int) -> pathlib.Path:
+        """The file with the weights of an epoch that may be averaged with those of others."""
         (self.path / "state" / "checkpoints").mkdir(exist_ok=True)
         return self.path / "state" / "checkpoints" / f"{epoch}.weights.h5"
 
-    def read_state(self):
-        """What `write_state` wrote last, or None; UserError when it is damaged."""
-        if not (self.path / "state" / "state.json").is_file():
+    @property
+    def _state_file(self) -> pathlib.Path:
+        return self.path / "state" / "state.json"
+
+    def read_state(self) -> dict[str, Any] | None:
+        """Returns the last state of `write_state`, None where there is none; UserError where it is damaged."""
+        if not self._state_file.is_file():
             return None
-        state = self.read_json("state/state.json")
+        state: dict[str, Any] = self.read_json("state/state.json")
         try:
             with h5py.File(self.state_weights(len(state["history"]))):
                 return state
         except (OSError, KeyError, TypeError) as error:
             raise UserError(
-                f"{self.path / 'state'} is damaged, so that nothing can resume from it: start another --run."
+                f"{self.path / 'state'} is damaged, so that training cannot resume: start another --run."
             ) from error
 
-    def is_measured(self):
-        """Whether `tfrec.fit` has come to its end: what the training took is written down with its scores."""
-        return (self.path / "metrics.json").is_file() and "fit_seconds" in self.read_json("metrics.json")
-
-    def read_history(self):
-        """The finished epochs; none where somebody has deleted the state to save space."""
-        return self.read_json("state/state.json")["history"] if (self.path / "state" / "state.json").is_file() else []
-
-    def write_state(self, state, model):
-        """Keeps a training's state and weights; the state before is deleted only when this one is whole."""
+    def write_state(self, state: dict[str, Any], model: "keras.Model") -> None:
+        """Writes the state and the weights of a training; deletes the previous state once this one is complete."""
         epoch = len(state["history"])
         self.write_weights(model, self.state_weights(epoch))
         self.write_json("state/state.json", state)
         for old in (self.path / "state").glob("*.weights.h5"):
             if old != self.state_weights(epoch):
                 old.unlink()
+
+    def read_history(self) -> list[dict[str, Any]]:
+        """Returns a dict for each finished epoch; an empty list where the state was deleted to save space."""
+        return self.read_json("state/state.json")["history"] if self._state_file.is_file() else []
+
+    def is_finished(self) -> bool:
+        """Whether `tfrec.fit` has finished: it writes the time of the training last, with the scores."""
+        return (self.path / "metrics.json").is_file() and "fit_seconds" in self.read_json("metrics.json")

@@ -1,33 +1,46 @@
-"""The models of a comparison: from words to configurations."""
+"""The models of a comparison: from the command line to one configuration each."""
 
 import dataclasses
 import re
+from collections.abc import Mapping, Sequence
 
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.config import flags
 from tfrec.config.schema import Config
 
-SECTIONS = ("model", "frontend", "task", "fit")  # which may differ from model to model; the data may not
-EPOCHS = 1_000_000  # for a budget of time to end the training
+SECTIONS = ("model", "frontend", "task", "fit")  # may differ from model to model; the data may not
+EPOCHS = 1_000_000  # more than any time budget has room for
 
 
 @dataclasses.dataclass(frozen=True)
 class Candidate:
-    """A model to train: `label` is its run's folder, `settings` its own flags, `words` all those of `tfrec.fit`."""
+    """A model to train."""
 
-    label: str
-    settings: dict
-    words: tuple[str, ...]
+    label: str  # name of its run's folder
+    settings: dict[str, str]  # its own settings
+    words: tuple[str, ...]  # all words for `tfrec.fit`
     config: Config
 
 
-def parse(models, experiment, words, budget_minutes):
-    """`--models`, an experiment or None and the flags for all -> a Candidate for each model.
+def parse(
+    models: Sequence[str], experiment: str | None, words: Sequence[str], budget_minutes: float
+) -> list[Candidate]:
+    """Parses the command line of a comparison; trains nothing.
 
-    Raises UserError for an unknown model, flag or value: before anything is trained.
+    Args:
+        models: words of `--models`.
+        experiment: name of an experiment, or None.
+        words: flags of `tfrec.fit` for all models.
+        budget_minutes: time budget of each training.
+
+    Returns:
+        A candidate for each model.
+
+    Raises:
+        UserError: for an unknown model, flag or value.
     """
-    entries = _entries(models)
+    entries = _split_entries(models)
     if not entries:
         raise UserError("Name the models: --models vgg16,resnet50,...; `python -m tfrec list architectures` has all.")
     candidates, errors = [], {}
@@ -43,31 +56,36 @@ def parse(models, experiment, words, budget_minutes):
         ]
         try:
             config = flags.to_config(flags.parse_fit(all_words)[1])
-            if tasks.gives(config.task) != "classes":
-                raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: take classify.")
+            if tasks.output_kind(config.task) != "classes":
+                raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: choose classify.")
             candidates.append(Candidate(label, settings, tuple(all_words), config))
         except UserError as error:
             errors[label] = str(error)
-    require_none(errors, len(entries))
+    require_no_errors(errors, len(entries))
     return candidates
 
 
-def require_none(errors, count):
-    """UserError for the first of {label: mistake}; without its label where all `count` models share the mistake."""
+def require_no_errors(errors: Mapping[str, str], count: int) -> None:
+    """Raises UserError for the first of some models' errors.
+
+    Args:
+        errors: {label: message}.
+        count: number of all models; where they share one error, the message names no model.
+    """
     if errors:
-        label, said = next(iter(errors.items()))
-        shared = len(errors) == count and set(errors.values()) == {said}
-        raise UserError(said if shared else f"{label}: {said}")
+        label, message = next(iter(errors.items()))
+        shared = len(errors) == count and set(errors.values()) == {message}
+        raise UserError(message if shared else f"{label}: {message}")
 
 
-def _entries(models):
-    """`--models` -> [(label, name, {setting: value})]; a setting belongs to the model that stands before it."""
-    entries = []
+def _split_entries(models: Sequence[str]) -> list[tuple[str, str, dict[str, str]]]:
+    """`--models` -> [(label, name, {setting: value})]; a setting belongs to the model before it."""
+    entries: list[tuple[str, str, dict[str, str]]] = []
     for token in re.split(r"[,\s]+", ",".join(models)):
         setting = re.fullmatch("(?:([^:=]+):)?([^:=]+)=(.+)", token)
         name = setting[1] if setting else token
         if name:
-            architectures.default_config(name)  # UserError for one that is not known
+            architectures.default_config(name)  # UserError for an unknown one
             count = 1 + sum(name == other for _, other, _ in entries)
             entries.append((name if count == 1 else f"{name}-{count}", name, {}))
         if setting:
@@ -77,7 +95,7 @@ def _entries(models):
     return entries
 
 
-def _as_flags(settings, label):
+def _as_flags(settings: Mapping[str, str], label: str) -> list[str]:
     """{"width_multiplier": "0.5", "fit.clip_norm": "1"} -> flags of `tfrec.fit`; bare names are those of the model."""
     words = []
     for name, value in settings.items():

@@ -1,50 +1,85 @@
-"""A comparison at work: its folder, what is trained already, one training after the other.
+"""A comparison of models under one time budget: its folder, and one training after the other.
 
 comparison.json       how it was started, what each model costs, how each ended
-report.md             table and pictures; table.md, table.csv, *.png
+report.md             table and plots; table.md, table.csv, *.png
 runs/LABEL/           an ordinary run for each model
-logs/LABEL.txt        what its training printed; LABEL.jsonl what each of its starts took
+logs/LABEL.txt        what its training printed; LABEL.jsonl what each of its starts used
 """
 
-import contextlib
+import functools
+import logging
 import pathlib
 import shlex
 import time
+from collections.abc import Sequence
+from typing import Any, Self
+
+from rich.table import Table
 
 from pipelines.errors import UserError
 from tfrec.reports import comparison
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
-from tfrec.studies import candidates, model_costs
-from tfrec.utils.console import console
-from tfrec.utils.processes import read_records, train
+from tfrec.studies import candidates, fit_process, model_costs
+from tfrec.studies.candidates import Candidate
+from tfrec.utils.processes import read_records
+from tfrec.utils.progress import Progress
+from tfrec.utils.scheduler import Job, JobError, Outcome, Scheduler, Worker
 
-LOOK_SECONDS = 0.5  # between two looks at a training
-TELL_SECONDS = 60  # between two lines about it where there is no terminal
+logger = logging.getLogger(__name__)
 
 
 class Comparison:
-    """`chosen` are the Candidates; `record` is what comparison.json holds."""
+    """A comparison, new or started before.
 
-    def __init__(self, path, chosen, record):
-        self.folder = Run(path)  # for its files, which are written whole or not at all
-        self.chosen, self.record = chosen, record
+    Args:
+        path: its folder.
+        models: the candidates.
+        record: the content of comparison.json.
+    """
+
+    def __init__(self, path: str | pathlib.Path, models: Sequence[Candidate], record: dict[str, Any]) -> None:
+        self.folder = Run(path)  # for its atomic writes and its lock
+        self.models, self.record = models, record
 
     @classmethod
-    def of(cls, chosen, arguments, experiment, words):
-        """A new comparison, of which nothing is written yet; UserError where its folder already holds something."""
-        path = pathlib.Path(arguments.report or Run.free(f"compare-{chosen[0].config.data.name}"))
+    def create(
+        cls,
+        models: Sequence[str],
+        experiment: str | None,
+        words: Sequence[str],
+        budget_minutes: float,
+        report: str | None,
+    ) -> Self:
+        """Creates a new comparison; writes nothing yet.
+
+        Args:
+            models: as for `candidates.parse`, like `experiment`, `words` and `budget_minutes`.
+            experiment: name of an experiment, or None.
+            words: flags for all trainings.
+            budget_minutes: time budget of each training.
+            report: the folder; None is the first free runs/compare-DATA.
+
+        Returns:
+            The comparison.
+
+        Raises:
+            UserError: where the models or flags have errors, or the folder is not empty.
+        """
+        parsed = candidates.parse(models, experiment, words, budget_minutes)
+        data = parsed[0].config.data.name
+        path = pathlib.Path(report or Run.next_free_path(f"compare-{data}"))
         Run(path).require_empty("--report")
-        start = {"models": arguments.models, "experiment": experiment, "words": words}
-        start |= {"budget_minutes": arguments.budget_minutes, "data": chosen[0].config.data.name}
-        record = {**start, "sessions": [], "costs": {}, "results": {}}
-        return cls(path, chosen, record)
+        start = {"models": models, "experiment": experiment, "words": words, "budget_minutes": budget_minutes}
+        return cls(path, parsed, {**start, "data": data, "sessions": [], "costs": {}, "results": {}})
 
     @classmethod
-    def open(cls, path):
-        """One that was started before; UserError where there is none."""
+    def open(cls, path: str) -> Self:
+        """Opens a comparison that was started before; UserError where there is none."""
         if not (pathlib.Path(path) / "comparison.json").is_file():
-            raise UserError(f"{path} is no report to go on with, since it has no comparison.json: leave out --resume.")
+            raise UserError(
+                f"{path} is not a report that can be resumed: it has no comparison.json; leave out --resume."
+            )
         record = Run(path).read_json("comparison.json")
         try:
             start = [record[name] for name in ("models", "experiment", "words", "budget_minutes")]
@@ -54,105 +89,130 @@ class Comparison:
         return cls(path, candidates.parse(*start), record)
 
     @property
-    def again(self):
-        """The command that goes on after an interruption."""
+    def resume_command(self) -> str:
+        """The command that resumes the comparison after an interruption."""
         return f"python -m tfrec compare --report {shlex.quote(str(self.folder.path))} --resume"
 
     @property
-    def failed(self):
+    def failed(self) -> list[str]:
         """The labels of models that failed."""
         return [label for label, result in self.record["results"].items() if result["status"] == "failed"]
 
-    def require_same(self, chosen):
-        """UserError unless these are the candidates that it was started with."""
-        if [one.words for one in chosen] != [one.words for one in self.chosen]:
+    def require_same(self, models: Sequence[Candidate]) -> None:
+        """Raises UserError unless these are the candidates that the comparison was started with."""
+        if [model.words for model in models] != [model.words for model in self.models]:
             raise UserError(
                 f"{self.folder.path} was started with other models or flags, which --resume cannot change: leave out"
                 " all but --report."
             )
 
-    def table(self):
-        """What is known of each model by now, for the terminal."""
+    def run_of(self, label: str) -> Run:
+        """Returns the run of a model."""
+        return Run(self.folder.path / "runs" / label)
+
+    def table(self) -> Table:
+        """Returns the results so far, for the terminal."""
         return comparison.terminal_table(self._rows())
 
-    def go(self):
-        """Builds every model once, then trains those that are not trained yet, and reports after each."""
+    def run(self) -> None:
+        """Builds every model once, trains those that have not finished, and updates the report after each.
+
+        A model that fails is recorded; it is trained again when the comparison is resumed.
+
+        Raises:
+            UserError: where a model cannot be built because of a user's error, or another process uses the folder.
+        """
         costs, results = self.record["costs"], self.record["results"]
-        unknown = [one for one in self.chosen if "error" in costs.get(one.label, {"error": None})]
-        costs |= model_costs.costs({one.label: one.config.to_dict() for one in unknown}, self._tell_cost)
+        unknown = [model for model in self.models if "error" in costs.get(model.label, {"error": None})]
+        costs |= model_costs.measure_costs({model.label: model.config.to_dict() for model in unknown}, _report_cost)
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        with self.folder.alone():
+        with self.folder.lock():
             (self.folder.path / "logs").mkdir(exist_ok=True)
             self.record["sessions"].append({**environment(), "hardware": comparison.hardware()})
             for label in self.failed:
                 del results[label]
             self._save()
-            waiting = [one for one in self.chosen if one.label not in results]
+            waiting = [model for model in self.models if model.label not in results]
             self._announce(waiting)
-            for number, one in enumerate(waiting):
-                error = costs[one.label].get("error")
-                followed = _Progress(self, waiting[number:])
-                results[one.label] = {"status": "failed", "reason": error} if error else self._train(one, followed)
-                self._save()
-                console.print(comparison.result_sentence(one.label, results[one.label]))
+            scheduler = Scheduler()
+            jobs = [Job(model.label, functools.partial(self._train, model)) for model in waiting]
+            with Progress("models", len(self.models)) as progress:
+                scheduler.run(jobs, self._finish, _Display(self, scheduler, progress).update)
 
-    def _train(self, one, progress):
-        """Trains one model, or goes on with it; returns how it ended."""
-        run = Run(self.folder.path / "runs" / one.label)
-        reason = train(run, one.words, self.folder.path / "logs", progress.follow)
-        result = {"status": "failed", "reason": reason} if reason else {"status": "done", **comparison.scores(run)}
-        peaks = [start["peak_bytes"] for start in read_records(self.folder.path / "logs" / f"{one.label}.jsonl")]
-        return {**result, "peak_bytes": max(peaks, default=None)}
+    def _train(self, model: Candidate, worker: Worker) -> dict[str, Any]:
+        """Trains one model, or resumes it; returns its scores."""
+        if reason := self.record["costs"][model.label].get("error"):
+            raise JobError(reason)
+        logger.info("Training %s (%d of %d).", model.label, self.models.index(model) + 1, len(self.models))
+        run = self.run_of(model.label)
+        if failure := fit_process.fit(run, model.words, self.folder.path / "logs", worker.call):
+            raise JobError(failure)
+        return comparison.scores(run)
 
-    def _rows(self):
-        return comparison.rows(self.chosen, self.record, self.folder.path)
+    def _finish(self, outcome: Outcome) -> None:
+        """Records how a training ended."""
+        label = outcome.job.label
+        failed = outcome.failure is not None
+        result = {"status": "failed", "reason": outcome.failure} if failed else {"status": "done", **outcome.result}
+        peaks = [start["peak_bytes"] for start in read_records(self.folder.path / "logs" / f"{label}.jsonl")]
+        self.record["results"][label] = {**result, "peak_bytes": max(peaks, default=None)}
+        self._save()
+        logger.info(comparison.result_sentence(label, result))
 
-    def _save(self):
+    def _rows(self) -> list[dict[str, Any]]:
+        return comparison.rows(self.models, self.record, self.folder.path)
+
+    def _save(self) -> None:
         self.folder.write_json("comparison.json", self.record)
-        comparison.write(self._rows(), self.record, self.again, self.folder)
+        comparison.write(self._rows(), self.record, self.resume_command, self.folder)
 
-    def _announce(self, waiting):
-        minutes = self.record["budget_minutes"]
-        done = len(self.chosen) - len(waiting)
-        console.print(
-            f"{done} of {len(self.chosen)} models are trained; {minutes:g} min for each of the others,"
-            f" {minutes * len(waiting):.4g} min in all, and their start and evaluation; report {self.folder.path}."
+    def _announce(self, waiting: Sequence[Candidate]) -> None:
+        minutes, total = self.record["budget_minutes"], len(self.models)
+        logger.info(
+            f"{total - len(waiting)} of {total} models have finished. The others train for {minutes:g} min each,"
+            f" {minutes * len(waiting):.4g} min in total, plus start and evaluation. Report: {self.folder.path}."
         )
-        console.print(f"After an interruption: {self.again}")
-
-    def _tell_cost(self, label, cost):
-        if "mistake" not in cost:
-            console.print(f"{label} can be built: {comparison.cost_sentence(cost)}")
+        logger.info("To resume after an interruption: %s", self.resume_command)
 
 
-class _Progress:
-    """How far a comparison is: a line that changes on a terminal, or else one a minute."""
+class _Display:
+    """Shows the progress of a comparison."""
 
-    def __init__(self, comparison, waiting):
-        self.label, self.later = waiting[0].label, len(waiting) - 1
-        self.minutes = comparison.record["budget_minutes"]
-        self.place = f"{len(comparison.chosen) - self.later} of {len(comparison.chosen)}"
+    def __init__(self, comparison: Comparison, scheduler: Scheduler, progress: Progress) -> None:
+        self.comparison, self.scheduler, self.progress = comparison, scheduler, progress
+        self.budget_minutes = comparison.record["budget_minutes"]
+        self.starts: dict[str, float] = {}  # {label: when its training started, as of `time.time`}
 
-    def follow(self, process, run):
-        """Waits for a training, telling how far it is."""
-        started, told = time.time(), 0.0
-        with console.status(self._line(run, started)) if console.is_terminal else contextlib.nullcontext() as status:
-            while not process.wait(LOOK_SECONDS):
-                if status:
-                    status.update(self._line(run, started))
-                elif time.time() - told >= TELL_SECONDS:
-                    told = time.time()
-                    console.print(self._line(run, started))
+    def update(self) -> None:
+        """Reads the states of the runs, and updates the display."""
+        results = self.comparison.record["results"]
+        self.progress.done = len(results)
+        running, minutes_left = [], self.budget_minutes * (len(self.comparison.models) - len(results))
+        for job in list(self.scheduler.running.values()):
+            text, spent = self.describe(job.label, self.starts.setdefault(job.label, time.time()))
+            running.append(text)
+            minutes_left -= spent
+        scores = {label: result.get("validation_accuracy", -1.0) for label, result in results.items()}
+        first = max(scores, key=lambda label: scores[label], default=None)
+        best = f"{first} with validation accuracy {scores[first]:.2%}" if first and scores[first] >= 0 else None
+        self.progress.update(running, best, 60 * minutes_left)
 
-    def _line(self, run, started):
+    def describe(self, label: str, started: float) -> tuple[str, float]:
+        """Returns the state of a training in words, and the minutes of its budget that it has used."""
+        run = self.comparison.run_of(label)
         state = run.path / "state" / "state.json"
-        history, spent, since = [], 0.0, started
+        history, seconds, since = [], 0.0, started
         if state.is_file():
             stored = run.read_json("state/state.json")
-            history, spent, since = stored["history"], stored["seconds"], max(started, state.stat().st_mtime)
-        spent = min((spent + time.time() - since) / 60, self.minutes)
-        known = f"epoch {len(history) + 1}" if spent < self.minutes else "being measured"
+            history, seconds, since = stored["history"], stored["seconds"], max(started, state.stat().st_mtime)
+        minutes = min((seconds + time.time() - since) / 60, self.budget_minutes)
+        phase = f"epoch {len(history) + 1}" if minutes < self.budget_minutes else "evaluation"
+        parts = [f"{minutes:.1f} of {self.budget_minutes:g} min", phase]
         if history:
-            known += f", validation accuracy {max(epoch['val_accuracy'] for epoch in history):.2%} at best"
-        left = self.minutes - spent + self.minutes * self.later
-        return f"{self.label} ({self.place}): {spent:.1f} of {self.minutes:g} min, {known}; about {left:.1f} min left"
+            parts.append(f"validation accuracy {max(epoch['val_accuracy'] for epoch in history):.2%}")
+        return f"{label} ({', '.join(parts)})", minutes
+
+
+def _report_cost(label: str, cost: model_costs.Cost) -> None:
+    if "user_error" not in cost:
+        logger.info("%s: %s", label, comparison.cost_sentence(cost))

@@ -1,4 +1,4 @@
-"""A study: many trainings that differ in one thing, each with several seeds, and tables of what came out.
+"""A study: many trainings that differ in one thing, each with several seeds, and tables of their scores.
 
 study.json            how it was started
 study.md, NAME.csv    the tables
@@ -6,36 +6,36 @@ runs/LABEL/           an ordinary run for each training
 logs/LABEL.txt        what it printed
 """
 
-import concurrent.futures
-import csv
 import dataclasses
-import io
+import functools
+import logging
+import pathlib
 import sys
-import threading
-
-import numpy as np
-from rich import box
-from rich.table import Table as TerminalTable
+from collections.abc import Sequence
+from typing import Any, Protocol
 
 from pipelines.errors import UserError
-from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
 from tfrec.runs.run import Run
-from tfrec.utils import processes
-from tfrec.utils.console import console
+from tfrec.studies import fit_process
+from tfrec.studies.tables import Table, score
+from tfrec.utils.progress import Progress
+from tfrec.utils.scheduler import Job, JobError, Outcome, Scheduler, Worker, share_cores
 
-LOOK_SECONDS = 1.0  # between two looks at a training
+logger = logging.getLogger(__name__)
+
+COMMAND_LINE = (sys.executable, "-m", "tfrec")
 
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What every study takes."""
+    """The flags that every study has."""
 
     report: str | None = None  # folder of the runs and the tables; None is runs/STUDY
     seeds: tuple[int, ...] = (0, 1, 2)  # of weights, order, augmentation and the choice of examples
-    workers: int = 1  # trainings at once; cores are divided among them
-    resume: bool = False  # go on with the study in --report
+    workers: int = 1  # trainings at the same time, which share the cores
+    resume: bool = False  # resume the study in --report
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 1 <= self.workers <= 64:
             raise ValueError(f"workers must be from 1 to 64. Received: {self.workers}")
         if not self.seeds or len(set(self.seeds)) < len(self.seeds):
@@ -44,214 +44,164 @@ class Options:
 
 @dataclasses.dataclass(frozen=True)
 class Step:
-    """One training: its run's folder, the row of the table that it belongs to, and the words for `tfrec.fit`.
+    """One training of a study, and the measurements of its run."""
 
-    A row of None is none: others start from what it has learned. `group` are the columns of the row that it fills, and
-    `measures` are pairs that measure the run further: the file that is written, and the words of an entry point.
-    """
-
-    label: str
-    row: str | None
-    words: tuple[str, ...]
-    group: str = ""
+    label: str  # name of its run's folder
+    row: str | None  # row of the table that it belongs to; None where it only pre-trains weights for other steps
+    words: tuple[str, ...]  # for `tfrec.fit`
+    group: str = ""  # columns of the row that it fills
+    # Further measurements of the run: the file that shows that one is done, and the words of its command.
     measures: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """What came out: text for people (headings, lines) and the numbers behind it (records)."""
+class Study(Protocol):
+    """What every module of a study holds."""
 
-    name: str
-    title: str
-    headings: tuple[str, ...]
-    lines: list[tuple[str, ...]]
-    records: list[dict]
+    Options: Any  # dataclass of its flags, derived from `Options`
+    ACCEPTS_FIT_FLAGS: bool  # whether flags of `tfrec.fit` go to every training
+
+    def steps(self, options: Any, flags: Sequence[str], runs: pathlib.Path) -> list[Step]:
+        """Plans the trainings, in order.
+
+        Args:
+            options: instance of the module's `Options`.
+            flags: flags of `tfrec.fit` for all trainings.
+            runs: folder of their runs.
+
+        Returns:
+            The steps.
+
+        Raises:
+            UserError: for options that cannot be used; nothing has been written by then.
+        """
+        ...
+
+    def tables(self, folder: pathlib.Path, steps: Sequence[Step]) -> list[Table]:
+        """Builds the tables from the runs of all steps in the study's folder."""
+        ...
+
+    def draw(self, folder: pathlib.Path, steps: Sequence[Step]) -> pathlib.Path | None:
+        """Draws a plot into the study's folder, and returns its path; None for a study without plots."""
+        ...
 
 
-def train(folder, steps, workers=1):
-    """Trains and measures what is not yet, `workers` at once; UserError where one fails.
+def create_folder(path: pathlib.Path, record: dict[str, Any], resume: bool) -> pathlib.Path:
+    """Creates the folder of a study, or opens it to resume.
 
-    What others start from comes before all else.
+    Args:
+        path: the folder.
+        record: the content of study.json, which must not change.
+        resume: whether to open an existing study.
+
+    Returns:
+        The folder.
+
+    Raises:
+        UserError: where a new folder is not empty, or an existing one is not that of this study.
     """
-    (folder / "logs").mkdir(parents=True, exist_ok=True)
-    waiting = [step for step in steps if not _is_done(folder, step)]
-    stopped = threading.Event()
-    for part in ([s for s in waiting if s.row is None], [s for s in waiting if s.row is not None]):
-        with concurrent.futures.ThreadPoolExecutor(workers) as pool:
-            try:
-                results = [pool.submit(_go, folder, step, stopped) for step in part]
-                for result in concurrent.futures.as_completed(results):
-                    result.result()
-            except BaseException:
-                stopped.set()  # for the trainings that run; the others shall not begin
-                pool.shutdown(cancel_futures=True)
-                raise
+    folder = Run(path)
+    if not resume:
+        folder.require_empty("--report")
+        folder.path.mkdir(parents=True, exist_ok=True)
+        folder.write_json("study.json", record)
+    elif not (folder.path / "study.json").is_file():
+        raise UserError(f"{path} is not a study that can be resumed: it has no study.json; leave out --resume.")
+    elif (stored := folder.read_json("study.json")) != record:
+        raise UserError(f"{path} was started with {stored}, which --resume cannot change to {record}.")
+    return folder.path
 
 
-def _is_done(folder, step):
-    run = Run(folder / "runs" / step.label)
-    return run.is_measured() and not _unmeasured(run, step)
-
-
-def _unmeasured(run, step):
-    return [words for file, words in step.measures if not (run.path / file).is_file()]
-
-
-def _go(folder, step, stopped):
-    """Trains and measures one."""
-    run, logs = Run(folder / "runs" / step.label), folder / "logs"
-
-    def wait(process, _=None):
-        while not process.wait(LOOK_SECONDS) and not stopped.is_set():
-            pass
-
-    console.print(f"{step.label}: {step.row or 'what others start from'}{f', {step.group}' if step.group else ''}")
-    reason = processes.train(run, [*step.words, "--export.no_after_fit"], logs, wait)
-    for command, *words in _unmeasured(run, step):
-        if reason or stopped.is_set():
-            break
-        log, record = logs / f"{step.label}.txt", logs / f"{step.label}-measure.jsonl"
-        with processes.Process([sys.executable, "-m", "tfrec", command, str(run.path), *words], log, record) as process:
-            wait(process)
-        reason = process.failure()
-    if stopped.is_set():
-        return
-    if reason:
-        raise UserError(f"{step.label} failed: {reason} See {logs / step.label}.txt; --resume goes on.")
-    console.print(f"    {step.label}: {_told(run)}")
-
-
-def score(run):
-    """(name, value) of what a finished run is judged by on its test split: "accuracy", "wer" or "per"."""
-    test = run.read_json("metrics.json")["test"]
-    name = next(name for name in COUNTED if name in test)
-    return name, test[name]
-
-
-def _told(run):
-    """How a finished run does on its test split, in few words."""
-    name, value = score(run)
-    return f"{value:.2%} of the test split" if name == "accuracy" else f"{name.upper()} {value:.2%} on the test split"
-
-
-def rows(folder, steps, baseline):
-    """What came out: a dict for each row of the table, with its "values", "mean", "interval", "margin", ...
-
-    Intervals are Student's t at 95 % over the seeds, None for a single seed; the margin is over the row `baseline`,
-    seed by seed.
-    """
-    values = {}
-    for step in (step for step in steps if step.row):
-        values.setdefault(step.row, []).append(score(Run(folder / "runs" / step.label))[1])
-    result = []
-    for row, found in values.items():
-        margin = None
-        if row != baseline and len(found) == len(values[baseline]):
-            margin = np.subtract(found, values[baseline])
-        result.append(
-            {
-                "row": row,
-                "values": found,
-                "mean": float(np.mean(found)),
-                "interval": interval(found),
-                "margin": None if margin is None else float(np.mean(margin)),
-                "margin_interval": None if margin is None else interval(margin),
-            }
-        )
-    return result
-
-
-def interval(values):
-    """Student's t interval at 95 % of the mean of a few values; None for one value."""
-    from scipy import stats  # slow to import
-
-    if len(values) < 2:
-        return None
-    half = stats.t.ppf(0.975, len(values) - 1) * np.std(values, ddof=1) / len(values) ** 0.5
-    return float(np.mean(values) - half), float(np.mean(values) + half)
-
-
-def margins(folder, steps, baseline, name, title):
-    """The Table of accuracies or error rates, and of their margins over the row `baseline`."""
-    found = rows(folder, steps, baseline)
-    first = next(step for step in steps if step.row)
-    measured = TITLES[score(Run(folder / "runs" / first.label))[0]]
-    headings = ("training", f"{measured}, %", "95 % interval", "margin, points", "95 % interval", "each seed, %")
-    records = [
-        {
-            "training": row["row"],
-            "mean": row["mean"],
-            **dict(zip(("low", "high"), row["interval"] or ("", ""), strict=True)),
-            "margin": row["margin"],
-            **dict(zip(("margin_low", "margin_high"), row["margin_interval"] or ("", ""), strict=True)),
-            "values": " ".join(map(str, row["values"])),
-        }
-        for row in found
-    ]
-    return Table(name, title, headings, [_cells(row) for row in found], records)
-
-
-def _cells(row):
-    return (
-        row["row"],
-        points(row["mean"]),
-        span(row["interval"]),
-        points(row["margin"]),
-        span(row["margin_interval"]),
-        ", ".join(points(value) for value in row["values"]),
-    )
-
-
-def points(value):
-    """A share in percent, or nothing for None."""
-    return "" if value is None else f"{100 * value:.1f}"
-
-
-def span(bounds):
-    """An interval of shares in percent, or nothing for None."""
-    return "" if bounds is None else f"{100 * bounds[0]:.1f} to {100 * bounds[1]:.1f}"
-
-
-def for_terminal(table):
-    """A Table for the terminal."""
-    result = TerminalTable(box=box.SIMPLE, title=table.title)
-    for number, heading in enumerate(table.headings):
-        result.add_column(heading, justify="right" if number else "left")
-    for line in table.lines:
-        result.add_row(*line)
-    return result
-
-
-def write(folder, tables):
-    """Writes study.md and a CSV file for each table."""
-    text = []
-    for table in tables:
-        lines = [table.headings, ["---", *["---:"] * (len(table.headings) - 1)], *table.lines]
-        text.append(f"{table.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines))
-        written = io.StringIO()
-        writer = csv.DictWriter(written, list(table.records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(table.records)
-        Run(folder).write_text(f"{table.name}.csv", written.getvalue())
-    Run(folder).write_text("study.md", "\n".join(text))
-
-
-def settings(options):
-    """What a study's folder keeps of its options: all that decides what comes out."""
+def result_settings(options: Options) -> dict[str, Any]:
+    """Returns the options that decide the results, as JSON."""
     kept = dataclasses.asdict(options)
     del kept["report"], kept["workers"], kept["resume"]
     return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
 
 
-def start(path, stored, resume):
-    """The study's folder, new or, with `resume`, the one that was started alike; UserError otherwise."""
-    folder = Run(path)
-    if not resume:
-        folder.require_empty("--report")
-        folder.path.mkdir(parents=True, exist_ok=True)
-        folder.write_json("study.json", stored)
-    elif not (folder.path / "study.json").is_file():
-        raise UserError(f"{path} is no study to go on with, since it has no study.json: leave out --resume.")
-    elif (before := folder.read_json("study.json")) != stored:
-        raise UserError(f"{path} was started with {before}, which --resume cannot change to {stored}.")
-    return folder.path
+def reject_flags(flags: Sequence[str], *own: str) -> None:
+    """Rejects flags of `tfrec.fit` that a study sets itself.
+
+    Args:
+        flags: words from the command line.
+        *own: beginnings of such flags, besides --run, --config and --seed.
+
+    Raises:
+        UserError: for the first of them.
+    """
+    for word in flags:
+        if word.split("=")[0] in ("--run", "--config", "--seed") or word.startswith(own):
+            raise UserError(f"The study sets {word} itself: leave it out.")
+
+
+def train(folder: pathlib.Path, steps: Sequence[Step], workers: int = 1) -> None:
+    """Trains and measures all steps that are not done; those that pre-train weights come first.
+
+    Args:
+        folder: the study's folder.
+        steps: its steps.
+        workers: number of trainings at the same time, which share the cores.
+
+    Raises:
+        UserError: where a step fails; the others are stopped.
+    """
+    (folder / "logs").mkdir(parents=True, exist_ok=True)
+    waiting = [step for step in steps if not _is_done(folder, step)]
+    with Progress("trainings", len(steps), done=len(steps) - len(waiting)) as progress:
+        display = _Display(folder, steps, progress)
+        for part in ([s for s in waiting if s.row is None], [s for s in waiting if s.row is not None]):
+            scheduler = Scheduler(share_cores(workers))
+            jobs = [Job(step.label, functools.partial(_run_step, folder, step)) for step in part]
+            scheduler.run(jobs, display.finish, functools.partial(display.update, scheduler))
+
+
+class _Display:
+    """Reports how the steps of a study end, and shows the progress."""
+
+    def __init__(self, folder: pathlib.Path, steps: Sequence[Step], progress: Progress) -> None:
+        self.folder, self.progress = folder, progress
+        self.compared = {step.label for step in steps if step.row}
+        self.best: tuple[float, str] | None = None  # of this start: larger is better, description
+
+    def finish(self, outcome: Outcome) -> None:
+        """Reports a step that has ended; UserError where it failed."""
+        label = outcome.job.label
+        if outcome.failure:
+            log = self.folder / "logs" / f"{label}.txt"
+            raise UserError(f"{label} failed: {outcome.failure} See {log}; resume with --resume.")
+        name, value = score(Run(self.folder / "runs" / label))
+        text = f"{name if name == 'accuracy' else name.upper()} {value:.2%}"
+        goodness = value if name == "accuracy" else -value
+        if label in self.compared and (self.best is None or goodness > self.best[0]):
+            self.best = goodness, f"{label} with {text}"
+        self.progress.done += 1
+        logger.info("%s: %s on the test split", label, text)
+
+    def update(self, scheduler: Scheduler) -> None:
+        """Updates the progress display."""
+        running = [job.label for job in list(scheduler.running.values())]
+        self.progress.update(running, self.best and self.best[1])
+
+
+def _is_done(folder: pathlib.Path, step: Step) -> bool:
+    run = Run(folder / "runs" / step.label)
+    return run.is_finished() and not _missing_measures(run, step)
+
+
+def _missing_measures(run: Run, step: Step) -> list[tuple[str, ...]]:
+    return [words for file, words in step.measures if not (run.path / file).is_file()]
+
+
+def _run_step(folder: pathlib.Path, step: Step, worker: Worker) -> None:
+    """Trains and measures one step."""
+    run, logs = Run(folder / "runs" / step.label), folder / "logs"
+    row = step.row or "weights that other trainings start from"
+    logger.info("%s: %s", step.label, f"{row}, {step.group}" if step.group else row)
+    failure = fit_process.fit(run, [*step.words, "--export.no_after_fit"], logs, worker.call)
+    if failure is None:
+        for name, *words in _missing_measures(run, step):
+            log, record = logs / f"{step.label}.txt", logs / f"{step.label}-measure.jsonl"
+            failure = worker.call([*COMMAND_LINE, name, str(run.path), *words], log, record)
+            if failure:
+                break
+    if failure:
+        raise JobError(failure)

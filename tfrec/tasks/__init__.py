@@ -52,7 +52,7 @@ def scores(config: Any) -> tuple[str, ...]:
     return TASKS[config.name].score_names(config)
 
 
-def gives(config: Any) -> str:
+def output_kind(config: Any) -> str:
     """The kind of outputs of a task's networks."""
     return TASKS[config.name].output_kind
 

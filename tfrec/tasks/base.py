@@ -77,7 +77,7 @@ class Task(abc.ABC):
     name: ClassVar[str]
     Config: ClassVar[type]  # frozen dataclass of the settings `task.*`
     default_model: ClassVar[str]  # architecture where none is named
-    output_kind: ClassVar[str] = "classes"  # what its networks put out: "classes" or "tokens"
+    output_kind: ClassVar[str] = "vector"  # of its networks: "vector" or "sequence"
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
     xla: ClassVar[bool] = True  # whether XLA can compile the loss
     needs_full_replicas: ClassVar[bool] = False  # whether the loss of an empty part of a batch is NaN

@@ -15,8 +15,7 @@ from keras import ops
 
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec import decoding
-from tfrec.architectures import parts
+from tfrec import architectures, decoding
 from tfrec.decoding import attention, beam_search, ctc
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import PerExampleScores
@@ -75,7 +74,7 @@ class Transcription(Task):
     name = "transcribe"
     Config = Config
     default_model = "bilstm_ctc"
-    output_kind = "tokens"
+    output_kind = "sequence"
     xla = False  # XLA has no CTC loss
     needs_full_replicas = True
     bulky_scores = ("hypotheses",)
@@ -201,7 +200,7 @@ class Transcription(Task):
 
     def inference_network(self, network: keras.Model) -> keras.Model:
         """The encoder with its CTC head."""
-        return parts.encoder(network)
+        return architectures.encoder(network)
 
     @classmethod
     def check_export(cls, export: ExportConfig) -> None:
@@ -259,7 +258,7 @@ class Transcription(Task):
         if decode.resolved != "attention":
             of_ctc = decoding.build(decode, self.vocabulary)
             return lambda outputs: of_ctc(log_probabilities(outputs), outputs["steps"])
-        decoder = parts.decoder(network)
+        decoder = architectures.decoder(network)
         if decoder is None:
             raise UserError(
                 f"decode.method attention needs a network with a decoder: {network.name} has none, take beam."

@@ -61,7 +61,7 @@ def train(
     if buckets:
         logger.info("Training in %s", buckets.describe())
     schedule = Schedule.for_training(fit, steps)
-    blocks = architectures.backbone(recognizer.network)
+    blocks = architectures.backbone_blocks(recognizer.network)
     optimizer = _optimizer(recognizer, training, schedule, blocks)
     training.compile(optimizer=optimizer, jit_compile=fit.jit_compile, auto_scale_loss=False)
     checkpoint = TrainingCheckpoint(run, training, fit, schedule, steps, task.monitors[fit.monitor])

@@ -17,7 +17,7 @@ from tfrec import architectures, tasks
 from tfrec.config.schema import Config
 from tfrec.evaluation import scores
 from tfrec.evaluation.metrics import cost
-from tfrec.pretrained import transfer
+from tfrec.pretrained import pretrained_weights, transfer
 from tfrec.recognizer import Recognizer, strategy_scope
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
@@ -59,7 +59,7 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
     if config.export.after_fit:
         publish.destination(config.export, run)  # an error there must not wait for the end of the training
         tasks.find(config.task.name).check_export(config.export)
-    weights = None if begun else transfer.find(config)
+    weights = None if begun else pretrained_weights.find(config)
     config, corpus = resolve(config, weights)
     if resume:
         _require_same(config.to_dict(), run)
@@ -92,7 +92,7 @@ def resolve(config: Config, weights: Any = None) -> tuple[Config, Corpus]:
     """The configuration with what its corpus and its pretrained weights decide, and the corpus."""
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     normalize = weights and weights.normalize
-    frontend = frontends.resolve(config.frontend, corpus, normalize, architectures.takes(config.model))
+    frontend = frontends.resolve(config.frontend, corpus, normalize, architectures.find(config.model.name).input_kinds)
     return dataclasses.replace(config, frontend=frontend), corpus
 
 
@@ -103,7 +103,7 @@ def _fit(
     state = run.read_state() if resume else None
     if not resume:
         run.create()
-    with contextlib.nullcontext() if resume else run.kept_from_first_epoch():
+    with contextlib.nullcontext() if resume else run.remove_on_failure():
         run.write_json("config.json", recognizer.config.to_dict())
         run.write_json("labels.json", recognizer.task.labels)
         run.write_json("environment.json", environment())

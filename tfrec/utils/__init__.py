@@ -1,1 +1,1 @@
-"""What every package may use: console, files, processes."""
+"""Helpers that every package may use: console, files, sub-processes, scheduling, progress."""

@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Atomic writes, and a check for free disk space."""
 
 import contextlib
 import errno
@@ -6,10 +6,23 @@ import math
 import os
 import pathlib
 import shutil
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import keras
 
 
-def require_space(model, path):
-    """OSError where the weights will not fit, because the HDF5 library crashes the process when a disk fills up."""
+def require_space(model: "keras.Model", path: str | os.PathLike[str]) -> None:
+    """Checks that the weights of a model fit on the disk: the HDF5 library crashes the process when a disk fills up.
+
+    Args:
+        model: built network; the weights of its optimizer, if it has one, count too.
+        path: file that the weights will be written to.
+
+    Raises:
+        OSError: ENOSPC where the disk of `path` has too little free space.
+    """
     variables = [*model.variables, *(model.optimizer.variables if getattr(model, "optimizer", None) else [])]
     size = sum(math.prod(variable.shape) * 4 + 4096 for variable in variables) + 65536  # HDF5's own tables
     if shutil.disk_usage(pathlib.Path(path).parent).free < size:
@@ -17,8 +30,17 @@ def require_space(model, path):
 
 
 @contextlib.contextmanager
-def replacing(path):
-    """A temporary path beside `path` that takes its place when the block ends well, and is deleted when it does not."""
+def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+    """Context that yields a temporary path in the folder of `path`, and renames it to `path` at the end.
+
+    Where the block raises, the temporary file is deleted and `path` stays unchanged.
+
+    Args:
+        path: file to write or to replace.
+
+    Yields:
+        The temporary path, for the block to write to.
+    """
     path = pathlib.Path(path)
     temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
     try:

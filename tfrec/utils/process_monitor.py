@@ -1,8 +1,8 @@
-"""Runs a command and writes down what it took; ends it when nobody is left to wait for it.
+"""Runs a command, records its exit status, memory and time, and kills it when the process that waits for it dies.
 
-`python process_monitor.py RECORD COMMAND...` adds a line of JSON to RECORD: {"status": as `subprocess` gives it,
-"peak_bytes": most memory at once, "seconds": from start to end}. It imports nothing of ours, so that the memory is the
-command's alone: a process starts with the peak of the one that started it.
+`python process_monitor.py RECORD COMMAND...` appends a line of JSON to RECORD: {"status": as `subprocess` reports it,
+"peak_bytes": maximum resident memory, "seconds": wall time}. It imports no other module of this project: a process
+inherits the peak memory of its parent, so that a small parent keeps the measurement that of the command.
 """
 
 import json
@@ -13,23 +13,32 @@ import subprocess
 import sys
 import time
 
-SECONDS = 0.1  # between two looks
-PATIENCE_SECONDS = 15  # for a command that was interrupted
+POLL_INTERVAL_S = 0.1
+INTERRUPT_TIMEOUT_S = 15  # between an interruption and SIGKILL
 
 
-def main(record, *command):
-    """Returns the command's exit status, 1 where a signal ended it."""
-    interruptions = []
+def main(record: str, *command: str) -> int:
+    """Runs the command to its end; SIGINT is forwarded to it once.
+
+    Args:
+        record: file to append the line of JSON to.
+        *command: program and arguments.
+
+    Returns:
+        The exit status of the command, 1 where a signal ended it.
+    """
+    interruptions: list[float] = []
     signal.signal(signal.SIGINT, lambda *_: interruptions.append(time.monotonic()))
     parent, started = os.getppid(), time.monotonic()
-    process, told = subprocess.Popen(command), False
+    process, forwarded = subprocess.Popen(command), False
     while process.poll() is None:
-        if interruptions and not told:
+        if interruptions and not forwarded:
             process.send_signal(signal.SIGINT)
-            told = True
-        if os.getppid() != parent or (told and time.monotonic() - interruptions[0] > PATIENCE_SECONDS):
+            forwarded = True
+        timed_out = forwarded and time.monotonic() - interruptions[0] > INTERRUPT_TIMEOUT_S
+        if timed_out or os.getppid() != parent:
             process.kill()
-        time.sleep(SECONDS)
+        time.sleep(POLL_INTERVAL_S)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     line = {"status": process.returncode, "peak_bytes": peak, "seconds": round(time.monotonic() - started, 1)}
     with open(record, "a", encoding="utf-8") as file:

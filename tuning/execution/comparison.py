@@ -43,9 +43,9 @@ def measure(plan: Plan, folder: Run, label: str) -> None:
         UserError: If the measurement fails.
     """
     run, default, record = plan.run(label), plan.run(DEFAULT), _read(folder)
-    if not run.is_measured():
+    if not run.is_finished():
         return
-    if record and record["trial"] == label and ("default" in record["test"] or not default.is_measured()):
+    if record and record["trial"] == label and ("default" in record["test"] or not default.is_finished()):
         return
     with tempfile.TemporaryDirectory() as scratch:
         log, process_record = pathlib.Path(scratch, "log"), pathlib.Path(scratch, "record")
@@ -65,7 +65,7 @@ def write(folder: str, best: str, default: str, name: str = "") -> None:
         name: The score to compare by; empty for the task's usual one.
     """
     before = _read(Run(folder))
-    runs = [Run(path) for path in (best, default) if Run(path).is_measured()]
+    runs = [Run(path) for path in (best, default) if Run(path).is_finished()]
     per_split: dict[str, list[per_example.PerExampleScores]] = {split: [] for split in SPLITS}
     test_scores = {}
     for run in runs:

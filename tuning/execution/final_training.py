@@ -12,8 +12,7 @@ from collections.abc import Sequence
 
 from pipelines.errors import UserError
 from tfrec.runs.run import Run
-from tfrec.studies import study
-from tfrec.utils import processes
+from tfrec.studies import study, tables
 from tuning.execution import workers
 from tuning.execution.loop import Sweep
 from tuning.report.results import DEFAULT
@@ -61,10 +60,9 @@ def train(sweep: Sweep, seeds: Sequence[int], max_processes: int) -> study.Table
         for seed in seeds:
             words = ("--config", str(source), "--data.train_on_validation", "--seed", str(seed))
             steps.append(study.Step(f"{row}-{seed}", row, words))
-    with processes.cores_divided(max_processes):
-        study.train(folder.path, steps, max_processes)
-    table = study.margins(folder.path, steps, DEFAULT, "final", TITLE)
-    study.write(folder.path, [table])
+    study.train(folder.path, steps, max_processes)
+    table = tables.margin_table(folder.path, steps, DEFAULT, "final", TITLE)
+    tables.write(folder.path, [table])
     _export(folder.path / "runs" / f"{list(rows)[-1]}-{seeds[0]}", sweep, folder.path / "logs")
     return table
 

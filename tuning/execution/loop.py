@@ -93,7 +93,7 @@ class Sweep:
             UserError: If the default, too many trials in a row, or all trials fail.
         """
         self.folder.path.mkdir(parents=True, exist_ok=True)
-        with self.folder.alone():
+        with self.folder.lock():
             self._open(hours, words)
             try:
                 with server or contextlib.nullcontext():
@@ -145,7 +145,7 @@ class Sweep:
 
     def _notes(self, results: Results) -> tuple[str, ...]:
         """What the report lacks, because runs are on other machines."""
-        remote = [trial.label for trial in results.done if not self.plan.run(trial.label).is_measured()]
+        remote = [trial.label for trial in results.done if not self.plan.run(trial.label).is_finished()]
         if not remote:
             return ()
         listed = ", ".join(remote[:MAX_LISTED]) + (", ..." if len(remote) > MAX_LISTED else "")

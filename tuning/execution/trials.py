@@ -67,7 +67,7 @@ def train(
 
     with contextlib.ExitStack() as stack:
         try:
-            stack.enter_context(lock.alone())
+            stack.enter_context(lock.lock())
         except UserError:
             raise TrialStoppedError from None
         return _train(plan, label, values, poll, environment)
@@ -160,8 +160,8 @@ def _network_scores(
     """Measures the network; TrialError where it cannot be built, or an objective cannot be measured."""
     config = plan.config(values).to_dict()
     timed = "latency_ms" in plan.score_names
-    cost = model_costs.attempt({label: config}, latency=timed, environment=environment, look=poll)[label]
-    if reason := cost.get("mistake") or cost.get("error"):
+    cost = model_costs.try_build({label: config}, latency=timed, environment=environment, on_poll=poll)[label]
+    if reason := cost.get("user_error") or cost.get("error"):
         raise TrialError(reason)
     scores = {name: float(cost[name]) for name in NETWORK_SCORES if cost[name] is not None}
     _require_finite(plan, scores, NETWORK_SCORES)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import os
 import pathlib
 import threading
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import tensorflow as tf
 
 from tfrec.runs.run import Run
+from tfrec.studies import fit_process
 from tfrec.utils import processes
 
 POLL_INTERVAL_S = 0.5
@@ -82,11 +84,8 @@ def train_run(
         Why the training failed, or None.
     """
 
-    def follow(process: processes.Process, _: Run) -> None:
-        while not process.wait(POLL_INTERVAL_S):
-            poll()
-
-    return processes.train(run, words, logs, follow, resume_words, environment)
+    call = functools.partial(processes.call, on_poll=poll, environment=environment)
+    return fit_process.fit(run, words, logs, call, resume_words)
 
 
 def run_command(

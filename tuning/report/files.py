@@ -14,7 +14,7 @@ from typing import Any
 from tfrec.reports.alignments import printable
 from tfrec.reports.plots import save
 from tfrec.runs.run import Run
-from tfrec.utils.files import replacing
+from tfrec.utils.files import atomic_write
 from tuning.report import page, plots
 from tuning.report.front import front
 from tuning.report.importance import Importances, importances
@@ -43,7 +43,7 @@ def write(folder: Run, results: Results, description: Description) -> None:
             (folder.path / name).unlink(missing_ok=True)
             continue
         figure, caption = plot
-        with replacing(folder.path / name) as temporary:
+        with atomic_write(folder.path / name) as temporary:
             save(figure, temporary)
         images.append((caption[0].upper() + caption[1:], (folder.path / name).read_bytes()))
     folder.write_text("trials.csv", _trials_csv(results))

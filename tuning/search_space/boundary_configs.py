@@ -41,8 +41,8 @@ def check(parameters: Sequence[Parameter], words: Sequence[str], on_count: Calla
         network = {part: config[part] for part in NETWORK_PARTS} | {"precision": config["fit"]["precision"]}
         networks.setdefault(json.dumps(network, sort_keys=True), (label, config))
     on_count(len(networks))
-    for label, cost in model_costs.attempt(dict(networks.values()), latency=False).items():
-        if reason := cost.get("mistake") or cost.get("error"):
+    for label, cost in model_costs.try_build(dict(networks.values()), latency=False).items():
+        if reason := cost.get("user_error") or cost.get("error"):
             raise UserError(_message(label, reason))
 
 

@@ -20,38 +20,6 @@ from tuning.search_space.grammar import RANGE
 # Values are written as in `grammar`. A range after a * is one of multiples of the configuration's own value, so that
 # the search around a small network stays small; its step keeps widths divisible by the heads that share them.
 # Every other range is widened, and choices are completed, to hold the configuration's own value.
-SCALED = {"width_multiplier": "*0.5..1.5", "depth_multiplier": "*0.5..1.5"}
-ATTENTION = {"width": "*0.5..1.5:step=0.5", "depth": "*0.5..1.5", "dropout": "0..0.3"}
-MODELS = {  # by the module of the registry
-    "airbench": {"width": "*0.5..2:log", "growth": "2..4", "logit_scale": "*0.5..2:log"},
-    "alexnet": {"width_multiplier": "*0.5..1.5", "dropout": "0..0.7"},
-    "bc_resnet": {"channels": "*0.5..2:log", "sub_bands": "1..5", "dropout": "0..0.3"},
-    "cct": {**SCALED, "stochastic_depth": "0..0.3"},
-    "cnn": {"width": "*0.5..2:log", "depth": "1..4", "dropout": "0..0.5"},
-    "cnn_lstm": {"width": "*0.5..2:log", "units": "*0.5..2:log", "dropout": "0..0.5"},
-    "coatnet": {**SCALED, "stochastic_depth": "0..0.3"},
-    "conformer": ATTENTION,
-    "conformer_asr": ATTENTION,
-    "deepspeech2": {"units": "*0.5..2:log", "depth": "2..5", "dropout": "0..0.4"},
-    "efficientnet": {**SCALED, "dropout": "0..0.5"},
-    "googlenet": {**SCALED, "dropout": "0..0.7"},
-    "inception_v3": {**SCALED, "dropout": "0..0.5"},
-    "las": {"units": "*0.5..2:log", "decoder": "*0.5..2:log", "dropout": "0..0.4"},
-    "mlp": {"width": "*0.5..2:log", "depth": "1..4", "dropout": "0..0.5"},
-    "mobilenet_v2": {**SCALED, "dropout": "0..0.5"},
-    "mobilenet_v3": {**SCALED, "dropout": "0..0.5"},
-    "recurrent": {"units": "*0.5..2:log", "depth": "1..3", "dropout": "0..0.5"},
-    "recurrent_ctc": {"units": "*0.5..2:log", "depth": "2..4", "dropout": "0..0.5"},
-    "resnet": {**SCALED, "stochastic_depth": "0..0.3"},
-    "resnet_mel": {"width": "*0.5..2:log", "depth": "2..4", "dropout": "0..0.7"},
-    "speech_transformer": ATTENTION,
-    "squeezenet": {**SCALED, "dropout": "0..0.7"},
-    "transformer": ATTENTION,
-    "vgg": {"width_multiplier": "*0.5..1.5", "batch_norm": "true,false", "dropout": "0..0.7"},
-    "vit": {**SCALED, "stochastic_depth": "0..0.3"},
-    "wavenet": {"channels": "*0.5..2:log", "layers": "4..7", "stacks": "1..3", "dropout": "0..0.4"},
-    "wavenet_ctc": {"channels": "*0.5..2:log", "layers": "4..7", "stacks": "2..4", "dropout": "0..0.4"},
-}
 SHAPE_FREE = ("dropout", "stochastic_depth")  # parameters of `model` that pretrained weights do not fix
 MIN_EXTRA_DEPTH = {"time_pools": 0, "pyramid": 0, "intermediate": 1}  # fields of `model` + this = the least depth
 
@@ -101,8 +69,7 @@ def _models(holders: Mapping[str, Any]) -> list[str]:
     """Lines of the architectures' own parameters; architectures that need other values get lines of their own."""
     users: dict[tuple[str, str], list[str]] = {}  # {(field, values): names of architectures}
     for name, model in holders.items():
-        module = architectures.ARCHITECTURES[name][0].__name__.rpartition(".")[2]
-        for field, table_values in MODELS[module].items():
+        for field, table_values in architectures.find(name).search_space.items():
             if model.weights is None or field in SHAPE_FREE:
                 low = _min_depth(model) if field == "depth" else -math.inf
                 values = _values(table_values, getattr(model, field), low)
@@ -163,7 +130,7 @@ def _form(frontend: Any, model: Any) -> str:
     """The form of the frontend's output for an architecture: sequence, picture or waveform."""
     if frontend.form != "auto":
         return frontend.form
-    return next(form for form, kind in FORMS.items() if kind in architectures.takes(model))
+    return next(form for form, kind in FORMS.items() if kind in architectures.find(model.name).input_kinds)
 
 
 def _allows_mfcc(config: Config) -> bool:

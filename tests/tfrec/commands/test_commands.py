@@ -120,7 +120,7 @@ def test_the_test_split_can_wait(here, capsys):
     assert fit.main([*words, "--no_test", "--run", "blind"]) == 0
     assert "validation split" in capsys.readouterr().out
     run = Run("blind")
-    assert run.is_measured()
+    assert run.is_finished()
     assert "test" not in run.read_json("metrics.json")
     assert "confusion.png" not in [path.name for path in run.path.iterdir()]
     assert export.main(["blind"]) == 0  # repeats examples of the validation split

@@ -1,4 +1,4 @@
-"""The command as a user types it, on digits, and its mistakes."""
+"""`python -m tfrec compare` as a user types it, on digits, and user errors."""
 
 import csv
 import json
@@ -22,7 +22,7 @@ MODELS = ["--models", "mlp:width=8,cnn:width=4,depth=1"]
 
 
 def start(folder, *words):
-    """`python -m tfrec compare` in a folder, as `tests/tfrec/test_entry_points.py` starts the other commands."""
+    """Starts `python -m tfrec compare` in a folder, with output that is not buffered."""
     quiet = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CPP", "KERAS"))}
     return subprocess.Popen(
         [sys.executable, "-m", "tfrec", "compare", *map(str, words)],
@@ -39,8 +39,9 @@ def test_two_models(tmp_path, monkeypatch, capsys):
     out, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (0, "")
     for part in (
-        "mlp can be built",
-        "cnn (2 of 2)",
+        "mlp: 682 parameters",
+        "Training cnn (2 of 2).",
+        "0 of 2 models; running mlp",
         "--report runs/compare-digits --resume",
         "compare-digits/report.md",
     ):
@@ -75,9 +76,9 @@ def test_two_models(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_resumed(tmp_path, end):
-    """One model is finished, one fails, one is in the middle."""
-    wild = "cnn:fit.learning_rate=1e30,fit.optimizer=sgd,fit.schedule=constant"
-    words = ["--models", f"mlp,{wild},cnn:width=4", "--budget-minutes", "0.5", "--report", "mine"]
+    """At the interruption one model has finished, one has failed, one is training."""
+    diverging = "cnn:fit.learning_rate=1e30,fit.optimizer=sgd,fit.schedule=constant"
+    words = ["--models", f"mlp,{diverging},cnn:width=4", "--budget-minutes", "0.5", "--report", "mine"]
     process, report = start(tmp_path, *words), tmp_path / "mine"
     try:
         while not Run(report / "runs" / "cnn-2").read_history():
@@ -104,7 +105,7 @@ def test_interrupted_and_resumed(tmp_path, end):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "Name the models"),
         (["--models", "cnnn"], "did you mean 'cnn'"),
@@ -117,21 +118,20 @@ def test_interrupted_and_resumed(tmp_path, end):
         (["--models", "cnn", "--model.name", "mlp"], "leave out --model.name"),
         (["--models", "cnn", "--fit.budget_minutes=3"], "given by --budget-minutes"),
         (["--models", "cnn", "--resume"], "--resume needs --report"),
-        (["--report", "nowhere", "--resume"], "nowhere is no report to go on with"),
+        (["--report", "nowhere", "--resume"], "nowhere is not a report that can be resumed"),
     ],
 )
-def test_mistakes_show_before_anything_is_trained(fails, words, said):
-    assert said in fails(compare, *words)
+def test_user_errors_show_before_anything_is_trained(fails, words, message):
+    assert message in fails(compare, *words)
 
 
-def test_what_does_not_go_together_shows_before_anything_is_trained(fails):
+def test_settings_that_do_not_fit_show_before_anything_is_trained(fails):
     assert "lstm: model.name 'lstm' takes sequence features" in fails(compare, "--models", "cnn:width=4,lstm")
 
 
-def test_help(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["compare", "--help"])
+def test_help(capsys):
     with pytest.raises(SystemExit) as stop:
-        run_entry(compare.main)
+        run_entry(lambda: compare.main(["--help"]))
     assert not stop.value.code
     text = capsys.readouterr().out
     for part in ("python -m tfrec compare", "--budget-minutes", "NAME:SETTING=VALUE", "--resume"):

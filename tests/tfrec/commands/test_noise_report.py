@@ -119,6 +119,6 @@ def test_mistakes(fails, run, noise, tmp_path, words, said):
 
 
 def test_runs_that_cannot_be_measured(fails, noise, trained):
-    assert "is no run" in fails(noise_report, "nothing", "--noise", noise)
+    assert "is not a run" in fails(noise_report, "nothing", "--noise", noise)
     assert "was trained on images" in fails(noise_report, trained("digits")[0].path, "--noise", noise)
     assert "give --noise" in fails(noise_report, trained("cnn")[0].path)

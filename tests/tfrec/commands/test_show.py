@@ -1,11 +1,10 @@
-"""`python -m tfrec show`: what stands in the grid, and what people get wrong."""
+"""`python -m tfrec show`: what is drawn, and user errors."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from pipelines import datasets, frontends
-from pipelines.datasets.base import Split
 from tests.tfrec.commands.test_commands import done
 from tests.tfrec.user_errors import pictures
 from tfrec.commands import show
@@ -16,7 +15,7 @@ SMALL = ["--rows", "3", "--columns", "3"]
 
 @pytest.fixture
 def drawn(monkeypatch, tmp_path):
-    """A function from words to what the grid is drawn from: looks, then names and the rest."""
+    """A function from words to the arguments of the grid: versions, names and the rest."""
     monkeypatch.chdir(tmp_path)
     calls = []
     for name in ("images", "spectrograms"):
@@ -39,7 +38,7 @@ def test_as_a_user_types_it(tmp_path):
         assert len(picture.convert("RGB").getcolors(1 << 20)) > 10
 
 
-def test_the_same_words_give_the_same_file(tmp_path, monkeypatch):
+def test_the_same_command_gives_the_same_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     words = [*SMALL, "--frontend.rand_augment_operations", "2", "--frontend.mixup", "0.4", "--frontend.cutmix", "1"]
     for name, more in (("one", ()), ("same", ()), ("other", ("--seed", "1"))):
@@ -49,9 +48,9 @@ def test_the_same_words_give_the_same_file(tmp_path, monkeypatch):
     assert one != other
 
 
-def test_evaluation_stands_on_the_left(drawn):
-    looks, names, notes, title, path = drawn("digits", "--rows", "10", "--columns", "4", "--split", "test")
-    assert looks.shape == (4, 10, 8, 8, 1)
+def test_examples_as_in_evaluation_are_on_the_left(drawn):
+    versions, names, notes, title, path = drawn("digits", "--rows", "10", "--columns", "4", "--split", "test")
+    assert versions.shape == (4, 10, 8, 8, 1)
     assert notes is None
     assert "digits, test split" in title
     assert str(path) == "show-digits.png"
@@ -59,39 +58,39 @@ def test_evaluation_stands_on_the_left(drawn):
     test = {
         example["image"].tobytes(): example["label"] for example in corpus.splits["test"].examples.as_numpy_iterator()
     }
-    for picture, name in zip(looks[0], names, strict=True):
+    for picture, name in zip(versions[0], names, strict=True):
         assert corpus.class_names[test[np.round(picture * 255).astype("uint8").tobytes()]] == name
     assert sorted(names) == list("0123456789")  # of different classes where the labels are known
     assert names != sorted(names)
     for i in range(4):
         for j in range(i):
-            assert (np.abs(looks[i] - looks[j]).max((1, 2, 3)) > 0.05).all()
+            assert (np.abs(versions[i] - versions[j]).max((1, 2, 3)) > 0.05).all()
 
 
 @pytest.mark.parametrize("normalize", ["per_image", "symmetric"])
-def test_pictures_are_in_range_whatever_the_normalization(drawn, normalize):
-    looks, *_ = drawn(*SMALL, "--frontend.normalize", normalize, "--frontend.placement", "host")
-    assert looks.min() == 0
-    assert 0.9 < looks.max() <= 1
+def test_images_are_in_range_with_every_normalization(drawn, normalize):
+    versions, *_ = drawn(*SMALL, "--frontend.normalize", normalize, "--frontend.placement", "host")
+    assert versions.min() == 0
+    assert 0.9 < versions.max() <= 1
 
 
-def test_pictures_of_many_sizes(drawn, tmp_path):
+def test_images_of_different_sizes(drawn, tmp_path):
     folder = pictures(tmp_path / "pets", count=12)
     words = ["--rows", "8", "--columns", "2", "--frontend.hue", "0.3"]
-    looks, names, *_ = drawn("--data.name", "folder", "--data.path", folder, *words)
-    assert looks.shape == (2, 8, 128, 128, 3)
+    versions, names, *_ = drawn("--data.name", "folder", "--data.path", folder, *words)
+    assert versions.shape == (2, 8, 128, 128, 3)
     assert sorted(names) == ["cat"] * 4 + ["dog"] * 4
-    assert names not in (sorted(names), sorted(names)[::-1])  # the folder goes class by class
+    assert names not in (sorted(names), sorted(names)[::-1])  # the folder is sorted by class
 
 
-def test_mixed_examples_say_what_is_in_them(drawn):
-    looks, names, notes, *_ = drawn(
+def test_mixed_examples_show_their_shares(drawn):
+    versions, names, notes, *_ = drawn(
         "--rows", "4", "--columns", "9", "--frontend.cutmix", "1", "--frontend.rotation_degrees", "0",
         "--frontend.shift_fraction", "0", "--frontend.scale", "1", "1",
     )  # fmt: skip
     assert notes[0] == names
     shares = set()
-    for look, column in zip(looks[1:], notes[1:], strict=True):
+    for version, column in zip(versions[1:], notes[1:], strict=True):
         for row, note in enumerate(column):
             if "\n" not in note:
                 assert note == names[row]
@@ -101,26 +100,26 @@ def test_mixed_examples_say_what_is_in_them(drawn):
             assert partner.split("% ")[1] == names[row - 1]
             share = int(own.split("%")[0]) / 100
             shares.add(share)
-            from_partner = look[row] != looks[0][row]
+            from_partner = version[row] != versions[0][row]
             assert from_partner.mean() <= 1 - share + 0.005
-            np.testing.assert_array_equal(look[row][from_partner], looks[0][row - 1][from_partner])
+            np.testing.assert_array_equal(version[row][from_partner], versions[0][row - 1][from_partner])
     assert len(shares) > 8
 
 
-def test_without_augmentation_it_says_so(drawn, tmp_path, capsys):
+def test_without_augmentation_a_line_says_so(drawn, tmp_path, capsys):
     drawn("--data.name", "folder", "--data.path", pictures(tmp_path / "pets"), *SMALL)
     assert "no augmentation is on" in capsys.readouterr().out
 
 
-def test_sounds(drawn, tones):
-    looks, seconds, names, title, _ = drawn(
+def test_audio(drawn, tones):
+    versions, seconds, names, title, _ = drawn(
         "--data.name", "folder", "--data.path", tones, *SMALL, "--frontend.time_masks", "2", "--split", "validation"
     )
     config = frontends.SpeechConfig()
     assert "validation split" in title
     assert set(names) == {"high", "low"}
     for row, length in enumerate(seconds):
-        plain, *augmented = (look[row] for look in looks)
+        plain, *augmented = (version[row] for version in versions)
         assert plain.shape == (round(length * 1000 / config.hop_ms), config.mels)
         for other in augmented:
             assert other.shape == plain.shape
@@ -129,21 +128,8 @@ def test_sounds(drawn, tones):
         assert loudest > 15 if names[row] == "high" else loudest < 15
 
 
-def test_few_examples_are_taken_from_the_beginning_of_many():
-    import tensorflow as tf
-
-    examples = tf.data.Dataset.range(5000).map(lambda i: {"label": i % 7, "image": tf.fill((2, 2, 1), i)})
-    for labels in (None, np.arange(5000) % 7):
-        some = show._some(Split(examples, 5000, labels), 5, seed=1)
-        taken = [example["image"][0, 0, 0] for example in some.examples.as_numpy_iterator()]
-        assert some.size == len(taken) == len(set(taken)) == 5
-        assert max(taken) < show.POOL
-        assert len({i % 7 for i in taken}) == 5 or labels is None
-    assert show._some(Split(examples.take(3), 3), 5, seed=1).size == 3
-
-
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["minst"], "Unknown experiment 'minst': did you mean 'mnist'?"),
         (["--row", "3"], "Unknown flag '--row': did you mean '--rows'"),
@@ -159,10 +145,10 @@ def test_few_examples_are_taken_from_the_beginning_of_many():
         (["--frontend.rand_augment_magnitude", "30"], "frontend.rand_augment_magnitude must be from 0 to 10"),
         (["--frontend.rand_augment_operations", "1.5"], "must be a whole number"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_mistakes(fails, words, said):
-    assert said in fails(show, *words)
+def test_user_errors(fails, words, message):
+    assert message in fails(show, *words)
 
 
 def test_help(capsys):

@@ -22,10 +22,10 @@ ROOT = pathlib.Path(__file__).parents[3]
 def test_a_run_that_is_there(fails, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
-    assert "mine already holds something: give another --run" in fails(fit, "--run", "mine", *QUICK)
-    assert "mine/letter.txt already holds something" in fails(fit, "--run", "mine/letter.txt", *QUICK)
-    assert "Cannot make the run folder" in fails(fit, "--run", "mine/letter.txt/below", *QUICK)
-    assert "mine is no run" in fails(fit, "--run", "mine", "--resume")
+    assert "mine already exists and is not empty: choose another --run" in fails(fit, "--run", "mine", *QUICK)
+    assert "mine/letter.txt already exists and is not empty" in fails(fit, "--run", "mine/letter.txt", *QUICK)
+    assert "Cannot create the run folder" in fails(fit, "--run", "mine/letter.txt/below", *QUICK)
+    assert "mine is not a run" in fails(fit, "--run", "mine", "--resume")
 
 
 def test_a_loss_that_is_no_number_leaves_nothing(fails):
@@ -112,7 +112,7 @@ def test_what_is_no_run(fails, tmp_path, entry):
     files = ["some.png"] if entry is predict else []
     for name in ("nowhere", "empty", "some.png"):
         sentence = fails(entry, name, *files)
-        assert f"{name} is no run" in sentence or f"{name} is neither a run" in sentence
+        assert f"{name} is not a run" in sentence or f"{name} is neither a run" in sentence
 
 
 @pytest.mark.parametrize(
@@ -184,7 +184,7 @@ def test_as_a_user_sees_it(tmp_path):
     before = files(tmp_path)
     for words, said in (
         (["tfrec.fit", "--fit.epoch", "3"], "--fit.epochs"),
-        (["tfrec", "evaluate", "no"], "no is no run"),
+        (["tfrec", "evaluate", "no"], "no is not a run"),
     ):
         process = command(*words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         out, err = process.communicate(timeout=120)

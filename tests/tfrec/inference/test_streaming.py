@@ -11,7 +11,7 @@ import soundfile
 
 from pipelines.errors import UserError
 from tests.tfrec import untrained
-from tests.tfrec.architectures.test_transcribers import CAUSAL
+from tests.tfrec.architectures.test_sequence_outputs import CAUSAL
 from tfrec.commands import predict
 from tfrec.inference import streaming
 

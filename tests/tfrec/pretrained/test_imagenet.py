@@ -1,4 +1,4 @@
-"""Weights of keras.applications, downloaded by Keras: here a test writes what the download delivers."""
+"""Weights of keras.applications; the download is replaced by a file that the test writes."""
 
 import dataclasses
 import re
@@ -9,54 +9,20 @@ import types
 import keras
 import numpy as np
 import pytest
-from keras.src.utils import file_utils
+from tests.tfrec.architectures.twins import randomize
 
 from pipelines.errors import UserError
 from pipelines.layers import ImageNormalize
-from tests.tfrec.architectures.twins import randomize
 from tfrec import architectures
-from tfrec.pretrained import imagenet, transfer
+from tfrec.pretrained import imagenet, pretrained_weights, transfer
 
+file_utils = sys.modules[keras.utils.get_file.__module__]  # as keras.applications uses it
 SMALLEST = "mobilenet_v3_small"
 NAMES = [
     pytest.param(name, marks=[] if name == SMALLEST else [pytest.mark.slow])
     for name, (module, _) in architectures.ARCHITECTURES.items()
     if name in getattr(module, "IMAGENET", {})
 ]
-
-
-def dense(inputs, units, name):
-    x = keras.Input((inputs,))
-    y = keras.layers.Dense(units, name=f"{name}_1")(keras.layers.Normalization(axis=-1)(x))
-    return keras.Model(x, keras.layers.BatchNormalization(name=f"{name}_2")(y), name=name)
-
-
-def test_transfer_pairs_by_order():
-    one, other = dense(3, 4, "one"), dense(3, 4, "other")
-    assert [layer.name for layer in transfer.in_order(one)] == ["one_1", "one_2"]
-    x = np.random.default_rng(0).normal(size=(5, 3))
-    randomize(one, np.random.default_rng(1), x)
-    transfer.transfer(one, other)
-    np.testing.assert_array_equal(other(x), one(x))
-
-
-def test_transfer_names_the_first_misfit_and_copies_nothing():
-    one = dense(3, 4, "one")
-    longer = keras.Sequential([*dense(3, 4, "other").layers, keras.layers.Dense(2, name="last")], name="longer")
-    longer.build((None, 3))
-    kind = keras.Sequential(
-        [keras.Input((3,)), keras.layers.EinsumDense("bi,io->bo", 4, bias_axes="o", name="product")], name="kind"
-    )
-    for source, said in (
-        (dense(3, 5, "wide"), "Dense 'wide_1' [(3, 5), (5,)] of wide for Dense 'one_1' [(3, 4), (4,)] of one"),
-        (longer, "Dense 'last' [(4, 2), (2,)] of longer for no layer of one"),
-        (kind, "EinsumDense 'product' [(3, 4), (4,)] of kind for Dense 'one_1' [(3, 4), (4,)] of one"),
-    ):
-        before = one.get_weights()
-        with pytest.raises(ValueError, match=re.escape(said)):
-            transfer.transfer(source, one)
-        for old, new in zip(before, one.get_weights(), strict=True):
-            np.testing.assert_array_equal(new, old)
 
 
 def settings(name, height=96, channels=3, **changes):
@@ -68,13 +34,13 @@ def settings(name, height=96, channels=3, **changes):
 
 @pytest.fixture
 def downloads(tmp_path, monkeypatch):
-    """A function that says what Keras's downloads deliver from now on, and gives a list that they will fill.
+    """A function from images to a list that fills with the networks of keras.applications that load weights.
 
-    It takes the images that the networks are to be fit for.
+    Their weights are random, in a range that fits the images.
     """
 
-    def from_now_on(images):
-        made, load_weights = [], keras.Model.load_weights
+    def replace(images):
+        networks, load_weights = [], keras.Model.load_weights
 
         def load(self, path):
             assert path.startswith("https://storage.googleapis.com/")
@@ -85,13 +51,13 @@ def downloads(tmp_path, monkeypatch):
             randomize(self, np.random.default_rng(1), images)
             self.save_weights(tmp_path / "published.weights.h5")
             load_weights(self, tmp_path / "published.weights.h5")
-            made.append(self)
+            networks.append(self)
 
         monkeypatch.setattr(file_utils, "get_file", lambda name, origin, **_: origin)
         monkeypatch.setattr(keras.Model, "load_weights", load)
-        return made
+        return networks
 
-    return from_now_on
+    return replace
 
 
 def loaded(name, classes, downloads, height):
@@ -100,18 +66,18 @@ def loaded(name, classes, downloads, height):
     package = sys.modules[getattr(keras.applications, imagenet.find(config.model)[0]).__module__]
     pixels = np.random.default_rng(0).uniform(0, 255, (4, height, height, 3)).astype("float32")
     images = package.preprocess_input(pixels.copy())
-    made = downloads(images)
-    source = transfer.find(config)
+    networks = downloads(images)
+    source = pretrained_weights.find(config)
     net = architectures.build((height, height, 3), classes, config.model, "image")
     notes = transfer.load(source, net, config, [f"class {i}" for i in range(classes)])
-    (twin,) = made
+    (twin,) = networks
     features = ImageNormalize(source.normalize)(pixels)
     if classes == 1000:
         return keras.ops.softmax(net(features)), twin(images), notes
-    return architectures.features(net)(features), keras.ops.mean(twin(images), axis=(1, 2)), notes
+    return architectures.feature_extractor(net)(features), keras.ops.mean(twin(images), axis=(1, 2)), notes
 
 
-def assert_alike(ours, theirs):
+def assert_equal_outputs(ours, theirs):
     theirs = np.array(theirs)
     spread = theirs.std(axis=0).mean()
     assert spread > 0
@@ -119,33 +85,33 @@ def assert_alike(ours, theirs):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_published_weights_see_what_keras_sees(name, downloads):
-    """From raw pixels on, so that the normalization is the one that the weights want."""
+def test_published_weights_give_the_features_of_keras(name, downloads):
+    """From raw pixels, so that the normalization is tested, too."""
     ours, theirs, notes = loaded(name, 3, downloads, 96)
-    assert_alike(ours, theirs)
-    assert "at random: " in notes[0]
-    assert notes[0].endswith("is missing there.")
+    assert_equal_outputs(ours, theirs)
+    assert "randomly initialized: " in notes[0]
+    assert notes[0].endswith("is missing in the weights.")
     assert re.fullmatch(r"imagenet was trained with frontend.normalize \w+; now it is per_image.", notes[-1])
 
 
 @pytest.mark.slow
-def test_a_thousand_classes_are_taken_for_those_of_imagenet(downloads):
+def test_a_head_of_a_thousand_classes_is_loaded(downloads):
     ours, theirs, notes = loaded(SMALLEST, 1000, downloads, 224)
-    assert_alike(ours, theirs)
-    assert re.fullmatch(r"Weights of imagenet: all \d+ layers.", notes[0])
+    assert_equal_outputs(ours, theirs)
+    assert re.fullmatch(r"Weights of imagenet: loaded all \d+ layers.", notes[0])
 
 
 @pytest.mark.slow
-def test_gray_pictures(downloads):
+def test_gray_images(downloads):
     downloads(np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32"))
     config = settings(SMALLEST, 64, 1, stem="large")
     net = architectures.build((64, 64, 1), 3, config.model, "image")
-    notes = transfer.load(transfer.find(config), net, config, list("abc"))
+    notes = transfer.load(pretrained_weights.find(config), net, config, list("abc"))
     assert "averaged over its 3 input channels and scaled for 1" in notes[1]
 
 
 @pytest.mark.parametrize(
-    ("name", "changes", "said"),
+    ("name", "changes", "message"),
     [
         ("cnn", {}, "model.weights imagenet does not exist for model.name 'cnn': choose 'efficientnet_b0'"),
         (SMALLEST, {"width_multiplier": 0.5}, "model.width_multiplier 1.0, not 0.5: set --model.width_multiplier 1.0"),
@@ -154,25 +120,27 @@ def test_gray_pictures(downloads):
         (SMALLEST, {}, "this network has the small one: set --model.stem large."),
     ],
 )
-def test_networks_without_published_weights(name, changes, said, downloads):
-    made = downloads(None)
+def test_networks_without_published_weights(name, changes, message, downloads):
+    networks = downloads(None)
     config = settings(name, 32, **changes)
-    with pytest.raises(UserError, match=re.escape(said)):
-        transfer.load(transfer.find(config), architectures.build((32, 32, 3), 3, config.model, "image"), config, "abc")
-    assert not made
+    with pytest.raises(UserError, match=re.escape(message)):
+        transfer.load(
+            pretrained_weights.find(config), architectures.build((32, 32, 3), 3, config.model, "image"), config, "abc"
+        )
+    assert not networks
 
 
 @pytest.mark.slow
-def test_a_network_that_was_changed(downloads):
+def test_a_network_of_another_structure(downloads):
     downloads(np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32"))
     config = settings("vgg16", 96, stem="large", batch_norm=True)
     net = architectures.build((96, 96, 3), 3, config.model, "image")
-    said = "'stage1_0_conv' holds another number of arrays there, 2, than here, 1; set --model.no_batch_norm, or leave"
-    with pytest.raises(UserError, match=re.escape(said)):
-        transfer.load(transfer.find(config), net, config, list("abc"))
+    message = "'stage1_0_conv' holds 2 arrays in the weights and 1 in this network; set --model.no_batch_norm, or leave"
+    with pytest.raises(UserError, match=re.escape(message)):
+        transfer.load(pretrained_weights.find(config), net, config, list("abc"))
 
 
-def test_no_network(tmp_path, monkeypatch):
+def test_no_internet_connection(tmp_path, monkeypatch):
     def unknown(*_, **__):
         raise socket.gaierror(-2, "Name or service not known")
 
@@ -183,8 +151,8 @@ def test_no_network(tmp_path, monkeypatch):
     config = settings(SMALLEST, stem="large")
     net = architectures.build((96, 96, 3), 3, config.model, "image")
     before = net.get_weights()
-    with pytest.raises(UserError, match=r"of MobileNetV3Small cannot be loaded .*: connect to the network") as refusal:
-        transfer.load(transfer.find(config), net, config, list("abc"))
+    with pytest.raises(UserError, match=r"of MobileNetV3Small cannot be loaded .*: connect to the Internet") as refusal:
+        transfer.load(pretrained_weights.find(config), net, config, list("abc"))
     assert "\n" not in str(refusal.value)
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     for old, new in zip(before, net.get_weights(), strict=True):

@@ -1,13 +1,14 @@
-"""Weights files that are not what they seem: one sentence, whatever stands in them."""
+"""Weights files that are damaged, malicious, or of another kind: always one sentence."""
 
 import h5py
 import numpy as np
 import pytest
 
 from pipelines.errors import UserError
-from tests.tfrec.pretrained.test_transfer import CLASSES, LABELS, config, load, random_net
+from tests.tfrec.architectures.test_registry import CLASSES
+from tests.tfrec.pretrained.helpers import LABELS, config, load, random_net
 from tfrec import architectures
-from tfrec.pretrained import transfer, weights_file
+from tfrec.pretrained import pretrained_weights, transfer, weights_file
 
 
 def bomb(file):
@@ -81,14 +82,16 @@ def empty(file):
     ],
     ids=lambda change: change.__name__,
 )
-def test_files_that_are_made_up(tmp_path, change):
+def test_manipulated_files(tmp_path, change):
     target = architectures.build((8, 8, 3), CLASSES, config().model, "image")
-    with pytest.raises(UserError, match=r"is damaged or no .weights.h5 file|holds a part 'inside' there") as refusal:
+    with pytest.raises(
+        UserError, match=r"is damaged or not a .weights.h5 file|holds a part 'inside' in the weights"
+    ) as refusal:
         load(random_net(config()), target, tmp_path, config(), change)
     assert "\n" not in str(refusal.value)
 
 
-def test_files_that_are_cut_short(tmp_path):
+def test_truncated_files(tmp_path):
     net = random_net(config())
     net.save_weights(tmp_path / "whole.weights.h5")
     content = (tmp_path / "whole.weights.h5").read_bytes()
@@ -96,22 +99,22 @@ def test_files_that_are_cut_short(tmp_path):
     settings = config(weights=str(path))
     for size in (0, 8, 100, 2000, len(content) // 2, len(content) - 1):
         path.write_bytes(content[:size])
-        with pytest.raises(UserError, match=r"part.weights.h5 is damaged or no .weights.h5 file"):
-            transfer.load(transfer.find(settings), net, settings, LABELS)
+        with pytest.raises(UserError, match=r"part.weights.h5 is damaged or not a .weights.h5 file"):
+            transfer.load(pretrained_weights.find(settings), net, settings, LABELS)
 
 
-def test_strings_whose_lengths_do_not_add_up(tmp_path):
-    """HDF5 2.0 reads on for ever, or past the end, so it must not be asked."""
+def test_strings_with_wrong_lengths(tmp_path):
+    """HDF5 2.0 would loop forever, or read past the end."""
     random_net(config()).save_weights(tmp_path / "some.weights.h5")
     content = (tmp_path / "some.weights.h5").read_bytes()
-    weights_file._check_names(tmp_path / "some.weights.h5")
+    weights_file._check_strings(tmp_path / "some.weights.h5")
     start = content.index(b"GCOL")
     for place, length in ((start + 16, 2**40), (content.index(bytes(8), start + 100), 0)):
         damaged = bytearray(content)
         damaged[place + 8 : place + 16] = length.to_bytes(8, "little")
         (tmp_path / "bad.weights.h5").write_bytes(damaged)
         with pytest.raises(ValueError, match="its strings are damaged"):
-            weights_file._check_names(tmp_path / "bad.weights.h5")
+            weights_file._check_strings(tmp_path / "bad.weights.h5")
 
 
 def test_files_of_another_kind(tmp_path):
@@ -121,5 +124,5 @@ def test_files_of_another_kind(tmp_path):
     (tmp_path / "text.weights.h5").write_text("dear")
     for name in ("whole.keras", "legacy.h5", "text.weights.h5"):
         settings = config(weights=str(tmp_path / name))
-        with pytest.raises(UserError, match=f"{name} is damaged or no .weights.h5 file"):
-            transfer.load(transfer.find(settings), net, settings, LABELS)
+        with pytest.raises(UserError, match=f"{name} is damaged or not a .weights.h5 file"):
+            transfer.load(pretrained_weights.find(settings), net, settings, LABELS)

@@ -1,4 +1,4 @@
-"""From `--models` and flags to one configuration for each model."""
+"""Parsing `--models` and flags into one configuration for each model."""
 
 import pytest
 
@@ -13,35 +13,36 @@ def parse(models, *words, experiment=None):
 
 def test_names_by_commas_and_spaces():
     for models in ("mlp,cnn", "mlp cnn", "mlp, cnn,"):
-        assert [one.label for one in parse(models)] == ["mlp", "cnn"]
+        assert [candidate.label for candidate in parse(models)] == ["mlp", "cnn"]
 
 
 def test_settings_belong_to_the_model_before_them():
-    mlp, cnn, again = parse(
+    mlp, cnn, second = parse(
         "mlp,cnn:width=8,fit.learning_rate=0.5,cnn:fit.jit_compile=true,frontend.horizontal_flip=false"
     )
-    assert [one.label for one in (mlp, cnn, again)] == ["mlp", "cnn", "cnn-2"]
+    assert [candidate.label for candidate in (mlp, cnn, second)] == ["mlp", "cnn", "cnn-2"]
     assert (mlp.config.fit.learning_rate, cnn.config.fit.learning_rate) == (2e-3, 0.5)
-    assert (cnn.config.model.width, again.config.model.width) == (8, 32)
-    assert (cnn.config.fit.jit_compile, again.config.fit.jit_compile) == (False, True)
+    assert (cnn.config.model.width, second.config.model.width) == (8, 32)
+    assert (cnn.config.fit.jit_compile, second.config.fit.jit_compile) == (False, True)
     assert cnn.settings == {"width": "8", "fit.learning_rate": "0.5"}
 
 
 def test_flags_go_to_every_model():
-    for one in parse("mlp,cnn", "--fit.batch_size", "7", "--model.width=9", "--fit.epochs", "3"):
-        assert (one.config.fit.batch_size, one.config.model.width, one.config.fit.epochs) == (7, 9, 3)
+    for candidate in parse("mlp,cnn", "--fit.batch_size", "7", "--model.width=9", "--fit.epochs", "3"):
+        config = candidate.config
+        assert (config.fit.batch_size, config.model.width, config.fit.epochs) == (7, 9, 3)
 
 
-def test_only_the_budget_ends_a_training():
-    for one in parse("mlp,cnn", experiment="mnist"):
-        assert one.config.fit.budget_minutes == 0.5
-        assert one.config.fit.epochs > 100_000
-        assert one.config.fit.batch_size == experiments.find("mnist")().fit.batch_size
-        assert not one.config.export.after_fit
+def test_only_the_time_budget_ends_a_training():
+    for candidate in parse("mlp,cnn", experiment="mnist"):
+        assert candidate.config.fit.budget_minutes == 0.5
+        assert candidate.config.fit.epochs > 100_000
+        assert candidate.config.fit.batch_size == experiments.find("mnist")().fit.batch_size
+        assert not candidate.config.export.after_fit
 
 
 @pytest.mark.parametrize(
-    ("models", "words", "said"),
+    ("models", "words", "message"),
     [
         ("", [], "Name the models"),
         ("cnnn", [], "architecture 'cnnn': did you mean 'cnn'"),
@@ -55,13 +56,13 @@ def test_only_the_budget_ends_a_training():
         ("mlp,cnn", ["--fit.epoch", "1"], "Unknown flag '--fit.epoch'"),
     ],
 )
-def test_mistakes(models, words, said):
+def test_user_errors(models, words, message):
     with pytest.raises(UserError) as caught:
         parse(models, *words)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
-def test_a_mistake_of_all_names_none_of_them():
+def test_an_error_that_all_models_share_names_none_of_them():
     with pytest.raises(UserError, match=r"^Unknown flag '--fit\.epoch'"):
         parse("mlp,cnn", "--fit.epoch", "1")
     with pytest.raises(UserError, match=r"^cnn: Unknown flag '--fit\.epoch'"):

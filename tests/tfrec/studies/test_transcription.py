@@ -1,6 +1,7 @@
-"""The study of transcription: what it trains, its table and its picture."""
+"""The study of transcription: what it trains, its table and its plot."""
 
 import csv
+import logging
 
 import pytest
 
@@ -9,8 +10,7 @@ from tfrec import architectures
 from tfrec.commands import evaluate, study
 from tfrec.config import flags
 from tfrec.runs.run import Run
-from tfrec.studies import study as studying
-from tfrec.studies import transcription
+from tfrec.studies import tables, transcription
 from tfrec.studies.study import Step
 
 
@@ -24,11 +24,11 @@ def finished(folder, label, wer, **others):
 
 def test_networks_with_a_decoder_are_known():
     for name, row in transcription.MODELS.items():
-        net = architectures.build((None, 40), 5, architectures.default_config(name), "sequence", "tokens")
+        net = architectures.build_network(architectures.default_config(name), (None, 40), 5, "sequence", "sequence")
         assert row.decoder == ("decoder" in net.output)
 
 
-def test_every_model_with_every_seed_in_its_minutes(tmp_path):
+def test_every_model_is_trained_with_every_seed_and_its_minutes(tmp_path):
     options = transcription.Options(seeds=(0, 7), minutes=2.5)
     steps = transcription.steps(options, ["--fit.clip_norm", "7"], tmp_path)
     assert len(steps) == len({step.label for step in steps}) == 2 * len(transcription.MODELS)
@@ -42,12 +42,12 @@ def test_every_model_with_every_seed_in_its_minutes(tmp_path):
         assert step.label == f"{step.row}-{arguments.seed}"
 
 
-def test_some_models_only(tmp_path):
+def test_only_the_chosen_models(tmp_path):
     options = transcription.Options(models=("las", "gru_ctc"), seeds=(1,))
     assert [step.label for step in transcription.steps(options, [], tmp_path)] == ["las-1", "gru_ctc-1"]
 
 
-def test_a_language_model_is_one_more_measurement(tmp_path):
+def test_a_language_model_adds_a_measurement(tmp_path):
     (tmp_path / "lm.arpa").write_text("")
     options = transcription.Options(models=("las", "gru_ctc"), seeds=(1,), lm=str(tmp_path / "lm.arpa"))
     las, gru = transcription.steps(options, [], tmp_path)
@@ -59,7 +59,7 @@ def test_a_language_model_is_one_more_measurement(tmp_path):
         assert file.startswith(f"test_{decode.resolved}{'_lm' if decode.lm else ''}/")
 
 
-def test_table_and_picture(tmp_path):
+def test_table_and_plot(tmp_path):
     steps = [
         finished(tmp_path, "las-0", 0.2),
         finished(tmp_path, "gru_ctc-0", 0.1),
@@ -67,13 +67,13 @@ def test_table_and_picture(tmp_path):
         finished(tmp_path, "gru_ctc-1", 0.12),
     ]
     (table,) = transcription.tables(tmp_path, steps)
-    low, high = studying.interval([0.2, 0.3])
+    low, high = tables.t_interval([0.2, 0.3])
     assert table.headings == ("model", "greedy: WER, %", "greedy: CER, %", "parameters", "minutes each")
     las, gru = table.lines
     assert las[:2] == ("las", f"25.00 ({100 * low:.2f} to {100 * high:.2f})")
     assert las[3:] == ("1.66 M", "15.0")
     assert (gru[0], gru[1][:5], gru[2][:4]) == ("gru_ctc", "11.00", "5.50")
-    studying.write(tmp_path, [table])
+    tables.write(tmp_path, [table])
     assert "| gru_ctc | 11.00 (" in (tmp_path / "study.md").read_text()
     records = list(csv.DictReader((tmp_path / "transcription.csv").open()))
     assert records[0]["greedy wer values"] == "0.2 0.3"
@@ -84,7 +84,7 @@ def test_table_and_picture(tmp_path):
     assert (tmp_path / "error_rates.png").stat().st_size > 1000
 
 
-def test_conditions_that_some_runs_lack_leave_a_gap(tmp_path, monkeypatch):
+def test_missing_scores_leave_a_gap(tmp_path, monkeypatch):
     monkeypatch.setattr(transcription, "CONDITIONS", {"greedy": "test", "beam": "test_beam"})
     beam = {"wer": 0.05, "wer_interval": [0.04, 0.06]}
     steps = [finished(tmp_path, "las-0", 0.2), finished(tmp_path, "gru_ctc-0", 0.1, test_beam=beam)]
@@ -112,7 +112,8 @@ def test_phonemes(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_study_by_one_command(melodies, tmp_path, monkeypatch, capsys):
+def test_the_whole_study(melodies, tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO)
     monkeypatch.chdir(tmp_path)
     words = ["transcription", "--models", "gru_ctc", "bilstm_ctc", "--seeds", "0", "--minutes", "0.1"]
     words += ["--data.name", "manifest", "--data.path", str(melodies)]
@@ -126,11 +127,11 @@ def test_a_study_by_one_command(melodies, tmp_path, monkeypatch, capsys):
     assert float(gru["greedy wer"]) == metrics["test"]["wer"]
     assert int(gru["parameters"]) == metrics["parameters"] > 100_000
     assert (folder / "error_rates.png").is_file()
-    assert "gru_ctc-0: WER" in capsys.readouterr().out
+    assert any(message.startswith("gru_ctc-0: WER") for message in caplog.messages)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--models", "lsmt_ctc"], "did you mean 'lstm_ctc'"),
         (["--models", "las", "las"], "each once"),
@@ -141,8 +142,8 @@ def test_a_study_by_one_command(melodies, tmp_path, monkeypatch, capsys):
         (["--minuts", "3"], "unknown flag"),
     ],
 )
-def test_mistakes(words, said, tmp_path, monkeypatch):
+def test_user_errors(words, message, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(UserError, match=f"(?i){said}"):
+    with pytest.raises(UserError, match=f"(?i){message}"):
         study.main(["transcription", *words])
     assert not (tmp_path / "runs").exists()

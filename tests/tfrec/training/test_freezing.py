@@ -52,7 +52,7 @@ def before_and_after(corpus, path, **fields):  # noqa: F811
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, depth=2))
     start = Recognizer(config, corpus.class_names).net
     recognizer, _ = fit(config, corpus, path)
-    pairs = zip(start.layers, recognizer.net.layers, strict=True)
+    pairs = zip(start.layers, recognizer.network.layers, strict=True)
     return {
         one.name
         for one, other in pairs
@@ -72,10 +72,10 @@ def test_what_is_frozen_does_not_change_and_the_rest_does(corpus, tmp_path):  # 
 
 def test_frozen_batch_normalization_stays_in_inference_mode(corpus):  # noqa: F811
     net = Recognizer(small(corpus), corpus.class_names).net
-    blocks = architectures.backbone(net)
+    blocks = architectures.backbone_blocks(net)
     freezing.freeze(blocks, list(blocks))
     images = np.random.default_rng(0).normal(size=(16, 8, 8, 1)).astype("float32")
-    norm = architectures.features(net)
+    norm = architectures.feature_extractor(net)
     np.testing.assert_allclose(norm(images, training=True), norm(images, training=False), atol=1e-6)
     freezing.freeze(blocks, [])
     assert np.abs(norm(images, training=True) - norm(images, training=False)).max() > 1e-3

@@ -45,7 +45,7 @@ def fit(config, corpus, path, resume=False):
 
 
 def weights(recognizer):
-    return [np.array(weight) for weight in recognizer.net.weights]
+    return [np.array(weight) for weight in recognizer.network.weights]
 
 
 @pytest.mark.parametrize("placement", ["device", "host"])
@@ -134,7 +134,7 @@ def test_a_loss_that_is_no_number_names_the_batch(corpus, tmp_path):
 def test_mixed_precision_learns_and_resumes(corpus, tmp_path, precision):
     config = small(corpus, precision=precision, epochs=2, learning_rate=3e-3)
     recognizer, history = fit(config, corpus, tmp_path / "run")
-    assert recognizer.net.get_layer("block0_0_conv").compute_dtype == precision.removeprefix("mixed_")
+    assert recognizer.network.get_layer("block0_0_conv").compute_dtype == precision.removeprefix("mixed_")
     assert history[-1]["loss"] < history[0]["loss"]
     longer = dataclasses.replace(config, fit=dataclasses.replace(config.fit, epochs=3))
     assert len(fit(longer, corpus, tmp_path / "run", resume=True)[1]) == 3

@@ -20,15 +20,15 @@ def test_the_kept_weights_are_the_moving_average(corpus):  # noqa: F811
     recognizer = Recognizer(small(corpus, average=0.9), corpus.class_names)
     model, frontend = training_model(recognizer, corpus.splits["train"])
     model.compile(keras.optimizers.SGD(0.5), recognizer.task.loss())
-    expected = recognizer.net.get_weights()
+    expected = recognizer.network.get_weights()
     batches = assemble.training_batches(corpus.splits["train"], frontend, 64, 0, 1)
     for step, (images, labels) in enumerate(batches.take(12), start=1):
         model.train_on_batch(images, labels)
         momentum = min(0.9, step / (9 + step))
-        now = recognizer.net.get_weights()
+        now = recognizer.network.get_weights()
         expected = [momentum * old + (1 - momentum) * new for old, new in zip(expected, now, strict=True)]
     for name, (one, other, raw) in zip(
-        [weight.path for weight in recognizer.net.weights],
+        [weight.path for weight in recognizer.network.weights],
         zip(model.kept_net.get_weights(), expected, now, strict=True),
         strict=True,
     ):
@@ -90,11 +90,11 @@ def test_two_looks_at_a_picture(corpus):  # noqa: F811
     split = corpus.splits["test"]
     images = np.stack([example["image"] for example in split.examples.take(5).as_numpy_iterator()])
     features = recognizer.frontend(images)
-    expected = (recognizer.net(features) + recognizer.net(features[:, :, ::-1])) / 2
+    expected = (recognizer.network(features) + recognizer.network(features[:, :, ::-1])) / 2
     np.testing.assert_allclose(recognizer.logits(split, 64)[0][:5], expected, atol=1e-5)
     one, mirrored = recognizer.answer(images), recognizer.answer(images[:, :, ::-1])
     np.testing.assert_allclose(one["probabilities"], mirrored["probabilities"], atol=1e-6)
-    assert np.abs(recognizer.net(features) - expected).max() > 1e-3
+    assert np.abs(recognizer.network(features) - expected).max() > 1e-3
 
 
 def test_two_looks_are_exported(tmp_path, monkeypatch):

@@ -1,1 +1,1 @@
-"""Architectures for images."""
+"""Architectures for images, one file each."""

@@ -1,6 +1,6 @@
 """Multi-layer perceptron with dropout (Rumelhart et al. 1986; Srivastava et al. 2014).
 
-Features over time are brought to one number of frames first: each clip is stretched or shrunk to it.
+Features over time are first interpolated to a fixed number of frames.
 """
 
 import dataclasses
@@ -9,9 +9,12 @@ import keras
 from keras import layers
 
 from pipelines.layers.fixed_frames import FixedFrames
-from tfrec.architectures.base import ModelConfig, check
+from tfrec.architectures.config import ModelConfig, check
+from tfrec.architectures.types import Shape
 
-TAKES = ("image", "sequence")
+INPUT_KINDS = ("image", "sequence")
+PARAMETERS = {"image": {"mlp": 38_858_216}, "sequence": {"mlp": 231_173}}
+SEARCH_SPACE = {"width": "*0.5..2:log", "depth": "1..4", "dropout": "0..0.5"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,15 +24,23 @@ class Config(ModelConfig):
     width: int = 256  # units of every hidden layer
     depth: int = 2  # hidden layers
     dropout: float = 0.2  # fraction, after every hidden layer
-    frames: int = 32  # to which clips are stretched or shrunk; images have none
+    frames: int = 32  # number of frames to which clips are interpolated; unused for images
 
 
-def build(input_shape, num_classes, config):
-    """Images (batch, height, width, channels) or log-mel (batch, frames, mels) -> logits (batch, num_classes).
+def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
+    """Images (batch, height, width, channels) or log-mel (batch, frames, mels) -> logits (batch, outputs).
 
-    `input_shape` leaves out the batch; only `frames` may be None. Features over time come as a dict with "features" and
-    "frames" (batch,), the true number of frames; what lies past it never changes the logits. Raises ValueError for
-    another shape.
+    Args:
+        input_shape: `(height, width, channels)` or `(frames, mels)`; only `frames` may be None.
+        outputs: number of logits.
+        config: see `Config`.
+
+    Returns:
+        A functional model. For clips its input is a dict with "features" and "frames" (batch,), the true number of
+        frames; frames past it never change the logits.
+
+    Raises:
+        ValueError: for another shape and for sizes that make no network.
     """
     clips = len(input_shape) == 2
     known = None not in (input_shape[1:] if clips else input_shape)
@@ -44,5 +55,5 @@ def build(input_shape, num_classes, config):
         x = layers.Dense(config.width, activation="relu", name=f"hidden{i}")(x)
         x = layers.Dropout(config.dropout, name=f"dropout{i}")(x)
     x = layers.Identity(name="embedding")(x)
-    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
     return keras.Model(inputs, logits, name="mlp")

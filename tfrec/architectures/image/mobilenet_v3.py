@@ -1,4 +1,4 @@
-"""MobileNetV3: inverted residuals that a search found (Howard et al. 2019, arXiv:1905.02244).
+"""MobileNetV3: inverted residuals found by architecture search (Howard et al. 2019, arXiv:1905.02244).
 
 With hard-swish and squeeze-and-excitation, as in Keras.
 """
@@ -9,15 +9,18 @@ from typing import Literal
 import keras
 from keras import layers
 
-from tfrec.architectures.image.blocks import divisible
-from tfrec.architectures.image.inverted import InvertedConfig, Squeeze, Stage, inverted_maps
+from tfrec.architectures.layers.convolution import make_divisible
+from tfrec.architectures.layers.inverted_residual import InvertedConfig, Squeeze, Stage, inverted_maps
+from tfrec.architectures.types import Shape
 
-TAKES = ("image",)
+INPUT_KINDS = ("image",)
 IMAGENET = {
     "mobilenet_v3_large": ("MobileNetV3Large", "symmetric"),
     "mobilenet_v3_small": ("MobileNetV3Small", "symmetric"),
 }
-SQUEEZE = Squeeze(lambda before, inside: divisible(inside / 4), activation="relu", gate="hard_sigmoid")
+PARAMETERS = {"image": {"mobilenet_v3_large": 5_483_032, "mobilenet_v3_small": 2_542_856}}
+SEARCH_SPACE = {"width_multiplier": "*0.5..1.5", "depth_multiplier": "*0.5..1.5", "dropout": "0..0.5"}
+SQUEEZE = Squeeze(lambda before, inside: make_divisible(inside / 4), activation="relu", gate="hard_sigmoid")
 # Tables 1 and 2 of the paper, their "exp size" as a multiple of the channels before the block.
 STAGES = {
     "large": (
@@ -50,19 +53,30 @@ class Config(InvertedConfig):
 SMALL = Config(size="small")
 
 
-def build(input_shape, num_classes, config):
-    """Images (batch, height, width, channels) -> logits (batch, num_classes).
+def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
+    """Images (batch, height, width, channels) -> logits (batch, outputs).
 
-    With the small stem the picture becomes 8 times smaller, not 32. The head is made of 1x1 convolutions on the pooled
-    map, as Keras's weights are. Raises ValueError for another shape.
+    With the small stem the maps are 8 times smaller than the image, not 32 times. The head consists of 1x1 convolutions
+    on the pooled map, as Keras's weights do.
+
+    Args:
+        input_shape: `(height, width, channels)`, all known.
+        outputs: number of logits.
+        config: see `Config`.
+
+    Returns:
+        A functional model.
+
+    Raises:
+        ValueError: for another shape.
     """
     stages = STAGES[config.size]
-    last = divisible(6 * config.channels(stages[-1].channels))
+    last = make_divisible(6 * config.channels(stages[-1].channels))
     features, x = inverted_maps("mobilenet_v3", input_shape, config, stages, 16, last, "hard_swish")
     x = layers.GlobalAveragePooling2D(keepdims=True, name="embedding")(x)
-    hidden = divisible(HIDDEN[config.size] * max(1.0, config.width_multiplier))
+    hidden = make_divisible(HIDDEN[config.size] * max(1.0, config.width_multiplier))
     x = layers.Conv2D(hidden, 1, activation="hard_swish", name="hidden")(x)
     x = layers.Dropout(config.dropout, name="dropout")(x)
-    x = layers.Conv2D(num_classes, 1, dtype="float32", name="classes")(x)
+    x = layers.Conv2D(outputs, 1, dtype="float32", name="classes")(x)
     logits = layers.Flatten(dtype="float32", name="logits")(x)
     return keras.Model(features, logits, name="mobilenet_v3")

@@ -1,8 +1,8 @@
 """Residual networks (He et al. 2016, arXiv:1512.03385).
 
-Blocks with a bottleneck stride in their first convolution, as in the paper, and their convolutions have biases, as the
-published weights of Keras; basic blocks have none. At first every branch ends in zeros, so that a block passes on what
-it gets (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
+As in the paper, bottleneck blocks stride in their first convolution; their convolutions have biases, as the published
+weights of Keras do. Basic blocks have no biases. Every branch ends in zeros at initialization, so that a block passes
+its input on (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
 """
 
 import dataclasses
@@ -11,16 +11,29 @@ from typing import Literal
 import keras
 from keras import layers
 
-from tfrec.architectures.base import ImageModelConfig, StochasticDepth, batch_norm, check, check_image, drop_rates
+from tfrec.architectures.config import ImageModelConfig, check, check_image
+from tfrec.architectures.layers.normalization import batch_norm
+from tfrec.architectures.layers.stochastic_depth import StochasticDepth, drop_rates
+from tfrec.architectures.types import Shape, Tensor
 
-TAKES = ("image",)
+INPUT_KINDS = ("image",)
 IMAGENET = {name: (f"ResNet{name[6:]}", "caffe") for name in ("resnet50", "resnet101", "resnet152")}
+PARAMETERS = {
+    "image": {
+        "resnet18": 11_689_512,
+        "resnet34": 21_797_672,
+        "resnet50": 25_583_592,
+        "resnet101": 44_601_832,
+        "resnet152": 60_268_520,
+    }
+}
+SEARCH_SPACE = {"width_multiplier": "*0.5..1.5", "depth_multiplier": "*0.5..1.5", "stochastic_depth": "0..0.3"}
 EPSILON = 1.001e-5  # of Keras's ResNet
 
 
 @dataclasses.dataclass(frozen=True)
 class Config(ImageModelConfig):
-    """Stages of residual blocks; each stage but the first halves the picture, and doubles the channels."""
+    """Stages of residual blocks; each stage but the first halves the map and doubles the channels."""
 
     block: Literal["basic", "bottleneck"] = "bottleneck"  # basic: two 3x3; bottleneck: 1x1, 3x3, and 1x1 to 4 times
     depths: tuple[int, ...] = (3, 4, 6, 3)  # blocks of each stage
@@ -32,11 +45,21 @@ RESNET101 = Config(depths=(3, 4, 23, 3))
 RESNET152 = Config(depths=(3, 8, 36, 3))
 
 
-def build(input_shape, num_classes, config):
-    """Images (batch, height, width, channels) -> logits (batch, num_classes).
+def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
+    """Images (batch, height, width, channels) -> logits (batch, outputs).
 
-    The small stem is one 3x3 convolution; the picture keeps its size up to the second stage. Raises ValueError for
-    another shape and for depths below one.
+    The small stem is one 3x3 convolution; the map keeps the image's size up to the second stage.
+
+    Args:
+        input_shape: `(height, width, channels)`, all known.
+        outputs: number of logits.
+        config: see `Config`.
+
+    Returns:
+        A functional model.
+
+    Raises:
+        ValueError: for another shape and for depths below one.
     """
     check_image("resnet", input_shape)
     check(config.depths and min(config.depths) > 0, "model.depths must be one or more positive numbers", config.depths)
@@ -46,37 +69,39 @@ def build(input_shape, num_classes, config):
         x = _convolution(features, config.channels(64), 3, "stem", bias=bias)
     else:
         x = _convolution(features, config.channels(64), 7, "stem", strides=2, bias=bias)
-        x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # after ReLU nothing is below 0
+        x = layers.ZeroPadding2D(1, name="stem_pool_pad")(x)  # nothing is below 0 after ReLU
         x = layers.MaxPooling2D(3, strides=2, name="stem_pool")(x)
     depths = [config.repeats(depth) for depth in config.depths]
     rates = iter(drop_rates(config, sum(depths)))
-    residual = {"basic": _basic, "bottleneck": _bottleneck}[config.block]
+    block = {"basic": _basic, "bottleneck": _bottleneck}[config.block]
     for stage, depth in enumerate(depths):
         for i in range(depth):
             strides = 2 if stage > 0 and i == 0 else 1
-            x = residual(x, config.channels(64 * 2**stage), strides, next(rates), name=f"stage{stage + 1}_{i}")
+            x = block(x, config.channels(64 * 2**stage), strides, next(rates), f"stage{stage + 1}_{i}")
     x = layers.GlobalAveragePooling2D(name="embedding")(x)
     x = layers.Dropout(config.dropout, name="dropout")(x)
-    logits = layers.Dense(num_classes, dtype="float32", name="logits")(x)
+    logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
     return keras.Model(features, logits, name="resnet")
 
 
-def _basic(x, filters, strides, rate, name):
+def _basic(x: Tensor, filters: int, strides: int, rate: float, name: str) -> Tensor:
+    """Two 3x3 convolutions."""
     shortcut = _shortcut(x, filters, strides, False, name)
     x = _convolution(x, filters, 3, f"{name}_1", strides)
     x = _convolution(x, filters, 3, f"{name}_2", last=True)
-    return _sum(shortcut, x, rate, name)
+    return _add(shortcut, x, rate, name)
 
 
-def _bottleneck(x, filters, strides, rate, name):
+def _bottleneck(x: Tensor, filters: int, strides: int, rate: float, name: str) -> Tensor:
+    """1x1, 3x3, and 1x1 to four times the channels."""
     shortcut = _shortcut(x, 4 * filters, strides, True, name)
     x = _convolution(x, filters, 1, f"{name}_1", strides, bias=True)
     x = _convolution(x, filters, 3, f"{name}_2", bias=True)
     x = _convolution(x, 4 * filters, 1, f"{name}_3", bias=True, last=True)
-    return _sum(shortcut, x, rate, name)
+    return _add(shortcut, x, rate, name)
 
 
-def _shortcut(x, filters, strides, bias, name):
+def _shortcut(x: Tensor, filters: int, strides: int, bias: bool, name: str) -> Tensor:
     """The block's input, projected where the branch changes its shape."""
     if strides == 1 and x.shape[-1] == filters:
         return x
@@ -84,11 +109,13 @@ def _shortcut(x, filters, strides, bias, name):
     return batch_norm(f"{name}_0_norm", EPSILON)(x)
 
 
-def _convolution(x, filters, size, name, strides=1, bias=False, last=False):
-    """Convolution, batch norm and ReLU; the last of a branch starts as zeros and leaves ReLU to the sum."""
+def _convolution(
+    x: Tensor, filters: int, size: int, name: str, strides: int = 1, bias: bool = False, last: bool = False
+) -> Tensor:
+    """Convolution, batch normalization and ReLU; the last of a branch starts as zeros and leaves ReLU to the sum."""
     padding = "same"
     if strides > 1 and size > 1:
-        # "same" pads even sizes on one side alone: the branch would lie a pixel beside the shortcut.
+        # "same" pads even sizes on one side only: the branch would be a pixel off the shortcut.
         x, padding = layers.ZeroPadding2D(size // 2, name=f"{name}_pad")(x), "valid"
     x = layers.Conv2D(
         filters, size, strides, padding, use_bias=bias, kernel_initializer="he_normal", name=f"{name}_conv"
@@ -100,7 +127,8 @@ def _convolution(x, filters, size, name, strides=1, bias=False, last=False):
     return layers.ReLU(name=f"{name}_relu")(norm(x))
 
 
-def _sum(shortcut, x, rate, name):
+def _add(shortcut: Tensor, x: Tensor, rate: float, name: str) -> Tensor:
+    """Shortcut plus branch, and ReLU."""
     if rate:
         x = StochasticDepth(rate, name=f"{name}_drop")(x)
     x = layers.Add(name=f"{name}_add")([shortcut, x])

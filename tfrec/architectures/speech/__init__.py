@@ -1,1 +1,1 @@
-"""Architectures for speech."""
+"""Architectures for speech, one file each."""

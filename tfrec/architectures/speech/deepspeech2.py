@@ -1,22 +1,27 @@
 """Deep Speech 2: convolutions over time and frequency, gated recurrent layers, CTC (Amodei et al., arXiv:1512.02595).
 
-The paper's kernels and nonlinearities, its batch normalization over sequences (section 3.2) counting true frames only,
-and one input product for both directions, whose states are summed (section 3.1). Three departures: sizes for a laptop
-(the paper has up to 3 convolutions and 7 recurrent layers, and halves time once), dropout between the recurrent layers,
-and tanh rather than a clipped ReLU in the gated cells.
+The paper's kernels and nonlinearities, its batch normalization over sequences (section 3.2), here over true frames
+only, and one input product for both directions, whose states are summed (section 3.1). Three departures: sizes for a
+laptop (the paper has up to 3 convolutions and 7 recurrent layers, and halves time once), dropout between the recurrent
+layers, and tanh rather than a clipped ReLU in the gated cells.
 """
 
 import dataclasses
-from typing import Literal
+from typing import Any, Literal
 
 import keras
 from keras import layers, ops
 
-from tfrec.architectures.base import MaskFrames, ModelConfig, StrideMask, batch_norm, check, sequence_inputs
-from tfrec.architectures.parts import ctc_head
+from tfrec.architectures.config import ModelConfig, check
+from tfrec.architectures.layers.ctc_head import ctc_head
+from tfrec.architectures.layers.masking import MaskFrames, StrideMask, sequence_inputs
+from tfrec.architectures.layers.normalization import batch_norm
+from tfrec.architectures.types import Shape, Tensor
 
-TAKES = ("sequence",)
-GIVES = "tokens"
+INPUT_KINDS = ("sequence",)
+OUTPUT_KIND = "sequence"
+PARAMETERS = {"sequence": {"deepspeech2": 1_897_101}}
+SEARCH_SPACE = {"units": "*0.5..2:log", "depth": "2..5", "dropout": "0..0.4"}
 CEILING = 20.0  # the clipped ReLU is min(max(x, 0), 20)
 KERNELS = ((11, 41), (11, 21), (11, 21))  # frames and bins that each convolution sees
 
@@ -26,29 +31,39 @@ class Config(ModelConfig):
     """Convolutions and recurrent layers."""
 
     convolutions: int = 2  # 1 to 3; each halves frequency
-    filters: int = 16  # channels of the convolutions, three times as many of a third; the paper has 32
-    subsampling: int = 4  # how many frames become one step: 1, 2 as in the paper, or 4
-    cell: Literal["gru", "rnn"] = "gru"  # rnn is the plain one with the clipped ReLU
+    filters: int = 16  # channels of the convolutions, three times as many in the third; the paper has 32
+    subsampling: int = 4  # frames per step: 1, 2 as in the paper, or 4
+    cell: Literal["gru", "rnn"] = "gru"  # rnn is the plain cell with the clipped ReLU
     units: int = 256  # of every recurrent layer, the sum of both directions
     depth: int = 3  # recurrent layers
-    lookahead: int = 0  # steps that a row convolution sees ahead of layers in one direction; 0 is both directions
+    lookahead: int = 0  # steps ahead that a row convolution after unidirectional layers sees; 0 is both directions
     dropout: float = 0.2  # fraction, between the recurrent layers and before the logits
 
 
-def describe(config):
-    """What a user should know of a configuration before training starts."""
+def describe(config: Config) -> str:
+    """How far ahead a step sees."""
     step = f"one step for {config.subsampling} frames, each of which"
     if config.lookahead:
         return f"{step} sees {config.lookahead * config.subsampling} frames ahead"
     return f"{step} depends on the whole clip"
 
 
-def build(input_shape, num_classes, config):
-    """Spectrogram or log-mel (batch, frames, bins) -> {"logits": (batch, steps, num_classes), "steps": int32 (batch,)}.
+def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
+    """Spectrogram or log-mel (batch, frames, bins) -> {"logits": (batch, steps, outputs), "steps": int32 (batch,)}.
 
-    `input_shape` is `(frames, bins)`; `frames` may be None; steps are ceil(frames / subsampling). The input is a dict
-    with "features" and "frames" (batch,), the true number of frames; what lies past it never changes the logits of a
-    clip's own steps. Raises ValueError for another rank and for sizes that make no network.
+    Steps are ceil(frames / subsampling).
+
+    Args:
+        input_shape: `(frames, bins)`; `frames` may be None.
+        outputs: number of logits at each step.
+        config: see `Config`.
+
+    Returns:
+        A functional model; its input is a dict with "features" and "frames" (batch,), the true number of frames. Frames
+        past it never change the logits of a clip's own steps.
+
+    Raises:
+        ValueError: for another rank and for sizes that make no network.
     """
     check(len(input_shape) == 2, "deepspeech2 takes (frames, bins)", input_shape)
     sizes = (config.filters, config.units, config.depth)
@@ -65,15 +80,15 @@ def build(input_shape, num_classes, config):
         x = _recurrent(x, mask, config, f"{config.cell}{i}")
     if config.lookahead:
         x = _row_convolution(MaskFrames(name="row_clip")(x, mask), config.lookahead)
-    _, outputs, _ = ctc_head(x, mask, num_classes, config.dropout)
-    return keras.Model(inputs, outputs, name="deepspeech2")
+    _, result, _ = ctc_head(x, mask, outputs, config.dropout)
+    return keras.Model(inputs, result, name="deepspeech2")
 
 
-def _convolutions(x, mask, config):
-    """(batch, frames, bins) and its mask -> (batch, steps, bands * channels) and the mask of that.
+def _convolutions(x: Tensor, mask: Tensor, config: Config) -> tuple[Tensor, Tensor]:
+    """(batch, frames, bins) and its mask -> (batch, steps, bands * channels) and its mask.
 
-    Without a look-ahead to spend, the padding is on both sides, as many frames whatever the length, since the windows
-    of "same" would start elsewhere for odd ones; with one, it is before the clip alone.
+    For networks in both directions the padding is the same on both sides whatever the length, since the windows of
+    "same" would start elsewhere for odd lengths; with a look-ahead it is before the clip only.
     """
     x = layers.Reshape((-1, x.shape[2], 1), name="conv0_image")(x)
     for i, (frames, bins) in enumerate(KERNELS[: config.convolutions]):
@@ -91,40 +106,40 @@ def _convolutions(x, mask, config):
     return layers.Reshape((-1, x.shape[2] * x.shape[3]), name=f"{name}_bands")(x), mask
 
 
-def _recurrent(x, mask, config, name):
-    """States f(B(W x) + U h), h the state before, and after for a second direction unless there is a look-ahead."""
+def _recurrent(x: Tensor, mask: Tensor, config: Config, name: str) -> Tensor:
+    """States f(B(W x) + U h), with h the state before, and the state after for the second direction."""
     cell = GatedCell(config.units) if config.cell == "gru" else PlainCell(config.units)
     x = layers.Dense(cell.inputs, use_bias=False, name=f"{name}_product")(x)
     x = MaskFrames(name=f"{name}_clip")(batch_norm(f"{name}_norm")(x, mask=mask), mask)
     layer = layers.RNN(cell, return_sequences=True, name=f"{name}_states")
     if not config.lookahead:
         layer = layers.Bidirectional(layer, merge_mode="sum", name=f"{name}_states")
-    return layer(x)  # products of 0 leave a state of 0 alone, so the second direction begins at a clip's end
+    return layer(x)  # products of 0 keep a state of 0, so the second direction starts at a clip's end
 
 
-def _row_convolution(x, lookahead):
-    """Each unit of (batch, steps, units) with its own next `lookahead` values, weighed: the row convolution."""
+def _row_convolution(x: Tensor, lookahead: int) -> Tensor:
+    """The row convolution: each unit of (batch, steps, units) weighted with its next `lookahead` values."""
     x = layers.ZeroPadding1D((0, lookahead), name="row_pad")(x)
     return layers.DepthwiseConv1D(lookahead + 1, use_bias=False, name="row_conv")(x)
 
 
 class _Cell(layers.Layer):
-    """A step of a recurrent layer whose inputs are the products already: (batch, inputs), state (batch, units)."""
+    """A step of a recurrent layer whose inputs are the products: (batch, inputs), state (batch, units)."""
 
     gates = 1
 
-    def __init__(self, units, **kwargs):
+    def __init__(self, units: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check(units > 0, f"{type(self).__name__}'s units must be positive", units)
         self.units = self.state_size = self.output_size = units
-        self.inputs = self.gates * units  # for each unit, the products of its gates
+        self.inputs = self.gates * units  # the products of each unit's gates
 
-    def build(self, input_shape):
-        """Makes the weights."""
+    def build(self, input_shape: Shape) -> None:
+        """Creates the weights."""
         shape = (self.units, self.inputs)
         self.kernel = self.add_weight(shape=shape, initializer="orthogonal", name="recurrent_kernel")
 
-    def get_config(self):
+    def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "units": self.units}
 
@@ -133,7 +148,7 @@ class _Cell(layers.Layer):
 class PlainCell(_Cell):
     """h = clip(x + U h') for the normalized product x: (batch, units) -> (batch, units)."""
 
-    def call(self, products, states):
+    def call(self, products: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One step."""
         state = ops.clip(products + ops.matmul(states[0], self.kernel), 0.0, CEILING)
         return state, [state]
@@ -143,12 +158,12 @@ class PlainCell(_Cell):
 class GatedCell(_Cell):
     """A GRU (arXiv:1406.1078) of normalized products: (batch, 3 units), update, reset and new -> (batch, units).
 
-    The reset gate comes after the recurrent product, as in the paper and CuDNN.
+    The reset gate comes after the recurrent product, as in the paper and cuDNN.
     """
 
     gates = 3
 
-    def call(self, products, states):
+    def call(self, products: Tensor, states: list[Tensor]) -> tuple[Tensor, list[Tensor]]:
         """One step."""
         update, reset, new = ops.split(products, 3, axis=-1)
         old = states[0]

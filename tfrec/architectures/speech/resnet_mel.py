@@ -1,7 +1,7 @@
 """Residual network for mel spectrograms of short words, as in the study of spoken digits in noise (arXiv:2505.01632).
 
-Three blocks as in He et al. 2016 (arXiv:1512.03385, figure 2), each with a projection beside its two convolutions and
-a pooling behind it, then a dense layer.
+Three blocks as in He et al. 2016 (arXiv:1512.03385, figure 2), each with two convolutions, a projection as the shortcut
+and a pooling after the sum, then a dense layer.
 """
 
 import dataclasses
@@ -9,10 +9,21 @@ import dataclasses
 import keras
 from keras import layers
 
-from tfrec.architectures.base import MaskedMean, MaskFrames, ModelConfig, check, sequence_inputs
-from tfrec.architectures.image import cnn
+from tfrec.architectures.config import ModelConfig, check
+from tfrec.architectures.layers.masking import MaskFrames, sequence_inputs
+from tfrec.architectures.layers.pooling import MaskedMean
+from tfrec.architectures.layers.spectrogram_convolution import (
+    flatten_bins,
+    logits_head,
+    masked_convolution,
+    max_pool_maps,
+    to_image,
+)
+from tfrec.architectures.types import Shape, Tensor
 
-TAKES = ("sequence",)
+INPUT_KINDS = ("sequence",)
+PARAMETERS = {"sequence": {"resnet_mel": 1_220_613}}
+SEARCH_SPACE = {"width": "*0.5..2:log", "depth": "2..4", "dropout": "0..0.7"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,36 +32,46 @@ class Config(ModelConfig):
 
     width: int = 64  # filters of the first block
     depth: int = 3  # blocks
-    fc_units: int = 128  # of the dense layer before the logits; 0 is none
+    fc_units: int = 128  # of the dense layer before the logits; 0 for no such layer
     dropout: float = 0.5  # fraction, before the logits
 
 
-def build(input_shape, num_classes, config):
-    """Log-mel (batch, frames, mels) -> logits (batch, num_classes).
+def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
+    """Log-mel (batch, frames, mels) -> logits (batch, outputs).
 
-    `input_shape` is `(frames, mels)`; `frames` may be None. The input is a dict with "features" and "frames"
-    (batch,), the true number of frames; what lies past it never changes the logits. Raises ValueError for another rank.
+    Args:
+        input_shape: `(frames, mels)`; `frames` may be None.
+        outputs: number of logits.
+        config: see `Config`.
+
+    Returns:
+        A functional model; its input is a dict with "features" and "frames" (batch,), the true number of frames. Frames
+        past it never change the logits.
+
+    Raises:
+        ValueError: for another rank and for sizes that make no network.
     """
     check(len(input_shape) == 2, "resnet_mel takes (frames, mels)", input_shape)
     sizes = (config.width, config.depth)
     check(min(sizes) > 0 and config.fc_units >= 0, "resnet_mel's sizes must be positive", config)
     inputs, x, mask = sequence_inputs(input_shape)
-    x = cnn.as_picture(x)
+    x = to_image(x)
     for block in range(config.depth):
         x = _residual(x, mask, config.width * 2**block, name=f"block{block}")
-        x, mask = cnn.halve(x, mask, name=f"block{block}")
+        x, mask = max_pool_maps(x, mask, name=f"block{block}")
     filters = x.shape[3]
-    x = MaskedMean(name="bands_mean")(cnn.bands(x), mask)
+    x = MaskedMean(name="bands_mean")(flatten_bins(x), mask)
     x = layers.Reshape((-1, filters), name="bands_apart")(x)
     x = layers.GlobalAveragePooling1D(name="embedding")(x)
-    logits = cnn.head(x, num_classes, config.dropout, config.fc_units)
+    logits = logits_head(x, outputs, config.dropout, config.fc_units)
     return keras.Model(inputs, logits, name="resnet_mel")
 
 
-def _residual(x, mask, filters, name):
-    shortcut = cnn.convolution(x, mask, filters, f"{name}_0", size=1, relu=False)
-    x = cnn.convolution(x, mask, filters, f"{name}_1")
-    x = cnn.convolution(x, mask, filters, f"{name}_2", relu=False)
+def _residual(x: Tensor, mask: Tensor, filters: int, name: str) -> Tensor:
+    """A block: a map (batch, frames, bins, n) -> (batch, frames, bins, filters)."""
+    shortcut = masked_convolution(x, mask, filters, f"{name}_0", size=1, relu=False)
+    x = masked_convolution(x, mask, filters, f"{name}_1")
+    x = masked_convolution(x, mask, filters, f"{name}_2", relu=False)
     x = layers.Add(name=f"{name}_add")([shortcut, x])
     x = layers.ReLU(name=f"{name}_relu")(x)
     return MaskFrames(name=f"{name}_clip")(x, mask)

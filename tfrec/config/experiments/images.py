@@ -18,7 +18,7 @@ def digits() -> AnyConfig:
     return Config(
         data=datasets.digits.Config(name="digits"),
         frontend=frontends.ImageConfig(rotation_degrees=10.0, scale=(0.9, 1.1), shift_fraction=0.1),
-        model=architectures.cnn.Config(name="cnn", width=32, depth=2),
+        model=architectures.image.cnn.Config(name="cnn", width=32, depth=2),
         task=classification.Config(),
         fit=FitConfig(epochs=30, batch_size=32, learning_rate=2e-3, weight_decay=1e-2, warmup_epochs=1),
     )
@@ -34,7 +34,7 @@ def mnist() -> AnyConfig:
     return Config(
         data=datasets.tfds.Config(name="mnist", validation_fraction=0.05),
         frontend=frontends.ImageConfig(rotation_degrees=10.0, scale=(0.9, 1.1), shift_fraction=0.08),
-        model=architectures.cnn.Config(name="cnn", width=24, depth=3),
+        model=architectures.image.cnn.Config(name="cnn", width=24, depth=3),
         task=classification.Config(),
         fit=FitConfig(epochs=8, batch_size=64, learning_rate=2e-3, weight_decay=1e-2, warmup_epochs=0.5),
     )
@@ -70,7 +70,7 @@ def cifar10() -> AnyConfig:
     return Config(
         data=datasets.tfds.Config(name="cifar10", validation_fraction=0.05),
         frontend=frontends.ImageConfig(normalize="imagenet", horizontal_flip=True, shift_pixels=2, fill="reflect"),
-        model=architectures.airbench.Config(name="airbench"),
+        model=architectures.image.airbench.Config(name="airbench"),
         task=classification.Config(label_smoothing=0.2, test_flip=True),
         fit=FitConfig(
             epochs=10,

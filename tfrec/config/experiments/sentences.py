@@ -34,7 +34,9 @@ def an4() -> AnyConfig:
             time_width=30,
             time_fraction=0.1,
         ),
-        model=architectures.recurrent_ctc.Config(name="bilstm_ctc", bidirectional=True, units=160, subsampling=2),
+        model=architectures.speech.recurrent_ctc.Config(
+            name="bilstm_ctc", bidirectional=True, units=160, subsampling=2
+        ),
         task=transcription.Config(),
         fit=FitConfig(
             epochs=65,

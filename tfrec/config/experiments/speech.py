@@ -29,7 +29,7 @@ def spoken_digit() -> AnyConfig:
             time_masks=1,
             time_width=5,
         ),
-        model=architectures.cnn.Config(name="cnn", width=24, depth=3),
+        model=architectures.image.cnn.Config(name="cnn", width=24, depth=3),
         task=classification.Config(label_smoothing=0.05),
         fit=FitConfig(epochs=15, batch_size=32, learning_rate=2e-3, weight_decay=1e-2, warmup_epochs=1),
     )
@@ -75,7 +75,7 @@ def spoken_digit_noise() -> AnyConfig:
             noise_probability=0.9,
             snr_db=(-5.0, 15.0),
         ),
-        model=architectures.cnn.Config(name="cnn", width=32, depth=4, convolutions=1),
+        model=architectures.image.cnn.Config(name="cnn", width=32, depth=4, convolutions=1),
         fit=FitConfig(epochs=40, batch_size=64, learning_rate=4e-3, weight_decay=1e-2, warmup_epochs=4, average=0.99),
     )
 

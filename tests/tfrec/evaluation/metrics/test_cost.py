@@ -74,7 +74,7 @@ def test_einsum_with_several_axes_and_ellipses():
 
 def test_multiply_adds_of_clips_of_any_length():
     config = architectures.default_config("lstm")
-    lstm = architectures.build((None, 40), 10, config, "sequence")
+    lstm = architectures.build_network(config, (None, 40), 10, "sequence")
     step = 4 * 128 * (40 + 128) + 4 * 128 * (128 + 128)
     assert cost.count_multiply_adds(lstm, frames=98) == 98 * step + 128 * 10
     with pytest.raises(ValueError, match="give `frames`"):
@@ -106,5 +106,5 @@ def test_latency(monkeypatch):
     monkeypatch.setattr(cost, "MAX_LATENCY_S", 0.0)
     small, large = (net((64,), layers.Dense(units), layers.Dense(units)) for units in (1, 4000))
     assert 0 < cost.measure_latency_ms(small) < cost.measure_latency_ms(large)
-    lstm = architectures.build((None, 40), 10, architectures.default_config("lstm"), "sequence")
+    lstm = architectures.build_network(architectures.default_config("lstm"), (None, 40), 10, "sequence")
     assert cost.measure_latency_ms(lstm, frames=5) > 0

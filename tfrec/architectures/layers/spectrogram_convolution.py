@@ -1,0 +1,79 @@
+"""Convolutions over maps of time and frequency, masked past each clip's end; also for images, without a mask."""
+
+from keras import layers
+
+from tfrec.architectures.layers.masking import MaskFrames, StrideMask
+from tfrec.architectures.layers.normalization import batch_norm
+from tfrec.architectures.types import Tensor
+
+
+def to_image(x: Tensor) -> Tensor:
+    """Features (batch, frames, bins) -> an image of one channel (batch, frames, bins, 1)."""
+    return layers.Reshape((-1, x.shape[2], 1), name="image")(x)
+
+
+def flatten_bins(x: Tensor) -> Tensor:
+    """A map (batch, frames, bins, channels) -> (batch, frames, bins x channels)."""
+    # A mean over time follows; the frequency at which a channel is active is kept.
+    return layers.Reshape((-1, x.shape[2] * x.shape[3]), name="bands")(x)
+
+
+def frame_vectors(x: Tensor, mask: Tensor, units: int) -> Tensor:
+    """One vector for each frame of a map.
+
+    Args:
+        x: (batch, frames, bins, channels).
+        mask: bool (batch, frames), true inside the clip.
+        units: of a dense layer over each frame; 0 is no dense layer.
+
+    Returns:
+        (batch, frames, units), or (batch, frames, bins x channels) without a dense layer.
+    """
+    x = flatten_bins(x)
+    if units:
+        x = layers.Dense(units, use_bias=False, name="frames_dense")(x)
+        x = layers.ReLU(name="frames_relu")(batch_norm("frames_norm")(x, mask=mask))
+        x = MaskFrames(name="frames_mask")(x, mask)
+    return x
+
+
+def max_pool_maps(x: Tensor, mask: Tensor | None, name: str, time: bool = True) -> tuple[Tensor, Tensor | None]:
+    """Max pooling of a map and its mask, 2 x 2, or 1 x 2 without `time`."""
+    # A pooling starts its windows at frame 0 whatever the length; a strided "same" convolution does not.
+    x = layers.MaxPooling2D((2 if time else 1, 2), padding="same", name=f"{name}_pool")(x)
+    if mask is not None and time:
+        mask = StrideMask(2, name=f"{name}_mask")(mask)
+    return x, mask
+
+
+def masked_convolution(
+    x: Tensor, mask: Tensor | None, filters: int, name: str, size: int = 3, relu: bool = True
+) -> Tensor:
+    """A convolution and batch normalization over a clip's own rows.
+
+    Args:
+        x: (batch, height, width, channels), whose rows past a clip's end are 0.
+        mask: bool (batch, height), true inside the clip; None for images.
+        filters: output channels.
+        name: start of the layers' names.
+        size: of the kernel.
+        relu: whether a ReLU follows, and rows past the end are set to 0 again.
+
+    Returns:
+        (batch, height, width, filters).
+    """
+    x = layers.Conv2D(filters, size, padding="same", use_bias=False, name=f"{name}_conv")(x)
+    norm = batch_norm(f"{name}_norm")
+    x = norm(x) if mask is None else norm(x, mask=layers.Reshape((-1, 1), name=f"{name}_column")(mask))
+    if not relu:
+        return x
+    x = layers.ReLU(name=f"{name}_relu")(x)
+    return x if mask is None else MaskFrames(name=f"{name}_mask")(x, mask)
+
+
+def logits_head(x: Tensor, outputs: int, dropout: float, fc_units: int = 0) -> Tensor:
+    """Vectors (batch, units) -> logits (batch, outputs), after a dense layer of `fc_units`; 0 is no dense layer."""
+    if fc_units:
+        x = layers.Dense(fc_units, activation="relu", name="fc")(x)
+    x = layers.Dropout(dropout, name="dropout")(x)
+    return layers.Dense(outputs, dtype="float32", name="logits")(x)

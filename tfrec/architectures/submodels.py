@@ -1,0 +1,95 @@
+"""Parts of a network as models of their own, with the same weights: feature extractor, encoder, decoder, backbone.
+
+They rely on the names of layers. The output of the layer "embedding" is the features; later layers are the head,
+earlier ones the backbone. A layer's block is its name up to the first underscore.
+
+A network with the output kind "sequence" is one flat functional model. Its layer "embedding" outputs what the encoder
+makes of a clip (batch, steps, units), its layer "steps" the number of true steps of each clip. A decoder reads these
+two and the output of the layer "decoder_tokens", nothing else.
+"""
+
+import keras
+from keras import layers
+
+from tfrec.architectures.types import Tensor
+
+
+def feature_extractor(net: keras.Model) -> keras.Model:
+    """The network without its head.
+
+    Args:
+        net: a network of the registry.
+
+    Returns:
+        A model from the network's inputs, without the "tokens" of a decoder, to features: (batch, units), or (batch,
+        steps, units) of a network with the output kind "sequence". A map of features becomes its mean over all places.
+    """
+    x = net.get_layer("embedding").output
+    if len(x.shape) > 3:
+        x = layers.GlobalAveragePooling2D(name="features_mean")(x)
+    return keras.Model(_encoder_inputs(net), x, name=f"{net.name}_features")
+
+
+def backbone_blocks(net: keras.Model) -> dict[str, list[keras.layers.Layer]]:
+    """The layers of the backbone by block, from the input on.
+
+    Args:
+        net: a network of the registry.
+
+    Returns:
+        {"stem": [layers], "stage1": ..., ...}, without blocks that have no weights.
+    """
+    backbone = keras.Model(_encoder_inputs(net), net.get_layer("embedding").output)
+    blocks: dict[str, list[keras.layers.Layer]] = {}
+    for layer in backbone.layers:
+        blocks.setdefault(layer.name.split("_")[0], []).append(layer)
+    return {name: members for name, members in blocks.items() if any(layer.weights for layer in members)}
+
+
+def encoder(net: keras.Model) -> keras.Model:
+    """The network without its decoder.
+
+    Args:
+        net: a network with the output kind "sequence".
+
+    Returns:
+        A model from {"features": (batch, frames, bins), "frames": (batch,)} to {"logits": (batch, steps, outputs),
+        "steps": (batch,)}, and "encoded" (batch, steps, units), what the decoder reads, if there is a decoder.
+    """
+    outputs = {name: net.output[name] for name in ("logits", "steps")}
+    if "decoder" in net.output:
+        outputs["encoded"] = net.get_layer("embedding").output
+    return keras.Model(_encoder_inputs(net), outputs, name=f"{net.name}_encoder")
+
+
+def decoder(net: keras.Model) -> keras.Model | None:
+    """The decoder of a network.
+
+    Args:
+        net: a network with the output kind "sequence".
+
+    Returns:
+        A model from {"encoded": (batch, steps, units), "steps": (batch,), "tokens": (batch, length)} to the logits of
+        the token after each (batch, length, outputs); None for a network without a decoder.
+    """
+    if "decoder" not in net.output:
+        return None
+    embedding = net.get_layer("decoder_tokens")
+    encoded, steps = net.get_layer("embedding").output, net.get_layer("steps").output
+    # Not from the network's own input on: in Keras 3.15 a model that begins both there and in the middle rewires that
+    # input, and the network can no longer be saved. Inputs in the middle cannot be named, hence a model around it.
+    inner = keras.Model([encoded, steps, embedding.output], net.output["decoder"], name=f"{net.name}_decode")
+    inputs = {
+        "encoded": keras.Input(encoded.shape[1:], dtype=encoded.dtype, name="encoded"),
+        "steps": keras.Input((), dtype="int32", name="steps"),
+        "tokens": keras.Input((None,), dtype="int32", name="tokens"),
+    }
+    logits = inner([inputs["encoded"], inputs["steps"], embedding(inputs["tokens"])])
+    return keras.Model(inputs, logits, name=f"{net.name}_decoder")
+
+
+def _encoder_inputs(net: keras.Model) -> Tensor | dict[str, Tensor]:
+    """The inputs of a network without those of its decoder."""
+    if not isinstance(net.input, dict):
+        return net.input
+    return {name: tensor for name, tensor in net.input.items() if name != "tokens"}

@@ -1,0 +1,84 @@
+"""Progress of many trainings: a live line on a terminal, otherwise a log line each minute."""
+
+import logging
+import math
+import time
+from collections.abc import Sequence
+
+from tfrec.utils.console import console
+
+REPORT_INTERVAL_S = 60.0  # between two log lines where there is no terminal
+
+logger = logging.getLogger(__name__)
+
+
+class Progress:
+    """Context that shows how much is done, what runs, the best score so far, and an estimate of the time left.
+
+    Args:
+        unit: what is counted, in the plural: "models".
+        total: how many there are, None where that is unknown.
+        done: how many were done before this start; they do not count for the estimate.
+        deadline: time of `time.monotonic` at which the work ends at the latest, or None.
+    """
+
+    def __init__(self, unit: str, total: int | None, done: int = 0, deadline: float | None = None) -> None:
+        self.unit, self.total, self.done, self.deadline = unit, total, done, deadline
+        self._done_before, self._started, self._reported = done, time.monotonic(), -math.inf
+        self._status = console.status("") if console.is_terminal else None
+
+    def __enter__(self) -> "Progress":
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status:
+            self._status.stop()
+
+    def update(self, running: Sequence[str] = (), best: str | None = None, seconds_left: float | None = None) -> None:
+        """Shows the current state; to be called often.
+
+        Args:
+            running: a description of each job that runs.
+            best: the best score so far and whose it is.
+            seconds_left: an estimate that replaces the one from the pace so far.
+        """
+        if self._status:
+            self._status.update(self.line(running, best, seconds_left))
+        elif time.monotonic() - self._reported >= REPORT_INTERVAL_S:
+            self._reported = time.monotonic()
+            logger.info(self.line(running, best, seconds_left))
+
+    def line(self, running: Sequence[str] = (), best: str | None = None, seconds_left: float | None = None) -> str:
+        """Returns the line that `update` shows."""
+        parts = [f"{self.done:,} of {self.total:,} {self.unit}" if self.total else f"{self.done:,} {self.unit}"]
+        if running:
+            parts.append(f"running {', '.join(running)}")
+        if best:
+            parts.append(f"best {best}")
+        left = self.seconds_left() if seconds_left is None else seconds_left
+        if left is not None:
+            parts.append(f"about {format_duration(left)} left")
+        return "; ".join(parts)
+
+    def seconds_left(self) -> float | None:
+        """Estimates the time left from the pace so far and the deadline; None where neither is known."""
+        now, bounds = time.monotonic(), []
+        if self.total and self.done > self._done_before:
+            pace = (now - self._started) / (self.done - self._done_before)
+            bounds.append(pace * (self.total - self.done))
+        if self.deadline is not None:
+            bounds.append(max(0.0, self.deadline - now))
+        return min(bounds, default=None)
+
+
+def format_duration(seconds: float) -> str:
+    """Returns a duration in a readable unit.
+
+    >>> format_duration(42.4), format_duration(150), format_duration(9000)
+    ('42 s', '2 min', '2.5 h')
+    """
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
