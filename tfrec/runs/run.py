@@ -158,7 +158,7 @@ class Run:
         with atomic_write(path) as temporary:
             model.save_weights(temporary)
 
-    def write_model(self, model: keras.Model) -> None:
+    def write_model(self, model: "keras.Model") -> None:
         """Writes a Keras model as `model.keras`."""
         require_space(model, self.path / "model.keras")
         with atomic_write(self.path / "model.keras") as temporary:
