@@ -1,4 +1,4 @@
-"""What random geometry and color cost: images per second of our layers beside Keras's, in one run.
+"""Random geometry and color: images per second of our layers and of Keras's, in one run.
 
     python -m benchmarks.augmentation
 
@@ -12,7 +12,7 @@ Two otherwise idle CPU cores, Python 3.11, TensorFlow 2.17.1; ratios are to the 
     | one affine op         |           53,639 |  3.60 |            1,103 |  2.68 |
     | RandomColorJitter     |           19,989 |  1.00 |              518 |  1.00 |
     | ImageColor           |           54,926 |  2.75 |            1,611 |  3.11 |
-    | ImageColor, XLA      |           73,178 |  3.66 |            2,755 |  5.32 |
+    | ImageColor, XLA       |           73,178 |  3.66 |            2,755 |  5.32 |
     | the five Keras layers |            8,993 |  1.00 |              233 |  1.00 |
     | our two layers        |           26,022 |  2.89 |              510 |  2.19 |
     | our two layers, XLA   |           36,166 |  4.02 |              871 |  3.74 |
@@ -41,13 +41,13 @@ ROUNDS = 15
 
 
 def one_affine_op(images):
-    """The backend's fused operation, parameters ready-made: the least that geometry costs. It has no XLA kernel."""
-    turned = tf.constant([[0.95, -0.3, 4.0, 0.3, 0.95, -3.0, 0.0, 0.0]])
-    return keras.ops.image.affine_transform(images, tf.repeat(turned, len(images), axis=0))
+    """The backend's fused operation with fixed parameters, a lower bound for geometry. It has no XLA kernel."""
+    transform = tf.constant([[0.95, -0.3, 4.0, 0.3, 0.95, -3.0, 0.0, 0.0]])
+    return keras.ops.image.affine_transform(images, tf.repeat(transform, len(images), axis=0))
 
 
 def candidates():
-    """(group, name, function, whether XLA compiles it); the first of a group is what the others are compared with."""
+    """Tuples (group, name, function, whether XLA compiles it); ratios are to the first of a group."""
     affine = ImageAffine(horizontal_flip=True, rotation_degrees=18.0, scale=(0.8, 1.25), shift_fraction=0.1)
     color = ImageColor(brightness=0.2, contrast=0.2, saturation=0.2, hue=0.1)
     four = [

@@ -1,13 +1,14 @@
-"""What the loss of CTC and its decoders cost on the CPU: `python -m benchmarks.decoding`.
+"""Time of the CTC loss and of its decoders on the CPU: `python -m benchmarks.decoding`.
 
-The loss is beside Keras's (a loop over the steps in TensorFlow), the decoders beside the greedy one, by turns, on
-outputs that say random words with some doubt; the language model is of bigrams over those words.
+The loss is compared with Keras's (a loop over the steps in TensorFlow), the decoders with the greedy one, in turn, on
+noisy logits of random words; the language model holds bigrams of those words.
 """
 
 import dataclasses
 import os
 import pathlib
 import random
+import sys
 import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -32,15 +33,15 @@ class Arguments:
     """Loss and decoders on one batch of random clips, in turn."""
 
     batch_size: int = 16  # clips
-    steps: int = 100  # of each clip; there are as many symbols as a quarter of them
+    steps: int = 100  # of each clip; a text has a quarter as many symbols
     words: int = 1000  # in the language model
     width: int = 16  # of the beams
-    certainty: float = 6.0  # logit of what is said, above the others
-    repetitions: int = 5  # of each that count
+    certainty: float = 6.0  # added to the logits of the text
+    repetitions: int = 5  # timed calls of each
 
 
 def sentences(arguments, draw):
-    """A text for each clip, and the bigrams of the words they are made of."""
+    """A text for each clip, and a bigram model of their words."""
     words = sorted({"".join(draw.choices(LETTERS, k=draw.randint(2, 8))) for _ in range(arguments.words)})
     once = np.log10(1 / len(words))
     grams = {(word,): once for word in [*words, ngram.END]} | {(ngram.UNKNOWN,): -6.0}
@@ -52,7 +53,7 @@ def sentences(arguments, draw):
 
 
 def outputs(arguments, texts, symbols):
-    """Logits (batch, steps, n + 1) that say the texts, each symbol for two of four steps."""
+    """Logits `(batch, steps, n + 1)` of the texts, in which a symbol lasts two of four steps."""
     logits = np.random.default_rng(0).normal(size=(len(texts), arguments.steps, len(symbols) + 1))
     for row, text in zip(logits, texts, strict=True):
         path = np.zeros(arguments.steps, int)
@@ -63,22 +64,22 @@ def outputs(arguments, texts, symbols):
 
 
 def loss_and_gradient(function, logits):
-    """A call of the graph of a loss and its gradient."""
-    given = tf.constant(logits)
+    """A compiled function without arguments: a loss and its gradient."""
+    inputs = tf.constant(logits)
 
     @tf.function
     def step():
         with tf.GradientTape() as tape:
-            tape.watch(given)
-            loss = function(given)
-        return loss, tape.gradient(loss, given)
+            tape.watch(inputs)
+            loss = function(inputs)
+        return loss, tape.gradient(loss, inputs)
 
     return step
 
 
 def show(title, seconds, peer, clips):
     """Prints milliseconds of a clip and the ratio to the peer."""
-    table = Table("", "ms a clip", f"beside {peer}", title=title)
+    table = Table("", "ms a clip", f"ratio to {peer}", title=title)
     for name, median in seconds.items():
         table.add_row(name, f"{1000 * median / clips:.2f}", f"{median / seconds[peer]:.2f}")
     Console().print(table)
@@ -117,4 +118,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    console.run(main)
+    console.run(lambda: main(sys.argv[1:]))

@@ -1,10 +1,10 @@
-"""Log-mel and MFCC beside tf.signal and librosa: `python -m benchmarks.features`.
+"""Log-mel and MFCC compared with tf.signal and librosa: `python -m benchmarks.features`.
 
 32 clips of 10 s at 16 kHz, 80 mels, 25 ms / 10 ms, 13 coefficients; repetitions interleaved, medians.
 Two otherwise idle CPU cores, the less favorable of two runs for log-mel (Python 3.11, TensorFlow 2.17.1, Keras 3.15.1,
 librosa 0.11.0):
 
-| features | implementation | ms | beside tf.signal | beside librosa |
+| features | implementation | ms | / tf.signal | / librosa |
 | --- | --- | --- | --- | --- |
 | log-mel | ours, graph | 33.1 | 1.00 | 0.34 |
 | log-mel | ours, lengths | 34.7 | 1.04 | 0.36 |
@@ -45,7 +45,7 @@ def tensorflow_mfcc(waveform):
 
 
 def librosa_functions():
-    """The same work in librosa, all clips in one call; nothing where it is not installed."""
+    """The same work in librosa, all clips in one call; empty where it is not installed."""
     try:
         import librosa
     except ImportError:
@@ -83,10 +83,10 @@ def main():
         if librosa:
             calls[kind, "librosa"] = lambda kind=kind: librosa[kind](waveform)
     times = medians(calls, REPETITIONS, warm_ups=2)
-    table = Table("features", "implementation", "ms", "beside tf.signal", "beside librosa")
+    table = Table("features", "implementation", "ms", "/ tf.signal", "/ librosa")
     for (kind, name), seconds in times.items():
-        beside = [times.get((kind, peer)) for peer in ("tf.signal, graph", "librosa")]
-        ratios = [f"{seconds / other:.2f}" if other else "not installed" for other in beside]
+        baselines = [times.get((kind, peer)) for peer in ("tf.signal, graph", "librosa")]
+        ratios = [f"{seconds / other:.2f}" if other else "not installed" for other in baselines]
         table.add_row(kind, name, f"{1000 * seconds:.1f}", *ratios)
     console = Console()
     console.print(table)

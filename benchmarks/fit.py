@@ -1,8 +1,8 @@
-"""What training costs here beside plain Keras, per step: `python -m benchmarks.fit`.
+"""Milliseconds of a training step here and in plain Keras: `python -m benchmarks.fit`.
 
 The network, augmentation and batch size of `digits` (8 x 8 pixels, 32 images), whose short steps show any overhead;
 plain Keras has its own loss and schedule and no callback, on our batches and on arrays. Validation and checkpoints at
-the ends of epochs do not count. `--steps 200 --epochs 3 --repetitions 4` on two otherwise idle CPU cores (Python 3.11,
+the ends of epochs are not timed. `--steps 200 --epochs 3 --repetitions 4` on two otherwise idle CPU cores (Python 3.11,
 TensorFlow 2.17.1, Keras 3.15.1):
 
 | training | ms per step | ratio |
@@ -16,6 +16,7 @@ import dataclasses
 import os
 import random
 import statistics
+import sys
 import tempfile
 import time
 from unittest import mock
@@ -34,7 +35,6 @@ from tfrec.config import experiments, flags
 from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run
 from tfrec.training import loop
-from tfrec.training.step import training_model
 from tfrec.utils import console
 
 BARE = "model.fit, our batches"
@@ -45,28 +45,28 @@ class Arguments:
     """Train the network of the first command on random images, by this project and by plain Keras, in turn."""
 
     steps: int = 300  # of an epoch
-    epochs: int = 4  # of a training; the first, which traces, does not count
+    epochs: int = 4  # of a training; the first, which traces, is not timed
     repetitions: int = 5  # trainings of each
 
 
 class Stopwatch(keras.callbacks.Callback):
-    """Seconds of each epoch's steps, everything between them included; validation and checkpoints come after them."""
+    """Measures the seconds of each epoch's steps and of everything between them, without validation and checkpoints."""
 
     def __init__(self):
         super().__init__()
         self.seconds = []
 
     def on_epoch_begin(self, epoch, logs=None):
-        """Starts."""
+        """Starts the clock."""
         self.start = time.perf_counter()
         self.running = True
 
     def on_test_begin(self, logs=None):
-        """Stops: validation begins."""
+        """Stops the clock before validation."""
         self._stop()
 
     def on_epoch_end(self, epoch, logs=None):
-        """Stops where there is no validation."""
+        """Stops the clock where there is no validation."""
         self._stop()
 
     def _stop(self):
@@ -76,7 +76,7 @@ class Stopwatch(keras.callbacks.Callback):
 
 
 def random_corpus(config, steps):
-    """Images and labels like those of `digits`, drawn at random, enough for so many steps."""
+    """Random images and labels of the shapes of `digits`, for a number of steps."""
     draw = np.random.default_rng(0)
 
     def split(size):
@@ -90,7 +90,7 @@ def random_corpus(config, steps):
 
 
 def ours(config, corpus):
-    """A training with all that belongs to it, in a run folder that is thrown away."""
+    """A complete training in a temporary run folder."""
     with tempfile.TemporaryDirectory() as path:
         run = Run(path)
         run.create()
@@ -98,10 +98,13 @@ def ours(config, corpus):
 
 
 def bare(config, corpus, arrays=None):
-    """The same model in `model.fit` with Keras's own loss, schedule and nothing else; on arrays if they are given."""
+    """The same model in `model.fit` with Keras's loss and schedule and no callback; on arrays where they are given."""
     fit, split = config.fit, corpus.splits["train"]
     steps = assemble.steps_per_epoch(split, fit.batch_size)
-    model, frontend = training_model(Recognizer(config, corpus.class_names), split)
+    network = Recognizer(config, corpus.class_names).network
+    frontend = frontends.build(config.frontend, augment=True, seed=config.seed, split=split)
+    inputs = frontend.inputs()
+    model = keras.Model(inputs, network(frontend(inputs)))
     rate = keras.optimizers.schedules.CosineDecay(0.0, fit.epochs * steps, warmup_target=2e-3, warmup_steps=steps)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.AdamW(rate, weight_decay=fit.weight_decay), loss, metrics=["accuracy"])
@@ -113,7 +116,7 @@ def bare(config, corpus, arrays=None):
 
 
 def step_seconds(train):
-    """Mean seconds of a step in each epoch of a training but the first; `train` calls `keras.Model.fit` once."""
+    """Seconds of the steps of each epoch but the first; `train` calls `keras.Model.fit` once."""
     watch, fit = Stopwatch(), keras.Model.fit
 
     def timed(model, *args, callbacks=(), **options):
@@ -152,4 +155,4 @@ def main(argv):
 
 
 if __name__ == "__main__":
-    console.run(main)
+    console.run(lambda: main(sys.argv[1:]))

@@ -1,10 +1,10 @@
-"""Files to batches of features, beside a PyTorch DataLoader with two workers: `python -m benchmarks.input`.
+"""Files to batches of features, here and by a PyTorch DataLoader with two workers: `python -m benchmarks.input`.
 
 Both sides read the same files again at each pass, in turn, and compute the same: log-mel of 80 mels, or pictures of
 224 x 224 pixels in [0, 1]. Ours is what training uses with `frontend.placement` host, without the cache that small
-sets have; the DataLoader's workers start before the time that counts.
+sets have; the DataLoader's workers start before the clock.
 
-On two otherwise idle CPU cores, three runs, least and most (Python 3.11, TensorFlow 2.17.1, torch 2.13.0):
+On two otherwise idle CPU cores, the minimum and maximum of three runs (Python 3.11, TensorFlow 2.17.1, torch 2.13.0):
 
 | files | ours, per s | PyTorch-style, per s | ratio |
 | --- | --- | --- | --- |
@@ -12,9 +12,8 @@ On two otherwise idle CPU cores, three runs, least and most (Python 3.11, Tensor
 | FLAC | 1,402 to 1,455 | 1,335 to 1,387 | 1.05 |
 | JPEG | 1,008 to 1,022 | 1,191 to 1,296 | 0.79 to 0.85 |
 
-A FLAC clip costs both sides the same 0.43 ms in libFLAC. Of a picture's 1.6 ms of CPU 0.4 are its decoding and 1.3
-its antialiased resizing in float32 by matrix products, which compile under XLA; Pillow's in
-fixed point is faster.
+libFLAC takes 0.43 ms for a FLAC clip on both sides. Of the 1.6 ms of CPU time of a picture, decoding takes 0.4 and
+antialiased resizing 1.3: in float32 by matrix products, which compile under XLA. Pillow's, in fixed point, is faster.
 """
 
 import contextlib
@@ -22,6 +21,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import sys
 import tempfile
 from unittest import mock
 
@@ -47,12 +47,12 @@ RATE_HZ, MELS = 16000, 80
 class Arguments:
     """Read the same files with this project and with a PyTorch-style loader, in turn."""
 
-    data: str | None = None  # folder with a sub-folder per class; none makes WAV, FLAC and JPEG files
-    files: int = 400  # of each kind that is made
+    data: str | None = None  # folder with a sub-folder per class; None is generated WAV, FLAC and JPEG files
+    files: int = 400  # of each generated kind
     size: int = 224  # pixels of a side, to which pictures are scaled
     batch_size: int = 32  # examples at once
     workers: int = 2  # processes of the PyTorch-style loader
-    repetitions: int = 9  # passes over the files that count
+    repetitions: int = 9  # timed passes over the files
 
 
 def make_files(path, kind, count):
@@ -79,7 +79,7 @@ def load(path):
 
 
 def ours(corpus, split, size, batch_size):
-    """The batches of this project as a tf.data.Dataset that decodes the files anew at each pass."""
+    """The batches of this project as a tf.data.Dataset that decodes the files at each pass."""
     if corpus.modality == "audio":
         config = frontends.SpeechConfig(placement="host", mels=MELS, low_hz=0.0, normalize="none")
     else:
@@ -103,7 +103,7 @@ def peer(corpus, split, size, batch_size, workers):
 
 
 def one_pass(batches):
-    """Takes every batch and does nothing with it."""
+    """Iterates over the batches."""
     for _ in batches:
         pass
 
@@ -131,11 +131,11 @@ def main(argv):
             }
             calls = {side: functools.partial(one_pass, batches) for side, batches in sides.items() if batches}
             rates = {side: split.size / seconds for side, seconds in medians(calls, arguments.repetitions).items()}
-            beside = [f"{rates['peer']:,.0f}", f"{rates['ours'] / rates['peer']:.2f}"] if "peer" in rates else []
-            table.add_row(name, f"{rates['ours']:,.0f}", *(beside or ["not installed", ""]))
+            cells = [f"{rates['peer']:,.0f}", f"{rates['ours'] / rates['peer']:.2f}"] if "peer" in rates else []
+            table.add_row(name, f"{rates['ours']:,.0f}", *(cells or ["not installed", ""]))
     Console().print(table)
     return 0
 
 
 if __name__ == "__main__":
-    console.run(main)
+    console.run(lambda: main(sys.argv[1:]))

@@ -1,7 +1,7 @@
-"""A training step of ResNet-50 beside Keras's and PyTorch's, images per second: `python -m benchmarks.resnet`.
+"""A training step of ResNet-50 here, in Keras and in PyTorch, images per second: `python -m benchmarks.resnet`.
 
-All have the large stem, 1000 classes, float32, two threads, and SGD with momentum, and take turns in one process, which
-wants idle cores: PyTorch's threads wait for one another, and a busy machine slows it far more than the others.
+All have the large stem, 1000 classes, float32, two threads, and SGD with momentum, and take turns in one process on
+idle cores: PyTorch's threads wait for one another, so that a busy machine slows it far more than the others.
 
 Two otherwise idle CPU cores, Python 3.11, TensorFlow 2.17.1, PyTorch with two threads, 7 repetitions:
 
@@ -12,12 +12,13 @@ Two otherwise idle CPU cores, Python 3.11, TensorFlow 2.17.1, PyTorch with two t
     | PyTorch                     |        334.4 |        0.97 |
     | PyTorch, channels_last      |        341.7 |        0.95 |
 
-Of our step on one thread, convolutions are 78 %, batch normalization about 15 %. The biases that Keras's weights bring
+Of our step on one thread, convolutions are 78 %, batch normalization about 15 %. The biases that Keras's weights have
 cost 6 %; PyTorch's network has none.
 """
 
 import dataclasses
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -42,7 +43,7 @@ class Arguments:
 
     size: int = 32  # pixels of a side
     batch_size: int = 128  # images of a step
-    repetitions: int = 15  # steps of each that count
+    repetitions: int = 15  # timed steps of each
 
 
 def networks(shape):
@@ -52,16 +53,16 @@ def networks(shape):
     return {OURS: architectures.build_network(config, shape, CLASSES, "image"), "keras.applications.ResNet50": theirs}
 
 
-def keras_step(net, images, labels):
-    """A function that takes one step of SGD with momentum -> the loss."""
+def keras_step(network, images, labels):
+    """A function that runs one step of SGD with momentum -> the loss."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    net.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss)
-    return lambda: net.train_on_batch(images, labels)
+    network.compile(keras.optimizers.SGD(0.01, momentum=0.9), loss)
+    return lambda: network.train_on_batch(images, labels)
 
 
 def steps(images, labels):
-    """Name -> a function that takes one training step; PyTorch's only where torch is installed."""
-    result = {name: keras_step(net, images, labels) for name, net in networks(images.shape[1:]).items()}
+    """Name -> a function that runs one training step; PyTorch's only where torch is installed."""
+    result = {name: keras_step(network, images, labels) for name, network in networks(images.shape[1:]).items()}
     try:
         from benchmarks import torch_resnet
     except ImportError:
@@ -93,4 +94,4 @@ def main(argv):
 if __name__ == "__main__":
     tf.config.threading.set_intra_op_parallelism_threads(THREADS)
     tf.config.threading.set_inter_op_parallelism_threads(THREADS)
-    console.run(main)
+    console.run(lambda: main(sys.argv[1:]))

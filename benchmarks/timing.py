@@ -1,4 +1,4 @@
-"""What every benchmark does: take turns, and take the median."""
+"""Interleaved calls and their median times, for every benchmark."""
 
 import random
 import statistics
@@ -6,10 +6,10 @@ import time
 
 
 def medians(calls, repetitions, warm_ups=1):
-    """Name -> median seconds of each call; the first `warm_ups` of each, which trace and compile, do not count.
+    """Name -> median seconds of each call, without the first `warm_ups` of each, which trace and compile.
 
-    The calls take turns, so that a slow moment of the machine meets all alike, and in an order drawn anew each time:
-    what runs after a large peer finds cold caches and freed memory.
+    The calls take turns, so that a slow moment of the machine affects all of them, in a random order each time: a call
+    after one that takes much memory finds cold caches.
     """
     times = {name: [] for name in calls}
     order = random.Random(0)

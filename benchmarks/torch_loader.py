@@ -1,4 +1,4 @@
-"""The peer of `benchmarks.input`: files to batches as a PyTorch user writes it. Nothing of this project is in it."""
+"""The peer of `benchmarks.input`: files to batches as a PyTorch user writes it, without this project."""
 
 import numpy as np
 import soundfile
@@ -20,7 +20,7 @@ class Clips(torch.utils.data.Dataset):
 
     def __getitem__(self, index):
         waveform = torch.from_numpy(soundfile.read(self.paths[index], dtype="float32")[0])
-        # The window stands in the middle of the FFT, so this is where frames begin at sample 0.
+        # The window is in the middle of the FFT; with this padding frame 0 begins at sample 0.
         before = (self.fft - self.length) // 2
         waveform = torch.nn.functional.pad(waveform, (before, self.fft - self.length - before))
         spectrum = torch.stft(waveform, self.fft, self.hop, self.length, self.window, center=False, return_complex=True)
@@ -43,7 +43,7 @@ class Pictures(torch.utils.data.Dataset):
 
 
 def mel_matrix(sample_rate_hz, fft_length, mels):
-    """Triangular filters on the HTK scale, peak 1, as torchaudio's `melscale_fbanks` makes them."""
+    """Triangular filters on the HTK scale, peak 1, as of torchaudio's `melscale_fbanks`."""
     top = 2595 * np.log10(1 + sample_rate_hz / 2 / 700)
     edges = 700 * (10 ** (np.linspace(0, top, mels + 2) / 2595) - 1)
     bins = np.linspace(0, sample_rate_hz / 2, fft_length // 2 + 1)[:, None]
@@ -58,7 +58,7 @@ def padded(examples):
 
 
 def loader(dataset, batch_size, workers):
-    """The DataLoader whose workers stay alive from one pass to the next."""
+    """A DataLoader with persistent workers."""
     collate = padded if isinstance(dataset, Clips) else None
     return torch.utils.data.DataLoader(
         dataset, batch_size, num_workers=workers, collate_fn=collate, persistent_workers=workers > 0

@@ -1,6 +1,6 @@
 """The peer of `benchmarks.resnet`: ResNet-50 and its training step as a PyTorch user writes them.
 
-Nothing of this project is in it. The network is that of the paper, which strides in a block's first convolution, as
+It does not use this project. The network is that of the paper, which strides in a block's first convolution, as
 Keras's does; torchvision's strides in the second, which is more work. Its convolutions have no biases.
 """
 
@@ -11,7 +11,7 @@ DEPTHS = (3, 4, 6, 3)  # blocks of each stage
 
 
 class Bottleneck(nn.Module):
-    """1x1, 3x3 and 1x1 convolutions beside a shortcut, which is projected where the shape changes."""
+    """1x1, 3x3 and 1x1 convolutions and a shortcut, which is projected where the shape changes."""
 
     def __init__(self, channels, filters, stride):
         super().__init__()
@@ -52,7 +52,7 @@ class ResNet50(nn.Module):
         self.logits = nn.Linear(channels, classes)
 
     def forward(self, x):
-        """The logits."""
+        """Computes the logits."""
         x = self.pool(self.relu(self.norm(self.conv(x))))
         for stage in self.stages:
             x = stage(x)
@@ -60,7 +60,7 @@ class ResNet50(nn.Module):
 
 
 def step(images, labels, classes, channels_last, threads):
-    """A function that takes one step of SGD with momentum on images (batch, height, width, channels) -> the loss."""
+    """A function that runs one step of SGD with momentum on images (batch, height, width, channels) -> the loss."""
     torch.set_num_threads(threads)
     layout = torch.channels_last if channels_last else torch.contiguous_format
     net = ResNet50(classes).to(memory_format=layout).train()
@@ -69,11 +69,11 @@ def step(images, labels, classes, channels_last, threads):
     loss_of = nn.CrossEntropyLoss()
     optimizer = torch.optim.SGD(net.parameters(), lr=0.01, momentum=0.9, fused=True)
 
-    def take():
+    def run():
         optimizer.zero_grad(set_to_none=True)
         loss = loss_of(net(images), labels)
         loss.backward()
         optimizer.step()
         return loss.item()
 
-    return take
+    return run

@@ -1,11 +1,12 @@
-"""How much faster than real time networks write speech down, features included: `python -m benchmarks.transcribing`.
+"""Speed of transcription relative to real time, features included: `python -m benchmarks.transcribing`.
 
-Random weights and noise for sound, since neither changes the time of greedy decoding by CTC; the first network is what
-the others are compared with.
+Weights and audio are random, since neither changes the time of greedy decoding by CTC; the others are compared with the
+first network.
 """
 
 import dataclasses
 import os
+import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -18,7 +19,7 @@ from benchmarks.timing import medians
 from pipelines import frontends
 from tfrec import architectures
 from tfrec.config import flags
-from tfrec.config.schema import Config
+from tfrec.config.schema import Config, ExportConfig
 from tfrec.recognizer import Recognizer
 from tfrec.tasks import transcription
 from tfrec.text import vocabulary
@@ -34,7 +35,7 @@ class Arguments:
     models: tuple[str, ...] = ("conformer_ctc", "bilstm_ctc", "lstm_ctc", "deepspeech2", "wavenet_ctc")  # to time
     batch_size: int = 1  # clips at once
     seconds: float = 10.0  # of each clip
-    repetitions: int = 5  # of each that count
+    repetitions: int = 5  # timed batches of each
 
 
 def main(argv):
@@ -44,10 +45,10 @@ def main(argv):
     sound = np.random.default_rng(0).normal(scale=0.1, size=(arguments.batch_size, samples)).astype("float32")
     inputs = {"audio": tf.constant(sound), "length": tf.fill((arguments.batch_size,), samples)}
     texts = vocabulary.build("characters", ["the quick brown fox jumps over the lazy dog"])
-    calls = {name: _writer(name, texts.as_json(), inputs) for name in arguments.models}
+    calls = {name: _transcriber(name, texts.as_json(), inputs) for name in arguments.models}
     times = medians(calls, arguments.repetitions)
     table = Table(title=f"{arguments.batch_size} clips of {arguments.seconds:.0f} s, features included")
-    for column in ("network", "ms", "times real time", "beside the first"):
+    for column in ("network", "ms", "times real time", "ratio to the first"):
         table.add_column(column, justify="left" if column == "network" else "right")
     for name, seconds in times.items():
         speed = arguments.batch_size * arguments.seconds / seconds
@@ -57,19 +58,18 @@ def main(argv):
     return 0
 
 
-def _writer(name, labels, inputs):
-    """A call without arguments that writes the clips down."""
+def _transcriber(name, labels, inputs):
+    """A function without arguments that transcribes the clips."""
     frontend = frontends.SpeechConfig(mels=80, normalize="mean_variance", sample_rate_hz=RATE_HZ, form="sequence")
     model = architectures.default_config(name)
     recognizer = Recognizer(Config(None, frontend, model, transcription.Config()), labels)
 
     @tf.function
-    def answer():
-        features = recognizer.frontend(inputs, training=False)
-        return recognizer.task.answer(recognizer.inference_network(features, training=False))["text"]
+    def transcribe():
+        return recognizer.task.export_outputs(recognizer(inputs), ExportConfig())["text"]
 
-    return lambda: answer().numpy()
+    return lambda: transcribe().numpy()
 
 
 if __name__ == "__main__":
-    console.run(main)
+    console.run(lambda: main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Every benchmark runs and prints its table; how fast anything is depends on the machine and is no test."""
+"""Every benchmark runs and prints its table; the times depend on the machine and are not tested."""
 
 import importlib.util
 
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import augmentation, features, fit, noise, resnet, timing, tuning
+from benchmarks import augmentation, decoding, features, fit, noise, resnet, timing, transcribing, tuning
 from benchmarks import input as benchmark
 
 TORCH = importlib.util.find_spec("torch")
@@ -88,7 +88,7 @@ def test_fit(capsys):
 
 
 def small_networks(shape, networks=resnet.networks):
-    """Networks of the same names, which take a step in no time; the real ones are built, too."""
+    """Small networks of the same names; the real ones are built, too."""
     return {
         name: keras.Sequential([keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(10)])
         for name in networks(shape)
@@ -109,7 +109,7 @@ def test_resnet(monkeypatch, capsys):
 
 
 @pytest.mark.skipif(TORCH is None, reason="needs torch, of the extra `benchmark`")
-def test_peer_of_resnet_is_the_same_network():
+def test_the_pytorch_resnet_is_the_same_network():
     import torch
 
     from benchmarks import torch_resnet
@@ -144,8 +144,20 @@ def test_noise(capsys):
     assert all(word in printed for word in (noise.PLAIN, noise.NOISY))
 
 
+def test_decoding(capsys):
+    assert decoding.main(["--batch_size", "2", "--steps", "20", "--words", "10", "--repetitions", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("decoding.ctc.losses", "beam and language model", "alignment"))
+
+
+def test_transcribing(capsys):
+    assert transcribing.main(["--models", "lstm_ctc", "--seconds", "1", "--repetitions", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("lstm_ctc", "times real time"))
+
+
 @pytest.mark.slow
 def test_tuning(capsys):
     assert tuning.main(["--trials", "2", "--epochs", "1"]) == 0
     printed = capsys.readouterr().out
-    assert all(word in printed for word in ("by hand", "the whole sweep", "MB after the last"))
+    assert all(word in printed for word in ("without the sweep", "the whole sweep", "MB after the last"))

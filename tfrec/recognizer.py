@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
@@ -19,7 +20,7 @@ from tfrec import architectures, tasks
 from tfrec.config.schema import Config
 from tfrec.inference import reader
 from tfrec.runs.run import Run
-from tfrec.serving import publish
+from tfrec.serving import examples, publish
 from tfrec.tasks.base import Answer
 
 
@@ -70,8 +71,8 @@ class Recognizer:
 
         Args:
             inputs: images `(batch, height, width, channels)` in [0, 255]; or `{"audio": (batch, samples) in [-1, 1],
-                "length": (batch,)}`; or Features. A network's further inputs, such as a decoder's "tokens", stand
-                beside them under their names.
+                "length": (batch,)}`; or Features. The dict also holds further inputs of the network, such as a
+                decoder's "tokens", under their names.
             training: whether augmentation and dropout are on; it also selects the network as it is trained.
         """
         network = self.network if training else self.inference_network
@@ -109,7 +110,7 @@ class Recognizer:
 
     def get_config(self) -> dict[str, Any]:
         """Everything but the weights, as plain dicts, lists, numbers and strings."""
-        return {"config": self.config.to_dict(), "labels": self.task.labels}
+        return {"config": json.loads(json.dumps(self.config.to_dict())), "labels": self.task.labels}
 
     @classmethod
     def from_run(cls, path: Any) -> Recognizer:
@@ -126,28 +127,29 @@ class Recognizer:
         tasks.require_labels(config.task, labels, run.path / "labels.json")
         recognizer = cls(config, labels)
         recognizer.load_weights(run)
-        recognizer.run = run
         return recognizer
 
     def load_weights(self, run: Run) -> None:
-        """Loads the best weights of a run; UserError where they do not fit this network."""
+        """Loads the best weights of a run, which is then this recognizer's; UserError where they do not fit."""
         try:
             with warnings.catch_warnings(action="ignore"):  # Keras warns before it fails, once for each layer
                 self.network.load_weights(run.best_weights)
         except (ValueError, OSError, KeyError, RuntimeError) as error:
             raise UserError(
-                f"{run.best_weights} is damaged or does not fit config.json and labels.json beside it: restore the"
+                f"{run.best_weights} is damaged or does not fit the run's config.json and labels.json: restore the"
                 " files, or train again."
             ) from error
+        self.run = run
 
     def save(self, run: Any) -> None:
-        """Writes configuration, labels, weights and `model.keras` into a run folder."""
+        """Writes configuration, labels, weights, `model.keras` and examples for `export` into a run folder."""
         run = run if isinstance(run, Run) else Run(run)
         run.path.mkdir(parents=True, exist_ok=True)
         run.write_json("config.json", self.config.to_dict())
         run.write_json("labels.json", self.task.labels)
         run.write_weights(self.network, run.best_weights)
         run.write_model(self.model)
+        examples.write(run, self, examples.generate(self))
         self.run = run
 
     def export(self, folder: Any = None, name: str | None = None) -> Any:
@@ -160,6 +162,13 @@ class Recognizer:
         return publish.publish(self, folder, name)
 
     # Use
+
+    @property
+    def feature_size(self) -> int:
+        """Size of the last axis of the features: bins, or channels."""
+        size = self.frontend.feature_shape[-1]
+        assert size is not None
+        return size
 
     @property
     def model(self) -> keras.Model:

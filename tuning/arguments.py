@@ -101,7 +101,7 @@ def parse(argv: Sequence[str]) -> CommandLine:
         arguments = dataclasses.replace(arguments, role=given[0], oracle=given[1])
     if arguments.role != "single":
         distributed.parse_address(arguments.oracle)
-    is_started = bool(arguments.run) and (pathlib.Path(arguments.run) / "sweep.json").is_file()
+    is_started = arguments.run is not None and (pathlib.Path(arguments.run) / "sweep.json").is_file()
     chosen = {flag.split("=")[0][2:].replace("-", "_") for flag in own if flag.startswith("--")}
     fixed = sorted(chosen - set(PER_START))
     joins = arguments.role == "worker" and arguments.run and not (experiment or others or fixed)

@@ -1,4 +1,4 @@
-"""Small trained runs that several tests look at."""
+"""Small trained runs that several tests share."""
 
 import dataclasses
 import functools
@@ -12,16 +12,20 @@ from pipelines import datasets, frontends
 from tests.tfrec.user_errors import check, files
 from tfrec import tasks
 from tfrec.config import flags
-from tfrec.evaluation import scores
 from tfrec.recognizer import Recognizer
+from tfrec.reports import scores
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
+from tfrec.serving import examples
 from tfrec.training import loop
 from tfrec.utils import console
 
 
 def train(config, path):
-    """A run as `tfrec.fit` leaves it, in this process."""
+    """A run as `tfrec fit` leaves it, trained in this process, and its recognizer.
+
+    `recognizer.loss_traces` has the number of finished epochs at each time that the loss was traced.
+    """
     corpus = datasets.load(config.data)
     config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, corpus))
     run = Run(path)
@@ -31,19 +35,19 @@ def train(config, path):
     run.write_json("labels.json", labels)
     run.write_json("environment.json", environment())
     recognizer = Recognizer(config, labels)
-    recognizer.task.traced = traced = []  # how many epochs were over whenever the loss was traced
-    if hasattr(recognizer.task, "batch_loss"):
-        loss = recognizer.task.batch_loss
+    recognizer.task.prepare(corpus.splits["train"])
+    recognizer.loss_traces, loss = [], recognizer.task.loss
 
-        def batch_loss(targets, outputs):
-            done = run.path / "history.csv"
-            traced.append(len(done.read_text(encoding="utf-8").splitlines()) - 1 if done.is_file() else 0)
-            return loss(targets, outputs)
+    def traced_loss(outputs, targets, weights=None):
+        history = run.path / "history.csv"
+        lines = history.read_text(encoding="utf-8").splitlines() if history.is_file() else ["header"]
+        recognizer.loss_traces.append(len(lines) - 1)
+        return loss(outputs, targets, weights)
 
-        recognizer.task.batch_loss = batch_loss
+    recognizer.task.loss = traced_loss
     history = loop.train(recognizer, corpus, run, verbose=0)
-    scores.record(run, recognizer, {"test": scores.measure(recognizer, corpus, "test", 64)}, history)
-    scores.keep_examples(run, recognizer, corpus)
+    scores.record(run, recognizer, {"test": recognizer.evaluate(corpus)}, history)
+    examples.write(run, recognizer, examples.choose(corpus.splits["test"]))
     return run, recognizer
 
 
@@ -119,7 +123,7 @@ def trained(tones, melodies, tmp_path_factory):
 
 @pytest.fixture
 def fails(tmp_path, monkeypatch, capsys):
-    """A function that runs an entry point in an otherwise unchanged folder and returns its one sentence."""
+    """A function that runs a command, checks that it fails without a change to the folder, and returns its message."""
     monkeypatch.chdir(tmp_path)
 
     def run(entry, *words):

@@ -1,4 +1,4 @@
-"""Clips and noises that are told by their pitch, for tests of the noise report."""
+"""Clips and noises that are distinguished by their pitch, for tests of the noise report."""
 
 import numpy as np
 import soundfile

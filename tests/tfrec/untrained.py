@@ -1,10 +1,11 @@
-"""Small recognizers that transcribe, untrained, but with something to say."""
+"""Small untrained transcribers whose random outputs vary enough to be compared."""
 
 import functools
 
 import numpy as np
 
 from tfrec.config import flags
+from tfrec.config.schema import ExportConfig
 from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run
 from tfrec.text import vocabulary
@@ -25,31 +26,31 @@ SMALL = {
 
 @functools.cache
 def recognizer(name, *words):
-    """A Recognizer of sound at 8 kHz that writes words of letters, as other flags than the smallest ask; kept."""
+    """A cached Recognizer of audio at 8 kHz with characters as tokens; `words` are flags over the smallest model's."""
     data = ["--data.name", "an4", "--data.path", "none", "--frontend.sample_rate_hz", str(RATE_HZ)]
     config = flags.to_config(flags.parse_fit([*data, "--model.name", name, *SMALL[name], *words])[1])
     built = Recognizer(config, vocabulary.build("characters", ["abc de"]).as_json())
-    head = built.net.get_layer("logits")
+    head = built.network.get_layer("logits")
     kernel, bias = (np.random.default_rng(0).normal(size=weight.shape) for weight in head.get_weights())
     head.set_weights([kernel, bias])
     logits, _ = offline(built, sound(2.0, seed=9))
-    deviation = logits.std(axis=0)  # now every symbol is the likeliest now and then
+    deviation = logits.std(axis=0)  # now the most probable token varies
     head.set_weights([2 * kernel / deviation, 2 * (bias - logits.mean(axis=0)) / deviation])
     return built
 
 
 def run(folder, built):
-    """The folder of a run that holds the recognizer."""
-    made = Run(folder)
-    made.create()
-    made.write_json("config.json", built.config.to_dict())
-    made.write_json("labels.json", built.task.vocabulary.as_json())
-    built.net.save_weights(made.best_weights)
-    return made
+    """Writes the recognizer into a run folder."""
+    new_run = Run(folder)
+    new_run.create()
+    new_run.write_json("config.json", built.config.to_dict())
+    new_run.write_json("labels.json", built.task.labels)
+    built.network.save_weights(new_run.best_weights)
+    return new_run
 
 
 def sound(seconds, seed=0):
-    """Noise that swells and ebbs, float32 (samples,) on the grid of 16 bits."""
+    """Amplitude-modulated noise, float32 `(samples,)` on the grid of 16-bit audio."""
     random = np.random.default_rng(seed)
     samples = round(seconds * RATE_HZ)
     wave = random.normal(scale=0.1, size=samples) * np.sin(np.arange(samples) / 900) ** 2
@@ -57,7 +58,7 @@ def sound(seconds, seed=0):
 
 
 def offline(built, samples):
-    """(logits (steps, outputs), text) of a whole recording."""
-    given = {"audio": samples[None], "length": np.array([len(samples)], "int32")}
-    outputs = built.classifier(built.frontend(given), training=False)
-    return np.asarray(outputs["logits"])[0], built.task.answer(outputs)["text"].numpy()[0].decode()
+    """Logits `(steps, outputs)` and text of a whole recording."""
+    outputs = built(built.batch_of_one(samples))
+    text = built.task.export_outputs(outputs, ExportConfig())["text"]
+    return np.asarray(outputs["logits"])[0], text.numpy()[0].decode()

@@ -1,4 +1,4 @@
-"""What the tests of people's mistakes share."""
+"""Helpers for the tests of user errors."""
 
 import numpy as np
 import soundfile
@@ -8,18 +8,19 @@ QUICK = ["--fit.epochs", "1", "--model.name", "mlp", "--model.width", "4", "--ex
 
 
 def files(folder):
-    """Everything below a folder and its content, apart from what a failing command may touch."""
+    """The contents of all files below a folder, None for folders."""
     return {path: path.read_bytes() if path.is_file() else None for path in sorted(folder.rglob("*"))}
 
 
-def check(status, said, before, folder):
-    assert status == 2, said
+def check(status, printed, before, folder):
+    """Checks a failed command, which must change no file, and returns its one-line message."""
+    assert status == 2, printed
     assert files(folder) == before
-    assert "----" not in said
-    lines = said.splitlines()
-    assert len(lines) == 1, said
+    assert "----" not in printed
+    lines = printed.splitlines()
+    assert len(lines) == 1, printed
     assert lines[0].startswith("error: ")
-    assert "Traceback" not in said
+    assert "Traceback" not in printed
     return lines[0].removeprefix("error: ")
 
 

@@ -1,13 +1,12 @@
 """A small program in place of `tfrec fit`, for tests of sweeps; run as a module, this one sweeps with that program."""
 
 import json
-import logging
 import os
 import pathlib
 import sys
 
-from tfrec.studies import model_costs
-from tfrec.utils import console, processes
+from tfrec.studies import fit_process, model_costs
+from tfrec.utils import console
 from tuning import command
 from tuning.execution import comparison
 from tuning.oracles import persistent
@@ -67,8 +66,8 @@ def stored_trials(folder="mine"):
 if __name__ == "__main__":
     pathlib.Path("fit.py").write_text(FIT)
     fit_process.COMMAND = (sys.executable, "fit.py")
-    model_costs.attempt = lambda configs, *_, **__: dict.fromkeys(configs, COST)
+    model_costs.try_build = lambda configs, *_, **__: dict.fromkeys(configs, COST)
     comparison.measure = lambda *_: None
     persistent.LEASE_S = float(os.environ.get("LEASE_S", "60"))
-    logging.basicConfig(format="%(message)s", level=logging.INFO, stream=sys.stdout)
+    console.configure_logging()
     console.run(lambda: command.main(sys.argv[1:]))

@@ -15,8 +15,7 @@ from tests.tuning import fake_fit
 from tfrec.config import flags
 from tfrec.config.schema import Config
 from tfrec.runs.run import Run
-from tfrec.studies import model_costs
-from tfrec.utils import processes
+from tfrec.studies import fit_process, model_costs
 from tuning import command
 from tuning.execution import comparison, loop, workers
 
@@ -28,8 +27,8 @@ def search(tmp_path, monkeypatch, caplog):
     """A function from arguments to sweep.json; it runs in an empty folder."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "fit.py").write_text(fake_fit.FIT)
-    monkeypatch.setattr(processes, "FIT", (sys.executable, "fit.py"))
-    monkeypatch.setattr(model_costs, "attempt", lambda configs, *_, **__: dict.fromkeys(configs, fake_fit.COST))
+    monkeypatch.setattr(fit_process, "COMMAND", (sys.executable, "fit.py"))
+    monkeypatch.setattr(model_costs, "try_build", lambda configs, *_, **__: dict.fromkeys(configs, fake_fit.COST))
     monkeypatch.setattr(comparison, "measure", lambda *_: None)
     monkeypatch.setattr(workers, "POLL_INTERVAL_S", 0.05)
     monkeypatch.setattr(loop, "POLL_INTERVAL_S", 0.05)
@@ -114,7 +113,7 @@ def test_a_network_that_is_too_large_is_not_trained(search):
 def test_a_sweep_resumes_where_it_was(search):
     search("digits", "--run", "mine", "--set", RATE, "--trials", "3", "--workers", "2")
     before = fake_fit.stored_trials()
-    with pytest.raises(UserError, match="mine already holds something"):
+    with pytest.raises(UserError, match="mine already exists and is not empty"):
         search("digits", "--run", "mine", "--set", RATE, "--trials", "5")
     with pytest.raises(UserError, match="cannot change: leave out --tuner"):
         search("--run", "mine", "--resume", "--tuner", "random")

@@ -10,8 +10,8 @@ import tyro
 from pipelines import datasets
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
-from tfrec.evaluation import scores
 from tfrec.recognizer import Recognizer
+from tfrec.reports import scores
 from tfrec.runs.run import Run
 from tfrec.utils.console import console
 
@@ -39,7 +39,8 @@ def main(argv: Sequence[str]) -> int:
     config = recognizer.config
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     recognizer.task.check_corpus(corpus, run.path)
-    decode, name = None, arguments.split
+    decode: DecodeConfig | None = None
+    name: str = arguments.split
     if arguments.decode != DecodeConfig():
         decode = arguments.decode
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")

@@ -70,7 +70,8 @@ def _start(experiment: str | None, data_name: str | None) -> AnyConfig | None:
 def _default_data(start: AnyConfig | None, name: str | None) -> DataConfig:
     if start is not None and name in (None, start.data.name):
         return start.data
-    return datasets.find(name).Config(name=name)
+    data_name = name or ""
+    return datasets.find(data_name).Config(name=data_name)
 
 
 def _default_task(start: AnyConfig | None, data: DataConfig, name: str | None) -> Any:

@@ -1,10 +1,10 @@
-"""What a transcriber is judged by after each epoch: loss and error rates of whole texts."""
+"""Validation of transcription after each epoch: loss and error rates of whole texts."""
 
 from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from tfrec.decoding import ctc
 from tfrec.evaluation.metrics import transcription
 
 if TYPE_CHECKING:
+    from tfrec.tasks.transcription import Transcription
     from tfrec.training.step import Training
 
 logger = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class TranscriptValidation(keras.callbacks.Callback):
 
     def __init__(self, training: Training, split: Split, batch_size: int, shown: int = 0) -> None:
         super().__init__()
-        self.task: Any = training.task
+        self.task = cast("Transcription", training.task)
         self.shown = shown
         self.references = [self.task.reference(text) for text in split.texts or ()]
         batch_seconds = training.recognizer.config.fit.batch_seconds

@@ -65,7 +65,7 @@ def timing(recognizer: Recognizer) -> Timing:
     encoder = recognizer.inference_network
     count = keras.Model(encoder.input, encoder.output["steps"])
     probe = PROBE_LENGTH[recognizer.frontend.takes]
-    silence = np.zeros((1, probe, recognizer.frontend.feature_shape[-1]), "float32")
+    silence = np.zeros((1, probe, recognizer.feature_size), "float32")
     steps = int(count({"features": silence, "frames": np.array([probe], "int32")})[0])
     return Timing(config.sample_rate_hz, hop, window, round(probe / steps))
 
@@ -136,7 +136,7 @@ def _arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
 def plan(steps: int, middle: int, overlap: int) -> Iterator[tuple[int, int, int, int]]:
     """Yields `(first, start, stop, last)` for each chunk: it covers steps first to last, and start to stop are kept.
 
-    `middle` steps are kept of each chunk, fewer of the last; `overlap` more are covered on both sides where there are.
+    `middle` steps are kept of each chunk, fewer of the last; `overlap` more are covered on both sides, up to the ends.
     """
     for start in range(0, steps, middle):
         stop = min(start + middle, steps)

@@ -11,7 +11,7 @@ import dataclasses
 import math
 import sys
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,7 @@ from tfrec.inference.streaming_network import StreamingNetwork
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
+    from tfrec.tasks.transcription import Transcription
 
 PIECE_SECONDS = 0.25
 NEGLIGIBLE = 1e-15  # weight of PCEN's average beyond the frames that are fed again
@@ -41,8 +42,7 @@ class Stream:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self.sample_rate_hz = recognizer.config.frontend.sample_rate_hz
-        task: Any = recognizer.task
-        self._vocabulary = task.vocabulary
+        self._vocabulary = cast("Transcription", recognizer.task).vocabulary
         self._features = StreamingFeatures(recognizer)
         self._network = StreamingNetwork(recognizer)
         self.start()
@@ -109,7 +109,7 @@ class StreamingFeatures:
         frontend, config = recognizer.frontend, recognizer.config.frontend
         require_causal(config)
         self._timing = timing(recognizer)
-        self._bins = frontend.feature_shape[-1]
+        self._bins = recognizer.feature_size
         self._running = frontend.norm  # None, or a RunningNorm
         # The first sample of a frame that is computed again lacks the one before it, which pre-emphasis needs.
         self._context = 1 if config.pre_emphasis else 0
@@ -144,7 +144,7 @@ class StreamingFeatures:
         return features if self._running is None else self._normalized(features)
 
     def _normalized(self, features: np.ndarray) -> np.ndarray:
-        """Frames normalized after the earlier ones, which are a RunningNorm's prior, here one for each bin."""
+        """Frames normalized after the earlier ones, which are the prior of the RunningNorm, one for each bin."""
         norm, count = self._norm, len(features)
         answer = ops.convert_to_numpy(norm(features[None]))[0]
         features = features.astype("float64")
@@ -166,6 +166,6 @@ def require_causal(config: Any) -> None:
     }
     if names := [name for name, present in causes.items() if present]:
         raise UserError(
-            f"--stream needs features that depend on past samples alone, and {' and '.join(names)} look further: train"
+            f"--stream needs features that depend only on past samples, which {' and '.join(names)} do not: train"
             " with --frontend.normalize running, without frontend.range_db and frontend.deltas."
         )

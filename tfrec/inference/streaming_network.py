@@ -25,7 +25,7 @@ class StreamingNetwork:
 
     def __init__(self, recognizer: Recognizer) -> None:
         encoder = recognizer.inference_network
-        self._frames, self._bins = timing(recognizer).frames, recognizer.frontend.feature_shape[-1]
+        self._frames, self._bins = timing(recognizer).frames, recognizer.feature_size
         self._steps = _memory(recognizer, self._frames, self._bins)
         self._carriers: list[StatefulRecurrent] = []
         self._skip = tf.Variable(0, dtype=tf.int32)
@@ -107,7 +107,7 @@ class StatefulRecurrent(layers.Layer):
 
 
 def _memory(recognizer: Recognizer, frames: int, bins: int) -> int:
-    """How many steps back a step depends on its input, apart from what the states of recurrent layers keep.
+    """How many steps back a step depends on its input, the states of recurrent layers aside.
 
     Measured with features that are NaN, which spread to every step that depends on them.
 
@@ -156,7 +156,7 @@ def _reach(model: keras.Model, frames: int, bins: int) -> int | None:
 
 
 class StepByStep(layers.Layer):
-    """Stands for a recurrent layer: the same units, each step independent of the others."""
+    """Replaces a recurrent layer: the same units, each step independent of the others."""
 
     def __init__(self, layer: layers.RNN) -> None:
         super().__init__(name=layer.name)

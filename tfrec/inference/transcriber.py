@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import tensorflow as tf
@@ -13,6 +13,7 @@ from tfrec.inference.chunking import CHUNK_SECONDS, OVERLAP_SECONDS, ChunkedOutp
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
+    from tfrec.tasks.transcription import Transcription
 
 Word = tuple[str, float | None, float | None]  # word, start_s, end_s; None where the time is unknown
 
@@ -48,7 +49,7 @@ class Transcriber:
         overlap_seconds: float = OVERLAP_SECONDS,
     ) -> None:
         decode = decode or DecodeConfig()
-        self.task: Any = recognizer.task
+        self.task = cast("Transcription", recognizer.task)
         self.vocabulary = self.task.vocabulary
         self.chunks = ChunkedOutputs(recognizer, chunk_seconds, overlap_seconds)
         self.decoder = None if decode.resolved == "greedy" else self.task.decoder(recognizer.network, decode)
@@ -87,6 +88,6 @@ class Transcriber:
         step = self.chunks.timing.seconds_per_step
         try:
             aligned = alignment.align_words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
-        except ValueError:  # what a beam or attention has found may need more steps than there are
+        except ValueError:  # a text of a beam search or of attention may need more steps than the segment has
             return [(word, None, None) for word in self.vocabulary.decode(ids).split()]
         return [(word, start + first * step, end + first * step) for word, start, end in aligned]

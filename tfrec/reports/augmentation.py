@@ -35,7 +35,7 @@ def draw(config: Config, split_name: str, rows: int, columns: int, path: pathlib
     corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     resolved = frontends.resolve(config.frontend, corpus)
     # Raw batches, and images in a range that can be drawn.
-    drawable = {"normalize": "unit"} if resolved.name == "image" else {}
+    drawable: dict[str, Any] = {"normalize": "unit"} if resolved.name == "image" else {}
     resolved = dataclasses.replace(resolved, placement="device", **drawable)
     split, names = _named_split(corpus, split_name)
     split = choose_examples(split, rows, config.seed)

@@ -11,8 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,16 +20,15 @@ import tensorflow as tf
 from pipelines.errors import UserError
 from tfrec.config.schema import ExportConfig
 from tfrec.runs.run import Run
-from tfrec.serving import savedmodel
+from tfrec.serving import examples, savedmodel
+from tfrec.serving.examples import Answers
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 TOLERANCE = 1e-4  # of a number in an answer
 REPLAY = pathlib.Path(__file__).with_name("replay.py")
-GENERATED_EXAMPLES = 3  # where a recognizer has no run with examples
 
-Answers = dict[str, np.ndarray]
 Requests = Iterator[tuple[list[int], dict[str, np.ndarray]]]
 
 logger = logging.getLogger(__name__)
@@ -63,7 +61,7 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
         if not difference <= TOLERANCE:
             raise UserError(
                 f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more"
-                f" than {TOLERANCE:.0e}; the run is untouched."
+                f" than {TOLERANCE:.0e}; the run is unchanged."
             )
         temporary.chmod(0o755)  # mkdtemp's folders are closed to other users, a server's among them
         return _rename(temporary, base)
@@ -100,55 +98,13 @@ def _rename(temporary: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
 
 def _examples(recognizer: Recognizer) -> tuple[list[np.ndarray], list[Answers]]:
     """Raw inputs, and the recognizer's answers to them."""
-    run = recognizer.run
-    if run is None:
-        raw = _generated(recognizer)
-        return raw, _answered(recognizer, raw)
-    raw, expected = _stored_examples(run)
+    if recognizer.run is None:
+        raw = examples.generate(recognizer)
+        return raw, examples.answer_each(recognizer, raw)
+    raw, expected = examples.read(recognizer.run)
     if recognizer.config.export.beam_width > 1:  # the run holds the answers of the greedy path
-        expected = _answered(recognizer, raw)
+        expected = examples.answer_each(recognizer, raw)
     return raw, expected
-
-
-def _stored_examples(run: Run) -> tuple[list[np.ndarray], list[Answers]]:
-    """Raw inputs and answers of a run's examples."""
-    examples: dict[int, Answers] = {}
-    try:
-        with np.load(run.path / "examples.npz", allow_pickle=False) as stored:
-            for key in stored.files:
-                number, name = key.split("/")
-                examples.setdefault(int(number), {})[name] = stored[key]
-        raw = [examples[i].pop("raw") for i in range(len(examples))]
-        return raw, [examples[i] for i in range(len(examples))]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"Cannot read {run.path / 'examples.npz'}, the examples that an export must repeat: {error}; finish the run"
-            f" with `python -m tfrec.fit --run {run.path} --resume`."
-        ) from None
-
-
-def _generated(recognizer: Recognizer) -> list[np.ndarray]:
-    """Noise as raw inputs: pictures of the frontend's size, or clips of about a second."""
-    random, config = np.random.default_rng(0), recognizer.config.frontend
-    if recognizer.frontend.modality == "image":
-        shape = (GENERATED_EXAMPLES, config.height, config.width, config.channels)
-        return list(random.integers(0, 256, shape).astype("uint8"))
-    sizes = [config.sample_rate_hz + 1000 * i for i in range(GENERATED_EXAMPLES)]
-    return [random.integers(-3000, 3000, size).astype("float32") / 32768 for size in sizes]
-
-
-def _answered(recognizer: Recognizer, raw: Sequence[np.ndarray]) -> list[Answers]:
-    """The recognizer's answer to each raw input, one by one."""
-    answers = []
-    for example in raw:
-        answer = recognizer.answers(recognizer.batch_of_one(example))
-        rows = {name: value[0] for name, value in answer.items()}
-        answers.append({name: np.array(_text(row)) for name, row in rows.items()})
-    return answers
-
-
-def _text(value: Any) -> Any:
-    return value.decode() if isinstance(value, bytes) else value
 
 
 def _replay(
@@ -163,12 +119,11 @@ def _replay(
         UserError: where a text differs.
     """
     groups = [[i] for i in range(len(raw))] + [list(range(len(raw)))]
-    requests: dict[str, np.ndarray] = {}
+    requests: dict[str, Any] = {}
     order: list[list[int]] = []
     for signature, make in REQUESTS[recognizer.config.frontend.name].items():
         for group in groups:
-            for part in make([raw[i] for i in group], recognizer.config.frontend):
-                rows, inputs = part
+            for rows, inputs in make([raw[i] for i in group], recognizer.config.frontend):
                 for name, value in inputs.items():
                     requests[f"{len(order)}/{signature}/{name}"] = value
                 order.append([group[row] for row in rows])
@@ -176,29 +131,29 @@ def _replay(
     differences = []
     for number, rows in enumerate(order):
         for name in expected[0]:
-            answer, wanted = answers[f"{number}/{name}"], np.stack([expected[row][name] for row in rows])
-            if wanted.dtype.kind != "U":
-                differences.append(np.abs(answer - wanted).max())
-            elif not np.array_equal(answer, wanted):
+            answer, reference = answers[f"{number}/{name}"], np.stack([expected[row][name] for row in rows])
+            if reference.dtype.kind != "U":
+                differences.append(np.abs(answer - reference).max())
+            elif not np.array_equal(answer, reference):
                 raise UserError(
                     f"Not published: the SavedModel's {name} is {', '.join(answer)} where the trained model's is"
-                    f" {', '.join(wanted)}; the run is untouched."
+                    f" {', '.join(reference)}; the run is unchanged."
                 )
     difference = float(np.max(differences))
     return difference if np.isfinite(difference) else float("inf"), len(order)
 
 
-def _fresh_process(saved_model: pathlib.Path, requests: dict[str, np.ndarray]) -> Answers:
+def _fresh_process(saved_model: pathlib.Path, requests: dict[str, Any]) -> Answers:
     """Outputs of the SavedModel for requests, by the loader of TensorFlow Serving in a process without Keras."""
     with tempfile.TemporaryDirectory() as folder:
-        asked, answered = os.path.join(folder, "requests.npz"), os.path.join(folder, "answers.npz")
-        np.savez(asked, **requests)  # type: ignore[arg-type]
-        command = [sys.executable, "-I", str(REPLAY), str(saved_model), asked, answered]
+        requests_file, answers_file = (os.path.join(folder, name) for name in ("requests.npz", "answers.npz"))
+        np.savez(requests_file, **requests)
+        command = [sys.executable, "-I", str(REPLAY), str(saved_model), requests_file, answers_file]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise UserError(f"Not published: TensorFlow cannot run the SavedModel in a fresh process: {last}")
-        with np.load(answered, allow_pickle=False) as answers:
+        with np.load(answers_file, allow_pickle=False) as answers:
             return dict(answers)
 
 
@@ -230,7 +185,7 @@ def _base64(contents: Any) -> np.ndarray:
     return np.array([base64.b64encode(content) for content in contents])
 
 
-REQUESTS = {
+REQUESTS: dict[str, dict[str, Callable[[Sequence[np.ndarray], Any], Requests]]] = {
     "image": {"serving_default": _raw_images, "encoded": _encoded_images},
     "speech": {"serving_default": _raw_clips, "encoded": _encoded_clips},
 }

@@ -22,7 +22,7 @@ def main(saved_model: str, requests: str, answers: str) -> None:
     for key in stored.files:
         number, signature, name = key.split("/")
         by_number.setdefault((number, signature), {})[name] = stored[key]
-    results: dict[str, np.ndarray] = {}
+    results: dict[str, Any] = {}
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], saved_model)
         for (number, signature), inputs in by_number.items():
@@ -32,7 +32,7 @@ def main(saved_model: str, requests: str, answers: str) -> None:
             for name, value in session.run(fetch, feed).items():
                 text = value.dtype == object
                 results[f"{number}/{name}"] = np.array([row.decode() for row in value]) if text else value
-    np.savez(answers, **results)  # type: ignore[arg-type]
+    np.savez(answers, **results)
 
 
 def _decoded(value: np.ndarray) -> Any:

@@ -56,8 +56,10 @@ def parse(
         ]
         try:
             config = flags.to_config(flags.parse_fit(all_words)[1])
-            if tasks.output_kind(config.task) != "classes":
-                raise UserError(f"task.name {config.task.name!r} has no accuracy to compare by: choose classify.")
+            if "accuracy" not in tasks.scores(config.task):
+                raise UserError(
+                    f"task.name {config.task.name!r} has no accuracy to compare by: choose another task.name."
+                )
             candidates.append(Candidate(label, settings, tuple(all_words), config))
         except UserError as error:
             errors[label] = str(error)

@@ -155,7 +155,10 @@ def build_and_measure(config: Config, corpora: dict[Any, Corpus], latency: bool 
         corpora[key] = datasets.load(config.data, rate)
     corpus = corpora[key]
     resolved = frontends.resolve(
-        config.frontend, corpus, weights and weights.normalize, architectures.find(config.model.name).input_kinds
+        config.frontend,
+        corpus,
+        weights.normalize if weights else None,
+        architectures.find(config.model.name).input_kinds,
     )
     config = dataclasses.replace(config, frontend=resolved)
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))

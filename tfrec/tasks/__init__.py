@@ -31,7 +31,7 @@ def find(name: str) -> type[Task]:
 
 def default_config(name: str) -> Any:
     """The default settings of a task; UserError for an unknown name."""
-    return find(name).Config()
+    return find(name).config_type()
 
 
 def labels(config: Any, corpus: Corpus) -> Any:

@@ -51,8 +51,8 @@ class Finding:
     harmful: bool  # whether training cannot go well with them
 
 
-def finding(name: str, split: Split, what: str, places: Sequence[int], harmful: bool) -> list[Finding]:
-    """The Finding that `what` is true of the examples at some places of a split; none where there are no places."""
+def finding(name: str, split: Split, what: str, places: Sequence[int] | np.ndarray, harmful: bool) -> list[Finding]:
+    """The Finding that `what` is true of the examples at some places of a split; empty without places."""
     if not len(places):
         return []
     sources = split.sources or [f"example {i + 1}" for i in range(split.size)]
@@ -67,7 +67,7 @@ class Task(abc.ABC):
     defaults that suit a task with one output vector per example and a loss that is a mean over examples.
 
     Args:
-        config: an instance of `Config`.
+        config: an instance of `config_type`.
         labels: what `find_labels` returned for the corpus, or the same from a run's labels.json.
 
     Raises:
@@ -75,7 +75,7 @@ class Task(abc.ABC):
     """
 
     name: ClassVar[str]
-    Config: ClassVar[type]  # frozen dataclass of the settings `task.*`
+    config_type: ClassVar[type]  # frozen dataclass of the settings `task.*`
     default_model: ClassVar[str]  # architecture where none is named
     output_kind: ClassVar[str] = "vector"  # of its networks: "vector" or "sequence"
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
@@ -110,10 +110,10 @@ class Task(abc.ABC):
 
     @classmethod
     def search_space(cls, config: Any) -> tuple[str, ...]:
-        """What a sweep searches in the task where nobody says otherwise, as lines of the sweep's grammar."""
+        """What a sweep searches in the task by default, as lines of the sweep's grammar."""
         return ()
 
-    def prepare(self, split: Split) -> None:
+    def prepare(self, split: Split) -> None:  # noqa: B027, most tasks learn nothing
         """Learns what the loss needs from the training split, before training."""
 
     @abc.abstractmethod
@@ -128,7 +128,7 @@ class Task(abc.ABC):
         """What is wrong or strange about the labels of a split of speech, named `name`."""
         return []
 
-    def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:
+    def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:  # noqa: B027, most tasks take any
         """Raises UserError where a corpus does not fit what the run at `path` has learned."""
 
     @classmethod
@@ -166,7 +166,7 @@ class Task(abc.ABC):
             metric.update_state(targets, outputs)
 
     def validation_callback(self, training: Any, split: Split, batch_size: int) -> keras.callbacks.Callback | None:
-        """A callback that measures the validation split after each epoch; None for loss and metrics alone.
+        """A callback that measures the validation split after each epoch; None for only loss and metrics.
 
         It adds its figures to the epoch's logs as `val_NAME`.
         """
@@ -184,7 +184,7 @@ class Task(abc.ABC):
 
     @classmethod
     @abc.abstractmethod
-    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> list[Answer]:
+    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> Sequence[Answer]:
         """Outputs of `export_outputs` for a batch, as arrays -> an Answer for each example."""
 
     def description(self) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from rich.table import Table
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.evaluation.metrics import classification, per_example
+from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import plots
 from tfrec.tasks.base import Answer, Task
 
@@ -35,7 +36,7 @@ class Config:
     test_flip: bool = False  # answer by the mean of the logits of a picture and of its mirror image
     class_weights: Literal["none", "balanced"] = "none"  # balanced: a rare class weighs as much as a frequent one
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
 
@@ -75,15 +76,15 @@ class Classification(Task):
     """Softmax classification; targets are class indices `(batch,)`, labels the names of the classes."""
 
     name = "classify"
-    Config = Config
+    config_type = Config
     default_model = "cnn"
     needs_labels = True
-    monitors: ClassVar = {"loss": "min", "accuracy": "max"}
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
         super().__init__(config, list(labels))
         self.class_names = tuple(labels)
         self.num_outputs = len(self.class_names)
+        self.monitors = {"loss": "min", "accuracy": "max"}
         self.class_weights: np.ndarray | None = None
 
     @classmethod
@@ -157,7 +158,7 @@ class Classification(Task):
         }
 
     @classmethod
-    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Sequence[str]) -> list[Answer]:
+    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Sequence[str]) -> list[Label]:
         """A Label for each row of "probabilities"."""
         return [Label(tuple(labels), row) for row in outputs["probabilities"]]
 
@@ -172,7 +173,7 @@ class Classification(Task):
 
     def per_example(
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
-    ) -> per_example.PerExampleScores:
+    ) -> PerExampleScores:
         """How each example of a split scores by one of `score_names`."""
         return per_example.from_logits(name or "accuracy", *recognizer.outputs(split, batch_size))
 

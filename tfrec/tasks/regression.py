@@ -6,7 +6,7 @@ import dataclasses
 import math
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import keras
 import numpy as np
@@ -57,10 +57,14 @@ class Regression(Task):
     """Regression; targets are numbers `(batch,)`, labels the mean and deviation that standardize them."""
 
     name = "regress"
-    Config = Config
+    config_type = Config
     default_model = "cnn"
+    bulky_scores = ("pairs",)
     num_outputs = 1
-    monitors: ClassVar = {"loss": "min", "mae": "min"}
+
+    def __init__(self, config: Config, labels: Mapping[str, float]) -> None:
+        super().__init__(config, labels)
+        self.monitors = {"loss": "min", "mae": "min"}
 
     @classmethod
     def find_labels(cls, config: Config, corpus: Corpus) -> dict[str, float]:
@@ -77,8 +81,10 @@ class Regression(Task):
     @classmethod
     def check_labels(cls, labels: Any) -> None:
         """Raises UserError for anything but a finite mean and a positive deviation."""
-        values = [labels.get(name) for name in ("mean", "deviation")] if isinstance(labels, dict) else [None]
-        if not all(isinstance(value, int | float) and math.isfinite(value) for value in values) or values[1] <= 0:
+        stored: dict[str, Any] = labels if isinstance(labels, dict) else {}
+        mean, deviation = (stored.get(name, math.nan) for name in ("mean", "deviation"))
+        finite = all(isinstance(value, int | float) and math.isfinite(value) for value in (mean, deviation))
+        if not finite or not deviation > 0:
             raise UserError("it must hold a finite mean and a positive deviation.")
 
     @classmethod
@@ -112,7 +118,7 @@ class Regression(Task):
         return {"number": tf.cast(outputs, tf.float32)[:, 0] * self.labels["deviation"] + self.labels["mean"]}
 
     @classmethod
-    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> list[Answer]:
+    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> list[Number]:
         """A Number for each example."""
         return [Number(float(value)) for value in outputs["number"]]
 
@@ -125,8 +131,8 @@ class Regression(Task):
         errors = np.abs(predicted - targets)
         interval = [float(errors.mean())] * 2
         if len(errors) > 1 and errors.std() > 0:
-            found = stats.bootstrap((errors,), np.mean, method="percentile", rng=np.random.default_rng(0))
-            interval = [float(bound) for bound in found.confidence_interval]
+            bootstrap = stats.bootstrap((errors,), np.mean, method="percentile", rng=np.random.default_rng(0))
+            interval = [float(bound) for bound in bootstrap.confidence_interval]
         variance = float(np.var(targets))
         loss = float(np.mean(errors**2))
         return {
@@ -138,8 +144,6 @@ class Regression(Task):
             "examples": len(errors),
             "pairs": [[float(target), float(value)] for target, value in zip(targets, predicted, strict=True)],
         }
-
-    bulky_scores = ("pairs",)
 
     def per_example(
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
@@ -14,17 +14,18 @@ from tfrec.tasks.base import Finding, finding
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
+    from tfrec.tasks.transcription import Transcription
 
 SHOWN_EXAMPLES = 3
 SHOWN_SYMBOLS = 8
 
 
-def find(task: Any, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
+def find(task: Transcription, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
     """Texts too long for their clips, and symbols that the vocabulary of a Transcription task lacks."""
     return _too_long(task, recognizer, name, split) + _not_covered(task, name, split)
 
 
-def _too_long(task: Any, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
+def _too_long(task: Transcription, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
     """Texts that need more steps than their clips have (Graves et al. 2006: tokens and repeats)."""
     seconds, targets = split.seconds, task.targets(split).examples.map(lambda example: example["label"])
     if seconds is None:
@@ -54,8 +55,8 @@ def _count_steps(recognizer: Recognizer, seconds: np.ndarray) -> np.ndarray:
     return np.array(steps)[places]
 
 
-def _not_covered(task: Any, name: str, split: Split) -> list[Finding]:
-    coverage = task.vocabulary.coverage(split.texts)
+def _not_covered(task: Transcription, name: str, split: Split) -> list[Finding]:
+    coverage = task.vocabulary.coverage(split.texts or ())
     if not coverage.missing:
         return []
     symbols = ", ".join(f"{symbol!r} {count}" for symbol, count in list(coverage.missing.items())[:SHOWN_SYMBOLS])

@@ -25,7 +25,7 @@ from tfrec.inference.transcriber import Transcriber
 from tfrec.reports import alignments
 from tfrec.tasks import transcript_findings
 from tfrec.tasks.base import Finding, Task
-from tfrec.tasks.transcript import Transcript
+from tfrec.tasks.transcript_answer import Transcript
 from tfrec.text import phonemes, vocabulary
 from tfrec.text.normalization import TextConfig, normalize
 
@@ -38,19 +38,19 @@ SHOWN_SYMBOLS = 5  # in a warning
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Connectionist temporal classification, with or without a decoder that attends."""
+    """Connectionist temporal classification, with or without an attention decoder."""
 
     name: Literal["transcribe"] = "transcribe"  # task
-    unit: Literal["characters", "subwords", "words", "phonemes"] = "characters"  # what the network spells in
-    vocabulary_size: int = 500  # of subwords and words, at most
-    fold_phonemes: Literal[61, 48, 39] | None = None  # train on so many of TIMIT's, score 39; None: any, as written
-    ctc_share: float = 0.3  # of the loss, where there is a decoder too, whose cross-entropy is the rest
-    intermediate_share: float = 0.3  # of CTC's loss, where a layer in the middle of the network writes too
+    unit: Literal["characters", "subwords", "words", "phonemes"] = "characters"  # tokens of the network's outputs
+    vocabulary_size: int = 500  # maximum number of subwords or words
+    fold_phonemes: Literal[61, 48, 39] | None = None  # train on this number of TIMIT's, score 39; None: any, as written
+    ctc_share: float = 0.3  # of the loss of a network with a decoder, whose cross-entropy is the rest
+    intermediate_share: float = 0.3  # of CTC's loss, where an intermediate layer has CTC outputs too
     label_smoothing: float = 0.1  # of the decoder's cross-entropy: part of the target spread over all symbols
-    shown: int = 3  # hypotheses of the validation split that are printed after an epoch
+    shown: int = 3  # hypotheses of the validation split in the log of each epoch
     text: TextConfig = TextConfig()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if not 0 < self.ctc_share <= 1:
             raise ValueError(f"task.ctc_share must be above 0 and at most 1. Received: {self.ctc_share}")
         if not 0 <= self.intermediate_share < 1:
@@ -68,11 +68,11 @@ class Config:
 class Transcription(Task):
     """Connectionist temporal classification (CTC), with or without an attention decoder.
 
-    Targets are token ids `(batch, length)`, padded with 0, which is also CTC's blank; labels are the vocabulary as JSON.
+    Targets are token ids `(batch, length)`, padded with 0, CTC's blank. Labels are the vocabulary as JSON.
     """
 
     name = "transcribe"
-    Config = Config
+    config_type = Config
     default_model = "bilstm_ctc"
     output_kind = "sequence"
     xla = False  # XLA has no CTC loss
@@ -138,7 +138,7 @@ class Transcription(Task):
         """The split with token ids, int32 `(length,)`, as each example's label."""
         ids = [self.vocabulary.encode(text) for text in _texts(split, "The split")]
         rows = tf.RaggedTensor.from_row_lengths(
-            np.concatenate([*map(np.int32, ids), np.int32([])]), list(map(len, ids))
+            np.concatenate([np.zeros(0, np.int32), *(np.asarray(row, np.int32) for row in ids)]), list(map(len, ids))
         )
         pairs = tf.data.Dataset.zip((split.examples, tf.data.Dataset.from_tensor_slices(rows)))
         examples = pairs.map(lambda example, label: {"audio": example["audio"], "label": label})

@@ -55,7 +55,8 @@ class StopOnNaN(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Remembers the epoch for the message."""
-        self.epoch, self.bad_batches = epoch, []
+        self.epoch = epoch
+        self.bad_batches: list[int] = []
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """The loss is a running mean, which one bad step spoils for good: the first bad mean is the bad step."""
@@ -99,7 +100,7 @@ class TimeBudget(keras.callbacks.Callback):
     def __init__(self, checkpoint: TrainingCheckpoint) -> None:
         super().__init__()
         self.checkpoint = checkpoint
-        self.seconds = 60 * checkpoint.config.budget_minutes
+        self.seconds = 60 * (checkpoint.config.budget_minutes or math.inf)
 
     def on_train_batch_end(self, batch: int, logs: Logs = None) -> None:
         """Compares the time spent with the budget."""

@@ -82,7 +82,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         startup.check_interrupted()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-        """Judges the epoch and writes its state."""
+        """Compares the epoch with the best one and writes its state."""
         logs = logs or {}
         rate = float(self.schedule((epoch + 1) * self.steps_per_epoch - 1))
         values = {name: float(value) for name, value in logs.items()}

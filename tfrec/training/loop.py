@@ -56,14 +56,10 @@ def train(
     if (not resume or run.read_state() is None) and recognizer.config.model.weights is None:
         adapt(recognizer, train_split)
     training = Training(recognizer, train_split)
-    buckets = training_buckets(train_split, training.frontend, fit)
-    steps = buckets.batches if buckets else assemble.steps_per_epoch(train_split, fit.batch_size)
-    if buckets:
-        logger.info("Training in %s", buckets.describe())
+    buckets, steps = _plan_epoch(training, train_split)
     schedule = Schedule.for_training(fit, steps)
     blocks = architectures.backbone_blocks(recognizer.network)
-    optimizer = _optimizer(recognizer, training, schedule, blocks)
-    training.compile(optimizer=optimizer, jit_compile=fit.jit_compile, auto_scale_loss=False)
+    _compile(training, _optimizer(recognizer, training, schedule, blocks))
     checkpoint = TrainingCheckpoint(run, training, fit, schedule, steps, task.monitors[fit.monitor])
     first_epoch = checkpoint.restore() if resume else 0
     callbacks, validation_batches = _callbacks(training, checkpoint, validation_split)
@@ -72,8 +68,7 @@ def train(
             continue
         first_epoch = max(start, first_epoch)
         freezing.freeze(blocks, frozen)
-        # Again, since Keras reads what is trainable only here.
-        training.compile(optimizer=optimizer, jit_compile=fit.jit_compile, auto_scale_loss=False)
+        _compile(training, training.optimizer)  # again, since Keras reads here what is trainable
         training.fit(
             _batches(training, train_split, end, first_epoch, buckets),
             validation_data=validation_batches,
@@ -86,8 +81,22 @@ def train(
         )
     checkpoint.average_checkpoints(recognizer.network)
     recognizer.load_weights(run)
-    recognizer.run = run
     return checkpoint.history
+
+
+def _plan_epoch(training: Training, split: Split) -> tuple[Buckets | None, int]:
+    """The buckets of an epoch's batches, None where clips of any length share a batch, and their number."""
+    fit = training.recognizer.config.fit
+    buckets = training_buckets(split, training.frontend, fit)
+    if buckets is None:
+        return None, assemble.steps_per_epoch(split, fit.batch_size)
+    logger.info("Training in %s", buckets.describe())
+    return buckets, buckets.batches
+
+
+def _compile(training: Training, optimizer: keras.Optimizer) -> None:
+    jit_compile = training.recognizer.config.fit.jit_compile
+    training.compile(optimizer=optimizer, jit_compile=jit_compile, auto_scale_loss=False)
 
 
 def _optimizer(

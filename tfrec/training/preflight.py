@@ -1,4 +1,4 @@
-"""What a training on speech would fail on, found before it starts."""
+"""Checks of a training on speech before it starts: the clips, their labels, memory and time of a step."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.config.schema import Config
-from tfrec.evaluation import scores
 from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import pretrained_weights, transfer
 from tfrec.recognizer import Recognizer, strategy_scope
+from tfrec.reports import scores
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
-from tfrec.serving import publish
+from tfrec.serving import examples, publish
 from tfrec.training import loop
 
 logger = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
         config: the settings; what they leave open follows from the corpus.
         run: the run folder, which must not hold anything unless `resume`.
         resume: whether an interrupted training continues.
-        test: whether the test split is measured; else the validation split alone.
+        test: whether the test split is measured; else only the validation split.
         verbose: Keras's.
 
     Raises:
@@ -57,7 +57,7 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
     if not resume:
         run.require_empty()
     if config.export.after_fit:
-        publish.destination(config.export, run)  # an error there must not wait for the end of the training
+        publish.destination(config.export, run)  # an error must not wait for the end of training
         tasks.find(config.task.name).check_export(config.export)
     weights = None if begun else pretrained_weights.find(config)
     config, corpus = resolve(config, weights)
@@ -82,7 +82,7 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
     measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in splits}
     figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
     scores.record(run, recognizer, {**measured, **figures}, history)
-    scores.keep_examples(run, recognizer, corpus, splits[-1])
+    examples.write(run, recognizer, examples.choose(corpus.splits[splits[-1]]))
     run.write_model(recognizer.model)
     exported = recognizer.export() if config.export.after_fit else None
     return Result(recognizer, run, splits[-1], measured[splits[-1]], seconds, exported)

@@ -36,11 +36,18 @@ class Training(keras.Model):
         self.network = recognizer.network
         self.recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
         self.average = AveragedWeights(self.network, config.fit.average) if config.fit.average else None
-        # The recognizer that the validation split judges and that is kept: with averaged weights where there are any.
+        # The recognizer that is validated and kept: with averaged weights where they are configured.
         self.evaluated = self.recognizer.replace(inference_network=self.kept_network)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.task_metrics = self.task.metrics()
-        self.built = True  # its layers are
+        self._build_layers()
+
+    def _build_layers(self) -> None:
+        """Builds every layer by a symbolic call: under a distribution strategy Keras trains built models only."""
+        features = self.frontend(self.frontend.inputs(), training=True)
+        if self.mixing is not None:
+            self.mixing(features, training=True)
+        self.built = True
 
     @property
     def kept_network(self) -> keras.Model:

@@ -40,10 +40,11 @@ class ConsoleHandler(logging.Handler):
 
 
 def configure_logging() -> None:
-    """Shows the messages of tfrec, pipelines and tuning from INFO on; for programs, not for libraries."""
+    """Shows the messages of tfrec, pipelines and tuning from INFO on, and nowhere else; for programs, not libraries."""
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.setLevel(logging.INFO)
+        logger.propagate = False  # TensorFlow's library of logging would print them again
         if not any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):
             logger.addHandler(ConsoleHandler())
 
@@ -56,7 +57,6 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     """
     try:
         startup.handle_interrupts()
-        configure_logging()
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(errors="backslashreplace")  # file names need not be valid in the terminal's encoding
         status = main()

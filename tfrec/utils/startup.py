@@ -14,6 +14,7 @@ def run_command(module: str, words: Sequence[str]) -> None:
     """Imports TensorFlow and the module of a command, calls its `main` with the words, and exits with its status."""
     import_tensorflow(quiet=os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3")
     console = importlib.import_module("tfrec.utils.console")
+    console.configure_logging()
     console.run(lambda: importlib.import_module(module).main(words))
 
 

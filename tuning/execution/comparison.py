@@ -12,9 +12,9 @@ from typing import Any
 from pipelines import datasets
 from pipelines.errors import UserError
 from tfrec import tasks
-from tfrec.evaluation import scores as evaluation
 from tfrec.evaluation.metrics import per_example
 from tfrec.recognizer import Recognizer
+from tfrec.reports import scores as score_files
 from tfrec.runs.run import Run
 from tuning.execution import workers
 from tuning.execution.plan import Plan
@@ -74,7 +74,7 @@ def write(folder: str, best: str, default: str, name: str = "") -> None:
         names = tasks.scores(config.task)
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
         scores = recognizer.evaluate(corpus.splits["test"], config.fit.batch_size)
-        evaluation.record(run, recognizer, {"test": scores}, run.read_history())
+        score_files.record(run, recognizer, {"test": scores}, run.read_history())
         test_scores[run.name] = {score: scores[score] for score in names if score in scores}
         for split in SPLITS:
             quality = task.per_example(recognizer, corpus.splits[split], config.fit.batch_size, name or names[0])

@@ -83,7 +83,6 @@ def train_run(
     Returns:
         Why the training failed, or None.
     """
-
     call = functools.partial(processes.call, on_poll=poll, environment=environment)
     return fit_process.fit(run, words, logs, call, resume_words)
 

@@ -11,7 +11,7 @@ import shlex
 import socket
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import grpc
 import keras_tuner
@@ -28,7 +28,7 @@ CHIEF_TIMEOUT_S = 600  # for a chief that does not answer because it starts or r
 MAX_RECONNECT_BACKOFF_MS = 5000  # well below a lease, so that a worker finds a restarted chief in time
 
 
-def from_environment() -> tuple[str, str] | None:
+def from_environment() -> tuple[Literal["chief", "worker"], str] | None:
     """Reads (role, HOST:PORT) from Keras Tuner's variables; None where they are not set.
 
     Raises:
@@ -42,7 +42,7 @@ def from_environment() -> tuple[str, str] | None:
         raise UserError(
             f"{ORACLE_HOST} is set, and {missing} is not: set it too, or use --role and --oracle HOST:PORT."
         )
-    role = "chief" if "chief" in given[TUNER_ID] else "worker"
+    role: Literal["chief", "worker"] = "chief" if "chief" in given[TUNER_ID] else "worker"
     return role, f"{given[ORACLE_HOST]}:{given[ORACLE_PORT]}"
 
 

@@ -1,4 +1,4 @@
-"""What is found before a training on speech starts."""
+"""The command `check`: findings before a training on speech starts."""
 
 import json
 
@@ -13,7 +13,7 @@ NET = ("--task.name", "transcribe", "--model.name", "lstm_ctc", "--model.units",
 
 @pytest.fixture(scope="module")
 def flawed(tmp_path_factory):
-    """A manifest in which every clip but the first two has something."""
+    """A manifest in which every clip but the first two has a flaw."""
     folder, random = tmp_path_factory.mktemp("flawed"), np.random.default_rng(0)
     noise = random.normal(scale=0.1, size=8000)
     clips = {  # samples, rate, text, split, speaker
@@ -33,7 +33,7 @@ def flawed(tmp_path_factory):
     return folder / "flawed.jsonl"
 
 
-def test_everything_is_told(flawed, capsys):
+def test_every_flaw_is_reported(flawed, capsys):
     words = ["--data.name", "manifest", "--data.path", str(flawed), *NET, "--no_rehearsal"]
     assert check.main(words) == 1
     printed = capsys.readouterr().out
@@ -50,7 +50,7 @@ def test_everything_is_told(flawed, capsys):
     assert "flawed.jsonl:3" in next(line for line in lines if "silent" in line)
 
 
-def test_a_step_of_each_shape_is_rehearsed(melodies, capsys):
+def test_a_step_with_a_batch_of_each_shape(melodies, capsys):
     words = ["--data.name", "manifest", "--data.path", str(melodies), *NET, "--fit.batch_seconds", "6"]
     assert check.main(words) == 0
     printed = capsys.readouterr().out

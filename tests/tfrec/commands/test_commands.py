@@ -1,4 +1,4 @@
-"""The commands as a user types them: in processes of their own, in a folder of the user's, on real data."""
+"""The commands as a user types them: in separate processes, in a folder of the user's, on real data."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ SMALL = ["--model.width", "8", "--fit.epochs", "2"]
 
 
 def start(folder, *words):
-    """`python -m ...` in a folder, with nothing of this process's settings that a user would not have."""
+    """Starts `python -m ...` in a folder, without the settings of this process that a user would not have."""
     quiet = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CPP", "KERAS"))}
     return subprocess.Popen(
         [sys.executable, "-m", *map(str, words)],
@@ -55,7 +55,7 @@ def digit_files(folder):
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder in which somebody has typed `python -m tfrec.fit`, and what they saw."""
+    """A folder after `python -m tfrec.fit`, with its output in out.txt and err.txt."""
     folder = tmp_path_factory.mktemp("home")
     out, err = done(folder, "tfrec.fit", *SMALL)
     (folder / "out.txt").write_text(out)
@@ -65,14 +65,14 @@ def home(tmp_path_factory):
 
 @pytest.fixture
 def here(home, monkeypatch):
-    """The same folder as this process's own, for commands that need no process of theirs."""
+    """The same folder as the working directory, for commands that run in this process."""
     monkeypatch.chdir(home)
     return home
 
 
-def test_fit_shows_progress_a_table_and_what_to_type_next(home):
+def test_fit_prints_progress_a_table_and_the_next_commands(home):
     out = (home / "out.txt").read_text()
-    assert (home / "err.txt").read_text() == ""  # no warnings, no lines of TensorFlow's
+    assert (home / "err.txt").read_text() == ""  # no warnings and no messages of TensorFlow
     for part in ("digits: 10 classes", "Epoch 1/2", "macro average", "95 % interval", "saved_models/digits/1"):
         assert part in out
     for command in (
@@ -107,7 +107,7 @@ def test_fit_leaves_a_run_and_an_export(home):
     assert not list(run.rglob(".tmp*"))
 
 
-def test_a_second_fit_takes_a_second_run(here, capsys):
+def test_a_second_fit_writes_a_second_run(here, capsys):
     assert fit.main(["--model.name", "mlp", "--model.width", "8", "--fit.epochs", "1", "--export.no_after_fit"]) == 0
     assert "python -m tfrec export runs/digits-2" in capsys.readouterr().out
     assert json.loads((here / "runs" / "digits-2" / "config.json").read_text())["model"]["name"] == "mlp"
@@ -115,7 +115,7 @@ def test_a_second_fit_takes_a_second_run(here, capsys):
     assert not (here / "saved_models" / "digits-2").exists()
 
 
-def test_the_test_split_can_wait(here, capsys):
+def test_fit_without_the_test_split(here, capsys):
     words = ["--model.name", "mlp", "--model.width", "8", "--fit.epochs", "1", "--export.no_after_fit"]
     assert fit.main([*words, "--no_test", "--run", "blind"]) == 0
     assert "validation split" in capsys.readouterr().out
@@ -123,7 +123,7 @@ def test_the_test_split_can_wait(here, capsys):
     assert run.is_finished()
     assert "test" not in run.read_json("metrics.json")
     assert "confusion.png" not in [path.name for path in run.path.iterdir()]
-    assert export.main(["blind"]) == 0  # repeats examples of the validation split
+    assert export.main(["blind"]) == 0  # replays examples of the validation split
     assert evaluate.main(["blind"]) == 0
     assert {"validation", "test"} <= set(run.read_json("metrics.json"))
 
@@ -168,16 +168,16 @@ def test_predict(home):
         assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-5)
 
 
-def test_predict_whatever_the_files_are_called(here, capsys, monkeypatch):
+def test_predict_files_with_unusual_names(here, capsys):
     names = [here / "[bold] :cat: with a name as long as names of files become when machines make them.png"]
     digits = load_digits()
     Image.fromarray(np.round(digits.images[0] * 255 / 16).astype("uint8")).save(names[0])
     names.append(pathlib.Path(os.fsdecode(b"not \xff utf-8.png")))
     names[1].write_bytes(names[0].read_bytes())
     for flag in ([], ["--json"]):
-        monkeypatch.setattr(sys, "argv", ["predict", "runs/digits", names[0].name, str(names[1]), *flag])
+        words = ["runs/digits", names[0].name, str(names[1]), *flag]
         with pytest.raises(SystemExit) as stop:
-            console.run(predict.main)
+            console.run(lambda words=words: predict.main(words))
         assert not stop.value.code
         out = capsys.readouterr().out
         assert "[bold] :cat: with" in out
@@ -192,7 +192,7 @@ def test_export_counts_versions(home):
     assert "tensorflow_model_server --model_name=mine" in out
 
 
-def test_export_again(here, capsys):
+def test_a_second_export_is_version_2(here, capsys):
     assert export.main(["runs/digits", "--folder", "published", "--name", "twice"]) == 0
     assert export.main(["runs/digits", "--folder", "published", "--name", "twice"]) == 0
     assert sorted(path.name for path in (here / "published" / "twice").iterdir()) == ["1", "2"]
@@ -218,11 +218,13 @@ def test_help(module, capsys):
     with pytest.raises(SystemExit) as stop:
         module.main(["--help"])
     assert stop.value.code == 0
-    assert f"python -m {module.__name__}" in capsys.readouterr().out
+    command = module.__name__.split(".")[-1]
+    usage = "python -m tfrec.fit" if module is fit else f"python -m tfrec {command}"
+    assert f"usage: {usage}" in capsys.readouterr().out
 
 
 def test_speech_in_a_folder(tmp_path, tones):
-    """WAV and FLAC to an answer, by run and export, without a line on standard error."""
+    """WAV and FLAC files through training, run and export, with nothing on standard error."""
     words = [
         "--data.name",
         "folder",
@@ -263,13 +265,15 @@ def photos(folder):
 
 
 @pytest.mark.parametrize("name", ["folder", "manifest"])
-def test_pictures_in_a_folder_and_in_a_manifest(tmp_path, monkeypatch, capsys, name):
+def test_pictures_in_a_folder_and_in_a_manifest(tmp_path, monkeypatch, capsys, caplog, name):
     monkeypatch.chdir(tmp_path)
+    caplog.set_level("INFO")
     path = photos(tmp_path / "photos") if name == "folder" else photos(tmp_path / "photos") / "list.csv"
     size = ["--frontend.height", "16", "--frontend.width", "16", "--model.width", "4", "--fit.epochs", "2"]
     words = ["--data.name", name, "--data.path", str(path), "--run", "runs/mine", "--export.no_after_fit", *size]
     assert fit.main(words) == 0
-    assert f"{name}: 2 classes, 17 train, 2 validation, 5 test examples" in capsys.readouterr().out
+    assert f"{name}: 2 classes, 17 train, 2 validation, 5 test examples" in caplog.text
+    capsys.readouterr()
     assert predict.main(["runs/mine", "photos/dark/0.png", "photos/bright/1.jpg", "--json"]) == 0
     answers = json.loads(capsys.readouterr().out)
     assert all(set(answer["probabilities"]) == {"bright", "dark"} for answer in answers)
@@ -287,14 +291,14 @@ def test_the_config_of_a_run_with_a_flag_changed(here):
 
 
 def test_another_architecture_over_the_config_of_a_run(here):
-    """The other's own settings, and the rest from the file."""
+    """The model has its own default settings; the rest is from the file."""
     words = ["--config", str(here / "runs" / "digits" / "config.json"), "--model.name", "mlp"]
     config = flags.to_config(flags.parse_fit(words)[1])
     assert (config.model.name, config.model.width, config.fit.epochs) == ("mlp", 256, 2)
 
 
 def wait_for(path, process, line=""):
-    """Until the file is there and holds a line."""
+    """Waits until a file exists and contains a line."""
     until = time.monotonic() + 120
     while not path.is_file() or line not in path.read_text():
         assert process.poll() is None, process.stderr.read()
@@ -303,7 +307,7 @@ def wait_for(path, process, line=""):
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
-def test_an_interrupted_run_goes_on(tmp_path, how, capsys):
+def test_an_interrupted_run_resumes(tmp_path, how, capsys):
     run = tmp_path / "mine"
     words = ["--model.width", "4", "--run", str(run), "--export.no_after_fit"]
     process = start(tmp_path, "tfrec.fit", "--fit.epochs", "400", *words)
@@ -324,7 +328,7 @@ def test_an_interrupted_run_goes_on(tmp_path, how, capsys):
 
 
 def test_an_interruption_during_the_imports(tmp_path, monkeypatch):
-    """Ctrl-C may come while TensorFlow is being imported, here one that never gets ready."""
+    """Ctrl-C during the import of TensorFlow, here of a substitute that sleeps."""
     (tmp_path / "tensorflow").mkdir()
     slow = "import pathlib, time\npathlib.Path('importing').touch()\ntime.sleep(60)\n"
     (tmp_path / "tensorflow" / "__init__.py").write_text(slow)
@@ -335,7 +339,7 @@ def test_an_interruption_during_the_imports(tmp_path, monkeypatch):
     assert (process.returncode, out, err) == (130, "", "error: Interrupted.\n")
 
 
-def test_what_tensorflow_says_is_shown_when_it_cannot_be_imported(tmp_path):
+def test_the_messages_of_a_failed_import_of_tensorflow_are_printed(tmp_path):
     (tmp_path / "tensorflow").mkdir()
     failing = "import os\nos.write(2, b'no AVX here\\n')\nraise ImportError('broken')\n"
     (tmp_path / "tensorflow" / "__init__.py").write_text(failing)

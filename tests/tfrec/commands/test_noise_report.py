@@ -1,4 +1,4 @@
-"""`python -m tfrec noise_report` as a user types it."""
+"""The command `noise_report`."""
 
 import json
 import os
@@ -13,7 +13,6 @@ import soundfile
 from PIL import Image
 
 from tfrec.commands import noise_report
-from tfrec.evaluation.noise import CLEAN
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -34,7 +33,7 @@ def run(trained, tmp_path):
     return pathlib.Path(shutil.copytree(trained("cnn")[0].path, tmp_path / "mine"))
 
 
-def test_a_process_of_its_own(run, noise, tmp_path):
+def test_a_separate_process(run, noise, tmp_path):
     quiet = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CPP", "KERAS"))}
     words = ["mine", "--noise", noise, "--snr", "clean,20,15,10,5,0,-5", "--seen", "rain", "--seen-fraction", "0.65"]
     done = subprocess.run(
@@ -47,7 +46,7 @@ def test_a_process_of_its_own(run, noise, tmp_path):
     )
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads((run / "noise" / "noise.json").read_text())
-    assert {name: found["set"] for name, found in result["noises"].items()} == {"rain": "A", "road": "B"}
+    assert {name: scores["set"] for name, scores in result["noises"].items()} == {"rain": "A", "road": "B"}
     assert result["clean"]["accuracy"] == json.loads((run / "metrics.json").read_text())["test"]["accuracy"]
     for part in ("7 clips of the test split", "-5 dB", "20 to 0 dB", "rain", "road", "mean of 2", "clean"):
         assert part in done.stdout
@@ -60,16 +59,16 @@ def test_a_process_of_its_own(run, noise, tmp_path):
         assert min(picture.size) > 300
 
 
-def test_the_same_again_and_other_seeds(run, noise, capsys):
-    def said(*words):
+def test_the_seed_determines_the_result(run, noise, capsys):
+    def measure(*words):
         assert noise_report.main([str(run), "--noise", str(noise), "--snr", "3,clean,-10", "--json", *words]) == 0
         return json.loads(capsys.readouterr().out)
 
-    first = said()
-    assert first == said() == json.loads((run / "noise" / "noise.json").read_text())
+    first = measure()
+    assert first == measure() == json.loads((run / "noise" / "noise.json").read_text())
     assert first["snr_db"] == [3.0, -10.0]
     assert (first["seen"], first["averages"]) == ([], {})
-    other = said("--seed", "1", "--repeats", "2", "--split", "train")
+    other = measure("--seed", "1", "--repeats", "2", "--split", "train")
     assert (other["seed"], other["repeats"], other["examples"]) == (1, 2, 22)
     assert other["noises"]["road"]["snr"]["3"]["examples"] == 44
 
@@ -85,13 +84,8 @@ def test_a_run_that_transcribes(trained, noise, tmp_path, capsys):
     assert not list((run / "noise").glob("confusion*"))
 
 
-def test_ratios():
-    assert noise_report.ratios("-5, clean,20,2.5") == (CLEAN, 20, 2.5, -5)
-    assert str(noise_report.ratios("-0")) == "(0.0,)"
-
-
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--snr", "clean,loud"], "snr must be clean or decibels from -100 to 100, with commas. Received: 'loud'"),
         (["--snr", "20,,0"], "Received: ''"),
@@ -99,7 +93,7 @@ def test_ratios():
         (["--snr", "nan"], "Received: 'nan'"),
         (["--snr", "101"], "Received: '101'"),
         (["--snr", "20,5,20.0"], "snr must name each ratio once. Received: '20.0' again"),
-        (["--snr", "clean"], "snr must name a ratio beside clean"),
+        (["--snr", "clean"], "snr must name a ratio in addition to clean"),
         (["--repeats", "0"], "repeats must be 1 or more. Received: 0"),
         (["--batch_size", "0"], "batch_size must be 1 or more. Received: 0"),
         (["--seed", "-1"], "seed must be 0 or more. Received: -1"),
@@ -113,9 +107,9 @@ def test_ratios():
         (["--noise", "empty"], "The noise folder empty holds no audio"),
     ],
 )
-def test_mistakes(fails, run, noise, tmp_path, words, said):
+def test_user_errors(fails, run, noise, tmp_path, words, message):
     (tmp_path / "empty").mkdir()
-    assert said in fails(noise_report, "mine", "--noise", noise, *words)
+    assert message in fails(noise_report, "mine", "--noise", noise, *words)
 
 
 def test_runs_that_cannot_be_measured(fails, noise, trained):

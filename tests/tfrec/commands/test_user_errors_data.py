@@ -1,4 +1,4 @@
-"""Mistakes about data: one sentence, a status that is not 0, and nothing made, changed or left behind."""
+"""User errors about data: one sentence, status 2, and no file changed or left behind."""
 
 import shutil
 
@@ -24,11 +24,11 @@ def empty_class(path):
     (path / "fox").mkdir()
 
 
-def audio_beside_pictures(path):
+def audio_among_pictures(path):
     soundfile.write(path / "cat" / "meow.wav", np.zeros(100), 8000)
 
 
-def lonely_picture(path):
+def single_picture(path):
     (path / "fox").mkdir()
     shutil.copy(path / "cat" / "0.png", path / "fox" / "0.png")
 
@@ -51,26 +51,26 @@ def other_kind(path):
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "message"),
     [
         (one_class, "photos holds only the class 'dog': at least two are needed."),
         (no_class, "photos holds no class folders"),
         (empty_class, "photos/fox holds no pictures and no audio"),
-        (audio_beside_pictures, "Pictures and audio cannot be mixed"),
-        (lonely_picture, "Class 'fox' has too few examples, 1"),
-        (truncated_jpeg, "1 of 13 files cannot be used: repair or remove them. The first: photos/cat/noise.jpg"),
+        (audio_among_pictures, "Pictures and audio cannot be mixed"),
+        (single_picture, "Class 'fox' has too few examples, 1"),
+        (truncated_jpeg, "1 of 13 files cannot be used: mend or remove them. The first: photos/cat/noise.jpg"),
         (empty_png, "photos/cat/0.png is empty"),
         (text_as_png, "photos/dog/3.png is not a JPEG, PNG, BMP or GIF picture"),
         (other_kind, "photos/dog/film.mp4 is neither a picture nor audio"),
     ],
 )
-def test_folders_of_pictures(fails, tmp_path, break_it, said):
+def test_folders_of_pictures(fails, tmp_path, break_it, message):
     break_it(pictures(tmp_path / "photos"))
-    assert said in fails(fit, "--data.name", "folder", "--data.path", "photos", *QUICK)
+    assert message in fails(fit, "--data.name", "folder", "--data.path", "photos", *QUICK)
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         ([], "data.path is needed"),
         (["--data.path", "nowhere"], "data.path nowhere is not a folder"),
@@ -79,17 +79,17 @@ def test_folders_of_pictures(fails, tmp_path, break_it, said):
             ["--data.path", "photos", "--frontend.channels", "1"],
             "frontend.channels is 1, but the images of folder have",
         ),
-        (["--data.path", "photos/cat"], "is outside of the class folders"),
+        (["--data.path", "photos/cat"], "lies outside of the class folders"),
         (["--data.path", "photos", "--data.validation_fraction", "0.9"], "validation"),
     ],
 )
-def test_settings_for_pictures(fails, tmp_path, words, said):
+def test_settings_for_pictures(fails, tmp_path, words, message):
     pictures(tmp_path / "photos")
-    assert said in fails(fit, "--data.name", "folder", *words, *QUICK)
+    assert message in fails(fit, "--data.name", "folder", *words, *QUICK)
 
 
 def test_a_picture_that_breaks_after_the_check(fails, tmp_path):
-    """The commands of a user who switched the check off see the same as when a file breaks during training."""
+    """Without the check, a broken file fails as one that breaks during training."""
     pictures(tmp_path / "photos")
     for i in range(6):
         path = tmp_path / "photos" / "cat" / f"{i}.png"
@@ -117,21 +117,21 @@ def no_samples(path):
 
 
 @pytest.mark.parametrize(
-    ("break_it", "said"),
+    ("break_it", "message"),
     [
         (truncated_wav, "voices/no/0.wav is truncated"),
         (corrupt_flac, "voices/no/1.flac cannot be decoded"),
-        (not_a_number, "voices/yes/0.wav holds samples that are NaN or infinite"),
+        (not_a_number, "voices/yes/0.wav holds samples that are not numbers"),
         (no_samples, "voices/yes/0.wav holds no samples"),
     ],
 )
-def test_folders_of_audio(fails, tmp_path, break_it, said):
+def test_folders_of_audio(fails, tmp_path, break_it, message):
     break_it(clips(tmp_path / "voices"))
-    assert said in fails(fit, "--data.name", "folder", "--data.path", "voices", "--export.no_after_fit")
+    assert message in fails(fit, "--data.name", "folder", "--data.path", "voices", "--export.no_after_fit")
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--frontend.high_hz", "5000"], "5000"),
         (["--frontend.low_hz", "4500"], "4500"),
@@ -150,20 +150,20 @@ def test_folders_of_audio(fails, tmp_path, break_it, said):
         (["--frontend.name", "image"], "frontend.name 'image' does not go with folder, which holds audio examples"),
     ],
 )
-def test_settings_for_audio(fails, tmp_path, words, said):
+def test_settings_for_audio(fails, tmp_path, words, message):
     clips(tmp_path / "voices")
     (tmp_path / "silent").mkdir()
     path = ["--data.name", "folder", "--data.path", "voices", "--export.no_after_fit"]
-    assert said in fails(fit, *path, *words)
+    assert message in fails(fit, *path, *words)
 
 
 @pytest.mark.parametrize(
-    ("text", "words", "said"),
+    ("text", "words", "message"),
     [
         ("", [], "list.csv:1: the column 'path' is missing"),
         ("path,label\n", [], "list.csv lists no files"),
         ("path,class\n0.wav,a\n", [], "list.csv:1: Unknown column 'class'"),
-        ("path\n0.wav\n", [], "the columns 'label' (for classification), 'text'"),
+        ("path\n0.wav\n", [], "the columns 'label' (for classification) and 'text'"),
         ("path,label\n9.wav,a\n", [], "list.csv:2: there is no file 9.wav"),
         ("path,label\n0.wav,\n", [], "list.csv:2: label is empty"),
         ("path,label\n0.wav\n", [], "list.csv:2: 1 cells, but the header names 2 columns"),
@@ -181,26 +181,26 @@ def test_settings_for_audio(fails, tmp_path, words, said):
         ("path,label\n\xff\n", [], "list.csv is not UTF-8"),
     ],
 )
-def test_manifests(fails, tmp_path, text, words, said):
+def test_manifests(fails, tmp_path, text, words, message):
     (tmp_path / "list.csv").write_bytes(text.encode("latin-1"))
     for i in range(2):
         soundfile.write(tmp_path / f"{i}.wav", np.zeros(4000), 8000)
-    assert said in fails(fit, "--data.name", "manifest", "--data.path", "list.csv", *words)
+    assert message in fails(fit, "--data.name", "manifest", "--data.path", "list.csv", *words)
 
 
-def test_sets_that_nobody_knows(fails, data_dir):
+def test_unknown_sets(fails, data_dir):
     assert "did you mean 'mnist'" in fails(fit, "--data.name", "mnits")
-    there = ["--data.data_dir", data_dir / "tfds"]
-    assert "cannot open 'mnist:9.9.9'" in fails(fit, "--data.name", "mnist:9.9.9", *there)
-    assert "split 'test[' of 'mnist' cannot be read" in fails(fit, "mnist", *there, "--data.test_split", "test[")
-    assert "split of 'mnist' 'exam'" in fails(fit, "mnist", *there, "--data.test_split", "exam")
+    folder = ["--data.data_dir", data_dir / "tfds"]
+    assert "cannot open 'mnist:9.9.9'" in fails(fit, "--data.name", "mnist:9.9.9", *folder)
+    assert "split 'test[' of 'mnist' cannot be read" in fails(fit, "mnist", *folder, "--data.test_split", "test[")
+    assert "split of 'mnist' 'exam'" in fails(fit, "mnist", *folder, "--data.test_split", "exam")
     assert "split 'test[:0]' of 'mnist' holds no examples" in fails(
-        fit, "mnist", *there, "--data.test_split", "test[:0]", *QUICK
+        fit, "mnist", *folder, "--data.test_split", "test[:0]", *QUICK
     )
-    assert "data.test_speakers" in fails(fit, "spoken_digit", *there, "--data.split", "speaker")
+    assert "data.test_speakers" in fails(fit, "spoken_digit", *folder, "--data.split", "speaker")
 
 
-def test_a_set_that_is_not_there_and_no_network(fails, tmp_path, monkeypatch):
+def test_a_missing_set_without_a_network(fails, tmp_path, monkeypatch):
     import socket
 
     def unknown(*_, **__):

@@ -1,4 +1,4 @@
-"""Mistakes about runs and exports: one sentence, a status that is not 0, and nothing lost."""
+"""User errors about runs and exports: one sentence, status 2, and no file changed."""
 
 import json
 import os
@@ -19,7 +19,7 @@ from tfrec.commands import list as listing
 ROOT = pathlib.Path(__file__).parents[3]
 
 
-def test_a_run_that_is_there(fails, tmp_path):
+def test_a_run_folder_that_exists(fails, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
     assert "mine already exists and is not empty: choose another --run" in fails(fit, "--run", "mine", *QUICK)
@@ -28,14 +28,14 @@ def test_a_run_that_is_there(fails, tmp_path):
     assert "mine is not a run" in fails(fit, "--run", "mine", "--resume")
 
 
-def test_a_loss_that_is_no_number_leaves_nothing(fails):
+def test_a_nan_loss_in_the_first_epoch_leaves_no_run(fails):
     wild = ["--fit.learning_rate", "1e30", "--fit.optimizer", "sgd", "--fit.schedule", "constant"]
     sentence = fails(fit, *QUICK, *wild, "--run", "mine")
     assert "batch" in sentence
     assert "fit.learning_rate" in sentence
 
 
-def test_places_where_nothing_can_be_published(fails, tmp_path, trained):
+def test_folders_that_cannot_hold_an_export(fails, tmp_path, trained):
     (tmp_path / "saved_models").write_text("a file")
     assert "saved_models is no folder" in fails(fit, "--fit.epochs", "1")
     assert "saved_models is no folder" in fails(export, trained("digits")[0].path)
@@ -54,8 +54,8 @@ def edited(path, change):
 
 
 DAMAGES = {
-    "config that is no JSON": (lambda run: (run / "config.json").write_text("{"), "mine/config.json"),
-    "config that is a list": (lambda run: (run / "config.json").write_text("[]"), "mine/config.json is damaged"),
+    "config is not JSON": (lambda run: (run / "config.json").write_text("{"), "mine/config.json"),
+    "config is a list": (lambda run: (run / "config.json").write_text("[]"), "mine/config.json is damaged"),
     "config of a later version": (
         lambda run: edited(run / "config.json", lambda stored: stored["fit"].update(magic=1)),
         "mine/config.json: Unknown key 'fit.magic'",
@@ -65,7 +65,7 @@ DAMAGES = {
         "best.weights.h5 is damaged or does not fit",
     ),
     "no labels": (lambda run: (run / "labels.json").unlink(), "mine/labels.json"),
-    "labels that are none": (lambda run: (run / "labels.json").write_text("{}"), "mine/labels.json is damaged"),
+    "labels are an empty object": (lambda run: (run / "labels.json").write_text("{}"), "mine/labels.json is damaged"),
     "labels cut off": (lambda run: (run / "labels.json").write_text('["0", "1"]'), "labels.json"),
     "no weights": (lambda run: (run / "best.weights.h5").unlink(), "mine has no weights yet: finish it with"),
     "empty weights": (lambda run: (run / "best.weights.h5").write_bytes(b""), "best.weights.h5 is damaged"),
@@ -78,12 +78,12 @@ DAMAGES = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_damaged_runs(fails, tmp_path, broken_run, damage):
-    break_it, said = DAMAGES[damage]
+    break_it, message = DAMAGES[damage]
     break_it(broken_run)
     Image.new("L", (8, 8)).save(tmp_path / "some.png")
-    assert said in fails(evaluate, "mine")
-    assert said in fails(predict, "mine", "some.png")
-    assert said in fails(export, "mine", "--folder", "published")
+    assert message in fails(evaluate, "mine")
+    assert message in fails(predict, "mine", "some.png")
+    assert message in fails(export, "mine", "--folder", "published")
 
 
 def test_examples_that_an_export_needs(fails, broken_run):
@@ -92,7 +92,7 @@ def test_examples_that_an_export_needs(fails, broken_run):
     assert "examples.npz" in sentence
 
 
-def test_resuming_something_else(fails, broken_run):
+def test_resuming_with_other_settings(fails, broken_run):
     for words in (["--model.width", "9"], ["--model.name", "mlp"], ["--seed", "3"], ["--data.split_seed", "3"]):
         sentence = fails(fit, "--run", "mine", "--resume", "--export.no_after_fit", *words)
         assert "mine was started with" in sentence
@@ -106,7 +106,7 @@ def test_resuming_from_damaged_state(fails, broken_run, name):
 
 
 @pytest.mark.parametrize("entry", [evaluate, export, predict])
-def test_what_is_no_run(fails, tmp_path, entry):
+def test_paths_without_a_run(fails, tmp_path, entry):
     (tmp_path / "empty").mkdir()
     (tmp_path / "some.png").write_bytes(b"")
     files = ["some.png"] if entry is predict else []
@@ -116,19 +116,19 @@ def test_what_is_no_run(fails, tmp_path, entry):
 
 
 @pytest.mark.parametrize(
-    ("entry", "words", "said"),
+    ("entry", "words", "message"),
     [
         (evaluate, [], "Missing argument RUN"),
         (evaluate, ["RUN", "--split", "exam"], "'exam'"),
         (evaluate, ["RUN", "--batch_size", "0"], "batch_size must be 1 or more. Received: 0"),
         (export, ["RUN", "--nmae", "x"], "Unknown flag '--nmae': did you mean '--name'"),
-        (predict, ["RUN"], "Name at least one file behind the model"),
+        (predict, ["RUN"], "Name at least one file after the model"),
         (listing, ["layer"], "'layer'"),
     ],
 )
-def test_words_of_the_other_commands(fails, trained, entry, words, said):
+def test_arguments_of_the_other_commands(fails, trained, entry, words, message):
     words = [str(trained("digits")[0].path) if word == "RUN" else word for word in words]
-    assert said in fails(entry, *words)
+    assert message in fails(entry, *words)
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +139,7 @@ def published(trained, tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("saved_model.pb", b"", "mine"),
         ("saved_model.pb", b"\xff\xff", "The export mine/1 is damaged"),
@@ -150,17 +150,17 @@ def published(trained, tmp_path_factory):
         ("assets.extra/tfrec.json", None, "mine/1 was not exported by tfrec"),
     ],
 )
-def test_damaged_exports(fails, tmp_path, published, name, content, said):
+def test_damaged_exports(fails, tmp_path, published, name, content, message):
     shutil.copytree(published, tmp_path / "mine")
     path = tmp_path / "mine" / "1" / name
     path.unlink()
     if content is not None:
         path.write_bytes(content)
     Image.new("L", (8, 8)).save(tmp_path / "some.png")
-    assert said in fails(predict, "mine", "some.png")
+    assert message in fails(predict, "mine", "some.png")
 
 
-def test_files_that_cannot_be_answered(tmp_path, monkeypatch, capsys, trained):
+def test_predict_reports_the_files_that_cannot_be_read(tmp_path, monkeypatch, capsys, trained):
     monkeypatch.chdir(tmp_path)
     soundfile.write("good.wav", np.sin(np.arange(4000)), 8000)
     Image.new("L", (8, 8)).save("picture.png")
@@ -179,16 +179,16 @@ def command(*words, **options):
     return subprocess.Popen([sys.executable, "-m", *map(str, words)], env=environment, text=True, **options)
 
 
-def test_as_a_user_sees_it(tmp_path):
-    """Two mistakes for which a process of its own might show more than `main` does."""
+def test_errors_in_a_separate_process(tmp_path):
+    """Two errors for which a process might print more than `main` does."""
     before = files(tmp_path)
-    for words, said in (
+    for words, message in (
         (["tfrec.fit", "--fit.epoch", "3"], "--fit.epochs"),
         (["tfrec", "evaluate", "no"], "no is not a run"),
     ):
         process = command(*words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         out, err = process.communicate(timeout=120)
-        assert said in check(process.returncode, err, before, tmp_path)
+        assert message in check(process.returncode, err, before, tmp_path)
         assert out == ""
 
 

@@ -121,7 +121,7 @@ def test_none_is_none_where_a_setting_can_be_none():
         (["--data.name", "folder"], "data.path is needed"),
         (["--task.label_smoothing", "1.5"], "task.label_smoothing must be at least 0 and below 1. Received: 1.5"),
         (["--resume"], "--resume needs --run FOLDER"),
-        (["--resume", "--run", "nowhere"], "nowhere is no run"),
+        (["--resume", "--run", "nowhere"], "nowhere is not a run"),
         (["digits", "extra"], "Unexpected argument 'extra': flags look like"),
         (["digits", "--seed", "1", "--", "--extra"], "Unexpected argument '--extra': flags look like"),
         (["--config", "nowhere.json"], "There is no file nowhere.json"),

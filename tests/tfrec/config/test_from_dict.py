@@ -63,7 +63,7 @@ TRANSCRIBE = {"task.name": "transcribe"}
         ({"model.name": ""}, "Unknown architecture ''"),
         ({"model.name": "cnnn"}, "Unknown architecture 'cnnn': did you mean 'cnn'?"),
         ({"data.name": "mnits"}, "Unknown dataset 'mnits': did you mean 'mnist'"),
-        ({"task.name": "regress"}, "Unknown task 'regress': known are 'classify', 'transcribe'."),
+        ({"task.name": "sing"}, "Unknown task 'sing': known are 'classify', 'regress', 'transcribe'."),
         ({"frontend.name": "sound"}, "Unknown frontend 'sound': known are 'image', 'speech'."),
         ({"seed": -1}, "seed must be 0 or more and below 2,147,483,648. Received: -1"),
         ({"data.name": "folder"}, "data.path is needed"),

@@ -1,4 +1,4 @@
-"""The noise report of recognizers that write texts: error rates in place of accuracies."""
+"""Scores in noise of recognizers that transcribe: error rates in place of accuracies."""
 
 import csv
 import dataclasses
@@ -15,12 +15,12 @@ from tests.tfrec import pitches
 from tests.tfrec.pitches import RATE
 from tfrec import tasks
 from tfrec.config import flags
-from tfrec.evaluation import noise as noise_reporting
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import PerExampleScores
-from tfrec.evaluation.noise import CLEAN, Conditions, measure, write
+from tfrec.evaluation.noise import measure, measure_noisy_corpus
+from tfrec.evaluation.noise_conditions import CLEAN, Conditions
 from tfrec.recognizer import Recognizer
-from tfrec.reports import noise_tables
+from tfrec.reports import noise_report, noise_tables
 
 
 @pytest.fixture(scope="module")
@@ -39,22 +39,22 @@ def spoken():
 
 
 class Transcriber:
-    """A recognizer that hears clean speech well, and in noise not the last word; of clip 0 nothing at 0 dB and less."""
+    """Transcribes clean speech without errors, misses the last word in noise, and all of clip 0 at 0 dB and less."""
 
     def __init__(self, corpus):
         self.config = types.SimpleNamespace(frontend=types.SimpleNamespace(sample_rate_hz=RATE))
-        self.task = types.SimpleNamespace(class_names=("a", "b"), quality=self.quality)
+        self.task = types.SimpleNamespace(class_names=("a", "b"), per_example=self.per_example)
         self.clean = [example["audio"] for example in corpus.splits["test"].examples.as_numpy_iterator()]
 
-    def quality(self, recognizer, split, batch_size):
-        heard = []
+    def per_example(self, recognizer, split, batch_size):
+        texts = []
         for text, seconds, example in zip(split.texts, split.seconds, split.examples.as_numpy_iterator(), strict=True):
             number = TEXTS.index(text)
             assert seconds == pytest.approx(len(example["audio"]) / RATE)
             added = example["audio"] - self.clean[number]
             noisy, loud = np.abs(added).max() > 1e-6, np.mean(added**2) > 0.5 * np.mean(self.clean[number] ** 2)
-            heard.append("" if loud and number == 0 else text.rpartition(" ")[0] if noisy else text)
-        return PerExampleScores("wer", *transcription.counts(split.texts, heard))
+            texts.append("" if loud and number == 0 else text.rpartition(" ")[0] if noisy else text)
+        return PerExampleScores("wer", *transcription.counts(split.texts, texts))
 
 
 def test_error_rates_of_a_transcriber(spoken, noise, tmp_path):
@@ -71,10 +71,10 @@ def test_error_rates_of_a_transcriber(spoken, noise, tmp_path):
     assert cells["0"]["words"] == 2 * words
     low, high = cells["0"]["interval"]
     assert low < cells["0"]["wer"] < high
-    assert high - low < 0.2  # as of ten clips, each with one or two edits of its words
+    assert high - low < 0.2  # that of ten clips, each with one or two edits
     assert result["averages"]["all"]["wer"] == pytest.approx((4 * 10 + 11) / 5 / words)
     assert result["sets"]["B"]["snr"]["-5"]["wer"] == pytest.approx(11 / words)
-    write(tmp_path, result)
+    noise_report.write(tmp_path, result)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "heat_map.png", "noise.csv", "noise.json"]
     rows = list(csv.DictReader((tmp_path / "noise.csv").open()))
     assert rows[0] | {"low": "", "high": ""} == {
@@ -83,39 +83,39 @@ def test_error_rates_of_a_transcriber(spoken, noise, tmp_path):
     assert noise_tables.for_terminal(result).title.startswith("word error rate among noises, %: 10 clips")
 
 
-def test_error_rates_of_noises_that_the_corpus_has(spoken):
+def test_error_rates_of_a_corpus_with_noises(spoken):
     conditions = [("car", ratio) for ratio in (math.inf, 20.0, 5.0)] + [("street", ratio) for ratio in (20.0, 5.0)]
     split = dataclasses.replace(spoken.splits["test"], conditions=conditions)
-    heard = PerExampleScores("wer", np.array([0, 1, 2, 0, 5]), np.array([10, 10, 10, 5, 5]))
+    scores = PerExampleScores("wer", np.array([0, 1, 2, 0, 5]), np.array([10, 10, 10, 5, 5]))
     recognizer = types.SimpleNamespace(
-        task=types.SimpleNamespace(class_names=(), quality=lambda recognizer, split, batch_size: heard)
+        task=types.SimpleNamespace(class_names=(), per_example=lambda recognizer, split, batch_size: scores)
     )
-    result = noise_reporting.measure_own(recognizer, dataclasses.replace(spoken, splits={"test": split}))
+    result = measure_noisy_corpus(recognizer, dataclasses.replace(spoken, splits={"test": split}))
     assert result["clean"]["wer"] == 0
     assert result["noises"]["street"]["snr"]["5"]["wer"] == 1
-    assert result["sets"]["all"]["snr"]["5"]["wer"] == pytest.approx((0.2 + 1) / 2)  # each noise counts alike
+    assert result["sets"]["all"]["snr"]["5"]["wer"] == pytest.approx((0.2 + 1) / 2)  # each noise has the same weight
 
 
 def test_a_task_counts_the_edits_of_its_texts(spoken, monkeypatch):
     config = tasks.default_config("transcribe")
     task = tasks.build(config, tasks.labels(config, spoken))
-    heard = ["", *TEXTS[1:9], "ab c"]
-    monkeypatch.setattr(task, "texts", lambda recognizer, split, batch_size, decode: heard)
-    found = task.quality(None, spoken.splits["test"], 4)
-    assert found.name == "wer"
-    assert found.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 10]
-    assert found.sizes.tolist() == list(range(2, 12))
+    texts = ["", *TEXTS[1:9], "ab c"]
+    monkeypatch.setattr(task, "transcribe", lambda recognizer, split, batch_size, decode: texts)
+    scores = task.per_example(None, spoken.splits["test"], 4)
+    assert scores.name == "wer"
+    assert scores.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 10]
+    assert scores.sizes.tolist() == list(range(2, 12))
 
 
 @pytest.mark.slow
 def test_a_network_that_transcribes(spoken, noise):
-    """Clean speech among the mixes as a measurement of the split has it; the features of all follow from the split."""
+    """Clean speech among the mixes has the scores of the split."""
     words = "--data.name an4 --data.path x --task.shown 0 --frontend.sample_rate_hz 8000 --model.name gru_ctc"
     words = f"{words} --model.units 8 --model.depth 1 --model.filters 4"
     config = flags.to_config(flags.parse_fit(words.split())[1])
     recognizer = Recognizer(config, tasks.labels(config.task, spoken))
     result = measure(recognizer, spoken, Conditions(noise, snr_db=(CLEAN, 0.0)))
-    scores = recognizer.task.measure(recognizer, spoken.splits["test"], 4)
+    scores = recognizer.evaluate(spoken, 4)
     assert result["clean"]["wer"] == scores["wer"]
     assert result["clean"]["interval"] == scores["wer_interval"]
     assert result["clean"]["edits"] == sum(scores[kind] for kind in ("substitutions", "deletions", "insertions"))

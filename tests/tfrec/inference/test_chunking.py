@@ -1,19 +1,19 @@
-"""Recordings in chunks: which steps come from where, and that nothing is lost between them."""
+"""Recordings in chunks: the plan of the chunks, and outputs equal to those of the whole recording."""
 
 import numpy as np
 import pytest
 
 from pipelines.errors import UserError
 from tests.tfrec import untrained
-from tfrec.inference.chunking import Chunks, plan, segments, timing
+from tfrec.inference.chunking import ChunkedOutputs, plan, segments, timing
 from tfrec.inference.transcriber import Transcriber
 
-LOCAL = ["--frontend.normalize", "none"]  # what is normalized by the clip depends on where it is cut
+LOCAL = ["--frontend.normalize", "none"]  # normalization by the clip would depend on the cuts
 
 
 @pytest.fixture(scope="module")
-def short_sighted():
-    """A network whose steps see no further than 0.4 s."""
+def local_network():
+    """A recognizer whose receptive field is at most 0.4 s on either side."""
     return untrained.recognizer("wavenet_ctc", *LOCAL, "--model.subsampling", "2")
 
 
@@ -38,7 +38,7 @@ def test_every_step_is_kept_once(middle, overlap):
         ("wavenet_ctc", ["--frontend.form", "waveform"], 0.02),
     ],
 )
-def test_times_are_those_of_the_network(name, words, seconds):
+def test_timing_equals_that_of_the_network(name, words, seconds):
     built = untrained.recognizer(name, *LOCAL, *words)
     times = timing(built)
     assert times.seconds_per_step == pytest.approx(seconds)
@@ -48,33 +48,33 @@ def test_times_are_those_of_the_network(name, words, seconds):
         assert times.count_frames(exact - 1) == steps * times.frames - 1
         assert times.count_steps(exact) == steps
     for samples in (0, 1, 199, 200, 201, 279, 280, 281, 519, 520, 1000, 2345):
-        given = {"audio": np.zeros((1, samples), "float32"), "length": np.array([samples], "int32")}
-        features = built.frontend(given)
+        inputs = built.batch_of_one(np.zeros(samples, "float32"))
+        features = built.features(inputs)
         if samples or built.frontend.takes == "sequence":
             assert int(features["frames"][0]) == times.count_frames(samples)
-            assert int(built.classifier(features)["steps"][0]) == times.count_steps(samples)
+            assert int(built(inputs)["steps"][0]) == times.count_steps(samples)
 
 
-def test_chunks_say_what_the_whole_says(short_sighted):
+def test_chunks_give_the_outputs_of_the_whole_recording(local_network):
     samples = np.concatenate([untrained.sound(seconds, seed) for seed, seconds in enumerate((1.3, 0.7, 2.1, 1.9))])
-    logits, text = untrained.offline(short_sighted, samples)
+    logits, text = untrained.offline(local_network, samples)
     assert len(text) > 20
     for chunk, overlap in ((1.5, 0.4), (100.0, 0.0)):
-        heard = Chunks(short_sighted, chunk, overlap).outputs(samples)["logits"]
-        np.testing.assert_allclose(heard, logits, atol=1e-4)
-        said = Transcriber(short_sighted, chunk_seconds=chunk, overlap_seconds=overlap)(samples)
-        assert said.text == text
-        assert " ".join(word for word, _, _ in said.words).split() == text.split()
-        starts = [start for _, start, _ in said.words]
+        joined = ChunkedOutputs(local_network, chunk, overlap).outputs(samples)["logits"]
+        np.testing.assert_allclose(joined, logits, atol=1e-4)
+        transcript = Transcriber(local_network, chunk_seconds=chunk, overlap_seconds=overlap)(samples)
+        assert transcript.text == text
+        assert " ".join(word for word, _, _ in transcript.words).split() == text.split()
+        starts = [start for _, start, _ in transcript.words]
         assert starts == sorted(starts)
-        assert 0 <= starts[0] < said.words[-1][2] <= len(samples) / untrained.RATE_HZ
-    without = Chunks(short_sighted, 2.0, 0.0).outputs(samples)["logits"]
+        assert 0 <= starts[0] < transcript.words[-1][2] <= len(samples) / untrained.RATE_HZ
+    without = ChunkedOutputs(local_network, 2.0, 0.0).outputs(samples)["logits"]
     assert without.shape == logits.shape
     assert np.abs(without - logits).max() > 1e-2  # the overlap is needed
 
 
-def test_no_chunk_is_longer_than_asked(short_sighted):
-    chunks = Chunks(short_sighted, 1.0, 0.25)
+def test_no_chunk_is_longer_than_configured(local_network):
+    chunks = ChunkedOutputs(local_network, 1.0, 0.25)
     lengths, forward = [], chunks._forward
     chunks._forward = lambda samples: lengths.append(len(samples)) or forward(samples)
     chunks.outputs(untrained.sound(3.3))
@@ -83,9 +83,9 @@ def test_no_chunk_is_longer_than_asked(short_sighted):
 
 
 @pytest.mark.parametrize(("chunk", "overlap"), [(4, 2), (0, 0), (-1, 0), (float("nan"), 1), (20, -1)])
-def test_chunks_that_cannot_be(short_sighted, chunk, overlap):
+def test_impossible_chunks_are_refused(local_network, chunk, overlap):
     with pytest.raises(UserError, match="overlap_seconds"):
-        Chunks(short_sighted, chunk, overlap)
+        ChunkedOutputs(local_network, chunk, overlap)
 
 
 def test_stretched_time_is_refused():
@@ -112,12 +112,12 @@ def test_segments_end_between_words():
 @pytest.mark.parametrize(
     ("path", "parts"),
     [
-        ([1, 1, 1, 0, 1, 1], [(0, 3, ""), (3, 6, "")]),  # no word begins: at a blank
-        ([1, 1, 3, 0, 1, 1], [(0, 3, ""), (3, 6, " ")]),  # as here, but one begins behind it
+        ([1, 1, 1, 0, 1, 1], [(0, 3, ""), (3, 6, "")]),  # no word begins: cut at a blank
+        ([1, 1, 3, 0, 1, 1], [(0, 3, ""), (3, 6, " ")]),  # cut at a blank after which a word begins
         ([1] * 5, [(0, 4, ""), (4, 5, "")]),
         ([0] * 5, [(0, 4, ""), (4, 5, "")]),
         ([2, 1, 3], [(0, 3, "")]),
     ],
 )
-def test_cuts_where_no_word_begins(path, parts):
+def test_segments_without_the_beginning_of_a_word(path, parts):
     assert segments(np.eye(4)[path], ["", "a", "b", " "], 4) == parts

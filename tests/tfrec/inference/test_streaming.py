@@ -1,4 +1,4 @@
-"""What is heard in pieces is what is heard at once."""
+"""A stream gives the outputs and the text of the whole recording."""
 
 import dataclasses
 import io
@@ -44,18 +44,18 @@ CASES = [
 ]
 
 
-def test_every_causal_network_is_here():
+def test_every_causal_network_has_a_case():
     assert set(CAUSAL) <= {case.values[0] for case in CASES}
 
 
 @pytest.mark.parametrize(("name", "words"), CASES)
-def test_pieces_answer_as_the_whole(name, words):
+def test_pieces_give_the_outputs_of_the_whole_recording(name, words):
     built = untrained.recognizer(name, *words)
     stream = streaming.Stream(built)
     for seconds, pieces in ((1.617, (97, 2000, 10**6)), (0.05, (100,)), (0.02, (90,)), (1 / 8000, (1,))):
         samples = untrained.sound(seconds)
         logits, text = untrained.offline(built, samples)
-        assert seconds < 1 or len(text.replace(" ", "")) > 3  # it does say something
+        assert seconds < 1 or len(text.replace(" ", "")) > 3  # the text is not empty
         for piece in pieces:
             stream.start()
             parts, texts = [], []
@@ -67,48 +67,48 @@ def test_pieces_answer_as_the_whole(name, words):
             assert stream.text == text
             assert all(text.startswith(early) for early in texts)
             if len(texts) > 5:
-                assert texts[len(texts) // 2], "it waits for the end"
+                assert texts[len(texts) // 2], "no text before the end"
 
 
 @pytest.mark.parametrize(("name", "words"), [case.values for case in CASES[:1]])
-def test_what_is_kept_does_not_grow(name, words):
+def test_the_buffers_do_not_grow(name, words):
     stream = streaming.Stream(untrained.recognizer(name, *words))
-    kept = []
+    sizes = []
     for seconds in (2, 8):
         stream.start()
         stream.feed(untrained.sound(seconds))
-        kept.append((len(stream._features._buffer), len(stream._network._buffer)))
-    assert kept[0] == pytest.approx(kept[1], abs=100)
+        sizes.append((len(stream._features._buffer), len(stream._network._buffer)))
+    assert sizes[0] == pytest.approx(sizes[1], abs=100)
 
 
 @pytest.mark.parametrize(
-    ("name", "words", "said"),
+    ("name", "words", "message"),
     [
         ("bilstm_ctc", RUNNING, r"bilstm_ctc as configured is not: train one such as .*lstm_ctc"),
         ("lstm_ctc", [*RUNNING, "--model.bidirectional"], "lstm_ctc as configured is not"),
-        ("wavenet_ctc", RUNNING, "nothing of the future"),
-        ("deepspeech2", [*RUNNING, "--model.lookahead", "1"], "nothing of the future"),
-        ("bilstm_ctc", [], "frontend.normalize clip look further"),
+        ("wavenet_ctc", RUNNING, "needs a causal network"),
+        ("deepspeech2", [*RUNNING, "--model.lookahead", "1"], "needs a causal network"),
+        ("bilstm_ctc", [], "frontend.normalize clip do not"),
     ],
 )
-def test_what_sees_the_future_is_refused(name, words, said):
-    with pytest.raises(UserError, match=said):
+def test_networks_that_are_not_causal_are_refused(name, words, message):
+    with pytest.raises(UserError, match=message):
         streaming.Stream(untrained.recognizer(name, *words))
 
 
 @pytest.mark.parametrize(
     "changes", [{"deltas": True}, {"range_db": 50.0}, {"normalize": "mean"}, {"normalize": "partial"}]
 )
-def test_features_that_see_the_future_are_refused(changes):
+def test_features_that_are_not_causal_are_refused(changes):
     config = untrained.recognizer("lstm_ctc", *CASES[0].values[1]).config.frontend
     streaming.require_causal(config)
-    with pytest.raises(UserError, match=f"{next(iter(changes))}.* look further"):
+    with pytest.raises(UserError, match=f"{next(iter(changes))}.* do not"):
         streaming.require_causal(dataclasses.replace(config, **changes))
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with a run of a causal network and two recordings, and what is said in each."""
+    """A folder with a run of a causal network and two recordings, and the text of each."""
     folder = tmp_path_factory.mktemp("streams")
     name, words = CASES[0].values
     built = untrained.recognizer(name, *words)
@@ -121,7 +121,7 @@ def home(tmp_path_factory):
     return folder, texts
 
 
-def test_words_are_printed_as_they_are_heard(home, capsys):
+def test_words_are_printed_as_they_are_recognized(home, capsys):
     folder, texts = home
     assert predict.main([str(folder / "run"), *texts, str(folder / "nowhere.wav"), "--stream"]) == 1
     out, err = capsys.readouterr()
@@ -132,11 +132,11 @@ def test_words_are_printed_as_they_are_heard(home, capsys):
 def test_standard_input(home, capsys, monkeypatch):
     folder, texts = home
     samples, _ = soundfile.read(folder / "a.wav", dtype="int16")
-    contents = samples.astype("<i2").tobytes() + b"\0"  # and half a sample
+    contents = samples.astype("<i2").tobytes() + b"\0"  # the last byte is half a sample
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(contents)))
     assert predict.main([str(folder / "run"), "-", "--stream", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert rows[-1] == {"file": "-", "heard_s": 1.6, "text": texts[str(folder / "a.wav")]}
-    heard = [row["heard_s"] for row in rows]
-    assert heard == sorted(heard)
-    assert heard[0] < 1
+    assert rows[-1] == {"file": "-", "seconds": 1.6, "text": texts[str(folder / "a.wav")]}
+    seconds = [row["seconds"] for row in rows]
+    assert seconds == sorted(seconds)
+    assert seconds[0] < 1

@@ -7,9 +7,11 @@ import types
 import h5py
 import numpy as np
 
-from tests.tfrec.architectures.test_registry import CLASSES, light
+from tests.tfrec.architectures.small_networks import small_config
 from tfrec import architectures
 from tfrec.pretrained import pretrained_weights, transfer
+
+CLASSES = 5
 
 LABELS = [f"class {i}" for i in range(CLASSES)]
 
@@ -18,12 +20,12 @@ def config(name="cnn", kind="image", shape=(8, 8, 3), frontend=None, **model):
     """As much of a Config as weights ask for."""
     values = {"name": kind, "normalize": "per_image", "height": shape[0], "width": shape[1], "channels": shape[2]}
     small = {"width": 4, "depth": 2, "convolutions": 1} if name == "cnn" else {}
-    model = dataclasses.replace(light(name), **{**small, **model})
+    model = dataclasses.replace(small_config(name), **{**small, **model})
     return types.SimpleNamespace(model=model, frontend=types.SimpleNamespace(**{**values, **(frontend or {})}))
 
 
 def random_net(config, kind="image", shape=(8, 8, 3), classes=CLASSES):
-    net = architectures.build(shape, classes, config.model, kind)
+    net = architectures.build_network(config.model, shape, classes, kind)
     random = np.random.default_rng(0)
     for weight in net.weights:
         weight.assign(random.uniform(0.5, 1.5, weight.shape) / np.sqrt(np.prod(weight.shape[:-1])))

@@ -9,10 +9,10 @@ import types
 import keras
 import numpy as np
 import pytest
-from tests.tfrec.architectures.twins import randomize
 
 from pipelines.errors import UserError
 from pipelines.layers import ImageNormalize
+from tests.tfrec.architectures.keras_applications import randomize
 from tfrec import architectures
 from tfrec.pretrained import imagenet, pretrained_weights, transfer
 
@@ -68,7 +68,7 @@ def loaded(name, classes, downloads, height):
     images = package.preprocess_input(pixels.copy())
     networks = downloads(images)
     source = pretrained_weights.find(config)
-    net = architectures.build((height, height, 3), classes, config.model, "image")
+    net = architectures.build_network(config.model, (height, height, 3), classes, "image")
     notes = transfer.load(source, net, config, [f"class {i}" for i in range(classes)])
     (twin,) = networks
     features = ImageNormalize(source.normalize)(pixels)
@@ -105,7 +105,7 @@ def test_a_head_of_a_thousand_classes_is_loaded(downloads):
 def test_gray_images(downloads):
     downloads(np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32"))
     config = settings(SMALLEST, 64, 1, stem="large")
-    net = architectures.build((64, 64, 1), 3, config.model, "image")
+    net = architectures.build_network(config.model, (64, 64, 1), 3, "image")
     notes = transfer.load(pretrained_weights.find(config), net, config, list("abc"))
     assert "averaged over its 3 input channels and scaled for 1" in notes[1]
 
@@ -125,7 +125,10 @@ def test_networks_without_published_weights(name, changes, message, downloads):
     config = settings(name, 32, **changes)
     with pytest.raises(UserError, match=re.escape(message)):
         transfer.load(
-            pretrained_weights.find(config), architectures.build((32, 32, 3), 3, config.model, "image"), config, "abc"
+            pretrained_weights.find(config),
+            architectures.build_network(config.model, (32, 32, 3), 3, "image"),
+            config,
+            "abc",
         )
     assert not networks
 
@@ -134,7 +137,7 @@ def test_networks_without_published_weights(name, changes, message, downloads):
 def test_a_network_of_another_structure(downloads):
     downloads(np.random.default_rng(0).uniform(0, 255, (2, 64, 64, 3)).astype("float32"))
     config = settings("vgg16", 96, stem="large", batch_norm=True)
-    net = architectures.build((96, 96, 3), 3, config.model, "image")
+    net = architectures.build_network(config.model, (96, 96, 3), 3, "image")
     message = "'stage1_0_conv' holds 2 arrays in the weights and 1 in this network; set --model.no_batch_norm, or leave"
     with pytest.raises(UserError, match=re.escape(message)):
         transfer.load(pretrained_weights.find(config), net, config, list("abc"))
@@ -149,7 +152,7 @@ def test_no_internet_connection(tmp_path, monkeypatch):
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
     config = settings(SMALLEST, stem="large")
-    net = architectures.build((96, 96, 3), 3, config.model, "image")
+    net = architectures.build_network(config.model, (96, 96, 3), 3, "image")
     before = net.get_weights()
     with pytest.raises(UserError, match=r"of MobileNetV3Small cannot be loaded .*: connect to the Internet") as refusal:
         transfer.load(pretrained_weights.find(config), net, config, list("abc"))

@@ -5,8 +5,8 @@ import re
 import keras
 import numpy as np
 import pytest
-from tests.tfrec.architectures.twins import randomize
 
+from tests.tfrec.architectures.keras_applications import randomize
 from tfrec.pretrained.layers import copy_weights, layers_with_weights
 
 

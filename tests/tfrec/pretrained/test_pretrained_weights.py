@@ -8,10 +8,11 @@ import pytest
 from pipelines import frontends
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
-from tests.tfrec.architectures.test_registry import CLASSES
 from tests.tfrec.pretrained.helpers import CNN, LABELS, config, random_net, run_folder
 from tfrec import architectures
 from tfrec.pretrained import pretrained_weights, transfer
+
+CLASSES = 5
 
 
 def test_a_run_knows_its_classes_and_features(tmp_path):
@@ -19,7 +20,7 @@ def test_a_run_knows_its_classes_and_features(tmp_path):
     settings = config(weights=run_folder(tmp_path / "run", net, model=CNN))
     source = pretrained_weights.find(settings)
     assert source.normalize == "unit"
-    target = architectures.build((8, 8, 3), CLASSES, settings.model, "image")
+    target = architectures.build_network(settings.model, (8, 8, 3), CLASSES, "image")
     first, *others = transfer.load(source, target, settings, LABELS)
     assert first.endswith("loaded all 5 layers.")
     assert others == [f"{source.name} was trained with frontend.normalize unit; now it is per_image."]
@@ -45,7 +46,7 @@ def test_weights_of_images_decide_the_range_of_spectrograms(trained):
     frontend = frontends.resolve(frontends.SpeechConfig(form="picture"), corpus, source.normalize, ("image",))
     assert (frontend.picture_normalize, frontend.picture_channels) == ("per_image", 3)
     settings = dataclasses.replace(settings, frontend=frontend)
-    net = architectures.build(frontends.build(frontend).feature_shape, 2, model, "image")
+    net = architectures.build_network(model, frontends.build(frontend).feature_shape, 2, "image")
     notes = transfer.load(source, net, settings, ["yes", "no"])
     assert "randomly initialized: 'logits'" in notes[0]
     assert len(notes) == 2  # the second is about the channels; none is about settings that images do not have

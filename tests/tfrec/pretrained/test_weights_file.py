@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 from pipelines.errors import UserError
-from tests.tfrec.architectures.test_registry import CLASSES
 from tests.tfrec.pretrained.helpers import LABELS, config, load, random_net
 from tfrec import architectures
 from tfrec.pretrained import pretrained_weights, transfer, weights_file
+
+CLASSES = 5
 
 
 def bomb(file):
@@ -83,7 +84,7 @@ def empty(file):
     ids=lambda change: change.__name__,
 )
 def test_manipulated_files(tmp_path, change):
-    target = architectures.build((8, 8, 3), CLASSES, config().model, "image")
+    target = architectures.build_network(config().model, (8, 8, 3), CLASSES, "image")
     with pytest.raises(
         UserError, match=r"is damaged or not a .weights.h5 file|holds a part 'inside' in the weights"
     ) as refusal:

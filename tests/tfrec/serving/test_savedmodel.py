@@ -1,4 +1,4 @@
-"""The SavedModel: what TensorFlow Serving asks of it, and what it does with hostile requests."""
+"""The SavedModel: what TensorFlow Serving needs, hostile requests, and publication."""
 
 import dataclasses
 import functools
@@ -17,12 +17,13 @@ import soundfile
 import tensorflow as tf
 from tensorflow.core.framework import tensor_shape_pb2
 from tensorflow.core.protobuf import saved_model_pb2
-from tfrec.inference.predictor import Predictor
 
+import tfrec
 from pipelines.errors import UserError
 from tests.tfrec import untrained
-from tfrec.serving import publish as publishing
-from tfrec.serving import savedmodel
+from tfrec.recognizer import Recognizer
+from tfrec.serving import publish, savedmodel
+from tfrec.serving.exported import ExportedRecognizer
 
 SPEECH = ["cnn", "lstm"]
 EVERY = ["digits", *SPEECH]
@@ -61,7 +62,7 @@ def meta_graph(folder):
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_only_what_a_server_can_run(name, exported):
+def test_only_ops_that_a_server_can_run(name, exported):
     _, graph = meta_graph(exported(name))
     assert list(graph.meta_info_def.tags) == ["serve"]
     assert {"serving_default", "encoded"} <= set(graph.signature_def)
@@ -89,15 +90,15 @@ def test_image_bytes_and_pixels_agree(call):
 
 
 @pytest.mark.parametrize("name", SPEECH)
-def test_speech_answers_do_not_depend_on_company(name, call):
+def test_answers_do_not_depend_on_other_clips_of_a_batch(name, call):
     random = np.random.default_rng(0)
     clips = [random.normal(scale=0.1, size=size).astype("float32") for size in (8000, 3001, 200)]
     lengths = np.int32([len(clip) for clip in clips])
-    alone = [call(name, "serving_default", audio=clip[None], length=[len(clip)])["probabilities"][0] for clip in clips]
+    single = [call(name, "serving_default", audio=clip[None], length=[len(clip)])["probabilities"][0] for clip in clips]
     for filler in (0.0, 0.7, np.nan):
         audio = np.stack([np.pad(clip, (0, 8500 - len(clip)), constant_values=filler) for clip in clips])
         together = call(name, "serving_default", audio=audio, length=lengths)
-        np.testing.assert_allclose(together["probabilities"], alone, atol=1e-5)
+        np.testing.assert_allclose(together["probabilities"], single, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SPEECH)
@@ -151,7 +152,7 @@ HOSTILE = {
 
 
 def ask_hostile(folder, name):
-    """Feeds malformed requests through the session loader; prints what became of each."""
+    """Feeds malformed requests through the session loader; prints whether each was answered or refused."""
     with tf.compat.v1.Session(graph=tf.Graph()) as session:
         loaded = tf.compat.v1.saved_model.loader.load(session, ["serve"], folder)
         for signature, inputs in HOSTILE[name]:
@@ -166,17 +167,17 @@ def ask_hostile(folder, name):
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_malformed_requests_are_refused_and_the_process_lives(name, exported, tmp_path):
-    """In a process of its own, because the failure to guard against is an abort."""
+    """In a process of its own, because a failure would abort it."""
     folder = tmp_path / "saved"
     shutil.copytree(exported(name), folder)
     saved, graph = meta_graph(folder)
-    # Python's session checks the shapes of what is fed, the server's does not: without declared shapes both are alike.
+    # Python's session checks the shapes of its inputs, the server's does not: without declared shapes neither does.
     for node in graph.graph_def.node:
         if node.op == "Placeholder":
             node.attr["shape"].shape.CopyFrom(tensor_shape_pb2.TensorShapeProto(unknown_rank=True))
             node.attr.pop("_output_shapes", None)
     (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
-    script = f"from tests.tfrec import test_serving; test_serving.ask_hostile({str(folder)!r}, {name!r})"
+    script = f"from tests.tfrec.serving import test_savedmodel; test_savedmodel.ask_hostile({str(folder)!r}, {name!r})"
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=pathlib.Path(__file__).parents[3])
     assert done.returncode == 0, done.stderr[-2000:]
@@ -195,8 +196,7 @@ def test_wrong_sample_rate_is_refused(call):
 
 def test_publish_counts_versions_and_leaves_nothing_else(trained, tmp_path):
     run, recognizer = trained("digits")
-    configured(recognizer, tmp_path)
-    first, second = publishing.publish(run, recognizer), publishing.publish(run, recognizer)
+    first, second = publish.publish(recognizer, tmp_path), publish.publish(recognizer, tmp_path)
     assert [first.name, second.name] == ["1", "2"]
     assert sorted(path.name for path in (tmp_path / run.name).iterdir()) == ["1", "2"]
     assert (first.stat().st_mode & 0o755) == 0o755
@@ -207,60 +207,52 @@ def test_publish_counts_versions_and_leaves_nothing_else(trained, tmp_path):
 @pytest.mark.parametrize("name", ["digits", "cnn"])
 def test_publish_refuses_a_model_that_answers_differently(name, trained, tmp_path, monkeypatch):
     run, recognizer = trained(name)
-    configured(recognizer, tmp_path)
     clone = savedmodel.without_cudnn
 
-    def spoiled(net):
-        copy = clone(net)
+    def changed(network):
+        copy = clone(network)
         last = copy.get_layer("logits")
         kernel, bias = last.get_weights()
         last.set_weights([kernel, bias + np.linspace(0, 0.05, len(bias))])
         return copy
 
-    monkeypatch.setattr(savedmodel, "without_cudnn", spoiled)
+    monkeypatch.setattr(savedmodel, "without_cudnn", changed)
     with pytest.raises(UserError, match="Not published"):
-        publishing.publish(run, recognizer)
+        publish.publish(recognizer, tmp_path)
     assert not list((tmp_path / run.name).iterdir())
-
-
-def configured(recognizer, folder):
-    export = dataclasses.replace(recognizer.config.export, folder=str(folder), name=None)
-    recognizer.config = dataclasses.replace(recognizer.config, export=export)
 
 
 @pytest.mark.parametrize("name", SPEECH)
 def test_run_and_export_predict_alike(name, trained, exported, tones):
-    of_run, of_export = Predictor.open(trained(name)[0].path), Predictor.open(exported(name))
-    for label in ("high", "low"):
-        file = next((tones / label).iterdir())
-        np.testing.assert_allclose(of_run.answer(file), of_export.answer(file), atol=1e-5)
+    files = [next((tones / label).iterdir()) for label in ("high", "low")]
+    run, export = tfrec.load(trained(name)[0].path), tfrec.load(exported(name))
+    assert (type(run), type(export)) == (Recognizer, ExportedRecognizer)
+    for one, other in zip(run.predict(files), export.predict(files), strict=True):
+        assert one.class_names == other.class_names == ("high", "low")
+        np.testing.assert_allclose(one.probabilities, other.probabilities, atol=1e-5)
 
 
-def test_an_export_that_does_not_say_its_task_has_classes(exported, tones, tmp_path):
-    """As those of before there were other tasks."""
+def test_a_description_without_its_task_is_damaged(exported, tmp_path):
     folder = tmp_path / "saved"
     shutil.copytree(exported("cnn"), folder)
     path = folder / savedmodel.DESCRIPTION
     description = json.loads(path.read_text())
     assert description.pop("task") == "classify"
     path.write_text(json.dumps(description))
-    predictor = Predictor.open(folder)
-    assert (predictor.task, predictor.labels) == ("classify", ["high", "low"])
-    assert predictor.answer(next((tones / "high").iterdir())).shape == (2,)
+    with pytest.raises(UserError, match=r"tfrec\.json is damaged: export the run again"):
+        tfrec.load(folder)
 
 
 def test_predict_resamples(exported, tmp_path):
-    predictor = Predictor.open(exported("cnn"))
     time = np.arange(48000) / 48000
     soundfile.write(tmp_path / "high.wav", 0.3 * np.sin(2 * np.pi * 1500 * time), 48000)
     soundfile.write(tmp_path / "same.wav", 0.3 * np.sin(2 * np.pi * 1500 * time[::6]), 8000)
-    np.testing.assert_allclose(
-        predictor.answer(tmp_path / "high.wav"), predictor.answer(tmp_path / "same.wav"), atol=0.05
-    )
+    one, other = tfrec.load(exported("cnn")).predict([tmp_path / "high.wav", tmp_path / "same.wav"])
+    np.testing.assert_allclose(one.probabilities, other.probabilities, atol=0.05)
 
 
 @pytest.mark.parametrize(("name", "width"), [("bilstm_ctc", 1), pytest.param("las", 8, marks=pytest.mark.slow)])
-def test_an_export_that_writes_texts(name, width, tmp_path):
+def test_an_export_that_transcribes(name, width, tmp_path):
     built = untrained.recognizer.__wrapped__(name)
     export = dataclasses.replace(built.config.export, beam_width=width)
     built.config = dataclasses.replace(built.config, export=export)
@@ -275,22 +267,20 @@ def test_an_export_that_writes_texts(name, width, tmp_path):
         return [text.decode() for text in answer["text"].numpy()], answer["confidence"].numpy()
 
     texts, confidences = ask(sounds, [len(clip) for clip in sounds])
-    options = {"beam_width": width} if width > 1 else {}
     for clip, text, confidence in zip(sounds, texts, confidences, strict=True):
-        alone = built.answer({"audio": clip[None], "length": np.int32([len(clip)])}, **options)
-        assert (text, confidence) == (alone["text"][0].decode(), pytest.approx(alone["confidence"][0], abs=1e-5))
+        single = built.answers(built.batch_of_one(clip))
+        assert (text, confidence) == (single["text"][0].decode(), pytest.approx(single["confidence"][0], abs=1e-5))
     assert len(texts[0]) > 5
     assert (texts[0] == untrained.offline(built, sounds[0])[1]) == (width == 1)
     assert ask(sounds[:1], [-3])[0] == ask(sounds[:1], [0])[0]
     empty = loaded.signatures["serving_default"](audio=tf.zeros([0, 9]), length=tf.zeros([0], tf.int32))
     assert empty["text"].shape == empty["confidence"].shape == (0,)
-    predictor = Predictor.open(tmp_path / "saved")
-    said = predictor.answer(tmp_path / "clip.wav")
-    assert (predictor.task, said.text, said.words) == ("transcribe", texts[0], None)
+    (transcript,) = tfrec.load(tmp_path / "saved").predict(tmp_path / "clip.wav")
+    assert (transcript.text, transcript.words) == (texts[0], None)
 
 
-def test_a_beam_for_classes_is_refused(trained):
+def test_a_beam_is_refused_for_classification(trained):
     _, recognizer = trained("digits")
     export = dataclasses.replace(recognizer.config.export, beam_width=4)
-    with pytest.raises(UserError, match=r"export\.beam_width is for recognizers that write texts"):
-        savedmodel.answer_options(dataclasses.replace(recognizer.config, export=export))
+    with pytest.raises(UserError, match=r"export\.beam_width: task.name classify has no beam search"):
+        recognizer.task.check_export(export)

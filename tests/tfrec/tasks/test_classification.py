@@ -1,4 +1,4 @@
-"""What the task `classify` computes, against independent formulas."""
+"""Classification against independent formulas."""
 
 import json
 
@@ -7,13 +7,15 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from pipelines.datasets.base import Split
+from tfrec.config.schema import ExportConfig
 from tfrec.evaluation.metrics import classification
-from tfrec.tasks import classification as classify
+from tfrec.tasks.classification import Classification, Config
 
 NAMES = tuple("abcdefg")
 
 
-def answers(examples=200, seed=0):
+def random_logits(examples=200, seed=0):
     random = np.random.default_rng(seed)
     labels = random.integers(0, 6, examples)  # class g never occurs
     logits = random.normal(size=(examples, len(NAMES))).astype("float32")
@@ -21,8 +23,8 @@ def answers(examples=200, seed=0):
     return logits, labels
 
 
-def test_scores_are_scikit_learns():
-    logits, labels = answers()
+def test_scores_equal_those_of_scikit_learn():
+    logits, labels = random_logits()
     predicted = logits.argmax(axis=-1)
     scores = classification.score(logits, labels, NAMES)
     options = {"labels": range(len(NAMES)), "zero_division": 0}
@@ -42,7 +44,7 @@ def test_scores_are_scikit_learns():
 
 
 def test_intervals_hold_the_value_and_shrink_with_the_examples():
-    few, many = (classification.score(*answers(examples), NAMES) for examples in (60, 6000))
+    few, many = (classification.score(*random_logits(examples), NAMES) for examples in (60, 6000))
     for scores in (few, many):
         for value, interval in (("accuracy", "accuracy_interval"), ("macro_f1", "macro_f1_interval")):
             low, high = scores[interval]
@@ -58,33 +60,34 @@ def test_intervals_hold_the_value_and_shrink_with_the_examples():
     assert classification.wilson_interval(45, 50) == pytest.approx([middle - half, middle + half], abs=1e-6)
 
 
-def test_loss_is_kerass_with_smoothing_and_weights():
-    logits, labels = answers()
+def test_loss_equals_that_of_keras_with_smoothing_and_weights():
+    logits, labels = random_logits()
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1, reduction="none")
     expected = np.array(smooth(keras.ops.one_hot(labels, len(NAMES)), logits))
-    task = classify.Task(classify.Config(label_smoothing=0.1), NAMES)
-    np.testing.assert_allclose(task.loss()(labels, logits), expected, rtol=1e-5)
-    counts = np.bincount(labels, minlength=len(NAMES))
-    balanced = classify.Task(classify.Config(label_smoothing=0.1, class_weights="balanced"), NAMES, counts)
-    weights = len(labels) / (len(NAMES) * np.maximum(counts, 1))
-    np.testing.assert_allclose(balanced.loss()(labels, logits), expected * weights[labels], rtol=1e-2)
+    task = Classification(Config(label_smoothing=0.1), NAMES)
+    np.testing.assert_allclose(task.example_losses(logits, labels), expected, rtol=1e-5)
+    assert float(task.loss(logits, labels)) == pytest.approx(expected.mean(), rel=1e-5)
+    balanced = Classification(Config(label_smoothing=0.1, class_weights="balanced"), NAMES)
+    balanced.prepare(Split(None, len(labels), labels))
+    weights = len(labels) / (len(NAMES) * np.maximum(np.bincount(labels, minlength=len(NAMES)), 1))
+    np.testing.assert_allclose(balanced.example_losses(logits, labels), expected * weights[labels], rtol=1e-2)
 
 
-def test_answer_names_the_likeliest_class():
-    logits, _ = answers(4)
-    answer = classify.Task(classify.Config(), NAMES).answer(logits)
+def test_export_outputs_name_the_most_probable_class():
+    logits, _ = random_logits(4)
+    answer = Classification(Config(), NAMES).export_outputs(logits, ExportConfig())
     np.testing.assert_allclose(answer["probabilities"].numpy().sum(axis=1), 1, rtol=1e-5)
     assert [label.decode() for label in answer["label"].numpy()] == [NAMES[i] for i in logits.argmax(axis=1)]
     np.testing.assert_allclose(answer["probability"], answer["probabilities"].numpy().max(axis=1))
 
 
 def test_report_and_plot(tmp_path):
-    task = classify.Task(classify.Config(), NAMES)
-    scores = task.score(*answers())
+    task = Classification(Config(), NAMES)
+    scores = task.score(*random_logits())
     table = task.report(scores, "test split")
     assert table.row_count == len(NAMES) + 1
     assert f"{scores['accuracy']:.2%}" in table.caption
-    task.plots(scores, tmp_path)
+    task.plot(scores, tmp_path)
     assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -1,4 +1,4 @@
-"""The task that writes texts: targets, loss, answers, scores, and a run of it."""
+"""Transcription: targets, loss, outputs, scores, and a trained run."""
 
 import dataclasses
 import json
@@ -13,6 +13,7 @@ from pipelines.datasets import memory
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.commands import evaluate, fit, lm
+from tfrec.config.schema import ExportConfig
 from tfrec.decoding import DecodeConfig
 from tfrec.tasks import transcription
 
@@ -32,14 +33,14 @@ def task(split):
     return tasks.build(config, json.loads(json.dumps(tasks.labels(config, corpus))))
 
 
-def outputs_of(task, texts, steps=12, sure=20.0):
-    """Logits that say each text, a blank after each symbol."""
-    logits = np.zeros((len(texts), steps, task.outputs), "float32")
+def outputs_of(task, texts, steps=12, scale=20.0):
+    """Logits of each text, with a blank after each symbol."""
+    logits = np.zeros((len(texts), steps, task.num_outputs), "float32")
     for row, text in enumerate(texts):
         path = np.zeros(steps, int)
         ids = task.vocabulary.encode(text)
         path[: 2 * len(ids) : 2] = ids
-        logits[row, np.arange(steps), path] = sure
+        logits[row, np.arange(steps), path] = scale
     return {"logits": tf.constant(logits), "steps": tf.fill((len(texts),), steps)}
 
 
@@ -47,81 +48,80 @@ def targets_of(task, texts, length=8):
     return tf.constant([(task.vocabulary.encode(text) + [0] * length)[:length] for text in texts])
 
 
-def test_targets_are_ids_that_spell_the_normal_form(task, split):
-    found = [example["label"].numpy().tolist() for example in task.targets(split).examples]
-    assert [task.vocabulary.decode(ids) for ids in found] == ["bab", "a b", "", "cab"]
-    assert task.outputs == 1 + len(set("abc "))
+def test_targets_decode_to_the_normalized_text(task, split):
+    targets = [example["label"].numpy().tolist() for example in task.targets(split).examples]
+    assert [task.vocabulary.decode(ids) for ids in targets] == ["bab", "a b", "", "cab"]
+    assert task.num_outputs == 1 + len(set("abc "))
 
 
-def test_a_decoder_is_shown_the_symbols_before(task):
+def test_teacher_forcing_shifts_the_targets_by_one(task):
     label = targets_of(task, ["cab", "a"])
-    inputs, same = task.feed({"features": 1}, label)
+    inputs = task.teacher_forcing({"features": 1}, label)
     assert inputs["features"] == 1
-    assert same is label
     np.testing.assert_array_equal(inputs["tokens"], np.pad(label[:, :-1], ((0, 0), (1, 0))))
 
 
 def test_the_loss_is_the_mean_of_those_that_fit(task):
     random = np.random.default_rng(0)
-    logits = tf.constant(random.normal(size=(3, 6, task.outputs)).astype("float32"))
+    logits = tf.constant(random.normal(size=(3, 6, task.num_outputs)).astype("float32"))
     targets = targets_of(task, ["cab", "a b", "aabb"])  # two repeats: six steps
     steps = tf.constant([6, 5, 5])
     outputs = {"logits": logits, "steps": steps}
     expected = tf.nn.ctc_loss(
         targets[:2], logits[:2], tf.constant([3, 3]), steps[:2], logits_time_major=False, blank_index=0
     )
-    assert float(task.batch_loss(targets, outputs)) == pytest.approx(float(tf.reduce_mean(expected)), rel=1e-5)
-    assert float(task.left_out(targets, outputs)) == 1
-    assert float(task.left_out(targets, {**outputs, "steps": steps + 1})) == 0
+    assert float(task.loss(outputs, targets)) == pytest.approx(float(tf.reduce_mean(expected)), rel=1e-5)
+    assert float(task.left_out(outputs, targets)) == 1
+    assert float(task.left_out({**outputs, "steps": steps + 1}, targets)) == 0
 
 
 def test_a_decoder_shares_the_loss(task):
     random = np.random.default_rng(0)
     config = dataclasses.replace(task.config, ctc_share=0.25, label_smoothing=0.2)
-    joint = transcription.Task(config, task.vocabulary.as_json())
+    joint = transcription.Transcription(config, task.vocabulary.as_json())
     targets = targets_of(task, ["cab", "a"], length=6)
     outputs = {
-        "logits": tf.constant(random.normal(size=(2, 6, task.outputs)).astype("float32")),
+        "logits": tf.constant(random.normal(size=(2, 6, task.num_outputs)).astype("float32")),
         "steps": tf.constant([6, 6]),
     }
-    ctc = float(joint.batch_loss(targets, outputs))
-    scores = random.normal(size=(2, 6, task.outputs)).astype("float32")
+    ctc = float(joint.loss(outputs, targets))
+    scores = random.normal(size=(2, 6, task.num_outputs)).astype("float32")
     smooth = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.2, reduction=None)
-    each = smooth(tf.one_hot(targets, task.outputs), scores).numpy()
+    each = smooth(tf.one_hot(targets, task.num_outputs), scores).numpy()
     expected = 0.25 * ctc + 0.75 * (each[0, :4].sum() + each[1, :2].sum()) / 2  # each with its end
     scores[:, 5] = np.nan  # past the ends
     scores[1, 2:] = 1e6
-    assert float(joint.batch_loss(targets, {**outputs, "decoder": tf.constant(scores)})) == pytest.approx(expected)
+    assert float(joint.loss({**outputs, "decoder": tf.constant(scores)}, targets)) == pytest.approx(expected)
 
 
-def test_an_answer_is_the_greedy_text_and_how_sure_it_is(task):
-    answer = task.answer(outputs_of(task, ["cab a", ""]))
+def test_export_outputs_are_the_greedy_text_and_its_confidence(task):
+    answer = task.export_outputs(outputs_of(task, ["cab a", ""]), ExportConfig())
     assert [text.decode() for text in answer["text"].numpy()] == ["cab a", ""]
     np.testing.assert_allclose(answer["confidence"], 1, atol=1e-6)
     ids = [task.vocabulary.encode(letter)[0] for letter in "ab"]
     space = task.vocabulary.encode("a b")[1]
     gaps = [space, ids[0], space, space, ids[1]]
-    assert task.spell(tf.constant([gaps]))[0].numpy().decode() == task.vocabulary.decode(gaps) == "a b"
-    unsure = task.answer(outputs_of(task, ["cab"], sure=0.0))["confidence"]
-    np.testing.assert_allclose(unsure, 1 / task.outputs, rtol=1e-5)
+    assert task.detokenize(tf.constant([gaps]))[0].numpy().decode() == task.vocabulary.decode(gaps) == "a b"
+    uniform = task.export_outputs(outputs_of(task, ["cab"], scale=0.0), ExportConfig())["confidence"]
+    np.testing.assert_allclose(uniform, 1 / task.num_outputs, rtol=1e-5)
 
 
-def test_what_the_vocabulary_lacks_is_told(task, split):
+def test_warnings_name_symbols_outside_the_vocabulary(task, split):
     other = dataclasses.replace(split, texts=["abc", "a x", "yx", "b"])
     corpus = datasets.base.Corpus("own", "audio", (), {"train": split, "test": other}, 8000)
-    (sentence,) = task.doubts(corpus)
+    (sentence,) = task.warnings(corpus)
     assert "the test split has 3 of 9 characters" in sentence
     assert "'x', 'y'" in sentence
 
 
-def test_labels_that_are_no_vocabulary_are_refused():
+def test_labels_without_a_vocabulary_are_refused():
     with pytest.raises(UserError, match=r"[Vv]ocabulary|needs"):
         tasks.build(transcription.Config(), ["a", "b"])
 
 
-def test_each_task_says_what_a_corpus_lacks(split):
+def test_each_task_names_what_a_corpus_lacks(split):
     corpus = datasets.base.Corpus("own", "audio", (), {"train": split}, 8000)
-    with pytest.raises(UserError, match=r"own has transcripts and no classes.*--task.name transcribe"):
+    with pytest.raises(UserError, match=r"own has no classes, which task.name classify needs: set another --task.name"):
         tasks.labels(tasks.default_config("classify"), corpus)
     silent = dataclasses.replace(corpus, splits={"train": dataclasses.replace(split, texts=None)})
     with pytest.raises(UserError, match="own, train split, has no transcripts"):
@@ -136,24 +136,24 @@ def test_bad_settings_are_refused(field, value):
         transcription.Config(**{field: value})
 
 
-def test_a_run_learns_to_write_melodies_down(trained):
+def test_a_run_learns_to_transcribe_melodies(trained):
     run, _ = trained("bilstm_ctc")
     scores = run.read_json("metrics.json")["test"]
     assert scores["wer"] <= 0.2
     assert scores["cer"] <= 0.1
     assert scores["utterances"] == 8
     assert "hypotheses" not in scores
-    told = run.read_history()[-1]
-    assert {"val_loss", "val_wer", "val_cer", "left_out"} <= told.keys()
+    epoch = run.read_history()[-1]
+    assert {"val_loss", "val_wer", "val_cer", "left_out"} <= epoch.keys()
     assert "<html" in (run.path / "hypotheses.html").read_text(encoding="utf-8").lower()
     assert (run.path / "hypotheses.txt").is_file()
 
 
-def test_nothing_is_traced_anew_after_the_first_pass_over_the_shapes(trained):
-    """Eight batches of six shapes an epoch."""
+def test_nothing_is_traced_again_after_the_first_epoch(trained):
+    """An epoch has eight batches of six shapes."""
     _, recognizer = trained("bilstm_ctc")
-    assert recognizer.task.traced
-    assert set(recognizer.task.traced) == {0}
+    assert recognizer.loss_traces
+    assert set(recognizer.loss_traces) == {0}
 
 
 @pytest.mark.slow
@@ -167,9 +167,7 @@ def test_a_beam_is_never_less_likely_than_greedy(trained):
     _, recognizer = trained("bilstm_ctc")
     corpus = datasets.load(recognizer.config.data, 8000)
     split = corpus.splits["test"]
-    greedy, beam = (
-        recognizer.task.measure(recognizer, split, 8, DecodeConfig(method=method)) for method in ("greedy", "beam")
-    )
+    greedy, beam = (recognizer.evaluate(split, 8, DecodeConfig(method=method)) for method in ("greedy", "beam"))
     assert abs(beam["cer"] - greedy["cer"]) < 0.1
     assert [row["reference"] for row in greedy["hypotheses"]] == [text.lower() for text in split.texts]
     assert [row["source"] for row in greedy["hypotheses"]] == list(split.sources)
@@ -187,17 +185,17 @@ def test_evaluate_decodes_in_other_ways(trained, tmp_path, capsys):
     assert (run.path / "test_beam_lm" / "hypotheses.html").is_file()
 
 
-def test_mistakes_of_evaluation(trained, fails, tmp_path_factory):
+def test_user_errors_of_evaluation(trained, fails, tmp_path_factory):
     run, _ = trained("bilstm_ctc")
     assert "needs a network with a decoder" in fails(evaluate, run.path, "--decode.method", "attention")
     assert "Cannot read missing.arpa" in fails(evaluate, run.path, "--decode.lm", "missing.arpa")
     digits, _ = trained("digits")
-    assert "--decode is for runs that transcribe" in fails(evaluate, digits.path, "--decode.method", "beam")
+    assert "--decode: task.name classify does not decode" in fails(evaluate, digits.path, "--decode.method", "beam")
 
 
-def test_mistakes_of_training(melodies, fails):
+def test_user_errors_of_training(melodies, fails):
     words = ("--data.name", "manifest", "--data.path", melodies, "--task.name", "transcribe")
-    assert "fit.monitor 'accuracy' is nothing" in fails(fit, *words, "--fit.monitor", "accuracy")
+    assert "fit.monitor 'accuracy' is not measured" in fails(fit, *words, "--fit.monitor", "accuracy")
     assert "XLA has no CTC loss" in fails(fit, *words, "--fit.jit_compile")
     assert "does not answer with tokens" in fails(fit, *words, "--model.name", "lstm")
-    assert "has transcripts and no classes" in fails(fit, *words[:-1], "classify")
+    assert "has no classes" in fails(fit, *words[:-1], "classify")

@@ -1,77 +1,84 @@
-"""What callbacks keep, beside what whole trainings show."""
+"""Checkpoints and masks; test_loop.py covers callbacks in whole trainings."""
 
 import dataclasses
 
-import keras
 import numpy as np
 import pytest
 
 from pipelines.layers import SpecAugment
+from tests.tfrec.training.test_loop import corpus, small  # noqa: F401
 from tfrec.config.schema import FitConfig
+from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run
 from tfrec.training.callbacks import WidenMasks
-from tfrec.training.checkpoint import Keeper
+from tfrec.training.checkpoint import TrainingCheckpoint
 from tfrec.training.schedules import Schedule
-from tfrec.training.step import TrainingModel
+from tfrec.training.step import Training
 
-LOSSES = (3.0, 1.0, 4.0, 2.0, 5.0)  # of the epochs, in each of which the weights are the epoch's number
-
-
-def keeper(path, **settings):
-    inputs = keras.Input((2,))
-    net = keras.Model(inputs, keras.layers.Dense(1, name="only")(inputs))
-    model = TrainingModel(inputs, net(inputs))
-    model.net = net
-    model.compile("sgd", "mse")
-    run = Run(path)
-    if not run.path.exists():
-        run.create()
-    fit = FitConfig(epochs=9, **settings)
-    result = Keeper(run, model, fit, Schedule.of(fit, 1), 1, "min")
-    result.set_model(model)
-    return result, model, run
+LOSSES = (3.0, 1.0, 4.0, 2.0, 5.0)  # of the epochs; each weight is the number of its epoch
 
 
-def live(result, model, epochs):
+@pytest.fixture
+def build(corpus):  # noqa: F811
+    """A function from a run's path to a TrainingCheckpoint, the Training that it saves, and the Run."""
+
+    def checkpoint_of(path, **settings):
+        training = Training(Recognizer(small(corpus), corpus.class_names), corpus.splits["train"])
+        training.compile("sgd")
+        run = Run(path)
+        if not run.path.exists():
+            run.create()
+        fit = FitConfig(epochs=9, **settings)
+        checkpoint = TrainingCheckpoint(run, training, fit, Schedule.for_training(fit, 1), 1, "min")
+        checkpoint.set_model(training)
+        return checkpoint, training, run
+
+    return checkpoint_of
+
+
+def run_epochs(checkpoint, training, epochs):
+    network = training.network
     for epoch in epochs:
-        model.set_weights([np.full(weight.shape, epoch + 1.0) for weight in model.get_weights()])
-        result.on_epoch_end(epoch, {"loss": 0.0, "val_loss": LOSSES[epoch]})
+        network.set_weights([np.full(weight.shape, epoch + 1, weight.dtype) for weight in network.get_weights()])
+        checkpoint.on_epoch_end(epoch, {"loss": 0.0, "val_loss": LOSSES[epoch]})
 
 
 @pytest.mark.parametrize(("which", "mean"), [("best", (2 + 4) / 2), ("last", (4 + 5) / 2)])
 @pytest.mark.parametrize("interrupted", [False, True])
-def test_the_mean_of_checkpoints_is_kept(tmp_path, which, mean, interrupted):
+def test_the_mean_of_checkpoints_is_kept(build, tmp_path, which, mean, interrupted):
     settings = {"checkpoints": 2, "checkpoints_of": which}
-    result, model, run = keeper(tmp_path / "run", **settings)
-    live(result, model, range(3))
+    checkpoint, training, run = build(tmp_path / "run", **settings)
+    run_epochs(checkpoint, training, range(3))
     if interrupted:
-        result, model, run = keeper(tmp_path / "run", **settings)
-        assert result.restore() == 3
-    live(result, model, range(3, 5))
+        checkpoint, training, run = build(tmp_path / "run", **settings)
+        assert checkpoint.restore() == 3
+    run_epochs(checkpoint, training, range(3, 5))
     assert len(list((run.path / "state" / "checkpoints").iterdir())) == 2
-    result.keep_mean(model.net)
-    model.net.load_weights(run.best_weights)
-    for weight in model.get_weights():
+    network = training.network
+    checkpoint.average_checkpoints(network)
+    network.load_weights(run.best_weights)
+    for weight in network.get_weights():
         np.testing.assert_allclose(weight, mean)
 
 
-def test_one_checkpoint_is_the_best(tmp_path):
-    result, model, run = keeper(tmp_path / "run")
-    live(result, model, range(5))
-    result.keep_mean(model.net)
-    model.net.load_weights(run.best_weights)
-    assert model.get_weights()[0][0, 0] == 2
+def test_one_checkpoint_is_the_best(build, tmp_path):
+    checkpoint, training, run = build(tmp_path / "run")
+    run_epochs(checkpoint, training, range(5))
+    network = training.network
+    checkpoint.average_checkpoints(network)
+    network.load_weights(run.best_weights)
+    assert network.get_weights()[0].flat[0] == 2
     assert not (run.path / "state" / "checkpoints").exists()
 
 
-def test_masks_are_as_wide_as_they_get_after_so_many_epochs():
+def test_masks_reach_their_full_width_after_the_configured_epochs():
     masks = SpecAugment()
     masks.make_scalable()
-    callback, found = WidenMasks(masks, 4), []
+    callback, strengths = WidenMasks(masks, 4), []
     for epoch in (0, 1, 4, 9):
         callback.on_epoch_begin(epoch)
-        found.append(float(masks.strength))
-    assert found == [0, 0.25, 1, 1]
+        strengths.append(float(masks.strength))
+    assert strengths == [0, 0.25, 1, 1]
 
 
 def test_fit_refuses_no_checkpoint():

@@ -37,7 +37,7 @@ def test_stages(fields, expected):
     assert freezing.stages(FitConfig(epochs=6, **fields), BLOCKS) == expected
 
 
-def test_mistakes_name_the_blocks():
+def test_user_errors_name_the_blocks():
     with pytest.raises(UserError, match="stem"):
         freezing.stages(FitConfig(freeze="until:stern"), BLOCKS)
     with pytest.raises(UserError, match=r"until:BLOCK. Received: everything"):
@@ -50,7 +50,7 @@ def before_and_after(corpus, path, **fields):  # noqa: F811
     """Names of the layers whose weights of any kind have changed in training."""
     config = small(corpus, **fields)
     config = dataclasses.replace(config, model=dataclasses.replace(config.model, depth=2))
-    start = Recognizer(config, corpus.class_names).net
+    start = Recognizer(config, corpus.class_names).network
     recognizer, _ = fit(config, corpus, path)
     pairs = zip(start.layers, recognizer.network.layers, strict=True)
     return {
@@ -71,23 +71,23 @@ def test_what_is_frozen_does_not_change_and_the_rest_does(corpus, tmp_path):  # 
 
 
 def test_frozen_batch_normalization_stays_in_inference_mode(corpus):  # noqa: F811
-    net = Recognizer(small(corpus), corpus.class_names).net
-    blocks = architectures.backbone_blocks(net)
+    network = Recognizer(small(corpus), corpus.class_names).network
+    blocks = architectures.backbone_blocks(network)
     freezing.freeze(blocks, list(blocks))
     images = np.random.default_rng(0).normal(size=(16, 8, 8, 1)).astype("float32")
-    norm = architectures.feature_extractor(net)
+    norm = architectures.feature_extractor(network)
     np.testing.assert_allclose(norm(images, training=True), norm(images, training=False), atol=1e-6)
     freezing.freeze(blocks, [])
     assert np.abs(norm(images, training=True) - norm(images, training=False)).max() > 1e-3
 
 
 def test_stages_are_trained_one_after_the_other_and_resume(corpus, tmp_path):  # noqa: F811
-    """Gradual freeing, interrupted between its stages, ends where it would have without the interruption."""
+    """Gradual freeing, interrupted between its stages, ends with the same weights as without the interruption."""
     config = small(corpus, epochs=4, freeze="gradual", backbone_rate=0.5, optimizer="adam", schedule="constant")
     whole, _ = fit(config, corpus, tmp_path / "whole")
     short = dataclasses.replace(config, fit=dataclasses.replace(config.fit, epochs=2))
     fit(short, corpus, tmp_path / "parts")
     parts, history = fit(config, corpus, tmp_path / "parts", resume=True)
     assert [row["epoch"] for row in history] == [1, 2, 3, 4]
-    for one, other in zip(whole.net.weights, parts.net.weights, strict=True):
+    for one, other in zip(whole.network.weights, parts.network.weights, strict=True):
         np.testing.assert_allclose(one, other, atol=1e-5)

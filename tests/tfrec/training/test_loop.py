@@ -18,6 +18,7 @@ from tfrec.config import experiments
 from tfrec.config.schema import FitConfig
 from tfrec.recognizer import Recognizer, strategy_scope
 from tfrec.runs.run import Run
+from tfrec.tasks.classification import class_counts
 from tfrec.training import loop
 
 
@@ -77,7 +78,7 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(corpus, tmp_path, pl
     for one, other in zip(history, history_of_parts, strict=True):
         assert {**one, "minutes": 0} == pytest.approx({**other, "minutes": 0}, abs=1e-4)
     assert [path.name for path in (tmp_path / "parts" / "state").glob("*.h5")] == ["4.weights.h5"]
-    again, _ = fit(config, corpus, tmp_path / "parts", resume=True)  # nothing is left to do
+    again, _ = fit(config, corpus, tmp_path / "parts", resume=True)  # no epoch is left
     np.testing.assert_array_equal(weights(again)[0], weights(parts)[0])
 
 
@@ -90,7 +91,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_does_not(corpus, tmp_p
 
 
 def test_the_best_epoch_is_kept_and_a_stale_run_stops(corpus, tmp_path):
-    # A rate this high only harms, so the first epoch stays the best or nearly so.
+    # With a rate this high the first epoch, or one soon after it, stays the best.
     config = small(
         corpus, epochs=40, learning_rate=3.0, optimizer="sgd", schedule="constant", patience=2, clip_norm=1.0
     )
@@ -98,7 +99,7 @@ def test_the_best_epoch_is_kept_and_a_stale_run_stops(corpus, tmp_path):
     losses = [row["val_loss"] for row in history]
     best = int(np.argmin(losses))
     assert len(history) == best + 3 < 40
-    logits, targets = recognizer.logits(corpus.splits["validation"], 64)
+    logits, targets = recognizer.outputs(corpus.splits["validation"], 64)
     assert recognizer.task.score(logits, targets)["loss"] == pytest.approx(losses[best], rel=1e-3)
     assert len(fit(config, corpus, tmp_path / "run", resume=True)[1]) == len(history)
 
@@ -124,7 +125,7 @@ def test_a_plateau_lowers_the_learning_rate(corpus, tmp_path):
     assert rate < 3.0
 
 
-def test_a_loss_that_is_no_number_names_the_batch(corpus, tmp_path):
+def test_the_message_about_a_nan_loss_names_the_batch(corpus, tmp_path):
     config = small(corpus, learning_rate=1e30, optimizer="sgd", schedule="constant", epochs=3)
     with pytest.raises(UserError, match=r"batch \d+ of epoch \d.*fit.learning_rate"):
         fit(config, corpus, tmp_path / "run")
@@ -147,10 +148,10 @@ def test_tensorboard_and_xla(corpus, tmp_path):
 
 
 def test_class_weights_and_counts(corpus):
-    counts = loop.class_counts(corpus.splits["train"], 10)
+    counts = class_counts(corpus.splits["train"], 10)
     assert counts.sum() == corpus.splits["train"].size
     unlabeled = dataclasses.replace(corpus.splits["train"], labels=None)
-    np.testing.assert_array_equal(loop.class_counts(unlabeled, 10), counts)
+    np.testing.assert_array_equal(class_counts(unlabeled, 10), counts)
 
 
 MIRRORED = """
@@ -158,13 +159,13 @@ import sys
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
 tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
-from tests.tfrec import test_training
-test_training.compare_with_two_devices(sys.argv[1])
+from tests.tfrec.training import test_loop
+test_loop.compare_with_two_devices(sys.argv[1])
 """
 
 
 def compare_with_two_devices(folder):
-    """The network has nothing that looks at its batch-mates, so two half batches train as a whole one does."""
+    """The network has no batch normalization, so that two half batches train like a whole one."""
     corpus = datasets.load(experiments.find("digits")().data)
     plain = frontends.resolve(frontends.ImageConfig(), corpus)
     mlp = dataclasses.replace(architectures.default_config("mlp"), width=32, dropout=0.0)
@@ -186,8 +187,8 @@ def test_two_devices_train_as_one(tmp_path):
     assert (tmp_path / "mirrored" / "best.weights.h5").exists()
 
 
-def test_weights_that_the_last_step_has_spoiled_are_not_kept(corpus, tmp_path):
-    """One step an epoch: its loss is that of the weights before it."""
+def test_weights_with_nan_from_the_last_step_are_not_kept(corpus, tmp_path):
+    """An epoch has one step, whose loss is that of the weights before it."""
     config = small(corpus, learning_rate=1e30, optimizer="sgd", schedule="constant", batch_size=2000)
     with pytest.raises(UserError, match=r"fit.learning_rate"):
         fit(config, corpus, tmp_path / "run")

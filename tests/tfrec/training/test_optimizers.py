@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tfrec.config.schema import FitConfig
-from tfrec.training.optimizers import optimizer
+from tfrec.training.optimizers import build_optimizer
 from tfrec.training.schedules import Schedule
 
 
@@ -29,7 +29,7 @@ def test_schedules():
 def test_weight_decay_spares_biases_and_normalization(name):
     net = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), keras.layers.BatchNormalization()])
     config = FitConfig(optimizer=name, weight_decay=0.5, learning_rate=0.1, schedule="constant")
-    rule = optimizer(config, Schedule.of(config, 1), net.trainable_variables)
+    rule = build_optimizer(config, Schedule.for_training(config, 1), net.trainable_variables)
     for weight in net.trainable_variables:
         weight.assign(np.ones(weight.shape))
     rule.apply([np.zeros(weight.shape, "float32") for weight in net.trainable_variables], net.trainable_variables)
@@ -41,7 +41,7 @@ def test_weight_decay_spares_biases_and_normalization(name):
 def test_clipping_bounds_the_whole_gradient():
     config = FitConfig(optimizer="sgd", momentum=0.0, clip_norm=1.0, learning_rate=1.0, schedule="constant")
     one, two = keras.Variable([0.0, 0.0]), keras.Variable([0.0])
-    optimizer(config, Schedule.of(config, 1), [one, two]).apply(
+    build_optimizer(config, Schedule.for_training(config, 1), [one, two]).apply(
         [np.float32([30.0, 0.0]), np.float32([40.0])], [one, two]
     )
     np.testing.assert_allclose([*one.numpy(), *two.numpy()], [-0.6, 0.0, -0.8], rtol=1e-5)
@@ -55,14 +55,14 @@ def test_a_slow_backbone_learns_and_decays_less(name):
     steps = {}
     for gradient in (0.0, 1.0):
         slow, fast = (keras.Variable(np.ones((2, 2), "float32")) for _ in range(2))
-        rule = optimizer(config, Schedule.of(config, 1), [slow, fast], slow=[slow])
+        rule = build_optimizer(config, Schedule.for_training(config, 1), [slow, fast], backbone=[slow])
         rule.apply([np.full((2, 2), gradient, "float32")] * 2, [slow, fast])
         steps[gradient] = (1 - slow.numpy()[0, 0], 1 - fast.numpy()[0, 0])
-    np.testing.assert_allclose(steps[0.0], (0.01, 0.04), rtol=1e-4)  # decay alone: rate x factor x decay
+    np.testing.assert_allclose(steps[0.0], (0.01, 0.04), rtol=1e-4)  # only decay: rate x factor x decay
     np.testing.assert_allclose(steps[1.0][1] / steps[1.0][0], 4, rtol=1e-4)
 
 
-def test_schedules_keep_to_a_budget_of_time():
+def test_schedules_follow_a_time_budget():
     for kind, half in (("linear", 1.0), ("cosine", 1.0)):
         schedule = Schedule(2.0, kind, total_steps=1000)
         schedule.spent.assign(0.5)

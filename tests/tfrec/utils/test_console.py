@@ -41,6 +41,17 @@ def test_a_program_decides_where_messages_go():
     assert python(f"{code}; logging.getLogger('tfrec.x').warning('hi')") == ("", "tfrec.x hi\n")
 
 
+@pytest.fixture(autouse=True)
+def loggers():
+    """Undoes `configure_logging`, so that other tests of this process read messages by caplog."""
+    states = {name: (list(logging.getLogger(name).handlers), logging.getLogger(name).level) for name in console.LOGGERS}
+    yield
+    for name, (handlers, level) in states.items():
+        logger = logging.getLogger(name)
+        logger.handlers, logger.propagate = handlers, True
+        logger.setLevel(level)
+
+
 def test_commands_print_messages_as_they_are(capsys):
     console.configure_logging()
     console.configure_logging()  # once more changes nothing
@@ -56,15 +67,14 @@ def test_commands_print_messages_as_they_are(capsys):
     assert err == ""
 
 
-def test_messages_reach_caplog(caplog):
-    console.configure_logging()
+def test_messages_of_a_library_reach_caplog(caplog):
+    caplog.set_level(logging.INFO)
     logging.getLogger("tfrec.x").info("hello")
     assert caplog.messages == ["hello"]
 
 
-def test_a_message_that_cannot_be_formatted_does_not_stop_the_program(capsys, monkeypatch):
+def test_a_message_that_cannot_be_formatted_does_not_stop_the_program(capsys):
     console.configure_logging()
-    monkeypatch.setattr(logging.getLogger("tfrec"), "propagate", False)  # pytest's own handler raises
     logging.getLogger("tfrec.x").info("%d", "text")
     assert "Logging error" in capsys.readouterr().err
 

@@ -1,22 +1,23 @@
-"""Files to texts, by runs, as somebody types it."""
+"""Files to texts by a run: the command `predict`, and the Transcriber behind it."""
 
 import json
 
 import numpy as np
 import pytest
 import soundfile
-from tfrec.inference.predictor import Predictor
 
+import tfrec
 from pipelines.errors import UserError
 from tests.tfrec import untrained
 from tfrec.commands import predict
+from tfrec.config.schema import ExportConfig
 from tfrec.decoding import DecodeConfig
 from tfrec.inference.transcriber import Transcriber
 
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder with a run that transcribes and recordings, and its recognizer."""
+    """A folder with recordings and a run of transcription, and its recognizer."""
     folder = tmp_path_factory.mktemp("texts")
     built = untrained.recognizer("bilstm_ctc")
     untrained.run(folder / "run", built)
@@ -31,7 +32,7 @@ def home(tmp_path_factory):
     return folder, built
 
 
-def answers(capsys, folder, *words, status=0):
+def predict_json(capsys, folder, *words, status=0):
     """What `predict --json` prints, by name of file, and standard error."""
     words = [str(folder / word) if (folder / word).exists() else word for word in words]
     assert predict.main([*words, "--json"]) == status
@@ -41,7 +42,7 @@ def answers(capsys, folder, *words, status=0):
 
 def test_texts_and_times(home, capsys):
     folder, built = home
-    rows, _ = answers(capsys, folder, "run", "one.wav", "two.flac")
+    rows, _ = predict_json(capsys, folder, "run", "one.wav", "two.flac")
     for name, samples in (("one.wav", untrained.sound(1.6)), ("two.flac", untrained.sound(0.9, seed=4))):
         row = rows[name]
         assert set(row) == {"file", "text", "confidence", "words"}
@@ -56,8 +57,8 @@ def test_texts_and_times(home, capsys):
     assert rows["one.wav"]["text"] in capsys.readouterr().out
 
 
-def test_a_word_is_where_it_is_heard(home):
-    """Silence before a recording moves its words by as much, in whole steps, to a network that forgets it."""
+def test_silence_before_a_recording_shifts_its_words(home):
+    """By its duration, in whole steps, where the receptive field is finite."""
     built = untrained.recognizer("wavenet_ctc", "--frontend.normalize", "none")
     transcriber, samples = Transcriber(built), untrained.sound(1.6)
     words, later = transcriber(samples).words, transcriber(np.concatenate([np.zeros(8000, "float32"), samples])).words
@@ -69,81 +70,82 @@ def test_a_word_is_where_it_is_heard(home):
 
 def test_a_language_model(home, capsys):
     folder, built = home
-    fused = answers(capsys, folder, "run", "one.wav", "--decode.lm", str(folder / "lm.arpa"))[0]["one.wav"]
+    fused = predict_json(capsys, folder, "run", "one.wav", "--decode.lm", str(folder / "lm.arpa"))[0]["one.wav"]
     assert fused["text"] != untrained.offline(built, untrained.sound(1.6))[1]
     assert [word["word"] for word in fused["words"]] == fused["text"].split()
 
 
-def test_a_beam_whole_and_in_parts(home):
+def test_a_beam_search_in_one_chunk_and_in_several(home):
     _, built = home
     samples = untrained.sound(1.6)
-    given = {"audio": samples[None], "length": np.int32([len(samples)])}
     beam = DecodeConfig(method="beam", width=8)
     whole = Transcriber(built, beam)(samples)
-    assert whole.text == built.answer(given, beam_width=8)["text"][0].decode()
+    outputs = built.task.export_outputs(built(built.batch_of_one(samples)), ExportConfig(beam_width=8))
+    assert whole.text == outputs["text"].numpy()[0].decode()
     assert whole.text != untrained.offline(built, samples)[1]
-    for said in (whole, Transcriber(built, beam, chunk_seconds=1.0, overlap_seconds=0.2)(samples)):
-        assert [word for word, _, _ in said.words] == said.text.split()
+    for transcript in (whole, Transcriber(built, beam, chunk_seconds=1.0, overlap_seconds=0.2)(samples)):
+        assert [word for word, _, _ in transcript.words] == transcript.text.split()
 
 
 @pytest.mark.slow
 def test_attention():
     built = untrained.recognizer("las")
-    said = Transcriber(built, DecodeConfig(method="attention", width=2, max_length=9))(untrained.sound(1.6))
-    assert 0 < len(said.text) <= 9
-    assert said.text != untrained.offline(built, untrained.sound(1.6))[1]
+    transcript = Transcriber(built, DecodeConfig(method="attention", width=2, max_length=9))(untrained.sound(1.6))
+    assert 0 < len(transcript.text) <= 9
+    assert transcript.text != untrained.offline(built, untrained.sound(1.6))[1]
     with pytest.raises(UserError, match="attention needs a network with a decoder"):
         Transcriber(untrained.recognizer("bilstm_ctc"), DecodeConfig(method="attention"))
 
 
-def test_files_that_cannot_be_heard(home, capsys):
+def test_files_that_cannot_be_read(home, capsys):
     folder, _ = home
     bad = ["nowhere.wav", "empty.wav", "none.wav", "letter.txt"]
-    rows, err = answers(capsys, folder, "run", "sample.wav", *bad, status=1)
-    assert set(rows) == {"sample.wav"}  # a sample is a window with silence behind it
+    rows, err = predict_json(capsys, folder, "run", "sample.wav", *bad, status=1)
+    assert set(rows) == {"sample.wav"}  # one sample is padded to a window
     assert [line.split("/")[-1].split()[0] for line in err.splitlines() if "error: " in line][1:] == bad[1:]
     assert len(err.splitlines()) == len(bad)
 
 
 def test_silence_has_no_words():
     built = untrained.recognizer.__wrapped__("bilstm_ctc")
-    head = built.net.get_layer("logits")
+    head = built.network.get_layer("logits")
     kernel, bias = head.get_weights()
     head.set_weights([0 * kernel, np.float32([9] + [0] * (len(bias) - 1))])
     transcriber = Transcriber(built)
     for samples in (1, 150, 8000 * 30):
-        said = transcriber(np.zeros(samples, "float32"))
-        assert (said.text, said.words) == ("", ())
+        transcript = transcriber(np.zeros(samples, "float32"))
+        assert (transcript.text, transcript.words) == ("", ())
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
-        (["--stream"], "--stream: only a run that transcribes takes this"),
-        (["--decode.method", "beam"], "--decode: only a run that transcribes takes this"),
-        (["--chunk_seconds", "9"], "--chunk_seconds: only a run that transcribes takes this"),
+        (["--stream"], "--stream: task.name classify does not take this"),
+        (["--decode.method", "beam"], "--decode: task.name classify does not take this"),
+        (["--chunk_seconds", "9"], "--chunk_seconds: task.name classify does not take this"),
     ],
 )
-def test_what_classes_do_not_have(trained, words, said):
-    with pytest.raises(UserError, match=said):
+def test_options_that_classification_does_not_have(trained, words, message):
+    with pytest.raises(UserError, match=message):
         predict.main([str(trained("digits")[0].path), "some.png", *words])
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (["--stream", "--decode.method", "beam"], "leave out --decode, or --stream"),
-        (["--stream"], "frontend.normalize clip look further"),
+        (["--stream"], "frontend.normalize clip do not"),
         (["--chunk_seconds", "1"], "more than twice overlap_seconds"),
         (["--decode.lm", "nowhere.arpa"], "nowhere.arpa"),
         (["--decode.width", "0"], "width must be 1 or more"),
     ],
 )
-def test_what_cannot_be_asked(home, words, said):
-    with pytest.raises(UserError, match=said):
+def test_impossible_options_are_refused(home, words, message):
+    with pytest.raises(UserError, match=message):
         predict.main([str(home[0] / "run"), "one.wav", *words])
 
 
-def test_a_run_says_what_it_is(home):
-    predictor = Predictor.open(home[0] / "run")
-    assert (predictor.task, predictor.labels) == ("transcribe", [])
+def test_a_run_is_loaded_with_its_task(home):
+    folder, built = home
+    recognizer = tfrec.load(folder / "run")
+    assert (recognizer.task.name, recognizer.task.labels) == ("transcribe", built.task.labels)

@@ -1,21 +1,15 @@
-"""Scores of a recognizer in its run folder: metrics.json, plots, and the examples that an export must repeat."""
+"""Scores of a recognizer in its run folder: metrics.json and plots."""
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pipelines.datasets.base import Corpus
 from tfrec.reports import plots
 from tfrec.runs.run import Run
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
-
-EXAMPLES = 8  # kept in the run for the export's replay
 
 
 def record(
@@ -50,25 +44,8 @@ def record(
     return brief
 
 
-def keep_examples(run: Run, recognizer: Recognizer, corpus: Corpus, split: str = "test") -> None:
-    """Writes a few raw examples of a split and the recognizer's answers, which an export must repeat."""
-    arrays: dict[str, np.ndarray] = {}
-    examples = corpus.splits[split].examples.take(8 * EXAMPLES).shard(8, 0)
-    for i, example in enumerate(examples.as_numpy_iterator()):
-        if corpus.modality == "image":
-            raw = example["image"]
-        else:
-            # On the grid of 16-bit audio, so that the example can also be sent as a WAV file.
-            raw = np.clip(np.round(example["audio"] * 32768), -32768, 32767).astype("float32") / 32768
-        arrays[f"{i}/raw"] = raw
-        for name, value in recognizer.answers(recognizer.batch_of_one(raw)).items():
-            text = value.dtype == object  # which numpy would store as a pickle
-            arrays[f"{i}/{name}"] = np.array(value[0].decode()) if text else value[0]
-    np.savez_compressed(run.path / "examples.npz", **arrays)  # type: ignore[arg-type]
-
-
 def written_files(run: Run, name: str) -> list[str]:
     """Names of the files of a run that hold scores; `name` is that of `record`."""
     files = sorted(path.name for kind in ("*.png", "*.txt", "*.html") for path in run.path.glob(kind))
-    folder: list[str] = [f"{name}/"] if pathlib.Path(run.path / name).is_dir() else []
-    return ["metrics.json", *files, *folder]
+    folders = [f"{name}/"] if (run.path / name).is_dir() else []
+    return ["metrics.json", *files, *folders]
