@@ -60,8 +60,8 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: With file and line, something is missing, duplicate, damaged, or not at 16 kHz.
     """
-    transcripts.require_folder(config.path, "the folder of AN4, with etc/ and wav/")
-    rows = _rows(config.path, "train") + _rows(config.path, "test")
+    root = transcripts.require_folder(config.path, "the folder of AN4, with etc/ and wav/")
+    rows = _rows(root, "train") + _rows(root, "test")
     training = np.array([i for i, row in enumerate(rows) if row.split == "train"])
     validating = _validating(np.array([rows[i].speaker for i in training]), config)
     parts = {

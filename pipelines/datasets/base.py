@@ -102,21 +102,21 @@ class Split:
     undecoded: Undecoded | None = None
 
     @classmethod
-    def from_rows(cls, rows: tf.data.Dataset, decode: Callable[[Any], Any], size: int, **fields: Any) -> "Split":
+    def from_rows(cls, source: tf.data.Dataset, decode: Callable[[Any], Any], size: int, **fields: Any) -> "Split":
         """Builds a split whose examples are decoded as late as possible.
 
         Args:
-            rows: What identifies each example, such as a dict with its path.
-            decode: From an element of `rows` to the example, in a graph.
+            source: What identifies each example, such as a dict with its path.
+            decode: From an element of `source` to the example, in a graph.
             size: Number of examples.
             **fields: Further fields of the Split.
 
         Returns:
             The Split.
         """
-        rows = rows.apply(tf.data.experimental.assert_cardinality(size))
-        examples = decoded(rows, decode)
-        return cls(examples, size, undecoded=Undecoded(rows, decode, examples), **fields)
+        source = source.apply(tf.data.experimental.assert_cardinality(size))
+        examples = decoded(source, decode)
+        return cls(examples, size, undecoded=Undecoded(source, decode, examples), **fields)
 
     def late(self) -> Undecoded | None:
         """`undecoded` where it is that of `examples`; None where these have been replaced since, or are in memory."""

@@ -47,9 +47,11 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: With file and line, something is missing, duplicate or empty; or clips are damaged.
     """
-    transcripts.require_folder(config.path, "the folder of a language of Common Voice, with train.tsv and clips/")
+    root = transcripts.require_folder(
+        config.path, "the folder of a language of Common Voice, with train.tsv and clips/"
+    )
     seen: dict[str, str] = {}
-    rows = [row for table in SPLITS for row in _rows(config.path, table, seen)]
+    rows = [row for table in SPLITS for row in _rows(root, table, seen)]
     return transcripts.build_corpus(config, rows, sample_rate_hz, verify=config.verify)
 
 

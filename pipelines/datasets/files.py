@@ -14,8 +14,7 @@ from pipelines.datasets import broken, pictures
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError
 
-# What lists and folders call the splits.
-SPLITS = {"train": "train", "validation": "validation", "val": "validation", "valid": "validation", "test": "test"}
+END_TOLERANCE_S = 0.025  # by which a piece may end after its file: lists round times, and a frame has this length
 
 Decoder = Callable[[Mapping[str, tf.Tensor]], tf.Tensor]  # a row of a table, as tensors -> pixels or a waveform
 
@@ -222,10 +221,10 @@ def _audio_table(
 def _segment(row: Row, info: audio.AudioInfo) -> tuple[int, int]:
     """(first sample, the one after the last) of a row's piece of its file; UserError where it is not in the file."""
     length = info.samples / info.sample_rate_hz
-    if row.end_s is not None and row.end_s > length + 0.5 / info.sample_rate_hz:
+    if row.end_s is not None and row.end_s > length + END_TOLERANCE_S:
         raise UserError(f"{row.where}: end {row.end_s} is past the end of {row.path}, which lasts {length:.3f} s.")
     start = round(row.start_s * info.sample_rate_hz)
-    stop = info.samples if row.end_s is None else round(row.end_s * info.sample_rate_hz)
+    stop = info.samples if row.end_s is None else min(info.samples, round(row.end_s * info.sample_rate_hz))
     if stop <= start:
         raise UserError(f"{row.where}: no samples are between start {row.start_s} and the end ({length:.3f} s).")
     return start, stop

@@ -2,15 +2,15 @@
 
 import dataclasses
 import os
+from collections.abc import Set
 
 import numpy as np
 
-from pipelines.datasets import content_split, files
+from pipelines import paths
+from pipelines.datasets import content_split, files, media_files
 from pipelines.datasets.base import Corpus, FilesConfig, Modality
+from pipelines.datasets.names import sort_classes, split_of
 from pipelines.errors import UserError
-
-# Suffixes of files that people and file managers leave next to their data; others that are not hidden are refused.
-IGNORED_SUFFIXES = (".txt", ".md", ".json", ".csv", ".tsv", ".html", ".log", ".ini", ".db")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,7 +39,9 @@ def modality(config: Config) -> Modality:
 def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     """Loads a folder; files at any depth below a class's folder belong to it.
 
-    Hidden files and those with IGNORED_SUFFIXES are ignored.
+    Folders named as splits (train, Training, val, dev, test, ... in any case) are the splits. Classes whose names are
+    integers are in the order of these. Hidden files, and what systems and file managers leave, are ignored; notes
+    count all other files that are neither pictures nor audio.
 
     Args:
         config: The folder.
@@ -49,15 +51,15 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         The Corpus; pictures have their own sizes.
 
     Raises:
-        UserError: The folder is missing or empty, has fewer than two classes, or files that cannot be read.
+        UserError: The folder is missing, empty or ambiguous, has fewer than two classes, or files that cannot be read.
     """
-    rows = list_files(config)
-    classes = sorted({row.label for row in rows})
-    if len(classes) < 2:
-        raise UserError(f"{config.path} holds only the class {classes[0]!r}: at least two are needed.")
-    labels = np.array([classes.index(row.label) for row in rows], np.int64)
+    rows, notes = _rows(config)
+    _check_classes(paths.local(config.path), rows)
+    classes = sort_classes({row.label for row in rows})
+    indices = {name: i for i, name in enumerate(classes)}
+    labels = np.array([indices[row.label] for row in rows], np.int64)
     split = content_split.split_files(rows, labels, config)
-    return files.build_corpus(
+    corpus = files.build_corpus(
         config,
         split.rows,
         split.parts,
@@ -70,6 +72,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         sample_rate_hz=sample_rate_hz,
         notes=split.notes,
     )
+    return dataclasses.replace(corpus, notes=(*corpus.notes, *notes))
 
 
 def list_files(config: Config) -> list[files.Row]:
@@ -84,76 +87,118 @@ def list_files(config: Config) -> list[files.Row]:
     Raises:
         UserError: The folder is missing or has no class folders, or files are outside of them.
     """
+    return _rows(config)[0]
+
+
+def _rows(config: Config) -> tuple[list[files.Row], list[str]]:
+    """(the files, sentences on what else is there)."""
     if not config.path:
         raise UserError("data.path is needed: the folder with one sub-folder per class.")
-    if not os.path.isdir(config.path):
-        raise UserError(f"data.path {config.path} is not a folder.")
-    names = _folders(config.path)
-    splits = [name for name in names if name.lower() in files.SPLITS]
-    if "train" in (name.lower() for name in splits):
-        others = sorted(set(names) - set(splits))
-        if others:
-            raise UserError(
-                f"{config.path} has {others[0]!r} next to {', '.join(splits)}: keep splits or classes there, not both."
-            )
-        rows = []
-        for name in splits:
-            rows += _class_rows(os.path.join(config.path, name), files.SPLITS[name.lower()])
-    else:
-        rows = _class_rows(config.path, "")
-    return rows
-
-
-def _class_rows(path: str, split: str) -> list[files.Row]:
-    """The files of the class folders in a folder."""
-    names = _folders(path)
-    if not names:
-        raise UserError(f"{path} holds no class folders: put the files of every class into a folder named after it.")
+    root = paths.local(config.path)
+    if not os.path.isdir(root):
+        raise UserError(f"data.path {paths.shown(root)} is not a folder.")
+    left_out = media_files.LeftOut()
+    classes = _class_folders(root, left_out, frozenset({os.path.realpath(root)}))
+    splits = _splits(root, classes)
     rows = []
+    if splits:
+        for name, split in splits.items():
+            folder = os.path.join(root, name)
+            above = frozenset({os.path.realpath(root), os.path.realpath(folder)})
+            rows += _class_rows(folder, _class_folders(folder, left_out, above), split)
+    else:
+        rows = _class_rows(root, classes, "")
+    return rows, list(left_out.notes())
+
+
+def _class_folders(path: str, left_out: media_files.LeftOut, above: Set[str]) -> dict[str, list[str]]:
+    """Name of a folder in `path` -> the media files below it; UserError for media files in `path` itself."""
+    names, media = media_files.folders(path, left_out, above)
+    if not names and not media:
+        left_out.check()
+        found = "; ".join(left_out.notes()) or "it is empty."
+        raise UserError(
+            f"{paths.shown(path)} holds no class folders: put the files of every class into a folder named after it"
+            f" ({found.rstrip('.')})."
+        )
+    if media:
+        more = f" (and {len(media) - 1:,} more)" if len(media) > 1 else ""
+        first = paths.shown(os.path.join(path, media[0]))
+        raise UserError(
+            f"{first} is outside of the class folders{more}: move it into a folder that is named after its class."
+        )
+    classes = {}
     for name in names:
-        media = _media(os.path.join(path, name), set())
+        folder = os.path.join(path, name)
+        inside = media_files.LeftOut()
+        classes[name] = media_files.below(folder, inside, above)
+        if not classes[name] and inside.suffixes:
+            left_out.folders.append(name)
+            del classes[name]
+        left_out.add(inside)
+    left_out.check()
+    return classes
+
+
+def _splits(root: str, classes: dict[str, list[str]]) -> dict[str, str]:
+    """Name of a folder -> split, where the folders in `root` are splits; UserError where that is ambiguous."""
+    named = {name: split for name in classes if (split := split_of(name))}
+    others = sorted(set(classes) - set(named))
+    # Those that hold folders of files, and no file directly.
+    layered = [
+        name
+        for name in named
+        if classes[name] and all(os.path.dirname(path) != os.path.join(root, name) for path in classes[name])
+    ]
+    if not named or (others and not layered):
+        return {}
+    place, shown = paths.shown(root), ", ".join(f"{paths.shown(name)}/" for name in named)
+    if others:
+        raise UserError(
+            f"{place} has {others[0]!r} next to {shown}, which hold folders: keep splits or classes there, not both."
+        )
+    flat = [name for name in named if name not in layered]
+    if flat:
+        raise UserError(
+            f"{place} has {shown}, but {flat[0]}/ holds no class folders: put the files of every class of a split into"
+            " a folder named after the class, or rename the folders if these names are classes."
+        )
+    if "train" not in named.values():
+        raise UserError(f"{place} has {shown}, but no train/: name the folder of the training split so.")
+    for split in named.values():
+        same = [other for other in named if named[other] == split]
+        if len(same) > 1:
+            raise UserError(f"{place}: {same[0]}/ and {same[1]}/ both name the {split} split: put them together.")
+    return named
+
+
+def _class_rows(path: str, classes: dict[str, list[str]], split: str) -> list[files.Row]:
+    """The files of the class folders in a folder."""
+    rows = []
+    for name, media in classes.items():
         if not media:
+            folder = paths.shown(os.path.join(path, name))
+            raise UserError(f"The class folder {folder} holds no pictures and no audio: fill or remove it.")
+        if not paths.is_plain(name):
             raise UserError(
-                f"The class folder {os.path.join(path, name)} holds no pictures and no audio: fill or remove it."
+                f"The class folder {paths.shown(os.path.join(path, name))} has a name with line breaks or bytes that "
+                "are not UTF-8: rename it."
             )
-        rows += [files.Row(file, name, split) for file in media]
+        # Examples are named by their path where that can be printed.
+        rows += [
+            files.Row(file, name, split, where="" if paths.is_plain(file) else paths.shown(file)) for file in media
+        ]
     return rows
 
 
-def _folders(path: str) -> list[str]:
-    """Sorted names of the folders in a folder that must hold no pictures and no audio itself."""
-    names = []
-    for entry in _entries(path):
-        if entry.is_dir():
-            names.append(entry.name)
-        elif not _is_ignored(entry.name):
-            raise UserError(f"{entry.path} is outside of the class folders: move it into one.")
-    return names
-
-
-def _media(path: str, visited: set[str]) -> list[str]:
-    """Sorted paths of the files below a class folder; `visited` breaks circles of links."""
-    real = os.path.realpath(path)
-    if real in visited:
-        return []
-    visited.add(real)
-    media = []
-    for entry in _entries(path):
-        if entry.is_dir():
-            media += _media(entry.path, visited)
-        elif not _is_ignored(entry.name):
-            media.append(entry.path)
-    return media
-
-
-def _entries(path: str) -> list[os.DirEntry[str]]:
-    """What is in a folder, sorted, without hidden entries."""
-    try:
-        with os.scandir(path) as entries:
-            return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-
-
-def _is_ignored(name: str) -> bool:
-    return os.path.splitext(name)[1].lower() in IGNORED_SUFFIXES
+def _check_classes(root: str, rows: list[files.Row]) -> None:
+    """UserError for a single class, with a look at the folders below it."""
+    classes = sorted({row.label for row in rows})
+    if len(classes) >= 2:
+        return
+    if not classes:
+        raise UserError(f"{paths.shown(root)} holds no pictures and no audio: data.path must be another folder.")
+    folder = os.path.join(root, classes[0])
+    inner = {os.path.relpath(row.path, folder).split(os.sep)[0] for row in rows if os.path.dirname(row.path) != folder}
+    hint = f", or set data.path to {paths.shown(folder)}, which holds folders" if len(inner) > 1 else ""
+    raise UserError(f"{paths.shown(root)} holds only the class {classes[0]!r}: at least two are needed; add one{hint}.")

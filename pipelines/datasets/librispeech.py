@@ -54,9 +54,9 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         UserError: Subsets are missing or named twice; with file and line, something is missing, duplicate or empty; or
             files are damaged or not at 16 kHz.
     """
-    transcripts.require_folder(config.path, "the folder of LibriSpeech, with train-clean-100/ and so on")
+    root = transcripts.require_folder(config.path, "the folder of LibriSpeech, with train-clean-100/ and so on")
     named = [("", config.only)] if config.only else _named(config)
-    rows = [row for split, subset in named for row in _rows(config.path, subset, split)]
+    rows = [row for split, subset in named for row in _rows(root, subset, split)]
     by = "speaker" if config.only and config.split_by == "speaker" else None
     return transcripts.build_corpus(config, rows, sample_rate_hz, by=by, own_hz=SAMPLE_RATE_HZ, verify=config.verify)
 

@@ -62,17 +62,19 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: Speakers or files are missing, or, with file and line, a transcript is malformed.
     """
-    transcripts.require_folder(config.path, "the folder of TIMIT, with TRAIN/ and TEST/; it is licensed (by the LDC)")
-    rows = _rows(config, "TRAIN", None, "train")
-    rows += _rows(config, "TEST", DEVELOPMENT, "validation") + _rows(config, "TEST", CORE_TEST, "test")
+    root = transcripts.require_folder(
+        config.path, "the folder of TIMIT, with TRAIN/ and TEST/; it is licensed (by the LDC)"
+    )
+    rows = _rows(root, config, "TRAIN", None, "train")
+    rows += _rows(root, config, "TEST", DEVELOPMENT, "validation") + _rows(root, config, "TEST", CORE_TEST, "test")
     return transcripts.build_corpus(config, rows, sample_rate_hz, own_hz=SAMPLE_RATE_HZ)
 
 
-def _rows(config: Config, part: str, wanted: tuple[str, ...] | None, split: str) -> list[files.Row]:
+def _rows(root: str, config: Config, part: str, wanted: tuple[str, ...] | None, split: str) -> list[files.Row]:
     """The sentences in a part of the corpus by the wanted speakers (None = all)."""
-    folder = _entries(config.path).get(part)
+    folder = _entries(root).get(part)
     if folder is None:
-        raise UserError(f"{config.path} has no folder {part}: data.path must be the folder of TIMIT, which holds it.")
+        raise UserError(f"{root} has no folder {part}: data.path must be the folder of TIMIT, which holds it.")
     speakers = {
         speaker: (region, path)
         for region, below in _entries(folder).items()

@@ -5,7 +5,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from pipelines.datasets import files, memory, splitting
+from pipelines import paths
+from pipelines.datasets import files, memory, splitting, text_files
 from pipelines.datasets.base import Corpus, DataConfig, Split
 from pipelines.errors import UserError
 
@@ -14,10 +15,11 @@ MAX_LINE = 2 * MAX_CHARACTERS
 
 
 def lines(path: str | os.PathLike) -> Iterator[tuple[str, str]]:
-    """Reads the lines of a UTF-8 text file that are not blank.
+    r"""Reads the lines of a text file that are not blank.
 
     Args:
-        path: The file.
+        path: The file, see `text_files.read` for encodings. Only \n and \r\n end a line: a transcript may hold a
+            character that Unicode calls a line separator.
 
     Yields:
         (file and line number, the line without its end).
@@ -25,21 +27,12 @@ def lines(path: str | os.PathLike) -> Iterator[tuple[str, str]]:
     Raises:
         UserError: The file cannot be read or is not UTF-8, or a line has more than MAX_LINE characters.
     """
-    number = 0
-    try:
-        # Only \n and \r\n end a line: a transcript may hold a character that Unicode calls a line separator.
-        with open(path, encoding="utf-8-sig", newline="\n") as file:
-            while line := file.readline(MAX_LINE + 1):
-                number += 1
-                where = f"{path}:{number}"
-                if len(line) > MAX_LINE:
-                    raise UserError(f"{where}: a line of more than {MAX_LINE:,} characters is no transcript: cut it.")
-                if line.strip():
-                    yield where, line.rstrip("\r\n")
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 text: {error.reason} at byte {error.start}.") from error
+    for number, line in enumerate(text_files.read(path, lone_returns=False).split("\n"), 1):
+        where = f"{paths.shown(path)}:{number}"
+        if len(line) > MAX_LINE:
+            raise UserError(f"{where}: a line of more than {MAX_LINE:,} characters is no transcript: cut it.")
+        if line.strip():
+            yield where, line
 
 
 def clean(where: str, text: str) -> str:
@@ -164,20 +157,21 @@ def build_corpus_in_memory(
 
 
 def require_folder(path: str, description: str) -> str:
-    """Checks that `data.path` is a folder.
+    """Checks that `data.path` is a folder, with `~`, `file://` and back-slashes as `paths.local` reads them.
 
     Args:
         path: Its value.
         description: What the folder is, for errors.
 
     Returns:
-        The path.
+        The path as the system opens it.
 
     Raises:
         UserError: It is empty or not a folder.
     """
     if not path:
         raise UserError(f"data.path is needed: {description}.")
+    path = paths.local(path)
     if not os.path.isdir(path):
         raise UserError(f"data.path {path} is not a folder: it must be {description}.")
     return path

@@ -11,7 +11,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib import ticker
 
-from tfrec.reports import plots
+from tfrec.reports import fonts, plots
 
 POINTS_PER_INCH = 72
 
@@ -42,7 +42,7 @@ def accuracies(rows: Sequence[Row], path: plots.Path) -> None:
             va="center",
             fontsize=9,
         )
-    axis.set_yticks(range(len(rows)), [row["title"] for row in rows])
+    axis.set_yticks(range(len(rows)), [fonts.label(row["title"]) for row in rows])
     # From 0, since a bar is read by its length; the space on the right is for the numbers.
     axis.set(xlim=(0, 138), xlabel="test accuracy, %, with 95 % interval", ylim=(-0.6, len(rows) - 0.4))
     axis.set_xticks(range(0, 101, 10))
@@ -109,7 +109,7 @@ def curves(rows: Sequence[Row], path: plots.Path) -> None:
         options = {"color": color, "marker": marker, "markevery": every, "markersize": 5, "linewidth": 1.5}
         for column, x in enumerate(times):
             accuracy = [100 * epoch["val_accuracy"] for epoch in history]
-            axes[0, column].plot(x, accuracy, label=row["title"], **options)
+            axes[0, column].plot(x, accuracy, label=fonts.label(row["title"]), **options)
             axes[1, column].plot(x, [epoch["loss"] for epoch in history], **options)
     axes[0, 0].set(ylabel="validation accuracy, %")
     axes[1, 0].set(ylabel="training loss", xlabel="minutes of training")
@@ -152,7 +152,7 @@ def _label(axis: plots.Axis, rows: Sequence[Row], key: str, largest: float) -> N
         low, high = ((row[key], 100 * bound) for bound in row["test_interval"])
         taken.append((*(axis.transData.transform(low) - scale), *(axis.transData.transform(high) + scale)))
     for row, marker in zip(rows, taken[: len(rows)], strict=True):
-        text = axis.text(0, 0, row["label"], fontsize=9)
+        text = axis.text(0, 0, fonts.label(row["label"]), fontsize=9)
         size = np.array(text.get_window_extent(renderer).size)
         text.remove()
         distance, middle = _free_place(np.array(marker), size / 2 + scale, taken, inside, scale)

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import patheffects
 from matplotlib import pyplot as plt
 
-from tfrec.reports import plots
+from tfrec.reports import fonts, plots
 
 SPREAD = 0.3  # of a model's width on the axis, over which its conditions are spread
 
@@ -22,17 +22,24 @@ def error_rates(rows: Sequence[Mapping[str, Any]], path: plots.Path, measured: s
         measured: name of the rate.
     """
     models = list(dict.fromkeys(row["model"] for row in rows))
+    names = fonts.labels(models)
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     figure, axis = plt.subplots(figsize=(2.2 + 1.1 * max(len(models), 4), 4.8), layout="constrained")
     for i, (condition, style) in enumerate(zip(conditions, plots.styles(len(conditions)), strict=True)):
         by_model = {row["model"]: row for row in rows if row["condition"] == condition}
         # Shifted, since intervals on top of each other are not legible.
         shift = SPREAD * (i / (len(conditions) - 1) - 0.5) if len(conditions) > 1 else 0.0
-        _line(axis, np.arange(len(models)) + shift, [by_model.get(model) for model in models], condition, style)
+        _line(
+            axis,
+            np.arange(len(models)) + shift,
+            [by_model.get(model) for model in models],
+            fonts.label(condition),
+            style,
+        )
     if len(models) > 4:
-        axis.set_xticks(range(len(models)), models, rotation=25, ha="right")
+        axis.set_xticks(range(len(models)), names, rotation=25, ha="right")
     else:
-        axis.set_xticks(range(len(models)), models)
+        axis.set_xticks(range(len(models)), names)
     axis.set(xlabel="model", ylabel=f"{measured}, %, with 95 % interval", xlim=(-0.5, len(models) - 0.5))
     axis.margins(y=0.12)
     axis.set_ylim(bottom=0)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 
-from tfrec.reports import plots
+from tfrec.reports import fonts, plots
 
 MAX_NAME_LENGTH = 16  # characters that fit at a row or above a cell
 
@@ -91,9 +91,9 @@ def _subplots(
     rows, (width, height) = len(names), cell_size
     size = (columns * (width + 0.08) + 1.3, rows * (height + (0.3 if notes else 0.1)) + 0.9)
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
-    figure.suptitle(title, fontsize=10)
+    figure.suptitle(fonts.label(title), fontsize=10)
     for axis, name in zip(axes[:, 0], names, strict=True):
-        axis.set_ylabel(truncate(name), rotation=0, ha="right", va="center", fontsize=9)
+        axis.set_ylabel(fonts.label(truncate(name)), rotation=0, ha="right", va="center", fontsize=9)
     for axis, note in zip(axes.T.flat, (note for column in notes or () for note in column), strict=False):
-        axis.set_title(note, fontsize=6, pad=2)
+        axis.set_title("\n".join(map(fonts.label, note.split("\n"))), fontsize=6, pad=2)
     return figure, axes

@@ -7,7 +7,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from tfrec.evaluation.metrics.per_example import TITLES
-from tfrec.reports import noise_tables, plots
+from tfrec.reports import fonts, noise_tables, plots
 
 LOWEST, HIGHEST = 0.0, 100.0  # percent; higher error rates have the color of the highest
 
@@ -30,7 +30,7 @@ def heat_map(result: Mapping[str, Any], path: plots.Path) -> None:
         axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=9)
     axis.axhline(len(names) - means - 0.5, color="white", linewidth=4)
     axis.set_xticks(range(len(ratios)), ratios)
-    axis.set_yticks(range(len(names)), names)
+    axis.set_yticks(range(len(names)), fonts.labels(names))
     axis.set(xlabel="signal-to-noise ratio, dB", title=_title(result))
     plots.save(figure, path)
 
@@ -73,7 +73,7 @@ def _curve(
         places,
         values,
         yerr=np.maximum([values - low, high - values], 0),
-        label=f"{name} (set {noise['set']})" if noise["set"] else name,
+        label=fonts.label(f"{name} (set {noise['set']})" if noise["set"] else name),
         color=color,
         marker=marker,
         linestyle="--" if noise["set"] == "B" else "-",

@@ -12,6 +12,8 @@ matplotlib.use("Agg")  # runs on servers without a display
 
 from matplotlib import pyplot as plt
 
+from tfrec.reports import fonts
+
 DPI = 120
 COLORS = [*plt.get_cmap("tab10").colors, *plt.get_cmap("Dark2").colors]
 MARKERS = "osD^v<>PXph*"
@@ -63,16 +65,27 @@ def confusion(matrix: Sequence[Sequence[int]] | np.ndarray, class_names: Sequenc
     share = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     image = axis.imshow(share, cmap="Blues", vmin=0, vmax=1)
     figure.colorbar(image, ax=axis, shrink=0.7, label="share of the true class")
-    axis.set(xlabel="prediction", ylabel="label", title="confusion matrix")
+    names, legend = _class_labels(class_names)
+    axis.set(xlabel=f"prediction{legend}", ylabel="label", title="confusion matrix")
     step = max(1, classes // 50)  # more than 50 names are not legible
     ticks = range(0, classes, step)
-    axis.set_xticks(ticks, [class_names[i] for i in ticks], rotation=90)
-    axis.set_yticks(ticks, [class_names[i] for i in ticks])
+    axis.set_xticks(ticks, [names[i] for i in ticks], rotation=90)
+    axis.set_yticks(ticks, [names[i] for i in ticks])
     if classes <= 30:
         for row, column in zip(*np.nonzero(matrix), strict=True):
             color = "white" if share[row, column] > 0.5 else "black"
             axis.text(column, row, matrix[row, column], ha="center", va="center", color=color, fontsize=8)
     save(figure, path)
+
+
+def _class_labels(class_names: Sequence[str]) -> tuple[list[str], str]:
+    """(a label for each class, a sentence on those that are numbers, since no font has their letters)."""
+    drawable = [fonts.is_drawable(name) for name in class_names]
+    labels = [
+        fonts.label(name) if shown else str(i)
+        for i, (name, shown) in enumerate(zip(class_names, drawable, strict=True))
+    ]
+    return labels, "" if all(drawable) else "\n(numbers: classes in the order of labels.json, from 0)"
 
 
 def scatter(pairs: Any, path: pathlib.Path) -> None:

@@ -17,6 +17,10 @@ _BREAKS = "\u200b"  # zero-width space: invisible, but separates words
 _FORMS = ((0xFB00, 0xFDFF), (0xFE70, 0xFEFC), (0xFF01, 0xFF65))
 _SELECTORS = ((0xFE00, 0xFE0F), (0xE0100, 0xE01EF))  # variation selectors, which choose a glyph
 # Sindhi writes "and" and "in" as one sign each, which Unicode classes as symbols.
+_NUMBER_SIGNS = ".,:/"  # between digits
+_UNIT_SIGNS = "%\u2030\u00b0"  # percent, per mille, degrees
+# The Arabic script's own forms of signs in numbers.
+_ARABIC_SIGNS = {"\u066b": ".", "\u066c": ",", "\u066a": "%"}
 _WORD_SIGNS = "\u06fd\u06fe"
 
 _KAF, _KEHEH, _SWASH_KAF = "\u0643", "\u06a9", "\u06aa"
@@ -82,8 +86,16 @@ def normalize(text: str, config: TextConfig) -> str:
     Always: Unicode NFC; presentation forms (shapes of Arabic letters, ligatures, full width) become the letters that
     they represent, by NFKC, which elsewhere would change meanings (x² to x2); tatweel, joiners and other invisible
     characters are removed; typographic apostrophes and hyphens become ' and -; words are separated by one space.
-    As `config` selects: case, digits, punctuation (replaced by a space), vowel marks.
+    As `config` selects: case, digits, punctuation (replaced by a space), vowel marks (removed without a space).
     By language: ar, fa, ur, pa, pnb and sd map yeh, kaf and heh to one form; tr and az lower I to dotless i.
+
+    Digits stay digits: they are not written as words, and words not as digits. Of the punctuation, apostrophes and
+    hyphens in words stay, and what belongs to a number: a point, comma, colon or slash between digits (1,000.50,
+    10:30), a point before the first digit (.5), a minus or plus before a number (-5), and signs of percent, degrees
+    and currencies next to a number or a space from it (12.5%, 50 €).
+
+    >>> normalize("Don’t pay 50 € (or -12.5%)…", TextConfig())
+    "don't pay 50 € or -12.5%"
 
     Args:
         text: any text.
@@ -96,7 +108,8 @@ def normalize(text: str, config: TextConfig) -> str:
     language = config.language.split("-")[0]
     if config.case == "lower":
         text = text.translate(_language_table("turkish")) if language in ("tr", "az") else text
-        text = text.lower()
+        # The dot of the Turkish capital İ is not a letter of its own in the lower case of other languages.
+        text = text.lower().replace("i\u0307", "i")
     if language in _LETTERS:
         text = text.translate(_language_table(language))
     # Unicode composes only the Arabic yeh with a hamza.
@@ -104,7 +117,7 @@ def normalize(text: str, config: TextConfig) -> str:
     if config.vowel_marks == "remove":
         text = text.translate(_VOWEL_MARKS)
     if config.punctuation == "remove":
-        text = _JOINTS.sub(_keep_within_word, text.translate(_PUNCTUATION))
+        text = _JOINTS.sub(_keep_joint, text.translate(_PUNCTUATION))
     return " ".join(text.split())
 
 
@@ -140,6 +153,8 @@ def _map_character(character: str, ascii_digits: bool) -> str:
         return "'"
     if character in _HYPHENS:
         return "-"
+    if character in _ARABIC_SIGNS:
+        return _ARABIC_SIGNS[character]
     if character == _TATWEEL or _within(character, _SELECTORS):
         return ""
     category = unicodedata.category(character)
@@ -158,16 +173,30 @@ def _without_vowel_mark(character: str) -> str:
 
 
 def _without_punctuation(character: str) -> str:
-    removed = unicodedata.category(character)[0] in "PS" and character not in "'-" + _WORD_SIGNS
+    kept = "'+-" + _WORD_SIGNS + _NUMBER_SIGNS + _UNIT_SIGNS
+    category = unicodedata.category(character)
+    removed = category[0] in "PS" and category != "Sc" and character not in kept
     return " " if removed else character
 
 
-def _keep_within_word(match: re.Match[str]) -> str:
-    """An apostrophe or hyphen between letters, marks or digits stays; any other becomes a space."""
-    text, position = match.string, match.start()
-    neighbors = text[max(position - 1, 0) : position], text[position + 1 : position + 2]
-    inside = all(each and unicodedata.category(each)[0] in "LMN" for each in neighbors)
-    return match.group() if inside else " "
+def _keep_joint(match: re.Match[str]) -> str:
+    """A sign that belongs to the word or the number around it stays; any other becomes a space."""
+    sign, before, after = match.group(), match.string[: match.start()], match.string[match.end() :]
+    if sign in "'-" and _is_of_word(before[-1:]) and _is_of_word(after[:1]):
+        kept = True
+    elif sign in "+-'":
+        kept = sign != "'" and not before[-1:].strip() and bool(_NUMBER.match(after))
+    elif sign in _NUMBER_SIGNS:
+        begins = sign == "." and bool(_NO_NUMBER_YET.search(before))
+        kept = after[:1].isdecimal() and (before[-1:].isdecimal() or begins)
+    else:
+        kept = before.rstrip()[-1:].isdecimal() or after.lstrip()[:1].isdecimal()
+    return sign if kept else " "
+
+
+def _is_of_word(character: str) -> bool:
+    """Whether a character is a letter, a mark or a digit."""
+    return character != "" and unicodedata.category(character)[0] in "LMN"
 
 
 def _within(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
@@ -176,4 +205,7 @@ def _within(character: str, ranges: tuple[tuple[int, int], ...]) -> bool:
 
 _VOWEL_MARKS = _LazyTable(_without_vowel_mark)
 _PUNCTUATION = _LazyTable(_without_punctuation)
-_JOINTS = re.compile("['-]")
+_CURRENCIES = "".join(chr(code) for code in range(0x10000) if unicodedata.category(chr(code)) == "Sc")
+_JOINTS = re.compile(f"['+{re.escape(_NUMBER_SIGNS + _UNIT_SIGNS + _CURRENCIES)}-]")
+_NUMBER = re.compile(r"\.?\d")
+_NO_NUMBER_YET = re.compile(r"(?:^|\s)[+-]?$")

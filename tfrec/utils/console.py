@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 
 import rich.console
 
+from pipelines import paths
 from pipelines.errors import UserError
 from tfrec.utils import startup
 
@@ -116,5 +117,5 @@ def _first_line(text: str) -> str:
 
 
 def _exit(text: str, status: int) -> NoReturn:
-    print(f"error: {text}", file=sys.stderr)
+    print(f"error: {paths.shown(text)}", file=sys.stderr)  # a name in it may hold a line break
     sys.exit(status)

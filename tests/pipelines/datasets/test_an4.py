@@ -120,7 +120,7 @@ def test_wrong_files(folder):
     path.unlink()
     with pytest.raises(UserError, match=r"cen1-fx-b\.sph cannot be read: No such file"):
         load(folder)
-    (folder / "etc" / "an4_test.transcription").write_bytes(b"\xff\xfe")
+    (folder / "etc" / "an4_test.transcription").write_bytes(b"\xff A")
     with pytest.raises(UserError, match="is not UTF-8 text"):
         load(folder)
     (folder / "etc" / "an4_test.transcription").unlink()

@@ -39,6 +39,13 @@ def test_tables(folder, rate):
     assert test.sources[1].endswith("test.tsv:3")
 
 
+def test_releases_with_more_columns_and_quotation_marks_that_are_not_closed(folder):
+    names = "sentence_id up_votes path variant client_id age locale sentence segment gender accents sentence_domain"
+    rows = [f"{n}\t2\ttrain_{n}.mp3\t\tme\t\tde\t{sentence}\t\t\t\t" for n, sentence in enumerate(('"Ja', 'Ja"', '"'))]
+    text(folder / "train.tsv", "\t".join(names.split()), *rows)
+    assert load(folder).splits["train"].texts == ['"Ja', 'Ja"', '"']
+
+
 def test_early_releases_leave_the_suffix_out(folder):
     text(folder / "dev.tsv", "path\tsentence\tclient_id", "dev_0\tHallo\tme")
     split = load(folder).splits["validation"]

@@ -56,6 +56,18 @@ def test_splits_and_units(folder):
     assert set(words.splits["test"].texts) == {"She had your dark suit."}
 
 
+def test_two_files_of_a_sentence_and_files_of_no_bytes(folder):
+    # SI1027.WAV is NIST SPHERE, and SI1027.WAV.wav what people convert it to.
+    files = [path for path in folder.rglob("*") if path.name.upper() == "SI1027.WAV"]
+    for path in files:
+        sphere(path.with_name(path.name + ".wav"))
+    assert sizes(load(folder)) == {"train": 3, "validation": 50, "test": 24}
+    for path in files[:2]:
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match=r"2 of 77 files cannot be used.*is empty"):
+        load(folder)
+
+
 def test_user_errors(tmp_path):
     with pytest.raises(UserError, match="has no folder TRAIN"):
         load(tmp_path)

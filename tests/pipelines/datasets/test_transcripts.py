@@ -28,6 +28,22 @@ def test_a_line_without_an_end_is_not_read_as_a_whole(tmp_path):
         next(lines)
 
 
+def test_encodings(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_bytes("one\r\nzwei ü\r\n".encode("utf-16"))
+    assert [line for _, line in transcripts.lines(path)] == ["one", "zwei ü"]
+    path.write_bytes(b"0123456789\n" * 2000 + b"caf\xe9")  # more than a buffer
+    with pytest.raises(UserError, match=r"list\.txt is not UTF-8 text: byte 22003 \(line 2001\) is 0xe9"):
+        list(transcripts.lines(path))
+
+
+def test_require_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "a corpus").mkdir()
+    for path in ("~/a corpus", f"file://{tmp_path}/a%20corpus", f"{tmp_path}\\a corpus"):
+        assert transcripts.require_folder(path, "a folder") == f"{tmp_path}/a corpus"
+
+
 def test_clean():
     assert transcripts.clean("here", " a\tb \n") == "a\tb"
     assert transcripts.clean("here", "شکریہ") == "شکریہ"

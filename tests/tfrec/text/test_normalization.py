@@ -44,7 +44,13 @@ def test_normalizing_twice_changes_nothing(language, keep):
     ("co\u00adop\u200dera\ufefftion zero\u200bwidth", "cooperation zero width"),
     ("\ufb01ne \uff26\uff35\uff2c\uff2c", "fine full"),
     ("x\u00b2 \u00bd", "x\u00b2 \u00bd"),  # NFKC would say x2
-    ("50% of $3.20 & more", "50 of 3 20 more"),
+    ("50% of $3.20 & more", "50% of $3.20 more"),
+    ("12.5% -5 1,000 +3 .5 -.5 10:30 24/7", "12.5% -5 1,000 +3 .5 -.5 10:30 24/7"),
+    ("50 \u20ac off, \u20ac50, \uff04 5", "50 \u20ac off \u20ac50 $ 5"),
+    ("5 - 3, 5. a.b 1, (-5) --5 x:y % \u20ac a/b 3.", "5 3 5 a b 1 -5 5 x y a b 3"),
+    ("\u06f1\u06f2\u066b\u06f5\u066a \u0661\u066c\u0660", "12.5% 1,0"),
+    ("Zu\u0308rich Z\u00fcrich STRA\u1e9eE", "z\u00fcrich z\u00fcrich stra\u00dfe"),
+    ("\U0001f600 \U0001f468\u200d\U0001f469 ...", ""),
     ("\u06f1\u06f2 \u0663 \u0a6a", "12 3 4"),
     ("", ""),
     ("?!", ""),
@@ -74,7 +80,14 @@ def test_normalizes_english(text, normal):
     # Gurmukhi: vowel signs stay, nukta letters are two code points in NFC, the danda is removed.
     ("pa", "\u0a36\u0a2c \u0a38\u0a3c \u0a2e\u0a48\u0a02\u0964", "\u0a38\u0a3c\u0a2c \u0a38\u0a3c \u0a2e\u0a48\u0a02"),
     ("tr", "I\u0130", "\u0131i"),
-    ("en", "\u0130", "i\u0307"),
+    ("en", "\u0130STANBUL I\u0307 i\u0307", "istanbul i i"),
+    ("mul", "\u0130", "i"),
+    ("tr", "i\u0307", "i"),
+    # Joiners, which Persian and Urdu put within words, are removed.
+    *((language, "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", "\u0645\u06cc\u062e\u0648\u0627\u0647\u0645")
+      for language in ("fa", "mul")),
+    ("ur", "\u0645\u06cc\u200c\u062e\u0648\u0627\u06c1\u0645", "\u0645\u06cc\u062e\u0648\u0627\u06c1\u0645"),
+    ("ar", "\u0645\u064f\u062d\u064e\u0645\u0651\u064e\u062f", "\u0645\u062d\u0645\u062f"),  # one word
 ])  # fmt: skip
 def test_normalizes_by_language(language, text, normal):
     assert normalize(text, TextConfig(language=language)) == normal

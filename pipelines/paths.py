@@ -1,0 +1,60 @@
+"""Paths as people write them, and as messages show them."""
+
+import os
+import re
+import unicodedata
+import urllib.parse
+
+# Marks that change the direction of the text after them.
+_DIRECTION_MARKS = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+_LOCAL_URL = re.compile(r"file:(//(localhost)?)?(?=/)", re.IGNORECASE)
+
+
+def local(path: str, folder: str = "") -> str:
+    """Turns a path as people write it into one that the system opens.
+
+    `~` is the user's folder, `file://` is removed and its escapes are resolved. Back-slashes separate folders where
+    nothing has the name with them, and something has the name with slashes.
+
+    Args:
+        path: The path; empty stays empty.
+        folder: What a relative path starts from; empty is the working folder.
+
+    Returns:
+        The path, which need not exist.
+    """
+    if match := _LOCAL_URL.match(path):
+        path = urllib.parse.unquote(path[match.end() :], errors="surrogateescape")
+    full = os.path.join(folder, os.path.expanduser(path))
+    if "\\" in path and not os.path.lexists(full):
+        with_slashes = os.path.join(folder, os.path.expanduser(path.replace("\\", "/").removeprefix("./")))
+        return with_slashes if os.path.exists(with_slashes) else full
+    return full
+
+
+def shown(path: str | os.PathLike) -> str:
+    r"""Escapes what would break a line, control a terminal or is not UTF-8 in a path.
+
+    >>> print(shown("a\nb"), shown("caf\udce9"))
+    a\nb caf\xe9
+
+    Args:
+        path: The path.
+
+    Returns:
+        The path on one line of printable UTF-8.
+    """
+    return "".join(_escaped(character) for character in os.fspath(path))
+
+
+def is_plain(name: str) -> bool:
+    """Whether `shown` leaves a name as it is."""
+    return shown(name) == name
+
+
+def _escaped(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that is not UTF-8, as Python's file names hold it
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    if character in _DIRECTION_MARKS or unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp"):
+        return character.encode("unicode_escape").decode()
+    return character
