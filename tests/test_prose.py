@@ -12,7 +12,7 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").r
 BANNED = [
     r"told|tells?|telling",
     r"so many|so much",
-    r"is none|there is none|that is none",
+    r"(?-i:is none)",
     r"c[oa]mes? to nothing",
     r"hopes?|thinks|looks? back|looks? at|in vain|at heart|by heart",
     r"fallen silent|falls silent|fall silent",
@@ -25,7 +25,7 @@ BANNED = [
     r"beside",
 ]
 BRITISH = [
-    r"\w*(?:recognis|normalis|optimis|regularis|initialis|generalis|randomis|minimis|maximis|summaris|organis)\w*",
+    r"\w*(?:recognis|normalis|optimis(?!ti)|regularis|initialis|generalis|randomis|minimis|maximis|summaris|organis)\w*",
     r"colou?r(?<=colour)\w*",
     r"behaviour\w*|neighbour\w*|favour\w*|honour\w*",
     r"grey\w*|centre[sd]?|licence\w*|labell\w+|modell\w+|cancell(?:ed|ing)|analys(?:e|ed|es|ing)|artefact\w*",

@@ -4,22 +4,24 @@ import collections
 import dataclasses
 import pathlib
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
 from pipelines import assemble, datasets, frontends
 from pipelines.datasets.base import Corpus, Split
-from tfrec.config.schema import Config
 from tfrec.reports import grid
+
+if TYPE_CHECKING:
+    from tfrec.config.schema import Config
 
 POOL = 1000  # the examples are chosen among the first ones of a split, since all up to the last of them are read
 
 Tensor = Any
 
 
-def draw(config: Config, split_name: str, rows: int, columns: int, path: pathlib.Path) -> tuple[int, bool]:
+def draw(config: "Config", split_name: str, rows: int, columns: int, path: pathlib.Path) -> tuple[int, bool]:
     """Draws the grid into a PNG file; images are drawn before they are normalized.
 
     Args:

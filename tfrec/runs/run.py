@@ -178,7 +178,7 @@ class Run:
         return self.path / "state" / "state.json"
 
     def read_state(self) -> dict[str, Any] | None:
-        """Returns the last state of `write_state`, None where there is none; UserError where it is damaged."""
+        """Returns the last state of `write_state`, None where before the first one; UserError where it is damaged."""
         if not self._state_file.is_file():
             return None
         state: dict[str, Any] = self.read_json("state/state.json")

@@ -75,7 +75,7 @@ class Comparison:
 
     @classmethod
     def open(cls, path: str) -> Self:
-        """Opens a comparison that was started before; UserError where there is none."""
+        """Opens a comparison that was started before; UserError where the folder holds no comparison."""
         if not (pathlib.Path(path) / "comparison.json").is_file():
             raise UserError(
                 f"{path} is not a report that can be resumed: it has no comparison.json; leave out --resume."

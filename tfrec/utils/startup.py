@@ -31,7 +31,7 @@ def import_tensorflow(quiet: bool) -> None:
         os.write(terminal, b"error: Interrupted.\n")
         os._exit(130)
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has told this process to ignore it
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else a shell has made this process ignore it
         signal.signal(signal.SIGINT, leave)
     with _standard_error_hidden(terminal) if quiet else contextlib.nullcontext():
         import tensorflow  # noqa: F401

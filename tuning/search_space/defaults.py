@@ -13,7 +13,7 @@ from typing import Any
 
 from pipelines.errors import UserError
 from pipelines.frontends.speech_config import FORMS, NEUTRAL
-from tfrec import architectures
+from tfrec import architectures, tasks
 from tfrec.config.schema import Config, FitConfig
 from tuning.search_space.grammar import RANGE
 
@@ -116,7 +116,7 @@ def _speech(config: Config, holders: Mapping[str, Any]) -> list[str]:
         search("coefficients", others, low=narrowest, high=frontend.mels)
     else:
         search("mels", others, low=narrowest)
-    if config.task.name == "classify":
+    if tasks.output_kind(config.task) == "vector":
         search("hop_ms", spectral, high=frontend.window_ms)
         search("speed", [name for name in holders if name not in spectral])
     else:  # longer hops would leave fewer frames than characters, which CTC cannot align
@@ -136,13 +136,13 @@ def _form(frontend: Any, model: Any) -> str:
 def _allows_mfcc(config: Config) -> bool:
     """Whether MFCC can replace log-mel features.
 
-    Not for transcription, where they discard what large networks use; and not with settings that are for log energies
-    only.
+    Not for sequences of outputs, where they discard what large networks use; and not with settings that are for log
+    energies only.
     """
     frontend = config.frontend
     needs_energies = frontend.range_db is not None or frontend.channel_db or frontend.tract != NEUTRAL
     fits = frontend.frequency_width <= frontend.coefficients <= frontend.mels
-    can_choose = config.task.name == "classify" and frontend.features in ("log_mel", "mfcc")
+    can_choose = tasks.output_kind(config.task) == "vector" and frontend.features in ("log_mel", "mfcc")
     return can_choose and fits and not needs_energies
 
 
