@@ -192,7 +192,7 @@ def _class_rows(path: str, classes: dict[str, list[str]], split: str) -> list[fi
 
 
 def _check_classes(root: str, rows: list[files.Row]) -> None:
-    """UserError for a single class, with a look at the folders below it."""
+    """UserError for a single class, which names the folder below it where that may be the one."""
     classes = sorted({row.label for row in rows})
     if len(classes) >= 2:
         return

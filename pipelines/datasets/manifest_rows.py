@@ -28,7 +28,7 @@ class Listed:
     Attributes:
         rows: One per example.
         notes: Sentences on what is not used, or there more than once.
-        groups: Where of a row -> value of a further column with few values; empty where there is none.
+        groups: Where of a row -> value of a further column with few values; empty without one.
     """
 
     rows: list[files.Row]

@@ -39,6 +39,25 @@ def align_symbols(log_probs: np.ndarray, ids: Sequence[int] | np.ndarray) -> np.
     return np.array([(each[0], each[-1] + 1) for each in steps])
 
 
+def log_probs_of_symbols(log_probs: np.ndarray, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Reads how likely the symbols of a text are at their steps in its likeliest alignment.
+
+    Args:
+        log_probs: see `align_symbols`.
+        ids: symbols of the text; 0 is ignored.
+
+    Returns:
+        Natural logarithms, an entry for each step at which a symbol is output; -inf alone where the text needs more
+        steps than there are.
+    """
+    ids = [number for number in ids if number]
+    try:
+        spans = align_symbols(log_probs, ids)
+    except ValueError:
+        return np.array([-np.inf])
+    return np.array([log_probs[t, i] for i, (start, end) in zip(ids, spans, strict=True) for t in range(start, end)])
+
+
 def align_words(
     log_probs: np.ndarray, ids: Sequence[int] | np.ndarray, vocabulary: Vocabulary, seconds_per_step: float
 ) -> list[tuple[str, float, float]]:

@@ -22,7 +22,7 @@ class TimedText(NamedTuple):
     """The text of a recording."""
 
     text: str
-    confidence: float  # geometric mean of the probabilities of the best token of each step
+    confidence: float  # geometric mean of the probabilities of the tokens where they are output; 0 of an empty text
     words: tuple[Word, ...]
 
 
@@ -59,6 +59,7 @@ class Transcriber:
         outputs = self.chunks.outputs(samples)
         logits = outputs["logits"]
         texts: list[str] = []
+        log_probs: list[np.ndarray] = []  # of the tokens at their steps
         words: list[Word] = []
         for first, last, space in segments(logits, self.vocabulary.pieces, self.chunks.longest):
             segment = {name: value[None, first:last] for name, value in outputs.items()}
@@ -67,6 +68,7 @@ class Transcriber:
                 text = self.decoder(segment)[0]
                 ids = self.vocabulary.encode(text)
                 texts += [space, text] if text and any(texts) else [text]
+                log_probs.append(alignment.log_probs_of_symbols(_log_softmax(segment["logits"][0]), ids))
             else:
                 ids = ctc.greedy(segment["logits"], segment["steps"])[0].numpy()[0]
             more = self._words(segment["logits"][0], ids, first)
@@ -74,8 +76,10 @@ class Transcriber:
                 (beginning, start, _), (rest, _, end) = words.pop(), more.pop(0)
                 more.insert(0, (beginning + rest, start, end))
             words += more
-        greedy, confidence = self._greedy(logits)
-        return TimedText("".join(texts) if self.decoder else greedy, confidence, tuple(words))
+        if self.decoder:
+            confidence = float(np.exp(np.concatenate(log_probs).mean())) if any(texts) else 0.0
+            return TimedText("".join(texts), confidence, tuple(words))
+        return TimedText(*self._greedy(logits), tuple(words))
 
     def _greedy(self, logits: np.ndarray) -> tuple[str, float]:
         """Greedy text of a whole recording and its confidence."""
@@ -87,7 +91,11 @@ class Transcriber:
         """Words of a segment that begins at step `first`, with their times."""
         step = self.chunks.timing.seconds_per_step
         try:
-            aligned = alignment.align_words(tf.nn.log_softmax(logits).numpy(), np.asarray(ids), self.vocabulary, step)
+            aligned = alignment.align_words(_log_softmax(logits), np.asarray(ids), self.vocabulary, step)
         except ValueError:  # a text of a beam search or of attention may need more steps than the segment has
             return [(word, None, None) for word in self.vocabulary.decode(ids).split()]
         return [(word, start + first * step, end + first * step) for word, start, end in aligned]
+
+
+def _log_softmax(logits: np.ndarray) -> np.ndarray:
+    return tf.nn.log_softmax(logits).numpy()

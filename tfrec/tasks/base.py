@@ -124,6 +124,10 @@ class Task(abc.ABC):
         """Sentences on what of a corpus the task cannot learn."""
         return []
 
+    def check_training(self, recognizer: Recognizer, corpus: Corpus) -> list[str]:
+        """Sentences on training examples that the network cannot learn from; UserError where it can from none."""
+        return []
+
     def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
         """What is wrong or strange about the labels of a split of speech, named `name`."""
         return []

@@ -17,12 +17,12 @@ class Transcript(Answer):
     """The text of a recording."""
 
     text: str
-    confidence: float  # geometric mean of the probabilities of the best token of each step
+    confidence: float  # geometric mean of the probabilities of the tokens where they are output; 0 of an empty text
     words: tuple | None = None  # (word, start_s, end_s) of each, seconds None where unknown; None for an export
 
     def to_dict(self) -> dict[str, Any]:
-        """Text, confidence, and the times of the words where they are known."""
-        row = {"text": self.text, "confidence": self.confidence}
+        """Text, confidence (None of an empty text), and the times of the words where they are known."""
+        row = {"text": self.text, "confidence": self.confidence if self.text else None}
         if self.words is None:
             return row
         words = [dict(zip(("word", "start_s", "end_s"), word, strict=True)) for word in self.words]
@@ -33,7 +33,8 @@ class Transcript(Answer):
         """A line for each file, and below it the times of its words."""
         lines = []
         for file, answer in answers:
-            lines.append(Text(f"{file} (confidence {answer.confidence:.3f}): {answer.text}"))
+            sure = f"confidence {answer.confidence:.3f}" if answer.text else "no words"
+            lines.append(Text(f"{file} ({sure}): {answer.text}"))
             times = [f"{start:.2f} {word}" for word, start, _ in answer.words or () if start is not None]
             if times:
                 lines.append(Text(f"    at seconds: {', '.join(times)}"))

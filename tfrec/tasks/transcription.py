@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
     from tfrec.recognizer import Recognizer
 
-SHOWN_SYMBOLS = 5  # in a warning
-
 
 @dataclasses.dataclass(frozen=True)
 class Config:
@@ -118,17 +116,12 @@ class Transcription(Task):
         return f"{self.num_outputs - 1} {self.config.unit}"
 
     def warnings(self, corpus: Corpus) -> list[str]:
-        """Sentences on symbols that the vocabulary, which is that of the training split, lacks."""
-        sentences = []
-        for name, split in corpus.splits.items():
-            coverage = self.vocabulary.coverage(split.texts or [])
-            if missing := coverage.missing:
-                some = ", ".join(map(repr, list(missing)[:SHOWN_SYMBOLS]))
-                sentences.append(
-                    f"the {name} split has {sum(missing.values())} of {coverage.symbols:,} {self.config.unit} that no"
-                    f" training text has ({some}), so that no output can contain them."
-                )
-        return sentences
+        """Sentences on texts that are empty or mix scripts, and on symbols that no training text has."""
+        return transcript_findings.warnings(self, corpus)
+
+    def check_training(self, recognizer: Recognizer, corpus: Corpus) -> list[str]:
+        """Sentences on texts that are too long for their clips; UserError where CTC could learn from none."""
+        return transcript_findings.check_training(self, recognizer, corpus)
 
     def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
         """Texts that are too long for their clips, and symbols that the vocabulary lacks."""
@@ -206,23 +199,29 @@ class Transcription(Task):
         """Every export setting applies."""
 
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
-        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)}, greedy or by a beam search."""
+        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)}, greedy or by a beam search.
+
+        The confidence is that of the greedy path, also of a beam search's text, but 0 of an empty text.
+        """
         answers = self.greedy_outputs(outputs)
         if export.beam_width == 1:
             return answers
         logits = tf.cast(outputs["logits"], tf.float32)
-        return {**answers, "text": self.detokenize(beam_search.search(logits, outputs["steps"], export.beam_width)[0])}
+        text = self.detokenize(beam_search.search(logits, outputs["steps"], export.beam_width)[0])
+        return {"text": text, "confidence": tf.where(text == "", 0.0, answers["confidence"])}
 
     def greedy_outputs(self, outputs: Any) -> dict[str, tf.Tensor]:
         """Logits and steps -> {"text": string (batch,), "confidence": (batch,)} of the greedy path.
 
-        The confidence is the geometric mean of the probabilities of the best token of each step.
+        The confidence is the geometric mean of the probabilities of the tokens at the steps where they are output,
+        blanks left out: most steps are blanks, sure ones. That of an empty text is 0.
         """
         logits, steps = tf.cast(outputs["logits"], tf.float32), outputs["steps"]
-        best = tf.reduce_max(tf.nn.log_softmax(logits), axis=-1)
-        inside = tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
-        mean = tf.reduce_sum(best * inside, axis=1) / tf.maximum(tf.reduce_sum(inside, axis=1), 1.0)
-        return {"text": self.detokenize(ctc.greedy(logits, steps)[0]), "confidence": tf.exp(mean)}
+        best, path = tf.reduce_max(tf.nn.log_softmax(logits), axis=-1), tf.argmax(logits, axis=-1)
+        output = tf.cast(path != 0, tf.float32) * tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
+        mean = tf.reduce_sum(best * output, axis=1) / tf.maximum(tf.reduce_sum(output, axis=1), 1.0)
+        text = self.detokenize(ctc.greedy(logits, steps)[0])
+        return {"text": text, "confidence": tf.where(text == "", 0.0, tf.exp(mean))}
 
     def detokenize(self, ids: Any) -> tf.Tensor:
         """Ids `(batch, length)`, 0 for nothing, -> texts `(batch,)`, in TensorFlow."""

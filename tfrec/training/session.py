@@ -153,7 +153,8 @@ def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:
     )
     if description := architectures.describe(recognizer.config.model):
         logger.info(description)
-    for sentence in (*corpus.notes, *recognizer.task.warnings(corpus)):
+    unusable = recognizer.task.check_training(recognizer, corpus)
+    for sentence in (*corpus.notes, *recognizer.task.warnings(corpus), *unusable):
         logger.warning(sentence)
 
 

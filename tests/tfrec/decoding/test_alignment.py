@@ -67,3 +67,14 @@ def test_word_times_of_pieces_that_contain_spaces():
     words = alignment.align_words(rows, [1, 2, 3, 4, 2], Pieces, 1.0)
     assert words == [("abcd", 1.0, 4.0), ("e", 3.0, 4.0), ("c", 5.0, 6.0)]
     assert alignment.align_words(rows, [], Pieces, 1.0) == []
+
+
+def test_log_probs_of_the_symbols_of_a_greedy_path_are_those_of_its_steps():
+    logits = np.random.default_rng(0).normal(size=(40, 5))
+    log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    path = log_probs.argmax(axis=1)
+    ids = [symbol for symbol, before in zip(path, [0, *path[:-1]], strict=True) if symbol and symbol != before]
+    expected = log_probs.max(axis=1)[path != 0]
+    np.testing.assert_allclose(alignment.log_probs_of_symbols(log_probs, ids), expected)
+    assert alignment.log_probs_of_symbols(log_probs, [1] * 30).tolist() == [-np.inf]
+    assert alignment.log_probs_of_symbols(log_probs, []).tolist() == []

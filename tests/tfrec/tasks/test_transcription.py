@@ -1,11 +1,13 @@
 """Transcription: targets, loss, outputs, scores, and a trained run."""
 
 import dataclasses
+import io
 import json
 
 import keras
 import numpy as np
 import pytest
+import rich.console
 import tensorflow as tf
 
 from pipelines import datasets
@@ -97,19 +99,35 @@ def test_a_decoder_shares_the_loss(task):
 def test_export_outputs_are_the_greedy_text_and_its_confidence(task):
     answer = task.export_outputs(outputs_of(task, ["cab a", ""]), ExportConfig())
     assert [text.decode() for text in answer["text"].numpy()] == ["cab a", ""]
-    np.testing.assert_allclose(answer["confidence"], 1, atol=1e-6)
+    np.testing.assert_allclose(answer["confidence"], [1, 0], atol=1e-6)
     ids = [task.vocabulary.encode(letter)[0] for letter in "ab"]
     space = task.vocabulary.encode("a b")[1]
     gaps = [space, ids[0], space, space, ids[1]]
     assert task.detokenize(tf.constant([gaps]))[0].numpy().decode() == task.vocabulary.decode(gaps) == "a b"
-    uniform = task.export_outputs(outputs_of(task, ["cab"], scale=0.0), ExportConfig())["confidence"]
-    np.testing.assert_allclose(uniform, 1 / task.num_outputs, rtol=1e-5)
+    # The steps between the letters, which are surely blank, do not raise the confidence.
+    outputs = outputs_of(task, ["cab"], steps=60, scale=20.0)
+    outputs["logits"] = tf.where(tf.range(60)[None, :, None] < 6, outputs["logits"] / 20, outputs["logits"])
+    expected = np.e / (np.e + task.num_outputs - 1)
+    np.testing.assert_allclose(task.export_outputs(outputs, ExportConfig())["confidence"], expected, rtol=1e-5)
+    empty = task.export_outputs(outputs_of(task, ["", "cab"]), ExportConfig(beam_width=4))
+    np.testing.assert_allclose(empty["confidence"], [0, 1], atol=1e-6)
+
+
+def test_an_empty_text_has_no_confidence(task):
+    answers = task.read_answers({"text": np.array([b"", b"a"]), "confidence": np.array([0.0, 0.5])}, task.labels)
+    assert [answer.to_dict()["confidence"] for answer in answers] == [None, 0.5]
+    console = rich.console.Console(width=80, record=True, file=io.StringIO())
+    console.print(type(answers[0]).table([("x.wav", answers[0]), ("y.wav", answers[1])]))
+    assert "x.wav (no words):" in console.export_text()
 
 
 def test_warnings_name_symbols_outside_the_vocabulary(task, split):
     other = dataclasses.replace(split, texts=["abc", "a x", "yx", "b"])
     corpus = datasets.base.Corpus("own", "audio", (), {"train": split, "test": other}, 8000)
-    (sentence,) = task.warnings(corpus)
+    empty, sentence = task.warnings(corpus)
+    assert empty.startswith(
+        "1 of 4 texts of the train split are empty after normalization, such as y '': they are kept"
+    )
     assert "the test split has 3 of 9 characters" in sentence
     assert "'x', 'y'" in sentence
 
