@@ -42,21 +42,28 @@ WHITE: Color = (255, 255, 255)
 CHECKED_TOGETHER = 128  # files whose decoders' messages are captured together
 
 # libjpeg's words for a picture whose data ends early, which it fills up with gray.
+_BAD_JPEG = "less JPEG data than announced, or wrong data"
 _ENDS_EARLY = re.compile("premature end", re.IGNORECASE)
 
 
-def decode(data: tf.Tensor, channels: int) -> tf.Tensor:
+def decode(data: tf.Tensor, channels: int, is_deep: bool = False) -> tf.Tensor:
     """Decodes a JPEG, PNG, BMP or GIF in a graph that has no Python, such as an export; of a GIF, the first frame.
 
-    Orientation, transparency and more than 8 bits are ignored here.
+    Orientation and transparency are ignored here.
 
     Args:
         data: The file's content, a string scalar.
         channels: 1 (gray), 3 (color) or 4 (color and alpha, which is opaque).
+        is_deep: Whether to return float32, so that PNG files of 16 bits keep all of them.
 
     Returns:
-        uint8 `(height, width, channels)`.
+        uint8 `(height, width, channels)`, or float32 in [0, 255].
     """
+    if is_deep:
+        is_png = tf.equal(tf.strings.substr(data, 0, 4), b"\x89PNG")
+        return tf.cond(
+            is_png, lambda: _png_of_16_bits(data, channels), lambda: tf.cast(decode(data, channels), tf.float32)
+        )
     is_jpeg = tf.equal(tf.strings.substr(data, 0, 2), b"\xff\xd8")
     color = tf.cond(
         is_jpeg,
@@ -64,6 +71,15 @@ def decode(data: tf.Tensor, channels: int) -> tf.Tensor:
         lambda: tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), (None, None, 3)),
     )
     return _in_channels(color, channels)
+
+
+def _png_of_16_bits(data: tf.Tensor, channels: int) -> tf.Tensor:
+    """A PNG of 8 or 16 bits: float32 `(height, width, channels)` in [0, 255]."""
+    color = tf.ensure_shape(tf.io.decode_png(data, channels=3, dtype=tf.uint16), (None, None, 3))
+    x = tf.cast(color, tf.float32) / 257.0
+    if channels == 4:
+        return tf.pad(x, [[0, 0], [0, 0], [0, 1]], constant_values=255.0)
+    return x if channels == 3 else tf.tensordot(x, tf.constant(pixels.LUMA), 1)[..., None]
 
 
 def decode_file(
@@ -205,7 +221,7 @@ def _checked(info: ImageInfo, channels: int, background: Color) -> tuple[np.ndar
         except tf.errors.OpError as error:
             failure = _reason(error)
     if failure is not None:
-        raise damaged(info.path, messages[-1] if messages and failure.startswith("jpeg::") else failure)
+        raise damaged(info.path, messages[-1] if messages and failure == _BAD_JPEG else failure)
     if any(_ENDS_EARLY.search(message) for message in messages):
         raise damaged(info.path, "its picture data ends early")
     return image, messages
@@ -222,6 +238,8 @@ def _decoded(info: ImageInfo, channels: int, background: Color) -> np.ndarray:
 def _reason(error: tf.errors.OpError) -> str:
     """The last line of a Python traceback, or what TensorFlow's decoder says."""
     lines = [line for line in (error.message or "").strip().splitlines() if line.strip()]
+    if "jpeg::" in (error.message or ""):
+        return _BAD_JPEG
     sentences = re.findall(r"^(?:[\w.]*Error|PIL\.\w+): (.+)", error.message or "", re.MULTILINE)
     return sentences[-1] if sentences else re.sub(r"^\{\{.*?\}\} ", "", lines[0] if lines else "")
 

@@ -199,7 +199,7 @@ class Recognizer:
         """One source of `predict` as the frontend takes it: pixels, or samples at the frontend's rate."""
         config = self.config.frontend
         if self.frontend.modality == "image":
-            return reader.image(source, config.channels)
+            return reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
         return reader.audio(source, config.sample_rate_hz)
 
     def batch_of_one(self, raw: np.ndarray) -> Any:

@@ -120,6 +120,7 @@ def verify(infos: Mapping[str, ImageInfo]) -> tuple[dict[str, UserError], dict[s
     if low:
         notes.append(
             f"{len(low):,} of {len(infos):,} pictures use less than an eighth of the range of their file, such as"
-            f" {low[0]}: they are read as they are, almost black, and not scaled."
+            f" {low[0]}: they are read as they are, almost black, and not scaled. With frontend.normalize unit"
+            " their brightness counts; per_image removes it."
         )
     return errors, changed, notes

@@ -94,7 +94,8 @@ def resolve(
         )
     if isinstance(config, SpeechConfig):
         return config.resolved(corpus.sample_rate_hz, normalize, takes)
-    height, width, channels = corpus.splits["train"].examples.element_spec["image"].shape
+    image = corpus.splits["train"].examples.element_spec["image"]
+    height, width, channels = image.shape
     if config.channels not in (None, channels):
         raise UserError(
             f"frontend.channels is {config.channels}, but the images of {corpus.name} have {channels}: leave it out,"
@@ -105,8 +106,21 @@ def resolve(
         height=config.height or height or 128,
         width=config.width or width or 128,
         channels=channels,
+        pixels=config.pixels or _pixel_type(config, image.dtype.name),
         normalize=cast(Any, normalize or "per_image") if config.normalize == "auto" else config.normalize,
     )
+
+
+def _pixel_type(config: ImageConfig, name: str) -> Any:
+    """The type of a corpus's pixels; UserError where an augmentation would drop what 8 bits do not hold."""
+    if name == "uint8":
+        return "uint8"
+    if config.rand_augment_operations:
+        raise UserError(
+            "frontend.rand_augment_operations works on 256 levels, and these pictures have more than 8 bits per value:"
+            " leave it out, or save the pictures with 8 bits."
+        )
+    return "float32"
 
 
 def build_mix(config: FrontendConfig, seed: int | None) -> Mix | None:

@@ -20,6 +20,7 @@ class ImageConfig:
     height: int | None = None  # pixels; None is the corpus's own size, or 128 where sizes differ
     width: int | None = None  # pixels, likewise
     channels: int | None = None  # None is the corpus's own
+    pixels: Literal["uint8", "float32"] | None = None  # type of raw pixels; None is the corpus's own
     crop_fraction: float = 1.0  # fraction of the sides that the central crop keeps
     normalize: Literal["auto", "unit", "symmetric", "imagenet", "caffe", "per_image"] = (
         "auto"  # range of the features; auto is the range of the pretrained weights, else per_image
@@ -102,6 +103,7 @@ class ImageFrontend(Frontend):
         self.augmentations = image_augmentations(config, seed) if augment else []
         for layer in self.augmentations:
             layer.compute_output_shape((None, *self.feature_shape))  # raises for unsupported channels
+        self.normalize.compute_output_shape((None, *self.feature_shape))
 
     @property
     def feature_shape(self) -> Shape:

@@ -18,7 +18,7 @@ def listed(sources: Any) -> list[Any]:
     return list(sources)
 
 
-def image(source: Any, channels: int) -> np.ndarray:
+def image(source: Any, channels: int, background: str = "white") -> np.ndarray:
     """A path, the bytes of a file, or pixels -> uint8 `(height, width, channels)`.
 
     Raises:
@@ -26,9 +26,9 @@ def image(source: Any, channels: int) -> np.ndarray:
         ValueError: for an array of another shape, or with values outside 0 to 255.
     """
     if isinstance(source, bytes):
-        return _from_bytes(source, lambda path: image_files.read(path, channels))
+        return _from_bytes(source, lambda path: image_files.read(path, channels, background))
     if isinstance(source, str | os.PathLike):
-        return image_files.read(source, channels)
+        return image_files.read(source, channels, background)
     pixels = np.asarray(source)
     if pixels.ndim == 2 and channels == 1:
         pixels = pixels[..., None]

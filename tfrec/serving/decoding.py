@@ -9,8 +9,8 @@ from pipelines import images
 MAX_ENCODED_BYTES = 64_000_000
 
 
-def image(contents: Any, channels: int) -> Any:
-    """JPEG, PNG, BMP or GIF -> uint8 (height, width, channels).
+def image(contents: Any, channels: int, is_deep: bool = False) -> Any:
+    """JPEG, PNG, BMP or GIF -> uint8 (height, width, channels), or float32 in [0, 255] where `is_deep`.
 
     The size is read from the header first: a few bytes can claim a picture that no memory holds.
     """
@@ -25,7 +25,7 @@ def image(contents: Any, channels: int) -> Any:
         ]
     ):
         contents = tf.identity(contents)
-    return images.decode(contents, channels)
+    return images.decode(contents, channels, is_deep)
 
 
 def wav(contents: Any, sample_rate_hz: int) -> Any:

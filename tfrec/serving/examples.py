@@ -58,7 +58,7 @@ def generate(recognizer: Recognizer) -> list[np.ndarray]:
     random, config = np.random.default_rng(0), recognizer.config.frontend
     if recognizer.frontend.modality == "image":
         shape = (GENERATED_EXAMPLES, config.height, config.width, config.channels)
-        return list(random.integers(0, 256, shape).astype("uint8"))
+        return list(random.integers(0, 256, shape).astype(config.pixels or "uint8"))
     sizes = [config.sample_rate_hz + 1000 * i for i in range(GENERATED_EXAMPLES)]
     return [random.integers(-3000, 3000, size).astype("float32") / 32768 for size in sizes]
 

@@ -54,12 +54,14 @@ class ExportedRecognizer:
     def read(self, source: Any) -> np.ndarray:
         """One source of `predict` as the export takes it: pixels, or samples at its rate."""
         if self.description["modality"] == "image":
-            return reader.image(source, self.description["channels"])
+            background = self.description.get("background", "white")
+            return reader.image(source, self.description["channels"], background)
         return reader.audio(source, self.description["sample_rate_hz"])
 
     def answers(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Outputs of the signature `serving_default` for a batch of its inputs."""
-        outputs = self._signature(**{name: tf.constant(value) for name, value in inputs.items()})
+        types = {name: spec.dtype for name, spec in self._signature.structured_input_signature[1].items()}
+        outputs = self._signature(**{name: _tensor(value, types[name]) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
     def predict(self, sources: Any, **options: Any) -> Iterator[Answer]:
@@ -84,6 +86,11 @@ class ExportedRecognizer:
         else:
             inputs = {"audio": raw[None], "length": np.array([len(raw)], "int32")}
         return self.task.read_answers(self.answers(inputs), self.description.get("labels"))[0]
+
+
+def _tensor(values: np.ndarray, dtype: tf.DType) -> tf.Tensor:
+    """Values as the signature takes them: pixels of more than 8 bits are rounded where it takes 8."""
+    return tf.constant(np.rint(values) if dtype.is_integer else values, dtype)
 
 
 def _read_description(path: pathlib.Path) -> dict[str, Any]:

@@ -30,8 +30,9 @@ Signatures = dict[str, tuple[Callable[..., Outputs], list[tf.TensorSpec]]]
 def write(recognizer: Recognizer, folder: Any) -> None:
     """Writes the SavedModel with the signatures `serving_default` (raw tensors) and `encoded` (bytes of files).
 
-    Images: "image" uint8 `(batch, height, width, channels)` of any size, or "encoded" string `(batch,)` of JPEG, PNG,
-    BMP or GIF. Speech: "audio" float32 `(batch, samples)` at the recognizer's sample rate with "length" int32
+    Images: "image" `(batch, height, width, channels)` of any size, uint8, or float32 in [0, 255] where training had
+    files of more than 8 bits; or "encoded" string `(batch,)` of JPEG, PNG, BMP or GIF.
+    Speech: "audio" float32 `(batch, samples)` at the recognizer's sample rate with "length" int32
     `(batch,)`, or "encoded" string `(batch,)` of 16-bit WAV. Outputs: those of the task.
     """
     network = recognizer.task.inference_network(without_cudnn(recognizer.network))
@@ -57,7 +58,8 @@ def describe(recognizer: Recognizer) -> dict[str, Any]:
     """What a client must know to talk to the export."""
     config = recognizer.config.frontend
     if config.name == "image":
-        inputs = {"modality": "image", "channels": config.channels}
+        background = getattr(recognizer.config.data, "background", "white")
+        inputs = {"modality": "image", "channels": config.channels, "background": background}
     else:
         inputs = {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
     return {"task": recognizer.task.name, **inputs, **recognizer.task.description()}
@@ -92,7 +94,7 @@ def _image_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatur
 
     def encoded(encoded: Any) -> Outputs:
         def pixels(contents: Any) -> Any:
-            image = resize(decoding.image(contents, config.channels)[None])[0]
+            image = resize(decoding.image(contents, config.channels, config.pixels == "float32")[None])[0]
             return tf.ensure_shape(image, [config.height, config.width, config.channels])
 
         return _never_empty(answer, tf.map_fn(pixels, tf.ensure_shape(encoded, [None]), fn_output_signature=tf.float32))
@@ -100,7 +102,7 @@ def _image_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatur
     return {
         "serving_default": (
             serving_default,
-            [tf.TensorSpec([None, None, None, config.channels], tf.uint8, name="image")],
+            [tf.TensorSpec([None, None, None, config.channels], config.pixels or "uint8", name="image")],
         ),
         "encoded": (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
     }

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from pipelines import frontends
+from pipelines import assemble, frontends
+from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 
 
@@ -64,6 +66,38 @@ def test_the_strength_of_rand_augment_is_passed_on():
 def test_settings_out_of_range(field, value, rule):
     with pytest.raises(ValueError, match=f"frontend.{field} must be {rule}. Received: {value}"):
         frontends.ImageConfig(**{field: value})
+
+
+def deep_corpus(channels=1):
+    """Two pictures of 16 bits with values up to 189 of 65535, `far` brighter than `near`."""
+    values = np.random.default_rng(0).integers(0, 90, (2, 8, 8, channels)) + [[[[0]]], [[[100]]]]
+    examples = {"image": (values / 257).astype("float32"), "label": np.arange(2)}
+    split = Split(tf.data.Dataset.from_tensor_slices(examples), 2)
+    return Corpus("deep", "image", ("near", "far"), {"train": split})
+
+
+def test_pictures_of_more_than_8_bits_stay_apart():
+    corpus = deep_corpus()
+    config = frontends.resolve(frontends.ImageConfig(normalize="unit"), corpus)
+    assert config.pixels == "float32"
+    ((images, _),) = assemble.evaluation_batches(corpus.splits["train"], frontends.build(config), 2)
+    near, far = np.asarray(frontends.build(config)(images))
+    assert near.max() < far.min()
+    assert len(np.unique(near)) > 30
+    standardized = frontends.build(frontends.resolve(frontends.ImageConfig(), corpus))(images)
+    np.testing.assert_allclose(np.std(standardized, axis=(1, 2, 3)), 1, atol=1e-3)
+
+
+def test_operations_on_256_levels_refuse_more_than_8_bits():
+    config = frontends.ImageConfig(rand_augment_operations=2)
+    with pytest.raises(UserError, match=r"frontend\.rand_augment_operations works on 256 levels"):
+        frontends.resolve(config, deep_corpus())
+
+
+def test_normalization_of_four_channels_raises_a_user_error():
+    config = frontends.ImageConfig(height=8, width=8, channels=4, normalize="imagenet")
+    with pytest.raises(UserError, match=r"Cannot build frontend.name 'image' as configured: .* 1 or 3 channels"):
+        frontends.build(config)
 
 
 @pytest.mark.parametrize("field", ["rand_augment_operations", "hue"])
