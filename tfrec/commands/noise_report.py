@@ -56,7 +56,7 @@ class Arguments:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measures a run in all conditions, writes tables and plots into RUN/noise, and prints the table."""
+    """Measures a run in all conditions, writes tables and plots into a folder of the run, and prints the table."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec noise_report")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
@@ -74,7 +74,8 @@ def main(argv: Sequence[str]) -> int:
         result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
     else:
         result = noise.measure(recognizer, corpus, conditions, arguments.batch_size)
-    folder = run.path / "noise"
+    result = json.loads(json.dumps(result))  # tuples are lists, as in the files of other reports
+    folder = noise_report.free_folder(run, result)
     noise_report.write(folder, result)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))

@@ -115,7 +115,7 @@ def load(
     if needed.describe() and not skip_missing:
         raise UserError(
             f"{named}: restore them, name their new place by --data.moved_to, or leave them out of an evaluation by"
-                " --skip_missing."
+            " --skip_missing."
         )
     notes = [f"{named}: they are left out."] if needed.describe() else []
     if others.describe():
