@@ -16,8 +16,9 @@ from tfrec.config import flags
 from tfrec.config.schema import Config
 from tfrec.runs.run import Run
 from tfrec.studies import fit_process, model_costs
+from tfrec.utils import processes, scheduler
 from tuning import command
-from tuning.execution import comparison, loop, workers
+from tuning.execution import comparison
 
 RATE = "fit.learning_rate=1e-4..1e-2:log"
 
@@ -30,8 +31,8 @@ def search(tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(fit_process, "COMMAND", (sys.executable, "fit.py"))
     monkeypatch.setattr(model_costs, "try_build", lambda configs, *_, **__: dict.fromkeys(configs, fake_fit.COST))
     monkeypatch.setattr(comparison, "measure", lambda *_: None)
-    monkeypatch.setattr(workers, "POLL_INTERVAL_S", 0.05)
-    monkeypatch.setattr(loop, "POLL_INTERVAL_S", 0.05)
+    monkeypatch.setattr(scheduler, "POLL_INTERVAL_S", 0.05)
+    monkeypatch.setattr(processes, "POLL_INTERVAL_S", 0.05)
     caplog.set_level(logging.INFO, "tuning")
 
     def search(*words):

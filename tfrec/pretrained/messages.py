@@ -41,7 +41,7 @@ def summary(weights: PretrainedWeights, layers: int, random: list[keras.Layer], 
 
 def adapted(layer: keras.Layer, stored: tuple[int, ...], wanted: tuple[int, ...]) -> str:
     """Says how an array of shape `stored` was adapted to the shape `wanted`."""
-    if hasattr(layer, "adapted"):
+    if hasattr(layer, "resize_weight"):
         return f"{layer.name!r} was resized from {stored} to {wanted}."
     return (
         f"{layer.name!r} was averaged over its {stored[2]} input channels and scaled for {wanted[2]}, which does not"

@@ -20,7 +20,7 @@ def load(weights: PretrainedWeights, net: keras.Model, config: Config, class_nam
     """Loads the weights that fit into a network.
 
     The head, the layers after `embedding`, may stay random. Another number of input channels is adapted and, by the
-    layer's own method `adapted`, another input size.
+    layer's own method `resize_weight`, another input size.
 
     Args:
         weights: the weights to load.
@@ -129,9 +129,9 @@ def _fit(layer: keras.Layer, parts: StoredParts, is_first_conv: bool) -> tuple[S
 
 def _adapt(layer: keras.Layer, values: np.ndarray, wanted: Shape, is_first_conv: bool) -> np.ndarray:
     """Values of another shape adapted to the layer where a way is known, otherwise as they are."""
-    if hasattr(layer, "adapted"):
+    if hasattr(layer, "resize_weight"):
         try:
-            return layer.adapted(values)
+            return layer.resize_weight(values)
         except ValueError:
             return values
     shape = values.shape

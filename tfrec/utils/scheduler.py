@@ -149,6 +149,10 @@ class Worker(threading.Thread):
         """Raises StoppedError where the scheduler stops."""
         self.sleep(0)
 
+    def is_stopping(self) -> bool:
+        """Whether the scheduler stops."""
+        return self._scheduler.stopping.is_set()
+
     def sleep(self, seconds: float) -> None:
         """Waits `seconds`; raises StoppedError as soon as the scheduler stops."""
         if self._scheduler.stopping.wait(seconds):
@@ -173,8 +177,9 @@ class Scheduler:
     def run(
         self,
         jobs: Iterable[Job] | JobSource,
-        on_finish: Callable[[Outcome], object],
+        on_finish: Callable[[Outcome], object] = lambda _: None,
         on_poll: Callable[[], object] = lambda: None,
+        on_stop: Callable[[], object] = lambda: None,
     ) -> None:
         """Runs all jobs to their end.
 
@@ -184,6 +189,7 @@ class Scheduler:
             jobs: the jobs in their order, or a function that workers call for their next job until it returns None.
             on_finish: called with the Outcome of each job that finished or failed, before its worker starts another.
             on_poll: called every POLL_INTERVAL_S seconds, and after each job.
+            on_stop: called once, before the workers are waited for.
 
         Raises:
             BaseException: the first exception of a callback, the source, or a job, after all commands have been
@@ -205,6 +211,7 @@ class Scheduler:
             self._raise_error(workers)
         finally:
             self.stopping.set()
+            on_stop()
             _join(workers)
 
     def finish(self, outcome: Outcome) -> None:

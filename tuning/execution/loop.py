@@ -14,7 +14,6 @@ import contextlib
 import dataclasses
 import logging
 import shlex
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -25,9 +24,10 @@ from pipelines.errors import UserError
 from tfrec.reports import comparison as hardware_report
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
+from tfrec.utils.scheduler import Job, Scheduler, Worker
 from tuning.execution import comparison, trials, workers
 from tuning.execution.plan import Plan, without_tuner_values
-from tuning.execution.threads import TrialThread
+from tuning.execution.trial_jobs import IDLE_INTERVAL_S, TrialSource
 from tuning.oracles.construction import Oracle
 from tuning.report import files
 from tuning.report.page import Description
@@ -37,7 +37,6 @@ from tuning.search_space import parameters
 
 logger = logging.getLogger(__name__)
 
-POLL_INTERVAL_S = 0.5
 MAX_CONSECUTIVE_FAILURES = 5  # after which a sweep ends, since the next trial would fail too
 MAX_LISTED = 10  # trials in a note of the report
 STATUSES = {"COMPLETED": "done", "FAILED": "failed"}
@@ -63,7 +62,7 @@ class Sweep:
         self.folder = Run(plan.folder)  # writes files atomically
         self.best_label: str | None = None
         self.default: Trial | None = None
-        self._stopping = threading.Event()
+        self._scheduler = Scheduler()
         self._deadline: float | None = None
         self._default_error: UserError | None = None
         self._num_ended_before = 0  # trials that had ended when this process started
@@ -169,13 +168,12 @@ class Sweep:
     def _seconds_spent(self, label: str) -> float | None:
         return workers.seconds_spent(self.plan.logs, label)
 
-    def _train_default(self, allocation: workers.Allocation) -> None:
+    def _train_default(self, worker: Worker) -> None:
         """Trains the configuration that the sweep starts from, and keeps its result, or its error."""
-        if self.default is not None:
-            return
         try:
-            allocation.bind_thread()
-            scores = trials.train(self.plan, DEFAULT, {}, self._should_continue, allocation.environment)
+            scores = trials.train(
+                self.plan, DEFAULT, {}, lambda: not worker.is_stopping(), worker.resources.environment
+            )
             result = {"status": "done", "scores": scores, "reason": ""}
         except trials.TrialStoppedError:
             return
@@ -187,9 +185,6 @@ class Sweep:
             result = {"status": status, "scores": {}, "reason": reason}
         self.folder.write_json("default.json", result)
         self._set_default(result)
-
-    def _should_continue(self) -> bool:
-        return not self._stopping.is_set()
 
     def _set_default(self, result: dict[str, Any]) -> None:
         """Keeps the result of the default, and gives it to the oracle as a starting point."""
@@ -205,31 +200,32 @@ class Sweep:
             self.oracle.start = start, self.default.scores[self.plan.objectives[0].name]
 
     def _search(self, num_workers: int, serves: bool) -> None:
-        """Runs the threads of the default and of the workers until they end, or stops them after an error."""
-        allocations = workers.allocate(max(num_workers, 1))
-        first = threading.Thread(target=self._train_default, args=(allocations[0],), name=DEFAULT, daemon=True)
-        threads = [
-            TrialThread(self.oracle, f"worker{i}", self.plan, allocations[i], self._stopping, None if i else first)
-            for i in range(num_workers)
-        ]
-        for thread in (first, *threads):
-            thread.start()
-        try:
-            with Progress(
-                lambda: self.results(with_runs=False), lambda: self.oracle.total, self._seconds_spent, self._deadline
-            ) as progress:
-                while any(thread.is_alive() for thread in (first, *threads)) or (
-                    serves and not self.oracle.is_finished
-                ):
-                    time.sleep(POLL_INTERVAL_S)
-                    self._poll()
-                    self._raise_error(threads)
-                    progress.update()
+        """Runs the default and the trials until the oracle has no more, or stops them after an error."""
+        self._scheduler = Scheduler(workers.allocate(max(num_workers, 1)))
+        source, starts_with_default = TrialSource(self.oracle, self.plan, "worker"), self.default is None
+
+        def next_job(worker: Worker) -> Job | None:
+            nonlocal starts_with_default
+            if worker.number == 0 and starts_with_default:
+                starts_with_default = False
+                return Job(DEFAULT, self._train_default)
+            if num_workers and (job := source(worker)) is not None:
+                return job
+            while serves and worker.number == 0 and not self.oracle.is_finished:
+                worker.sleep(IDLE_INTERVAL_S)  # for the workers elsewhere
+            return None
+
+        with Progress(
+            lambda: self.results(with_runs=False), lambda: self.oracle.total, self._seconds_spent, self._deadline
+        ) as progress:
+
+            def poll() -> None:
+                self._poll()
+                self._raise_error()
                 progress.update()
-            self._raise_error(threads)
-        finally:
-            self._stopping.set()
-            workers.join((first, *threads))
+
+            self._scheduler.run(next_job, on_poll=poll)
+            poll()
 
     def _poll(self) -> None:
         """Expires leases, interrupts the search at its deadline, and writes the best configuration."""
@@ -239,7 +235,7 @@ class Sweep:
         if self._deadline is not None and time.monotonic() > self._deadline and not self.oracle.closed:
             logger.info("The time limit of --hours is reached: trainings in progress are interrupted.")
             self.oracle.closed = True
-            self._stopping.set()
+            self._scheduler.stopping.set()
         self._write_best()
 
     def _write_best(self) -> None:
@@ -249,9 +245,9 @@ class Sweep:
             self.folder.write_json("best.json", self.plan.config(best.changed_values).to_dict())
             self.best_label = best.label
 
-    def _raise_error(self, threads: Sequence[TrialThread]) -> None:
-        """Raises the first error of the default, the oracle or a worker; UserError after too many failures in a row."""
-        for error in (self._default_error, self.oracle.error, *(thread.error for thread in threads)):
+    def _raise_error(self) -> None:
+        """Raises the error of the default or of the oracle; UserError after too many failures in a row."""
+        for error in (self._default_error, self.oracle.error):
             if error is not None:
                 raise error
         with self.oracle.lock():

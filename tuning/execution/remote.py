@@ -1,24 +1,21 @@
 """The workers of this machine that train trials of a chief on another one."""
 
+import contextlib
 import logging
 import os
-import threading
-import time
-from collections.abc import Sequence
 
 from pipelines.errors import UserError
 from tfrec.runs.run import Run
+from tfrec.utils.scheduler import Scheduler
 from tuning.execution import workers
 from tuning.execution.plan import Plan
-from tuning.execution.threads import TrialThread
+from tuning.execution.trial_jobs import TrialSource
 from tuning.oracles import distributed
 from tuning.oracles.persistent import PersistentOracle
 
 logger = logging.getLogger(__name__)
 
 OWNER_FILE = "worker.json"  # in a worker's own folder: the sweep that it belongs to
-STOP_TIMEOUT_S = 20.0  # for a training that is interrupted
-POLL_INTERVAL_S = 0.5
 
 
 def run(oracle: PersistentOracle, address: str, plan: Plan, count: int) -> None:
@@ -33,31 +30,14 @@ def run(oracle: PersistentOracle, address: str, plan: Plan, count: int) -> None:
     Raises:
         UserError: If the chief does not answer, fails, or has another space; or if the folder belongs to another sweep.
     """
-    stopping = threading.Event()
-    threads: list[TrialThread] = []
-    try:
-        with distributed.connect(oracle, address) as client:
-            try:
-                _claim_folder(plan)  # not before the chief has answered, as the chief needs an empty folder
-                plan.logs.mkdir(exist_ok=True)
-                for i, allocation in enumerate(workers.allocate(count)):
-                    name = f"{os.environ[distributed.TUNER_ID]}-{i}"
-                    threads.append(TrialThread(client, name, plan, allocation, stopping))
-                    threads[-1].start()
-                while any(thread.is_alive() for thread in threads) or any(thread.error for thread in threads):
-                    _raise_error(threads)
-                    time.sleep(POLL_INTERVAL_S)
-            finally:
-                stopping.set()
-    finally:
-        workers.join(threads, STOP_TIMEOUT_S)
+    with contextlib.ExitStack() as connection:
+        client = connection.enter_context(distributed.connect(oracle, address))
+        _claim_folder(plan)  # not before the chief has answered, as the chief needs an empty folder
+        plan.logs.mkdir(exist_ok=True)
+        source = TrialSource(client, plan, f"{os.environ[distributed.TUNER_ID]}-")
+        # A closed connection ends the requests of workers that wait for a chief that does not answer any more.
+        Scheduler(workers.allocate(count)).run(source, on_stop=connection.close)
     logger.info("The chief has no more trials.")
-
-
-def _raise_error(threads: Sequence[TrialThread]) -> None:
-    for thread in threads:
-        if thread.error is not None:
-            raise thread.error
 
 
 def _claim_folder(plan: Plan) -> None:

@@ -1,38 +1,19 @@
 """The processes of a sweep: how the machine is divided among its workers, and how a process is started and polled."""
 
-import contextlib
-import dataclasses
 import functools
 import os
 import pathlib
-import threading
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import tensorflow as tf
 
 from tfrec.runs.run import Run
 from tfrec.studies import fit_process
 from tfrec.utils import processes
-
-POLL_INTERVAL_S = 0.5
-JOIN_INTERVAL_S = 1.0
+from tfrec.utils.scheduler import Resources
 
 
-@dataclasses.dataclass(frozen=True)
-class Allocation:
-    """The part of the machine for one worker: cores, None for any, and variables for the environment of processes."""
-
-    cores: tuple[int, ...] | None = None
-    environment: dict[str, str] = dataclasses.field(default_factory=dict)
-
-    def bind_thread(self) -> None:
-        """Binds this thread, and the processes that it starts from now on, to the cores."""
-        if self.cores:
-            os.sched_setaffinity(0, self.cores)
-
-
-def allocate(workers: int) -> list[Allocation]:
+def allocate(workers: int) -> list[Resources]:
     """Divides the cores that this process may use, and the GPUs, among workers.
 
     All get the same number of cores, so that latencies are comparable; if there are more workers than cores or GPUs,
@@ -43,7 +24,7 @@ def allocate(workers: int) -> list[Allocation]:
         workers: The number of workers, 1 or more.
     """
     if workers == 1:
-        return [Allocation()]
+        return [Resources()]
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     share = max(1, (len(cores) or os.cpu_count() or 1) // workers)
     threads = {} if cores else dict.fromkeys(("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS"), str(share))
@@ -58,7 +39,7 @@ def allocate(workers: int) -> list[Allocation]:
             environment["CUDA_VISIBLE_DEVICES"] = gpus[number % len(gpus)]
         if len(gpus) in range(1, workers):
             environment["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"  # else the first process takes all memory of a shared one
-        result.append(Allocation(own, environment))
+        result.append(Resources(own, environment))
     return result
 
 
@@ -113,12 +94,3 @@ def seconds_spent(logs: pathlib.Path, label: str) -> float | None:
     """Returns the seconds that the processes of a run have taken; None where they ran on another machine."""
     records = processes.read_records(logs / f"{label}.jsonl")
     return sum(record["seconds"] for record in records) if records else None
-
-
-def join(threads: Iterable[threading.Thread], timeout_s: float | None = None) -> None:
-    """Waits until threads have ended, for each at most `timeout_s`; a second Ctrl-C does not interrupt the wait."""
-    for thread in threads:
-        end = None if timeout_s is None else time.monotonic() + timeout_s
-        while thread.is_alive() and (end is None or time.monotonic() < end):
-            with contextlib.suppress(KeyboardInterrupt):
-                thread.join(JOIN_INTERVAL_S)

@@ -136,8 +136,8 @@ def _form(frontend: Any, model: Any) -> str:
 def _allows_mfcc(config: Config) -> bool:
     """Whether MFCC can replace log-mel features.
 
-    Not for sequences of outputs, where they discard what large networks use; and not with settings that are for log energies
-    only.
+    Not for sequences of outputs, where they discard what large networks use; and not with settings that are for log
+    energies only.
     """
     frontend = config.frontend
     needs_energies = frontend.range_db is not None or frontend.channel_db or frontend.tract != NEUTRAL

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tfrec.utils import scheduler
 from tuning.execution import workers
 
 
@@ -25,7 +26,7 @@ def machine(monkeypatch):
 
 def test_a_single_worker_has_the_whole_machine(machine):
     machine(range(8), "ab")
-    assert workers.allocate(1) == [workers.Allocation()]
+    assert workers.allocate(1) == [scheduler.Resources()]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_a_workers_processes_run_on_its_cores():
     before = os.sched_getaffinity(0)
     core = max(before)
     try:
-        workers.Allocation((core,)).bind_thread()
+        scheduler.Resources((core,)).bind_thread()
         code = "import os; print(*os.sched_getaffinity(0))"
         assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == [str(core)]
     finally:
