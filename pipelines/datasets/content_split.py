@@ -41,7 +41,7 @@ def split_files(rows: Sequence[Row], labels: np.ndarray, config: FilesConfig, by
 
     Args:
         rows: One per example.
-        labels: int64 `(examples,)`, the classes; zeros where there are none.
+        labels: int64 `(examples,)`, the classes; all zero where the data has no classes.
         config: Its fractions, seed and `near_duplicates` apply.
         by: "speaker" or "group": each is in one split only, and classes are not balanced. None: by content.
 

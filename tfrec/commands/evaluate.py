@@ -14,7 +14,6 @@ import dataclasses
 import json
 import logging
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -29,7 +28,7 @@ from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
 from tfrec.runs import splits
 from tfrec.runs.run import Run
-from tfrec.utils.console import console
+from tfrec.utils.console import console, messages_to_stderr
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +65,9 @@ def main(argv: Sequence[str]) -> int:
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec evaluate")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
-    name, corpus, facts = _load(arguments, run, recognizer)
-    for note in corpus.notes:
-        if arguments.json:
-            print(f"warning: {note}", file=sys.stderr)
-        else:
+    with messages_to_stderr(arguments.json):
+        name, corpus, facts = _load(arguments, run, recognizer)
+        for note in corpus.notes:
             logger.warning(note)
     decode = None
     if arguments.decode != DecodeConfig():

@@ -17,6 +17,10 @@ def main(argv: Sequence[str]) -> int:
     run = Run(arguments.run or Run.next_free_path(experiment or config.data.name))
     if arguments.resume:
         run = Run.open(arguments.run, trained=False)
+    if arguments.dry_run:
+        session.dry_run(config, run, arguments.resume)
+        console.print("Nothing is trained or written: leave out --dry-run to start.")
+        return 0
     verbose = 1 if sys.stdout.isatty() else 2
     result = session.train(config, run, arguments.resume, arguments.test, verbose)
     console.print(result.recognizer.task.report(result.scores, title=f"{result.split} split"))

@@ -18,7 +18,7 @@ from tfrec.recognizer import Recognizer
 from tfrec.reports import noise_report, noise_tables
 from tfrec.runs import splits
 from tfrec.runs.run import Run
-from tfrec.utils.console import console
+from tfrec.utils.console import console, messages_to_stderr
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Arguments:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Measures a run in all conditions, writes tables and plots into RUN/noise, and prints the table."""
+    """Measures a run in all conditions, writes tables and plots into a folder of the run, and prints the table."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec noise_report")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
@@ -66,15 +66,17 @@ def main(argv: Sequence[str]) -> int:
     if tasks.scores(config.task)[0] not in COUNTED:
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy and no error rate to report.")
     conditions = _conditions(arguments, config.frontend)
-    corpus = splits.load(run, config, recognizer.task.labels, (arguments.split,))
-    for note in corpus.notes:
-        logger.warning(note)
-    recognizer.task.check_corpus(corpus, run.path)
-    if conditions is None:
-        result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
-    else:
-        result = noise.measure(recognizer, corpus, conditions, arguments.batch_size)
-    folder = run.path / "noise"
+    with messages_to_stderr(arguments.json):
+        corpus = splits.load(run, config, recognizer.task.labels, (arguments.split,))
+        for note in corpus.notes:
+            logger.warning(note)
+        recognizer.task.check_corpus(corpus, run.path)
+        if conditions is None:
+            result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
+        else:
+            result = noise.measure(recognizer, corpus, conditions, arguments.batch_size)
+    result = json.loads(json.dumps(result))  # tuples are lists, as in the files of other reports
+    folder = noise_report.free_folder(run, result)
     noise_report.write(folder, result)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))

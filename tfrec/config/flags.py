@@ -37,6 +37,7 @@ class FitArguments(Config[Data, Frontend, Model, Task]):
     run: str | None = None  # run folder; None is the first free runs/NAME
     config: str | None = None  # config.json of a run, to start from instead of an experiment
     resume: bool = False  # resume the interrupted run in --run
+    dry_run: bool = False  # check the data and build the network, but train and write nothing
     test: bool = True  # measure on the test split; otherwise leave that to `python -m tfrec evaluate`
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,10 @@ from tfrec.evaluation.noise_mixing import Condition
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
+
+logger = logging.getLogger(__name__)
+
+SILENT = 1e-4  # no sample is above it: 80 dB below full scale
 
 
 def measure(recognizer: Recognizer, corpus: Corpus, conditions: Conditions, batch_size: int = 64) -> dict[str, Any]:
@@ -35,19 +40,20 @@ def measure(recognizer: Recognizer, corpus: Corpus, conditions: Conditions, batc
         - "averages" over 20 to 0 dB, of each noise and of the sets A, B and all, where all of those ratios are
           measured. Their 95 % intervals, and those of the "sets" at each ratio, are a percentile bootstrap over the
           clips, since a clip is in many conditions.
+        - "silent": types of noise that add nothing, which are left out of everything else.
         - "confusion" (truth, answer), summed over the noises for each ratio, and under "noisy" over all but the clean
           clips; "recall" of each class. Both are empty for tasks without classes.
 
     Raises:
-        UserError: for noises that cannot be read.
+        UserError: for noises that cannot be read or are all silent.
     """
     rate = recognizer.config.frontend.sample_rate_hz
-    loaded = conditions.load(rate)
+    loaded, silent = _audible(conditions.load(rate), conditions.noise)
     mixed, places = noise_mixing.mix_split(corpus.splits[conditions.split], loaded, conditions, rate)
     scores = recognizer.task.per_example(recognizer, mixed, batch_size)
     sets = {name: "A" if name in conditions.seen else "B" for name in loaded}
     summary = noise_scores.summarize(scores, places, sets, recognizer.task.class_names, shared=True)
-    return {**dataclasses.asdict(conditions), "seen": list(conditions.seen), **summary}
+    return {**dataclasses.asdict(conditions), "seen": list(conditions.seen), "silent": silent, **summary}
 
 
 def measure_noisy_corpus(
@@ -80,4 +86,26 @@ def measure_noisy_corpus(
     summary = noise_scores.summarize(
         scores, places, dict.fromkeys(noises, ""), recognizer.task.class_names, shared=False
     )
-    return {"noise": None, "split": split, **summary, "examples": len(scores.counts)}
+    return {"noise": None, "split": split, "silent": [], **summary, "examples": len(scores.counts)}
+
+
+def _audible(loaded: dict[str, list[np.ndarray]], folder: str) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+    """The noises without silent waveforms, and the types that hold nothing else; UserError where all are silent."""
+    audible = {}
+    for name, waveforms in loaded.items():
+        kept = [waveform for waveform in waveforms if np.abs(waveform).max(initial=0) > SILENT]
+        if kept:
+            audible[name] = kept
+        if 0 < len(kept) < len(waveforms):
+            logger.warning(
+                "%s of %s waveforms of the noise %s are silent and are left out.",
+                len(waveforms) - len(kept),
+                len(waveforms),
+                name,
+            )
+    silent = [name for name in loaded if name not in audible]
+    if not audible:
+        raise UserError(f"The noises in {folder} are all silent: no sample is above -80 dB of full scale.")
+    if silent:
+        logger.warning("Noises that are silent add nothing and are left out: %s.", ", ".join(silent))
+    return audible, silent

@@ -87,7 +87,8 @@ def _with_interval(measure: str, cell: Mapping[str, Any]) -> str:
 
 
 def _caption(result: Result) -> str:
+    silent = f"; silent and left out: {', '.join(result['silent'])}" if result.get("silent") else ""
     clean = f"clean {_with_interval(result['measure'], result['clean'])}; " if result["clean"] else ""
     if result["noise"] is None:
-        return f"{clean}intervals at 95 %; noises of the corpus"
-    return f"{clean}intervals at 95 %; set A: noises of training, other parts of the files; set B: other noises"
+        return f"{clean}intervals at 95 %; noises of the corpus{silent}"
+    return f"{clean}intervals at 95 %; set A: noises of training, other parts of the files; set B: other noises{silent}"

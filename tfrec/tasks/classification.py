@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
     from tfrec.recognizer import Recognizer
 
+SHOWN_ABSENT = 10  # classes without examples that are named
 SHOWN_CLASSES = 3  # in the table of `predict`
 
 
@@ -188,9 +189,8 @@ class Classification(Task):
         for column in ("precision", "recall", "F1", "examples"):
             table.add_column(column, justify="right")
         for row in scores["classes"]:
-            table.add_row(
-                row["label"], *(f"{row[key]:.3f}" for key in ("precision", "recall", "f1")), str(row["examples"])
-            )
+            values = [f"{row[key]:.3f}" if row["examples"] else "-" for key in ("precision", "recall", "f1")]
+            table.add_row(row["label"], *values, str(row["examples"]))
         table.add_section()
         macro = [f"{scores[f'macro_{key}']:.3f}" for key in ("precision", "recall", "f1")]
         table.add_row("macro average", *macro, str(scores["examples"]))
@@ -216,4 +216,10 @@ def _caption(scores: Mapping[str, Any]) -> str:
         f"accuracy {scores['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), macro F1 {scores['macro_f1']:.4f}"
     )
     text += f" ({f1_low:.4f} to {f1_high:.4f})"
-    return text + (f", top-5 {scores['top5_accuracy']:.2%}" if "top5_accuracy" in scores else "")
+    if "top5_accuracy" in scores:
+        text += f", top-5 {scores['top5_accuracy']:.2%}"
+    absent = [row["label"] for row in scores["classes"] if not row["examples"]]
+    if absent:
+        more = f" and {len(absent) - SHOWN_ABSENT} more" if len(absent) > SHOWN_ABSENT else ""
+        text += f"; classes without examples, left out of the means: {', '.join(absent[:SHOWN_ABSENT])}{more}"
+    return text

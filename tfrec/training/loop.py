@@ -84,6 +84,13 @@ def train(
     return checkpoint.history
 
 
+def count_steps(recognizer: Recognizer, corpus: Corpus) -> int:
+    """Returns the number of steps in an epoch of `train`; UserError for settings that do not go together."""
+    check_settings(recognizer)
+    split = recognizer.task.targets(corpus.splits["train"])
+    return _plan_epoch(Training(recognizer, split), split)[1]
+
+
 def _plan_epoch(training: Training, split: Split) -> tuple[Buckets | None, int]:
     """The buckets of an epoch's batches, None where clips of any length share a batch, and their number."""
     fit = training.recognizer.config.fit

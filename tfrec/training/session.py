@@ -55,6 +55,42 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
         UserError: for settings that do not go together, data that cannot be read, and a training that diverges. A
             training that fails before its first epoch has ended leaves no run behind.
     """
+    config, corpus, weights = _load(config, run, resume)
+    with strategy_scope(config):
+        recognizer = _build(config, corpus, run, weights)
+        history, seconds = _fit(recognizer, corpus, run, resume, verbose)
+    names = ("validation", "test") if test else ("validation",)
+    batch_size = config.fit.batch_size
+    measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in names}
+    figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
+    scores.record(run, recognizer, {**measured, **figures}, history)
+    examples.write(run, recognizer, examples.choose(corpus.splits[names[-1]]))
+    run.write_model(recognizer.model)
+    exported = recognizer.export() if config.export.after_fit else None
+    return Result(recognizer, run, names[-1], measured[names[-1]], seconds, exported)
+
+
+def dry_run(config: Config, run: Run, resume: bool = False) -> Recognizer:
+    """Does all that `train` does before the first step: loads and checks the data, and builds the network.
+
+    Args:
+        config: the settings.
+        run: the run folder, of which nothing is written.
+        resume: whether an interrupted training would continue.
+
+    Raises:
+        UserError: as `train` raises it before the first step.
+    """
+    config, corpus, weights = _load(config, run, resume)
+    with strategy_scope(config):
+        recognizer = _build(config, corpus, run, weights)
+        steps = loop.count_steps(recognizer, corpus)
+    logger.info("%s steps in each of %s epochs", f"{steps:,}", config.fit.epochs)
+    return recognizer
+
+
+def _load(config: Config, run: Run, resume: bool) -> tuple[Config, Corpus, Any]:
+    """The resolved configuration, its corpus, and pretrained weights; checks what can be checked without a network."""
     begun = resume and run.read_state() is not None
     config = dataclasses.replace(config, data=absolute_paths(config.data))
     moved_to = getattr(config.data, "moved_to", None)
@@ -69,29 +105,23 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
     config, corpus = resolve(config, weights, run if resume else None)
     if resume:
         _require_same(config.to_dict(), run, has_moved=moved_to is not None)
-    labels = tasks.labels(config.task, corpus)
-    if begun and labels != run.read_json("labels.json"):
+    if begun and tasks.labels(config.task, corpus) != run.read_json("labels.json"):
         raise UserError(
             f"{run.path} was started with other classes or transcripts than {corpus.name} has now: give it the same"
             " data, or start another --run."
         )
-    with strategy_scope(config):
-        recognizer = Recognizer(config, labels)
-        recognizer.task.prepare(corpus.splits["train"])
-        _announce(recognizer, corpus, run)
-        if weights:
-            for note in transfer.load(weights, recognizer.network, config, recognizer.task.class_names):
-                logger.info(note)
-        history, seconds = _fit(recognizer, corpus, run, resume, verbose)
-    names = ("validation", "test") if test else ("validation",)
-    batch_size = config.fit.batch_size
-    measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in names}
-    figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
-    scores.record(run, recognizer, {**measured, **figures}, history)
-    examples.write(run, recognizer, examples.choose(corpus.splits[names[-1]]))
-    run.write_model(recognizer.model)
-    exported = recognizer.export() if config.export.after_fit else None
-    return Result(recognizer, run, names[-1], measured[names[-1]], seconds, exported)
+    return config, corpus, weights
+
+
+def _build(config: Config, corpus: Corpus, run: Run, weights: Any) -> Recognizer:
+    """The recognizer, with pretrained weights if there are any; reports what will be trained on what."""
+    recognizer = Recognizer(config, tasks.labels(config.task, corpus))
+    recognizer.task.prepare(corpus.splits["train"])
+    _announce(recognizer, corpus, run)
+    if weights:
+        for note in transfer.load(weights, recognizer.network, config, recognizer.task.class_names):
+            logger.info(note)
+    return recognizer
 
 
 def resolve(config: Config, weights: Any = None, resumed: Run | None = None) -> tuple[Config, Corpus]:

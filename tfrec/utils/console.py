@@ -4,12 +4,13 @@ A user's mistake ends in one sentence and an exit status, never in a traceback. 
 terminal: it logs, and `configure_logging` shows the messages of a program that the user has started.
 """
 
+import contextlib
 import errno
 import logging
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import rich.console
@@ -20,6 +21,7 @@ from tfrec.utils import startup
 
 # Names of files and classes may hold [brackets] and :colons:, which must not be read as styles.
 console = rich.console.Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+error_console = rich.console.Console(highlight=False, soft_wrap=True, markup=False, emoji=False, stderr=True)
 LOGGERS = ("tfrec", "pipelines", "tuning")
 
 _DISK_FULL = "The disk is full: free some space, and resume with --run FOLDER --resume; finished epochs are kept."
@@ -27,7 +29,9 @@ _OUT_OF_MEMORY = "Out of memory: lower fit.batch_size, or the size of the model 
 
 
 class ConsoleHandler(logging.Handler):
-    """Prints messages to standard output as they are, warnings and errors after "warning: "."""
+    """Prints messages as they are, warnings and errors after "warning: "; to standard output unless `to_stderr`."""
+
+    to_stderr = False  # of all handlers
 
     def emit(self, record: logging.LogRecord) -> None:
         """Prints one message; a broken pipe or a full disk reaches the caller."""
@@ -36,7 +40,8 @@ class ConsoleHandler(logging.Handler):
         except Exception:
             self.handleError(record)
             return
-        console.print(f"warning: {text}" if record.levelno >= logging.WARNING else text)
+        target = error_console if self.to_stderr else console
+        target.print(f"warning: {text}" if record.levelno >= logging.WARNING else text)
 
 
 def configure_logging() -> None:
@@ -47,6 +52,17 @@ def configure_logging() -> None:
         logger.propagate = False  # TensorFlow's library of logging would print them again
         if not any(isinstance(handler, ConsoleHandler) for handler in logger.handlers):
             logger.addHandler(ConsoleHandler())
+
+
+@contextlib.contextmanager
+def messages_to_stderr(enabled: bool = True) -> Iterator[None]:
+    """Shows log messages on standard error, so that standard output holds only what a command prints, such as JSON."""
+    before = ConsoleHandler.to_stderr
+    ConsoleHandler.to_stderr = enabled or before
+    try:
+        yield
+    finally:
+        ConsoleHandler.to_stderr = before
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:

@@ -48,7 +48,7 @@ def test_a_separate_process(run, noise, tmp_path):
     result = json.loads((run / "noise" / "noise.json").read_text())
     assert {name: scores["set"] for name, scores in result["noises"].items()} == {"rain": "A", "road": "B"}
     assert result["clean"]["accuracy"] == json.loads((run / "metrics.json").read_text())["test"]["accuracy"]
-    for part in ("7 clips of the test split", "-5 dB", "20 to 0 dB", "rain", "road", "mean of 2", "clean"):
+    for part in ("4 clips of the test split", "-5 dB", "20 to 0 dB", "rain", "road", "mean of 2", "clean"):
         assert part in done.stdout
     assert f"{100 * result['noises']['rain']['snr']['0']['accuracy']:.1f}" in done.stdout
     assert "In mine/noise: " in done.stdout
@@ -69,8 +69,41 @@ def test_the_seed_determines_the_result(run, noise, capsys):
     assert first["snr_db"] == [3.0, -10.0]
     assert (first["seen"], first["averages"]) == ([], {})
     other = measure("--seed", "1", "--repeats", "2", "--split", "train")
-    assert (other["seed"], other["repeats"], other["examples"]) == (1, 2, 22)
-    assert other["noises"]["road"]["snr"]["3"]["examples"] == 44
+    assert (other["seed"], other["repeats"], other["examples"]) == (1, 2, 26)
+    assert other["noises"]["road"]["snr"]["3"]["examples"] == 52
+
+
+def test_another_report_does_not_replace_the_first(run, noise, capsys):
+    def measure(*words):
+        noise_report.main([str(run), "--noise", str(noise), "--snr", "0", *words])
+        return capsys.readouterr().out
+
+    assert f"In {run / 'noise'}: " in measure()
+    first = (run / "noise" / "noise.json").read_text()
+    assert f"In {run / 'noise-2'}: " in measure("--seed", "1")
+    assert f"In {run / 'noise'}: " in measure()
+    assert f"In {run / 'noise-2'}: " in measure("--seed", "1")
+    assert f"In {run / 'noise-3'}: " in measure("--split", "validation")
+    assert (run / "noise" / "noise.json").read_text() == first
+    assert json.loads((run / "noise-2" / "noise.json").read_text())["seed"] == 1
+
+
+def test_silent_noise_adds_nothing(run, noise, tmp_path, capsys, fails, caplog):
+    shutil.copytree(noise, tmp_path / "noises")
+    for name in ("silent", "rain"):
+        (tmp_path / "noises" / name).mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "noises" / name / "zeros.wav", np.zeros(8000), 8000)
+    words = [str(run), "--noise", str(tmp_path / "noises"), "--snr", "20,15,10,5,0"]
+    noise_report.main(words)
+    result = json.loads((run / "noise" / "noise.json").read_text())
+    assert result["silent"] == ["silent"]
+    assert list(result["noises"]) == result["sets"]["all"]["noises"] == ["rain", "road"]
+    assert "silent and left out: silent" in capsys.readouterr().out.replace("\n", " ")
+    assert "Noises that are silent add nothing and are left out: silent." in caplog.text
+    assert "1 of 3 waveforms of the noise rain are silent" in caplog.text
+    shutil.rmtree(tmp_path / "noises" / "rain")
+    shutil.rmtree(tmp_path / "noises" / "road")
+    assert "are all silent" in fails(noise_report, *words)
 
 
 @pytest.mark.slow

@@ -52,3 +52,13 @@ def test_a_run_is_finished_once_its_training_time_is_written(tmp_path):
     assert not run.is_finished()
     run.write_json("metrics.json", {"test": {}, "fit_seconds": 1.0})
     assert run.is_finished()
+
+
+def test_kept_epochs(tmp_path):
+    run = Run(tmp_path / "r")
+    run.create()
+    assert run.read_kept_epochs() == []
+    run.write_json("state/state.json", {"history": [], "best_epoch": 3})
+    assert run.read_kept_epochs() == [3]
+    run.write_json("state/state.json", {"history": [], "best_epoch": 3, "checkpoints": [[0.9, 3], [0.8, 2]]})
+    assert run.read_kept_epochs() == [2, 3]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import os
 import shutil
 
@@ -15,6 +16,7 @@ from pipelines.errors import UserError
 from tfrec.commands import evaluate
 from tfrec.runs import splits
 from tfrec.runs.run import Run
+from tfrec.utils import console
 
 SETTINGS = {"data.name": "folder", "model.name": "mlp", "fit.epochs": 1, "fit.batch_size": 8}
 SETTINGS |= {"frontend.height": 8, "frontend.width": 8, "model.width": 8}
@@ -63,8 +65,14 @@ def place(original, tmp_path, monkeypatch):
 
 def measure(capsys, *words):
     """The JSON and the warnings of `tfrec evaluate`."""
+    handler = console.ConsoleHandler()
+    logger = logging.getLogger("tfrec")
+    logger.addHandler(handler)
     capsys.readouterr()
-    evaluate.main([*map(str, words), "--json"])
+    try:
+        evaluate.main([*map(str, words), "--json"])
+    finally:
+        logger.removeHandler(handler)
     printed = capsys.readouterr()
     return json.loads(printed.out), printed.err
 

@@ -23,6 +23,23 @@ def random_logits(examples=200, seed=0):
     return logits, labels
 
 
+def test_a_sample_without_a_class_has_no_score_of_it():
+    logits = np.eye(2, dtype="float32")[[0, 0, 0, 0, 1]]
+    scores = classification.score(logits, np.array([0, 0, 0, 0, 1]), ("a", "b"))
+    assert (scores["macro_f1"], scores["macro_f1_interval"]) == (1, [1, 1])
+
+
+def test_report_names_classes_without_examples(capsys):
+    from tfrec.utils.console import console
+
+    logits, labels = random_logits()
+    task = Classification(Config(), list(NAMES))
+    console.print(task.report(task.score(logits, labels), title="test split"))
+    text = " ".join(capsys.readouterr().out.split())
+    assert "classes without examples, left out of the means: g" in text
+    assert "g │ - │ - │ - │ 0" in text
+
+
 def test_scores_equal_those_of_scikit_learn():
     logits, labels = random_logits()
     predicted = logits.argmax(axis=-1)
@@ -33,7 +50,9 @@ def test_scores_equal_those_of_scikit_learn():
     for i, row in enumerate(scores["classes"]):
         assert (row["precision"], row["recall"], row["f1"]) == pytest.approx((precision[i], recall[i], f1[i]))
         assert row["examples"] == support[i]
-    assert scores["macro_f1"] == pytest.approx(f1.mean())
+    assert support[6] == 0
+    for name, values in (("precision", precision), ("recall", recall), ("f1", f1)):
+        assert scores[f"macro_{name}"] == pytest.approx(values[:6].mean())
     log_loss = reference.log_loss(
         labels, np.exp(logits) / np.exp(logits).sum(1, keepdims=True), labels=range(len(NAMES))
     )

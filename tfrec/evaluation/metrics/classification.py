@@ -19,7 +19,8 @@ def score(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) ->
         class_names: name of each class.
 
     Returns:
-        A dict of JSON values. Precision, recall and F1 of a class without predictions or examples are 0.
+        A dict of JSON values. Precision, recall and F1 of a class without predictions or examples are 0; classes
+        without examples are left out of the macro means.
         "accuracy_interval" is Wilson's 95 % interval (Wilson 1927), "macro_f1_interval" a 95 % percentile bootstrap
         over the examples; "loss" is in nats. Rows of "confusion" are the labels, columns the predictions.
         "top5_accuracy" exists where there are more than five classes.
@@ -33,9 +34,9 @@ def score(logits: np.ndarray, labels: np.ndarray, class_names: Sequence[str]) ->
     result = {
         "accuracy": correct / len(labels),
         "accuracy_interval": wilson_interval(correct, len(labels)),
-        "macro_precision": float(precision.mean()),
-        "macro_recall": float(recall.mean()),
-        "macro_f1": float(f1.mean()),
+        "macro_precision": macro_mean(precision, confusion),
+        "macro_recall": macro_mean(recall, confusion),
+        "macro_f1": macro_mean(f1, confusion),
         "macro_f1_interval": _macro_f1_interval(labels, predictions, len(classes)),
         "loss": float(cross_entropies(logits, labels).mean()),
         "examples": len(labels),
@@ -94,6 +95,20 @@ def precision_recall_f1(confusion: np.ndarray) -> tuple[np.ndarray, np.ndarray, 
     return hits / np.maximum(predicted, 1), hits / np.maximum(actual, 1), _f1(hits, predicted, actual)
 
 
+def macro_mean(values: np.ndarray, confusion: np.ndarray) -> float:
+    """Computes the mean over the classes that have examples.
+
+    Args:
+        values: one for each class, (classes,).
+        confusion: counts or weights (label, prediction).
+
+    Returns:
+        The mean; 0 without examples.
+    """
+    present = confusion.sum(axis=1) > 0
+    return float(values[present].mean()) if present.any() else 0.0
+
+
 def _macro_f1_interval(labels: np.ndarray, predictions: np.ndarray, classes: int) -> list[float]:
     # Resampling examples is drawing from the filled cells of the confusion matrix, whose number stays small.
     cells, filled = np.unique(labels * classes + predictions, return_counts=True)
@@ -102,7 +117,9 @@ def _macro_f1_interval(labels: np.ndarray, predictions: np.ndarray, classes: int
     f1 = []
     for counts in random.multinomial(len(labels), filled / len(labels), size=BOOTSTRAP_SAMPLES):
         hits = np.bincount(label, counts * (label == prediction), classes)
-        f1.append(_f1(hits, np.bincount(prediction, counts, classes), np.bincount(label, counts, classes)).mean())
+        actual = np.bincount(label, counts, classes)
+        # A class that a sample lacks has no F1.
+        f1.append(_f1(hits, np.bincount(prediction, counts, classes), actual)[actual > 0].mean())
     return [float(bound) for bound in np.quantile(f1, [0.025, 0.975])]
 
 

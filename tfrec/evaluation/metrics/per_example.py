@@ -71,8 +71,9 @@ class MacroPerExampleScores(PerExampleScores):
             raise ValueError(f"{self.name} needs answers and labels. Received: None")
         weights = np.broadcast_to(weights, self.labels.shape)
         cells = np.bincount(self.labels * self.classes + self.answers, weights, self.classes**2)
-        scores = classification.precision_recall_f1(cells.reshape(self.classes, self.classes))
-        return float(scores[MACRO_SCORES.index(self.name)].mean())
+        confusion = cells.reshape(self.classes, self.classes)
+        scores = classification.precision_recall_f1(confusion)[MACRO_SCORES.index(self.name)]
+        return classification.macro_mean(scores, confusion)
 
 
 def from_logits(name: str, logits: np.ndarray, labels: np.ndarray) -> PerExampleScores:
