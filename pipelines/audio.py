@@ -22,7 +22,19 @@ from pipelines.errors import UserError
 from pipelines.loudness import AUTOMATIC, AVERAGE
 from pipelines.resampling import Resampler, resample_array
 
-__all__ = ["SUFFIXES", "AudioInfo", "decode", "probe", "read", "read_blocks", "resample", "resample_array"]
+__all__ = [
+    "SUFFIXES",
+    "AudioInfo",
+    "decode",
+    "decode_channels",
+    "find_channel",
+    "is_audio",
+    "probe",
+    "read",
+    "read_blocks",
+    "resample",
+    "resample_array",
+]
 
 Tensor = Any
 
@@ -72,6 +84,15 @@ def probe(path: str | os.PathLike) -> AudioInfo:
             channels, or values out of the ranges that are read; as a MissingDecoder, PyAV is needed and not installed.
     """
     return _probe(os.fspath(path))[0]
+
+
+def is_audio(path: str | os.PathLike) -> bool:
+    """Whether a file begins as audio does, whatever its name is; its samples may still be damaged."""
+    try:
+        with open(os.fsencode(path), "rb") as file:
+            return reading.is_audio(file.read(reading.HEAD_BYTES))
+    except OSError:
+        return False
 
 
 def decode(

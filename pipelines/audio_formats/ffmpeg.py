@@ -3,11 +3,12 @@
 PyAV is the extra `media`. Without it a `MissingDecoder` names the kind.
 """
 
+import collections
 import contextlib
 import importlib.util
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -38,13 +39,12 @@ _KINDS = (
     (rb"\.RMF|\.ra\xfd", "RealAudio"),
     (rb"DSD ", "DSD"),
 )
-# Numbers of codecs in WAV headers (RFC 2361) that libsndfile does not decode.
-WAV_CODECS = {
+# Numbers of codecs in WAV headers (RFC 2361).
+_WAV_CODECS = {
     0x22: "TrueSpeech",
     0x42: "G.723.1",
     0x45: "G.726",
     0x50: "MPEG layer II",
-    0x55: "MP3",
     0x64: "G.726",
     0x83: "G.729",
     0xFF: "AAC",
@@ -75,11 +75,28 @@ class MissingDecoder(UserError):
 
     def __init__(self, path: str, kind: str) -> None:
         name = shown(os.path.basename(path))
+        stem, suffix = os.path.splitext(name)
+        converted = f"{stem}_pcm.wav" if suffix.lower() == ".wav" else f"{stem}.wav"
         super().__init__(
             f"{shown(path)} is {kind}, which needs PyAV: {INSTALL}, or convert it with ffmpeg, such as"
-            f" `ffmpeg -i {name} {os.path.splitext(name)[0]}.wav`."
+            f" `ffmpeg -i {name} {converted}`."
         )
         self.kind = kind
+
+
+def missing_decoders(errors: Sequence[MissingDecoder], total: int) -> UserError:
+    """Joins errors into one.
+
+    Args:
+        errors: At least one.
+        total: The number of files that were read.
+
+    Returns:
+        An error with the number of files by kind, and the sentence about the first.
+    """
+    counts = collections.Counter(error.kind for error in errors)
+    listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
+    return UserError(f"{len(errors):,} of {total:,} files need PyAV ({listed}). The first: {errors[0]}")
 
 
 def kind_of(head: bytes) -> str | None:
@@ -88,6 +105,11 @@ def kind_of(head: bytes) -> str | None:
         if re.match(pattern, head, re.DOTALL):
             return kind
     return "AAC (ADTS)" if _is_adts(head) else None
+
+
+def wav_codec(number: int) -> str:
+    """The name of a codec, by its number in a WAV header."""
+    return _WAV_CODECS.get(number, f"codec {number:#06x}")
 
 
 def is_installed() -> bool:

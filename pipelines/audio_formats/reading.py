@@ -23,6 +23,7 @@ from pipelines.errors import UserError
 from pipelines.resampling import Resampler
 
 BLOCK_SAMPLES = 2**18
+HEAD_BYTES = 4096  # enough to know a file by
 
 _JUNK_BYTES = 65_536  # in front of the first page of an Ogg file
 
@@ -47,6 +48,26 @@ class Description:
     coding: tuple[str, str]  # libsndfile's names of the format and the subtype; empty for other decoders
 
 
+class _Sequential(soundfile.SoundFile):
+    """A file that is read from start to end.
+
+    soundfile seeks after every block where it can, which fails in some formats and is not exact in others.
+    """
+
+    def seekable(self) -> bool:
+        """False."""
+        return False
+
+
+def is_audio(head: bytes) -> bool:
+    """Whether a file with these first bytes is audio, or a tag in front of it, of a kind that is read."""
+    is_form = head[:4] in riff.FORMS and head[8:12] == b"WAVE"
+    is_form |= head[:4] == b"FORM" and head[8:12] in headers.AIFF_FORMS
+    magics = (sphere.MAGIC, ogg.MAGIC, flac.MAGIC, headers.CAF_MAGIC, riff.WAVE64, *headers.AU_MAGICS)
+    is_mpeg = mpeg.id3_size(head) > 0 or mpeg.is_start(head, 0)
+    return is_form or head.startswith(magics) or is_mpeg or ffmpeg.kind_of(head) is not None
+
+
 def inspect(path: str) -> Layout:
     """Finds out how a file is decoded.
 
@@ -64,17 +85,23 @@ def inspect(path: str) -> Layout:
         end = os.fstat(file.fileno()).st_size
         if not end:
             raise UserError(f"{shown(path)} is empty: replace or remove it.")
-        head = file.read(4096)
+        head = file.read(HEAD_BYTES)
         start = mpeg.id3_size(head)
         if start:
             file.seek(start)
-            head = file.read(4096)
+            head = file.read(HEAD_BYTES)
         if head.startswith(sphere.MAGIC):
             return Layout("sphere")
         if head[:4] in riff.FORMS and head[8:12] == b"WAVE":
             wave = riff.inspect(path, file, start, end)
-            if wave.codec in ffmpeg.WAV_CODECS:
-                return Layout("ffmpeg", kind=f"WAV with {ffmpeg.WAV_CODECS[wave.codec]} in it")
+            if wave.codec not in riff.CODECS:
+                return Layout("ffmpeg", kind=f"WAV with {ffmpeg.wav_codec(wave.codec)} in it")
+            if wave.codec == riff.MP3 and wave.pieces:
+                start = wave.pieces[1][0]
+                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                    found = _of_mpeg(path, data, start)
+                if found is not None:
+                    return dataclasses.replace(found, is_regular=False)
             return Layout("soundfile", (Stream(wave.pieces),), is_regular=wave.is_regular)
         if kind := ffmpeg.kind_of(head):
             return Layout("ffmpeg", kind=kind)
@@ -149,17 +176,6 @@ def read(path: str, layout: Layout | None = None) -> np.ndarray:
     return decoded[0] if len(decoded) == 1 else np.concatenate(decoded or [np.zeros((0, 1), np.float32)])
 
 
-class _Sequential(soundfile.SoundFile):
-    """A file that is read from start to end.
-
-    soundfile seeks after every block where it can, which fails in some formats and is not exact in others.
-    """
-
-    def seekable(self) -> bool:
-        """False."""
-        return False
-
-
 def _inspect_streams(path: str, file: BinaryIO, data: mmap.mmap, head: bytes, start: int) -> Layout:
     """The Layout of a file that soundfile reads, but for WAV."""
     end = len(data)
@@ -175,10 +191,8 @@ def _inspect_streams(path: str, file: BinaryIO, data: mmap.mmap, head: bytes, st
         return Layout("soundfile", (Stream(headers.inspect_aiff(path, file, end)),))
     if head[:4] in headers.AU_MAGICS:
         return Layout("soundfile", (Stream(headers.inspect_au(path, file, end)),))
-    if head[:4] == headers.CAF_MAGIC and head[28:32] not in headers.CAF_CODECS:
-        return Layout("ffmpeg", kind=f"CAF with {head[28:32].decode('latin-1').strip()} in it")
     if head[:4] == headers.CAF_MAGIC:
-        return Layout("soundfile", (Stream(headers.inspect_caf(file, end)),))
+        return _of_caf(path, Stream(headers.inspect_caf(file, end)), head)
     if head.startswith(riff.WAVE64):
         riff.check_wave64(path, file, end)
     try:
@@ -200,26 +214,39 @@ def _of_ogg(path: str, data: mmap.mmap, start: int) -> Layout:
     return Layout("soundfile", streams or (Stream(),), is_regular=streams is None)
 
 
+def _of_caf(path: str, stream: Stream, head: bytes) -> Layout:
+    codec = head[28:32]
+    kind = f"CAF with {codec.decode('latin-1').strip().upper()} in it"
+    if codec not in headers.CAF_CODECS:
+        return Layout("ffmpeg", kind=kind)
+    try:
+        with _opened(path, stream):
+            return Layout("soundfile", (stream,))
+    except UserError:  # libsndfile does not read every ALAC
+        if codec != b"alac" or not ffmpeg.is_installed():
+            raise
+        return Layout("ffmpeg", kind=kind)
+
+
 def _of_mpeg(path: str, data: mmap.mmap, start: int) -> Layout | None:
     found = mpeg.inspect(path, data, start)
     return found and Layout("soundfile", found[0], is_regular=found[1])
 
 
 @contextlib.contextmanager
-def _opened(path: str, stream: Stream) -> Iterator[Any]:
+def _opened(path: str, stream: Stream) -> Iterator[_Sequential]:
     """soundfile's object for one stream of a file."""
-    try:
+    with contextlib.ExitStack() as stack:
+        source: Any = os.fsencode(path)
         if stream.samples is not None:
-            with _fed(path, stream) as pipe, _Sequential(pipe) as file:
-                yield file
+            source = stack.enter_context(_fed(path, stream))
         elif stream.pieces is not None:
-            with Splice(path, stream.pieces) as source, _Sequential(source) as file:
-                yield file
-        else:
-            with _Sequential(os.fsencode(path)) as file:
-                yield file
-    except soundfile.LibsndfileError as error:
-        raise UserError(f"{shown(path)} is not a readable audio file: {error.error_string}") from error
+            source = stack.enter_context(Splice(path, stream.pieces))
+        try:
+            file = stack.enter_context(_Sequential(source))
+        except soundfile.LibsndfileError as error:
+            raise UserError(f"{shown(path)} is not a readable audio file: {error.error_string}") from error
+        yield file
 
 
 @contextlib.contextmanager
@@ -241,12 +268,18 @@ def _fed(path: str, stream: Stream) -> Iterator[int]:
         feeder.join()
 
 
-def _decoded(path: str, stream: Stream, file: Any, samples: int) -> Iterator[np.ndarray]:
+def _decoded(path: str, stream: Stream, file: _Sequential, samples: int) -> Iterator[np.ndarray]:
     """The blocks of an open stream; UserError where there are fewer samples than its header announces."""
     announced = file.frames if stream.samples is None else stream.samples
     read = 0
+    if file.format == "OGG":
+        file.seek(0)  # libsndfile 1.2.2 else starts at the samples that an Opus file says to skip
     while read < announced:
-        block = file.read(min(samples, announced - read), dtype="float32", always_2d=True)
+        try:
+            block = file.read(min(samples, announced - read), dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            message = f"{shown(path)} cannot be decoded: {error.error_string} Copy it again."
+            raise UserError(message) from error
         if not len(block):
             raise UserError(
                 f"{shown(path)} is truncated: its header announces {announced} samples, and it holds {read};"
@@ -256,7 +289,7 @@ def _decoded(path: str, stream: Stream, file: Any, samples: int) -> Iterator[np.
         yield block
 
 
-def _matched(decoded: Iterator[np.ndarray], file: Any, rate: int, channels: int) -> Iterator[np.ndarray]:
+def _matched(decoded: Iterator[np.ndarray], file: _Sequential, rate: int, channels: int) -> Iterator[np.ndarray]:
     """Blocks at another rate, with another number of channels."""
     resampler = Resampler(file.samplerate, rate)
     for block in decoded:

@@ -17,6 +17,12 @@ from pipelines.errors import UserError
 FORMS = (b"RIFF", b"RIFX", b"RF64", b"BW64")
 WAVE64 = b"riff\x2e\x91\xcf\x11\xa5\xd6\x28\xdb\x04\xc1\x00\x00"
 
+# Numbers of codecs that libsndfile decodes: PCM, Microsoft's ADPCM, floating point, A-law, mu-law, IMA ADPCM, GSM 6.10,
+# NMS ADPCM, G.721, MP3.
+CODECS = (1, 2, 3, 6, 7, 0x11, 0x31, 0x38, 0x40, 0x55)
+
+MP3 = 0x55
+
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _TAIL_BYTES = 65_536
 _UNKNOWN = 0xFFFFFFFF  # a size of 32 bits that stands elsewhere, or nowhere

@@ -46,7 +46,9 @@ def read_header(path: str, max_missing: float = 0.0) -> Header:
     fields, header_bytes, data_bytes = _read_fields(path)
     coding = fields.get("sample_coding", "pcm")
     if coding != "pcm":
-        raise UserError(f"{shown(path)} holds SPHERE samples coded as {coding!r}: convert it to PCM first (sph2pipe -p).")
+        raise UserError(
+            f"{shown(path)} holds SPHERE samples coded as {coding!r}: convert it to PCM first (sph2pipe -p)."
+        )
     if _number(path, fields, "sample_n_bytes", _SAMPLE_BYTES) != _SAMPLE_BYTES:
         raise UserError(
             f"{shown(path)} holds SPHERE samples of {fields['sample_n_bytes']} bytes: convert it to 16-bit PCM first."
@@ -146,5 +148,7 @@ def _number(path: str, fields: dict[str, str], name: str, default: int | None) -
     except ValueError:
         number = -1
     if not 0 <= number < 2**63:
-        raise UserError(f"{shown(path)} has a SPHERE header with {name} = {str(value)[:80]!r}: it must be a whole number.")
+        raise UserError(
+            f"{shown(path)} has a SPHERE header with {name} = {str(value)[:80]!r}: it must be a whole number."
+        )
     return number

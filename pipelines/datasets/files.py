@@ -1,6 +1,5 @@
 """A table of files, their labels and their splits, as a Corpus: what corpora in files share."""
 
-import collections
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -10,7 +9,9 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines import audio, images
+from pipelines import audio, images, loudness
+from pipelines.datasets import clips
+from pipelines.audio_formats.ffmpeg import MissingDecoder, missing_decoders
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError
 
@@ -65,7 +66,7 @@ def modality_of(paths: Iterable[str]) -> Modality:
         suffix = os.path.splitext(path)[1].lower()
         if suffix in images.SUFFIXES:
             examples.setdefault("image", path)
-        elif suffix in audio.SUFFIXES:
+        elif suffix in audio.SUFFIXES or audio.is_audio(path):
             examples.setdefault("audio", path)
         else:
             known = " ".join(images.SUFFIXES + audio.SUFFIXES)
@@ -85,6 +86,7 @@ def build_corpus(
     verify: bool = False,
     sample_rate_hz: int | None = None,
     own_hz: int | None = None,
+    audio_channel: str = "average",
 ) -> Corpus:
     """Builds the Corpus of files; texts, speakers, groups and numbers are known where every row has one.
 
@@ -97,6 +99,7 @@ def build_corpus(
         verify: Whether every file is decoded once, to find the damaged ones; headers of audio are read in any case.
         sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
         own_hz: The rate that all audio files must have; None allows any.
+        audio_channel: Of audio with several channels: "average", "left", "right" or a number from 0.
 
     Returns:
         The Corpus.
@@ -105,9 +108,12 @@ def build_corpus(
         UserError: Files cannot be read, which it counts, or contradict their rows.
     """
     kind = modality_of(row.path for row in rows)
-    table = _image_table(rows, channels, verify) if kind == "image" else _audio_table(rows, sample_rate_hz, own_hz)
-    if verify:
-        _verify(rows, table)
+    if kind == "image":
+        table = _image_table(rows, channels, verify)
+        if verify:
+            _verify(rows, table)
+    else:
+        table = _audio_table(rows, sample_rate_hz, own_hz, audio_channel, verify)
     splits = {name: _split([rows[i] for i in indices], indices, table, class_names) for name, indices in parts.items()}
     return Corpus(config.name, kind, tuple(class_names), splits, table.rate, table.notes)
 
@@ -160,54 +166,25 @@ def _image_table(rows: Sequence[Row], channels: int, verify: bool) -> _Table:
     return _Table("image", columns, lambda row: images.decode(tf.io.read_file(row["path"]), channels))
 
 
-def _audio_table(rows: Sequence[Row], sample_rate_hz: int | None, own_hz: int | None) -> _Table:
+def _audio_table(
+    rows: Sequence[Row], sample_rate_hz: int | None, own_hz: int | None, channel: str, verify: bool
+) -> _Table:
     """The columns hold what the headers say, so that the graph does not read those again."""
+    loudness.channel_number(channel)
     infos = _probe(audio.probe, rows)
-    counts = collections.Counter(info.sample_rate_hz for info in infos)
-    if own_hz and (wrong := [info for info in infos if info.sample_rate_hz != own_hz]):
-        raise UserError(
-            f"{wrong[0].path} has {wrong[0].sample_rate_hz} Hz, but the corpus comes at {own_hz} Hz: "
-            f"copy it as distributed ({len(wrong)} of {len(infos)} files have another rate)."
-        )
-    rate = sample_rate_hz or max(counts, key=lambda hz: (counts[hz], hz))
-    segments = np.array([_segment(row, info) for row, info in zip(rows, infos, strict=True)], np.int64)
-    codes, rates = np.array([info.code for info in infos], np.int32), [info.sample_rate_hz for info in infos]
-    # One branch instead of a switch, where all files have the same coding.
-    code, from_hz = (int(codes[0]) if np.ptp(codes) == 0 else None), (rates[0] if len(counts) == 1 else None)
-    is_whole = not any(row.start_s or row.end_s for row in rows)
-    columns = {
-        "path": np.array([os.fsencode(info.path) for info in infos]),
-        "code": codes,
-        "rate": np.array(rates, np.int32),
-        "start": segments[:, 0],
-        # A file decides its own end, which the header of an MP3 may only estimate.
-        "stop": np.where([row.end_s is None for row in rows], np.iinfo(np.int64).max, segments[:, 1]),
-    }
-
-    def decode(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        waveform = audio.decode(row["path"], row["code"] if code is None else code)
-        if not is_whole:
-            waveform = waveform[row["start"] : tf.minimum(row["stop"], tf.size(waveform, tf.int64))]
-        return audio.resample(waveform, row["rate"] if from_hz is None else from_hz, rate)
-
-    notes = tuple(
-        f"{count:,} of {len(infos):,} files have {hz:,} Hz and are resampled to {rate:,}."
-        for hz, count in sorted(counts.items())
-        if hz != rate
-    )
-    return _Table("audio", columns, decode, rate, (segments[:, 1] - segments[:, 0]) / np.array(rates), notes)
-
-
-def _segment(row: Row, info: audio.AudioInfo) -> tuple[int, int]:
-    """(first sample, the one after the last) of a row's piece of its file; UserError where it is not in the file."""
-    length = info.samples / info.sample_rate_hz
-    if row.end_s is not None and row.end_s > length + 0.5 / info.sample_rate_hz:
-        raise UserError(f"{row.where}: end {row.end_s} is past the end of {row.path}, which lasts {length:.3f} s.")
-    start = round(row.start_s * info.sample_rate_hz)
-    stop = info.samples if row.end_s is None else round(row.end_s * info.sample_rate_hz)
-    if stop <= start:
-        raise UserError(f"{row.where}: no samples are between start {row.start_s} and the end ({length:.3f} s).")
-    return start, stop
+    paths = {row.path for row in rows}
+    _raise_first(clips.unusable(infos, channel), len(paths))
+    rate = clips.common_rate(infos, own_hz)
+    rate = sample_rate_hz or rate
+    bounds = clips.segments(rows, infos)
+    measures = None
+    if verify:
+        measures, damaged = clips.measure(rows, infos, bounds, channel)
+        _raise_first([_decoding_error(rows[i].path, "audio") for i in damaged], len(paths))
+        _raise_first(clips.empty(rows, measures), len(rows))
+    columns, decode = clips.columns_and_decoder(rows, infos, bounds, rate, channel, measures)
+    seconds = (bounds[:, 1] - bounds[:, 0]) / columns["rate"]
+    return _Table("audio", columns, decode, rate, seconds, clips.notes(rows, infos, rate, channel, measures))
 
 
 def _probe(probe: Callable[[str], Any], rows: Sequence[Row]) -> list[Any]:
@@ -257,7 +234,10 @@ def _decoding_error(path: str, kind: Modality) -> UserError:
 
 
 def _raise_first(errors: Sequence[UserError], total: int) -> None:
-    """Raises the first error, if there is one, with the number of errors."""
+    """Raises the first error, if there is one, with the number of errors; files that lack a decoder come first."""
+    lacking = [error for error in errors if isinstance(error, MissingDecoder)]
+    if len(lacking) > 1:
+        raise missing_decoders(lacking, total)
     if errors:
         count = f"{len(errors)} of {total} files cannot be used: repair or remove them. The first: "
         raise UserError(f"{count if total > 1 else ''}{errors[0]}")

@@ -21,6 +21,7 @@ class Config(DataConfig):
     path: str = ""  # folder with one sub-folder per class, or with train/, validation/ (or val/) and test/ of such
     channels: int = 3  # of the pictures: 3 color, 1 gray
     verify: bool = True  # decode every file once before training, to find damaged ones
+    audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 
 
 def modality(config: Config) -> Modality:
@@ -59,6 +60,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         channels=config.channels,
         verify=config.verify,
         sample_rate_hz=sample_rate_hz,
+        audio_channel=config.audio_channel,
     )
 
 

@@ -32,6 +32,7 @@ class Config(DataConfig):
     split_by: Literal["random", "speaker", "group"] = "random"  # speaker, group: each is in one split only
     channels: int = 3  # of pictures: 3 color, 1 gray
     verify: bool = True  # decode every file once before training, to find damaged ones
+    audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 
 
 def modality(config: Config) -> Modality:
@@ -73,6 +74,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         channels=config.channels,
         verify=config.verify,
         sample_rate_hz=sample_rate_hz,
+        audio_channel=config.audio_channel,
     )
 
 

@@ -128,7 +128,7 @@ def stray_file(path):
 
 
 def strange_file(path):
-    (path / "cat" / "movie.mp4").write_bytes(b"x")
+    (path / "cat" / "model.xyz").write_bytes(b"x")
 
 
 def audio_among_pictures(path):
@@ -165,7 +165,7 @@ def class_only_in_test(path):
     [
         (empty_class, "class folder .*fox holds no pictures"),
         (stray_file, r"stray\.png is outside of the class folders"),
-        (strange_file, r"movie\.mp4 is neither a picture nor audio"),
+        (strange_file, r"model\.xyz is neither a picture nor audio"),
         (audio_among_pictures, "cannot be mixed"),
         (one_class, "only the class 'dog'"),
         (no_class, "holds no class folders"),
