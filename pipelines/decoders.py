@@ -1,4 +1,4 @@
-"""The decoders of audio files in a graph: tensorflow-io where it is installed and reads a file rightly, else `reading`."""
+"""The decoders of audio files in a graph: tensorflow-io where it is installed and reads a file as soundfile does."""
 
 import functools
 import importlib.util

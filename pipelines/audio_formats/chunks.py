@@ -16,7 +16,7 @@ Order = Literal["<", ">"]
 
 _IDENTIFIER = re.compile(rb"[ -~]{4}")
 _MAX_CHUNKS = 10_000  # a forged file may hold millions of empty ones
-# What is announced where the size was unknown: near 2^31 (SoX, arecord) and near 2^32 (FFmpeg), rounded to whole frames.
+# Announced where the size was unknown: near 2^31 (SoX, arecord) and near 2^32 (FFmpeg), rounded to whole frames.
 _PLACEHOLDERS = ((0x7FFF0000, 0x8000FFFF), (0xFFFF0000, 0xFFFFFFFF), (2**62, 2**64))
 _HEADER_BYTES = (8, 36, 44)  # sizes of headers that writers add to the size of the samples by mistake
 

@@ -1,6 +1,6 @@
 """Kinds of files that soundfile does not read: m4a, aac, amr, wma, the sound of videos. FFmpeg does, by PyAV.
 
-PyAV is the extra `media`. Without it a `MissingDecoder` names the kind.
+PyAV is the extra `media`. Without it a `MissingDecoderError` names the kind.
 """
 
 import collections
@@ -66,7 +66,7 @@ _RAW = frozenset(("aac", "amr", "amrnb", "amrwb", "ac3", "eac3", "dts", "loas"))
 _TOLERANCE = 4096
 
 
-class MissingDecoder(UserError):
+class MissingDecoderError(UserError):
     """A file that PyAV reads, where PyAV is not installed.
 
     Attributes:
@@ -84,7 +84,7 @@ class MissingDecoder(UserError):
         self.kind = kind
 
 
-def missing_decoders(errors: Sequence[MissingDecoder], total: int) -> UserError:
+def missing_decoders(errors: Sequence[MissingDecoderError], total: int) -> UserError:
     """Joins errors into one.
 
     Args:
@@ -129,7 +129,7 @@ def describe(path: str, kind: str) -> tuple[int, int, int]:
 
     Raises:
         UserError: The file is damaged or has no sound.
-        MissingDecoder: PyAV is not installed.
+        MissingDecoderError: PyAV is not installed.
     """
     with _opened(path, kind) as container:
         frame = next(_frames(path, container), None)
@@ -150,10 +150,11 @@ def blocks(path: str, kind: str) -> Iterator[np.ndarray]:
 
     Raises:
         UserError: The file is truncated or damaged, or has no sound.
-        MissingDecoder: PyAV is not installed.
+        MissingDecoderError: PyAV is not installed.
     """
-    resampler = first = before = None
-    decoded = 0
+    resampler: Any = None
+    first: Any = None
+    before, decoded = None, 0
     with _opened(path, kind) as container:
         from av import AudioResampler
 
@@ -212,7 +213,7 @@ def _announced(path: str, container: Any, rate: int) -> int:
 def _opened(path: str, kind: str) -> Iterator[Any]:
     """FFmpeg's container of a file."""
     if not is_installed():
-        raise MissingDecoder(path, kind)
+        raise MissingDecoderError(path, kind)
     import av
 
     # An open file, since FFmpeg takes names in UTF-8 only.

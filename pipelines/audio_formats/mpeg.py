@@ -66,7 +66,7 @@ def frame_size(header: int) -> int:
     return (72 if layer == 3 and version != 3 else 144) * bits // rate_hz + padding
 
 
-def is_start(data: mmap, position: int, frames: int = 3) -> bool:
+def is_start(data: mmap | bytes, position: int, frames: int = 3) -> bool:
     """Whether frames of one recording, one after the other, begin at a position; fewer where the file ends."""
     first = header = _header(data, position)
     for _ in range(frames):
@@ -200,7 +200,7 @@ def _samples_per_frame(header: int) -> int:
     return 1152 if header >> 19 & 3 == 3 else 576
 
 
-def _header(data: mmap, position: int) -> int:
+def _header(data: mmap | bytes, position: int) -> int:
     return int.from_bytes(data[position : position + 4], "big")
 
 

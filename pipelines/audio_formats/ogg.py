@@ -1,4 +1,4 @@
-"""Ogg files (RFC 3533): recordings one after the other, streams next to others, pages without the marks they should have.
+"""Ogg files (RFC 3533): several recordings in a file, streams next to others, pages without the marks they should have.
 
 libsndfile reads the first recording of a file only, stops at the first mark of an end, and does not read Opus without
 such a mark. `inspect` gives it every recording as a file of its own, with the marks where they belong.
@@ -10,8 +10,8 @@ import zlib
 from collections.abc import Iterable
 from mmap import mmap
 
+from pipelines.audio_formats.ffmpeg import MissingDecoderError
 from pipelines.audio_formats.names import shown
-from pipelines.audio_formats.ffmpeg import MissingDecoder
 from pipelines.audio_formats.splice import Piece, Stream
 from pipelines.errors import UserError
 
@@ -47,7 +47,7 @@ def inspect(path: str, data: mmap, start: int = 0) -> tuple[Stream, ...] | None:
 
     Raises:
         UserError: A page is damaged or incomplete, or no stream is audio.
-        MissingDecoder: It is Speex, which FFmpeg reads.
+        MissingDecoderError: It is Speex, which FFmpeg reads.
     """
     pages, stray_bytes = _pages(path, data, start)
     if not pages:
@@ -55,9 +55,9 @@ def inspect(path: str, data: mmap, start: int = 0) -> tuple[Stream, ...] | None:
     if not pages[-1].flags & _LAST and stray_bytes:
         raise UserError(f"{shown(path)} is truncated: its last Ogg page is incomplete; copy it again.")
     recordings = [part for linked in _recordings(pages) for part in _parts(path, _audio(path, linked))]
-    if len(recordings) == 1 and len(recordings[0]) == len(pages) and not start and not stray_bytes:
-        if _is_regular(recordings[0]):
-            return None
+    is_one = len(recordings) == 1 and len(recordings[0]) == len(pages) and not start and not stray_bytes
+    if is_one and _is_regular(recordings[0]):
+        return None
     return tuple(Stream(tuple(_repaired(data, recording))) for recording in recordings)
 
 
@@ -116,7 +116,7 @@ def _audio(path: str, pages: list[_Page]) -> list[_Page]:
     serial = next((serial for serial, codec in codecs.items() if codec in _BY_SOUNDFILE), None)
     if serial is None:
         if "Speex" in codecs.values():
-            raise MissingDecoder(path, "Speex")
+            raise MissingDecoderError(path, "Speex")
         raise UserError(f"{shown(path)} is not a readable audio file: its Ogg streams hold {_names(codecs)}.")
     return [page for page in pages if page.serial == serial]
 

@@ -96,12 +96,10 @@ def inspect(path: str) -> Layout:
             wave = riff.inspect(path, file, start, end)
             if wave.codec not in riff.CODECS:
                 return Layout("ffmpeg", kind=f"WAV with {ffmpeg.wav_codec(wave.codec)} in it")
-            if wave.codec == riff.MP3 and wave.pieces:
-                start = wave.pieces[1][0]
+            if wave.codec == riff.MP3:
                 with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-                    found = _of_mpeg(path, data, start)
-                if found is not None:
-                    return dataclasses.replace(found, is_regular=False)
+                    if found := _of_mpeg(path, data, wave.offset):
+                        return dataclasses.replace(found, is_regular=False)
             return Layout("soundfile", (Stream(wave.pieces),), is_regular=wave.is_regular)
         if kind := ffmpeg.kind_of(head):
             return Layout("ffmpeg", kind=kind)
@@ -128,13 +126,14 @@ def describe(path: str, layout: Layout) -> Description:
     if layout.decoder == "sphere":
         header = sphere.read_header(path)
         return Description(header.sample_rate_hz, header.channels, header.samples, ("", ""))
-    first, total = None, 0
-    for stream in layout.streams:
+    rate, channels, total, coding = 0, 0, 0, ("", "")
+    for i, stream in enumerate(layout.streams):
         with _opened(path, stream) as file:
+            if i == 0:
+                rate, channels, coding = file.samplerate, file.channels, (file.format, file.subtype)
             samples = file.frames if stream.samples is None else stream.samples
-            first = first or (file.samplerate, file.channels, (file.format, file.subtype))
-            total += -(-samples * first[0] // file.samplerate) if file.samplerate else 0
-    return Description(first[0], first[1], total, first[2])
+            total += -(-samples * rate // max(1, file.samplerate))
+    return Description(rate, channels, total, coding)
 
 
 def blocks(path: str, layout: Layout | None = None, samples: int = BLOCK_SAMPLES) -> Iterator[np.ndarray]:
@@ -209,7 +208,7 @@ def _inspect_streams(path: str, file: BinaryIO, data: mmap.mmap, head: bytes, st
 def _of_ogg(path: str, data: mmap.mmap, start: int) -> Layout:
     try:
         streams = ogg.inspect(path, data, start)
-    except ffmpeg.MissingDecoder as error:
+    except ffmpeg.MissingDecoderError as error:
         return Layout("ffmpeg", kind=error.kind)
     return Layout("soundfile", streams or (Stream(),), is_regular=streams is None)
 
@@ -235,7 +234,7 @@ def _of_mpeg(path: str, data: mmap.mmap, start: int) -> Layout | None:
 
 @contextlib.contextmanager
 def _opened(path: str, stream: Stream) -> Iterator[_Sequential]:
-    """soundfile's object for one stream of a file."""
+    """Soundfile's object for one stream of a file."""
     with contextlib.ExitStack() as stack:
         source: Any = os.fsencode(path)
         if stream.samples is not None:
@@ -251,14 +250,14 @@ def _opened(path: str, stream: Stream) -> Iterator[_Sequential]:
 
 @contextlib.contextmanager
 def _fed(path: str, stream: Stream) -> Iterator[int]:
-    """The read end of a pipe that a stream is written to: libsndfile reads MP3 from it without an estimate of its end."""
+    """The read end of a pipe that a stream is written to; libsndfile reads MP3 from it up to its real end."""
     read_end, write_end = os.pipe()
 
     def feed() -> None:
         # The reader closes its end where it has enough.
-        with contextlib.suppress(BrokenPipeError), os.fdopen(write_end, "wb") as sink:
-            with Splice(path, stream.pieces or ()) as source:
-                shutil.copyfileobj(source, sink)
+        sink, source = os.fdopen(write_end, "wb"), Splice(path, stream.pieces or ())
+        with contextlib.suppress(BrokenPipeError), sink, source:
+            shutil.copyfileobj(source, sink)
 
     feeder = threading.Thread(target=feed)
     feeder.start()

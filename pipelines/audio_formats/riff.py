@@ -6,11 +6,12 @@ not written by the rules gets a new header in front of its own samples.
 
 import dataclasses
 import struct
+from collections.abc import Sequence
 from typing import BinaryIO
 
-from pipelines.audio_formats.names import shown
 from pipelines.audio_formats import chunks
 from pipelines.audio_formats.chunks import Chunk, Order
+from pipelines.audio_formats.names import shown
 from pipelines.audio_formats.splice import Piece
 from pipelines.errors import UserError
 
@@ -33,6 +34,7 @@ class Wave:
     """What decodes a WAV file."""
 
     pieces: tuple[Piece, ...] | None  # of the file that soundfile reads; None = the file itself
+    offset: int  # of the first sample
     is_regular: bool  # by the rules in every byte, so that tensorflow-io reads it too
     codec: int  # the format's number, as in WAVEFORMATEX
 
@@ -81,9 +83,10 @@ def inspect(path: str, file: BinaryIO, start: int, end: int) -> Wave:
         and _is_plain(fmt, channels, frame)
     )
     if is_regular:
-        return Wave(None, True, _codec(fmt, order))
+        return Wave(None, first.offset, True, _codec(fmt, order))
     extra = [(name, _content(file, by_name[name])) for name in (b"fmt ", b"fact") if name in by_name]
-    return Wave((_header(form, order, extra, sum(size for _, size in ranges)), *ranges), False, _codec(fmt, order))
+    pieces: tuple[Piece, ...] = (_header(form, order, extra, sum(size for _, size in ranges)), *ranges)
+    return Wave(pieces, first.offset, False, _codec(fmt, order))
 
 
 def check_wave64(path: str, file: BinaryIO, end: int) -> None:
@@ -164,7 +167,7 @@ def _is_plain(fmt: bytes, channels: int, frame: int) -> bool:
     return _codec(fmt, "<") in (_PCM, _FLOAT) and bits in (8, 16, 24, 32) and frame * 8 == channels * bits
 
 
-def _header(form: bytes, order: Order, parts: list[tuple[bytes, bytes]], size: int) -> bytes:
+def _header(form: bytes, order: Order, parts: Sequence[tuple[bytes, bytes]], size: int) -> bytes:
     """A header for `size` bytes of samples, by the rules."""
     body = b"".join(
         name + struct.pack(f"{order}I", len(content)) + content + bytes(len(content) % 2) for name, content in parts

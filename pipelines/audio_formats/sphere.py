@@ -63,7 +63,8 @@ def read_header(path: str, max_missing: float = 0.0) -> Header:
     announced = _number(path, fields, "sample_count", stored)
     if stored < announced * (1 - max_missing):
         raise UserError(
-            f"{shown(path)} is truncated: its header announces {announced} samples, and it holds {stored}; copy it again."
+            f"{shown(path)} is truncated: its header announces {announced} samples, and it holds {stored};"
+            " copy it again."
         )
     samples = min(announced, stored)
     rate = _number(path, fields, "sample_rate", None)

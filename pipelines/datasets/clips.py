@@ -149,7 +149,7 @@ def measure(
 
 
 def _measured(columns: Mapping[str, Any], whole: bool) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
-    """What measures a row of columns in a graph: its number, the channel, the file's peak, and the clips in the file."""
+    """What measures a row in a graph: its number, its channel, the peak of its file, and the clips in that file."""
     code, _, number = _constants(columns)
 
     def measured(row: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import audio, images, loudness
+from pipelines.audio_formats.ffmpeg import MissingDecoderError, missing_decoders
 from pipelines.datasets import clips
-from pipelines.audio_formats.ffmpeg import MissingDecoder, missing_decoders
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError
 
@@ -235,7 +235,7 @@ def _decoding_error(path: str, kind: Modality) -> UserError:
 
 def _raise_first(errors: Sequence[UserError], total: int) -> None:
     """Raises the first error, if there is one, with the number of errors; files that lack a decoder come first."""
-    lacking = [error for error in errors if isinstance(error, MissingDecoder)]
+    lacking = [error for error in errors if isinstance(error, MissingDecoderError)]
     if len(lacking) > 1:
         raise missing_decoders(lacking, total)
     if errors:
