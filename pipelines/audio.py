@@ -81,7 +81,8 @@ def probe(path: str | os.PathLike) -> AudioInfo:
 
     Raises:
         UserError: The file is missing, empty, truncated or not audio, or its header announces no samples, no
-            channels, or values out of the ranges that are read; as a MissingDecoderError, PyAV is needed and not installed.
+            channels, or values out of the ranges that are read. A MissingDecoderError: it needs PyAV, which is not
+            installed.
     """
     return _probe(os.fspath(path))[0]
 

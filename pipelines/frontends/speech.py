@@ -195,16 +195,13 @@ def _wave_augmentations(config, seed):
             )
         )
     if config.noise_path:
-        bank = noises.flat(noises.load(config.noise_path, rate, config.noise_types, "train", config.noise_fraction))
-        mix = NoiseMix(
-            len(bank),
-            max(map(len, bank)),
+        mix = NoiseMix.from_noises(
+            noises.waveforms(config.noise_path, rate, config.noise_types, "train", config.noise_fraction),
             snr_db=config.snr_db,
             probability=config.noise_probability,
             sample_rate_hz=rate,
             seed=next_seed(seed, 5),
         )
-        mix.fill(bank)
         layers.append(mix)
     if config.gain_db:
         layers.append(Gain(-config.gain_db, config.gain_db, seed=next_seed(seed, 6)))

@@ -1,5 +1,8 @@
 """Noise added at a given signal-to-noise ratio."""
 
+from collections.abc import Iterable, Sequence
+from typing import Any
+
 import keras
 import numpy as np
 from keras import ops
@@ -8,19 +11,37 @@ from pipelines.layers.base import RandomLayer
 from pipelines.layers.sequences import draw_integers, true_lengths, true_only
 from pipelines.layers.speech_level import active_level, mean_level
 
+Tensor = Any
 
-def mix_at(waveform, noise, snr_db, lengths=None, sample_rate_hz=None):
+_PIECE_SAMPLES = 2**20
+
+
+def mix_at(
+    waveform: Tensor,
+    noise: Tensor,
+    snr_db: float | Tensor,
+    lengths: Tensor | None = None,
+    sample_rate_hz: int | None = None,
+) -> Tensor:
     """Adds to each clip its noise at a signal-to-noise ratio.
 
-    Waveform and noise (batch, samples); `snr_db` in decibels, a number or (batch,); `lengths` (batch,), true samples,
-    None for all -> (batch, samples), 0 past a clip's samples. Where the clip or its noise has no power nothing changes.
-    With `sample_rate_hz` the ratio is that of Aurora-2 (Hirsch and Pearce 2000): the active level of the speech (ITU-T
-    P.56) over the level of the noise during the whole clip, both in the telephone band (ITU-T G.712), see
-    `speech_level`; without it, of the mean powers.
+    The ratio is that of the mean powers. With a sample rate it is that of Aurora-2 (Hirsch and Pearce 2000): the active
+    level of the speech (ITU-T P.56) over the level of the noise during the whole clip, both in the telephone band
+    (ITU-T G.712), see `speech_level`.
+
+    Args:
+        waveform: `(batch, samples)`.
+        noise: `(batch, samples)`.
+        snr_db: In decibels, a number or `(batch,)`.
+        lengths: `(batch,)`, true samples; None is all.
+        sample_rate_hz: In hertz; None compares mean powers.
+
+    Returns:
+        `(batch, samples)`, 0 past a clip's samples. Where the clip or its noise has no power nothing changes.
     """
     waveform, noise = true_only(waveform, lengths), true_only(noise, lengths)
     if sample_rate_hz is None:
-        # roots of energies: both stand for the same samples, so their number cancels
+        # Roots of energies: both are of the same samples, so their number cancels.
         signal_level, noise_level = (ops.sqrt(ops.sum(x * x, axis=1)) for x in (waveform, noise))
     else:
         signal_level = active_level(waveform, lengths, sample_rate_hz)
@@ -33,12 +54,25 @@ def mix_at(waveform, noise, snr_db, lengths=None, sample_rate_hz=None):
 class Mixing(RandomLayer):
     """Adds to each clip what a subclass's `interference` has for it, at a random ratio; only with `training=True`.
 
-    A clip is mixed with `probability`, at a ratio drawn evenly, in decibels, from `snr_db` = (low, high); low == high
-    fixes it. `sample_rate_hz` decides what the ratio is of, see `mix_at`.
-    Raises ValueError for a range the wrong way round, a probability outside 0 to 1, a sample rate below 1000 Hz.
+    Args:
+        snr_db: (low, high) in decibels, between which the ratio is drawn evenly; low == high fixes it.
+        probability: How often a clip is mixed.
+        sample_rate_hz: Decides what the ratio is of, see `mix_at`.
+        seed: Of the random numbers.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: The range is the wrong way round, the probability is outside 0 to 1, or the rate below 1000 Hz.
     """
 
-    def __init__(self, snr_db, probability, sample_rate_hz, seed=None, **kwargs):
+    def __init__(
+        self,
+        snr_db: Sequence[float],
+        probability: float,
+        sample_rate_hz: int | None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(seed=seed, **kwargs)
         if len(snr_db) != 2 or not snr_db[0] <= snr_db[1]:
             raise ValueError(f"snr_db must be (low, high), low not above high. Received: {snr_db}")
@@ -48,8 +82,8 @@ class Mixing(RandomLayer):
             raise ValueError(f"sample_rate_hz must be at least 1000. Received: {sample_rate_hz}")
         self.snr_db, self.probability, self.sample_rate_hz = tuple(snr_db), probability, sample_rate_hz
 
-    def call(self, waveform, lengths=None, training=None):
-        """(batch, samples) and true samples (batch,) -> (batch, samples)."""
+    def call(self, waveform: Tensor, lengths: Tensor | None = None, training: bool | None = None) -> Tensor:
+        """Mixes `(batch, samples)`, of which `(batch,)` samples are true."""
         if not training:
             return waveform
         batch, seed = ops.shape(waveform)[0], self.seed_generator
@@ -59,86 +93,148 @@ class Mixing(RandomLayer):
         chosen = keras.random.uniform((batch, 1), seed=seed) < self.probability
         return mix_at(waveform, ops.where(chosen, noise, 0.0), snr_db, lengths, self.sample_rate_hz)
 
-    def interference(self, waveform, true_samples):
-        """(batch, samples), 0 past a clip's end, and true samples (batch, 1) -> what is mixed in, (batch, samples)."""
+    def interference(self, waveform: Tensor, true_samples: Tensor) -> Tensor:
+        """Returns what is mixed in.
+
+        Args:
+            waveform: `(batch, samples)`, 0 past a clip's end.
+            true_samples: `(batch, 1)`.
+
+        Returns:
+            `(batch, samples)`.
+        """
         raise NotImplementedError
 
-    def compute_output_shape(self, waveform_shape):
-        """The input's shape."""
+    def compute_output_shape(self, waveform_shape: Sequence[int | None]) -> tuple[int | None, ...]:
+        """Returns the input's shape."""
         return tuple(waveform_shape)
 
-    def get_config(self):
-        """The constructor's arguments."""
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
         own = ("snr_db", "probability", "sample_rate_hz")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
+
+
+def _joined(noises: Iterable[np.ndarray]) -> tuple[Tensor, list[int]]:
+    """The noises one after the other, and their lengths.
+
+    Short pieces become tensors one by one: a conversion holds three copies for a moment.
+    """
+    pieces: list[Tensor] = []
+    lengths: list[int] = []
+    for noise in noises:
+        if np.ndim(noise) != 1 or not len(noise) or not np.isfinite(noise).all():
+            raise ValueError(
+                "A noise must be finite, (samples,), with 1 sample or more. "
+                f"Received: shape {np.shape(noise)} at index {len(lengths)}"
+            )
+        starts = range(0, len(noise), _PIECE_SAMPLES)
+        pieces += [ops.convert_to_tensor(noise[start : start + _PIECE_SAMPLES], "float32") for start in starts]
+        lengths.append(len(noise))
+    if not lengths:
+        raise ValueError("At least one noise is needed. Received: none")
+    return ops.concatenate(pieces), lengths
 
 
 @keras.saving.register_keras_serializable("pipelines")
 class NoiseMix(Mixing):
     """Adds to each clip a random piece of a random noise at a random signal-to-noise ratio; only with `training=True`.
 
-    Input: waveform (batch, samples); `lengths` (batch,), true samples, None for all.
+    Input: waveform `(batch, samples)`; `lengths` `(batch,)`, true samples, None for all.
     Output: the same shape, float32; 0 past a clip's samples. Nothing is clipped or renormalized: samples may leave
-    [-1, 1]. A clip is mixed with `probability`.
-    The ratio is drawn evenly, in decibels, from `snr_db` = (low, high); low == high fixes it. It is that of the mean
-    powers over the clip's true samples or, with `sample_rate_hz`, that of the active speech, see `mix_at`. A noise
-    shorter than its clip is repeated from a random start. Where the clip or the piece of noise has no power nothing
-    changes.
-    `num_noises` noises of at most `noise_samples` samples live in a non-trainable weight, on the model's device and
-    in its weights file; until `fill` they are silent.
-    Raises ValueError for sizes below 1 or a bank of 2^31 samples or more, a range the wrong way round, a probability
-    outside 0 to 1, a sample rate below 1000 Hz.
+    [-1, 1]. The ratio is that of the mean powers over the clip's true samples or, with a sample rate, that of the
+    active speech, see `mix_at`. A noise shorter than its clip is repeated from a random start. Where the clip or the
+    piece of noise has no power nothing changes.
+
+    The noises live one after the other in a non-trainable weight, on the model's device and in its weights file; until
+    `fill` they are silent. Each noise is as likely as any other, whatever its length.
+
+    Args:
+        num_noises: Number of noises.
+        bank_samples: Samples of all noises together, at most.
+        snr_db: As `Mixing` takes it.
+        probability: As `Mixing` takes it.
+        sample_rate_hz: As `Mixing` takes it.
+        seed: As `Mixing` takes it.
+        **kwargs: Of `keras.layers.Layer`.
+
+    Raises:
+        ValueError: As `Mixing` raises it; a size is below 1, or the bank has 2^31 samples or more.
     """
 
     def __init__(
         self,
-        num_noises,
-        noise_samples,
-        snr_db=(5.0, 20.0),
-        probability=1.0,
-        sample_rate_hz=None,
-        seed=None,
-        **kwargs,
-    ):
+        num_noises: int,
+        bank_samples: int,
+        snr_db: Sequence[float] = (5.0, 20.0),
+        probability: float = 1.0,
+        sample_rate_hz: int | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
         super().__init__(snr_db, probability, sample_rate_hz, seed=seed, **kwargs)
-        if num_noises < 1 or noise_samples < 1 or num_noises * noise_samples >= 2**31:
+        if num_noises < 1 or not 1 <= bank_samples < 2**31:
             raise ValueError(
-                "num_noises and noise_samples must be at least 1, their product below 2^31. "
-                f"Received: {num_noises=}, {noise_samples=}"
+                "num_noises and bank_samples must be at least 1, bank_samples below 2^31. "
+                f"Received: {num_noises=}, {bank_samples=}"
             )
-        self.num_noises, self.noise_samples = num_noises, noise_samples
-        self.noises = self.add_weight((num_noises, noise_samples), "zeros", trainable=False, name="noises")
+        self.num_noises, self.bank_samples = num_noises, bank_samples
+        self.noises = self.add_weight((bank_samples,), "zeros", trainable=False, name="noises")
+        self.noise_starts = self.add_weight((num_noises,), "zeros", "int32", trainable=False, name="noise_starts")
         self.noise_lengths = self.add_weight((num_noises,), "ones", "int32", trainable=False, name="noise_lengths")
 
-    def fill(self, noises):
-        """Puts `num_noises` waveforms (samples,) of 1 to `noise_samples` samples into the bank.
+    @classmethod
+    def from_noises(cls, noises: Iterable[np.ndarray], **options: Any) -> "NoiseMix":
+        """Builds a layer with its noises; the peak memory is twice that of the noises.
 
-        Raises ValueError for another number of noises, and for one that is empty, too long, not flat or not finite.
+        Args:
+            noises: float32 `(samples,)` each, at least one.
+            **options: Of the constructor, but for the sizes.
+
+        Returns:
+            The layer.
+
+        Raises:
+            ValueError: A noise is empty, not flat or not finite.
         """
-        if len(noises) != self.num_noises:
-            raise ValueError(f"The bank takes {self.num_noises} noises. Received: {len(noises)}")
-        bank = np.zeros((self.num_noises, self.noise_samples), "float32")
-        for i, noise in enumerate(noises):
-            if np.ndim(noise) != 1 or not 1 <= len(noise) <= self.noise_samples or not np.isfinite(noise).all():
-                raise ValueError(
-                    f"A noise must be finite, (samples,), with 1 to {self.noise_samples} samples. "
-                    f"Received: shape {np.shape(noise)} at index {i}"
-                )
-            bank[i, : len(noise)] = noise
-        self.noises.assign(bank)
-        self.noise_lengths.assign(np.array([len(noise) for noise in noises], "int32"))
+        bank, lengths = _joined(noises)
+        layer = cls(len(lengths), sum(lengths), **options)
+        layer._assign(bank, lengths)
+        return layer
 
-    def interference(self, waveform, true_samples):
-        """A random noise's samples (batch, samples) from a random start, beginning again after its end."""
+    def fill(self, noises: Iterable[np.ndarray]) -> None:
+        """Puts `num_noises` waveforms into the bank.
+
+        Args:
+            noises: float32 `(samples,)` each, at most `bank_samples` together.
+
+        Raises:
+            ValueError: Another number of noises, too many samples, or a noise that is empty, not flat or not finite.
+        """
+        bank, lengths = _joined(noises)
+        if len(lengths) != self.num_noises or sum(lengths) > self.bank_samples:
+            raise ValueError(
+                f"The bank takes {self.num_noises} noises of {self.bank_samples} samples together. "
+                f"Received: {len(lengths)} noises of {sum(lengths)} samples"
+            )
+        self._assign(ops.pad(bank, [[0, self.bank_samples - sum(lengths)]]), lengths)
+
+    def _assign(self, bank: Tensor, lengths: Sequence[int]) -> None:
+        self.noises.assign(bank)
+        self.noise_starts.assign(np.cumsum([0, *lengths[:-1]]).astype("int32"))
+        self.noise_lengths.assign(np.array(lengths, "int32"))
+
+    def interference(self, waveform: Tensor, true_samples: Tensor) -> Tensor:
+        """Returns a random noise's samples `(batch, samples)` from a random start; after its end it starts again."""
         shape = (ops.shape(waveform)[0], 1)
         which = draw_integers(shape, self.num_noises, self.seed_generator)
         length = ops.take(self.noise_lengths, which)
-        # a longer noise is never cut at its end, which would put a jump into the clip
+        # A longer noise is never cut at its end, which would put a jump into the clip.
         starts = ops.where(length >= true_samples, length - true_samples + 1, length)
         start = draw_integers(shape, starts, self.seed_generator)
         position = (start + ops.arange(ops.shape(waveform)[1], dtype="int32")[None, :]) % length
-        return ops.take(ops.reshape(self.noises, (-1,)), which * self.noise_samples + position)
+        return ops.take(self.noises, ops.take(self.noise_starts, which) + position)
 
-    def get_config(self):
-        """The constructor's arguments."""
-        return {**super().get_config(), "num_noises": self.num_noises, "noise_samples": self.noise_samples}
+    def get_config(self) -> dict[str, Any]:
+        """Returns the constructor's arguments."""
+        return {**super().get_config(), "num_noises": self.num_noises, "bank_samples": self.bank_samples}
