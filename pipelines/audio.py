@@ -6,22 +6,50 @@
 
 import dataclasses
 import functools
-import math
 import os
 import re
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines import decoders, sphere
+from pipelines import decoders, loudness
+from pipelines.audio_formats import reading
+from pipelines.audio_formats.names import shown, unreadable
 from pipelines.decoders import CODINGS
 from pipelines.errors import UserError
+from pipelines.loudness import AUTOMATIC, AVERAGE
+from pipelines.resampling import Resampler, resample_array
 
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".sph")
+__all__ = [
+    "SUFFIXES",
+    "AudioInfo",
+    "decode",
+    "decode_channels",
+    "find_channel",
+    "is_audio",
+    "probe",
+    "read",
+    "read_blocks",
+    "resample",
+    "resample_array",
+]
+
+Tensor = Any
+
+# Those of the last two lines need PyAV, the extra `media`.
+SUFFIXES = (
+    *(".wav", ".wave", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".sph"),
+    *(".aiff", ".aif", ".aifc", ".au", ".snd", ".w64", ".rf64", ".caf"),
+    *(".m4a", ".aac", ".amr", ".wma", ".mka", ".3gp"),
+    *(".mp4", ".webm"),
+)
 
 _MIN_RATE_HZ, _MAX_RATE_HZ, _MAX_CHANNELS = 1000, 384_000, 64
-# Decoders allocate what the header announces; this is 1 GiB of float32, or 4.6 hours at 16 kHz.
-_MAX_VALUES = 2**28
+_MAX_SAMPLES = 2**40  # a forged header announces any number
+# Files with more values are decoded by blocks: 16 MiB of float32.
+_BLOCKWISE_VALUES = 2**22
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,7 +60,9 @@ class AudioInfo:
     coding: str  # one of CODINGS
     sample_rate_hz: int
     channels: int
-    samples: int  # per channel; an estimate for the rare MP3 that does not announce its length
+    samples: int  # per channel; an estimate for some files that FFmpeg reads
+    size: int = dataclasses.field(default=0, compare=False)  # of the file, in bytes
+    is_float: bool = dataclasses.field(default=False, compare=False)  # stored as floating-point samples
 
     @property
     def code(self) -> int:
@@ -51,51 +81,68 @@ def probe(path: str | os.PathLike) -> AudioInfo:
 
     Raises:
         UserError: The file is missing, empty, truncated or not audio, or its header announces no samples, no
-            channels, or values out of the ranges that are read.
+            channels, or values out of the ranges that are read. A MissingDecoderError: it needs PyAV, which is not
+            installed.
     """
-    path = os.fspath(path)
+    return _probe(os.fspath(path))[0]
+
+
+def is_audio(path: str | os.PathLike) -> bool:
+    """Whether a file begins as audio does, whatever its name is; its samples may still be damaged."""
     try:
-        with open(path, "rb") as file:
-            head = file.read(16)
-        if not head:
-            raise UserError(f"{path} is empty: replace or remove it.")
-        info = _probe_sphere(path) if head.startswith(sphere.MAGIC) else _probe_soundfile(path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror or error}.") from error
-    if not _MIN_RATE_HZ <= info.sample_rate_hz <= _MAX_RATE_HZ:
-        raise UserError(
-            f"{path} announces {info.sample_rate_hz} Hz: the rate must be {_MIN_RATE_HZ} to {_MAX_RATE_HZ} Hz."
-        )
-    if not 1 <= info.channels <= _MAX_CHANNELS:
-        raise UserError(f"{path} announces {info.channels} channels: their number must be 1 to {_MAX_CHANNELS}.")
-    if info.samples == 0:
-        raise UserError(f"{path} holds no samples: replace or remove it.")
-    if info.samples * info.channels > _MAX_VALUES:
-        raise UserError(f"{path} announces {info.samples} samples: cut it into shorter clips.")
-    return info
+        with open(os.fsencode(path), "rb") as file:
+            return reading.is_audio(file.read(reading.HEAD_BYTES))
+    except OSError:
+        return False
 
 
-def decode(path: tf.Tensor, code: int | tf.Tensor) -> tf.Tensor:
-    """Decodes a file in a graph, at the file's own rate; channels are averaged.
+def decode(
+    path: Tensor, code: int | Tensor, channel: int | Tensor = AUTOMATIC, size: int | Tensor | None = None
+) -> Tensor:
+    """Decodes a file in a graph, at the file's own rate.
 
-    Samples of floating-point files beyond [-1, 1] are clipped.
+    Floating-point samples beyond [-1, 1] are clipped.
 
     Args:
         path: String scalar.
         code: `AudioInfo.code`: an int32 scalar, or a Python int where all files have the same coding.
+        channel: The channel to read, or how to mix them, see `loudness.mix`.
+        size: `AudioInfo.size`; a file of another size is decoded by what it is now.
 
     Returns:
         float32 `(samples,)` in [-1, 1].
 
     Raises:
-        tf.errors.OpError: When it runs: the file is damaged, or a sample is NaN or infinite.
+        tf.errors.OpError: When it runs: the file is damaged, or a sample is NaN, infinite or above
+            `loudness.MAX_PEAK`.
     """
-    branches = [functools.partial(decoders.decode, path, coding) for coding in CODINGS]
-    frames = branches[code]() if isinstance(code, int) else tf.switch_case(code, branches)
-    return tf.ensure_shape(tf.reduce_mean(frames, axis=-1), (None,))
+    return tf.ensure_shape(loudness.mix(decode_channels(path, code, size)[0], channel), (None,))
 
 
-def resample(waveform: tf.Tensor, from_hz: int | tf.Tensor, to_hz: int | tf.Tensor) -> tf.Tensor:
+def decode_channels(path: Tensor, code: int | Tensor, size: int | Tensor | None = None) -> tuple[Tensor, Tensor]:
+    """Decodes all channels of a file in a graph.
+
+    Args:
+        path: As `decode` takes it.
+        code: As `decode` takes it.
+        size: As `decode` takes it.
+
+    Returns:
+        (float32 `(samples, channels)` in [-1, 1], the highest absolute value before samples were clipped).
+
+    Raises:
+        tf.errors.OpError: As `decode` raises it.
+    """
+
+    def branch(coding: str) -> tuple[Tensor, Tensor]:
+        frames = decoders.decode(path, coding, size)
+        return loudness.bounded(path, frames) if decoders.is_floating_point(coding) else (frames, tf.constant(1.0))
+
+    branches = [functools.partial(branch, coding) for coding in CODINGS]
+    return branches[code]() if isinstance(code, int) else tf.switch_case(code, branches)
+
+
+def resample(waveform: Tensor, from_hz: int | Tensor, to_hz: int | Tensor) -> Tensor:
     """Resamples a waveform in a graph, as `resample_array` does.
 
     Args:
@@ -109,79 +156,179 @@ def resample(waveform: tf.Tensor, from_hz: int | tf.Tensor, to_hz: int | tf.Tens
     if isinstance(from_hz, int) and isinstance(to_hz, int) and from_hz == to_hz:
         return waveform
 
-    def resampled() -> tf.Tensor:
+    def resampled() -> Tensor:
         return tf.ensure_shape(tf.numpy_function(resample_array, [waveform, from_hz, to_hz], tf.float32), (None,))
 
     return tf.cond(tf.equal(from_hz, to_hz), lambda: tf.ensure_shape(waveform, (None,)), resampled)
 
 
-def resample_array(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
-    """Resamples a waveform by SciPy's `resample_poly`: a low-pass filter with a Kaiser window, without delay.
-
-    Args:
-        waveform: float32 `(samples,)` in [-1, 1].
-        from_hz: Its rate.
-        to_hz: The rate to convert to.
-
-    Returns:
-        float32 `(ceil(samples * to_hz / from_hz),)` in [-1, 1].
-    """
-    from scipy.signal import resample_poly  # slow to import
-
-    from_hz, to_hz = int(from_hz), int(to_hz)
-    if from_hz == to_hz or len(waveform) == 0:
-        return waveform
-    common = math.gcd(from_hz, to_hz)
-    resampled = resample_poly(waveform.astype(np.float32), to_hz // common, from_hz // common)
-    # A steep low-pass rings, and so may exceed 1 where the original reaches it.
-    return np.clip(resampled, -1, 1).astype(np.float32)
-
-
-def read(path: str | os.PathLike, sample_rate_hz: int | None = None) -> tuple[np.ndarray, int]:
-    """Reads a file by the code that runs in the graph.
+def read(
+    path: str | os.PathLike, sample_rate_hz: int | None = None, channel: str = "average"
+) -> tuple[np.ndarray, int]:
+    """Reads a file of any length, by the code that runs in the graph or, where it is long, by blocks.
 
     Args:
         path: The file.
         sample_rate_hz: The rate to convert to; None keeps the file's own.
+        channel: "average" (the loudest channel where they cancel each other), "left", "right" or a number from 0.
 
     Returns:
         (float32 waveform `(samples,)` in [-1, 1], its rate in hertz).
 
     Raises:
-        UserError: The file cannot be read.
+        UserError: The file cannot be read, or has no such channel.
     """
-    info = probe(path)
+    info, layout = _probe(os.fspath(path))
     rate = sample_rate_hz or info.sample_rate_hz
+    number = find_channel(info, channel)
+    if info.samples * info.channels > _BLOCKWISE_VALUES:
+        samples = -(-info.samples * rate // info.sample_rate_hz)
+        return _joined(_resampled(info, layout, rate, number), samples), rate
     try:
-        waveform = resample(decode(tf.constant(os.fsencode(info.path)), info.code), info.sample_rate_hz, rate)
+        waveform = decode(tf.constant(os.fsencode(info.path)), info.code, number, info.size)
     except tf.errors.OpError as error:
         raise UserError(_describe(info.path, error)) from error
-    return waveform.numpy(), rate
+    return resample_array(waveform.numpy(), info.sample_rate_hz, rate), rate
+
+
+def read_blocks(
+    path: str | os.PathLike, sample_rate_hz: int | None = None, seconds: float = 30.0, channel: str = "average"
+) -> Iterator[np.ndarray]:
+    """Reads a file block by block; the memory does not depend on its length.
+
+    Args:
+        path: The file.
+        sample_rate_hz: The rate to convert to; None keeps the file's own.
+        seconds: Length of a block; the last one may be shorter.
+        channel: As `read` takes it.
+
+    Yields:
+        float32 `(samples,)` in [-1, 1]; the blocks joined are what `read` returns.
+
+    Raises:
+        UserError: As `read` raises it, also after some blocks.
+    """
+    info, layout = _probe(os.fspath(path))
+    rate = sample_rate_hz or info.sample_rate_hz
+    size = max(1, round(seconds * rate))
+    kept: list[np.ndarray] = []
+    count = 0
+    for block in _resampled(info, layout, rate, find_channel(info, channel)):
+        kept.append(block)
+        count += len(block)
+        if count >= size:
+            joined = np.concatenate(kept)
+            for start in range(0, count - size + 1, size):
+                yield joined[start : start + size]
+            kept = [joined[count - count % size :]]
+            count = len(kept[0])
+    if count:
+        yield np.concatenate(kept)
+
+
+def find_channel(info: AudioInfo, channel: str) -> int:
+    """Finds the channel of a file that a setting names.
+
+    Args:
+        info: Of the file.
+        channel: As `read` takes it.
+
+    Returns:
+        The number of the channel as `decode` takes it.
+
+    Raises:
+        UserError: The file has no such channel.
+    """
+    number = loudness.channel_number(channel)
+    if number >= info.channels:
+        count = "1 channel" if info.channels == 1 else f"{info.channels} channels"
+        raise UserError(f"{shown(info.path)} has {count}, and data.audio_channel is {channel}: take average or left.")
+    return number
+
+
+def _probe(path: str) -> tuple[AudioInfo, reading.Layout]:
+    try:
+        layout = reading.inspect(path)
+        description = reading.describe(path, layout)
+        size = os.path.getsize(path)
+    except OSError as error:
+        raise unreadable(path, error) from error
+    coding = decoders.CODING_OF.get(description.coding, "soundfile") if layout.is_regular else "soundfile"
+    info = AudioInfo(
+        path,
+        "sphere" if layout.decoder == "sphere" else coding,
+        description.sample_rate_hz,
+        description.channels,
+        description.samples,
+        size,
+        description.coding[1] in ("FLOAT", "DOUBLE"),
+    )
+    name = shown(path)
+    if info.samples == 0:
+        raise UserError(f"{name} holds no samples: replace or remove it.")
+    if not _MIN_RATE_HZ <= info.sample_rate_hz <= _MAX_RATE_HZ:
+        raise UserError(
+            f"{name} announces {info.sample_rate_hz} Hz: the rate must be {_MIN_RATE_HZ} to {_MAX_RATE_HZ} Hz."
+        )
+    if not 1 <= info.channels <= _MAX_CHANNELS:
+        raise UserError(f"{name} announces {info.channels} channels: their number must be 1 to {_MAX_CHANNELS}.")
+    if info.samples > _MAX_SAMPLES:
+        raise UserError(f"{name} announces {info.samples} samples: it is damaged; copy it again.")
+    return info, layout
+
+
+def _mono(info: AudioInfo, layout: reading.Layout, channel: int) -> Iterator[np.ndarray]:
+    """One waveform of the channels, by blocks at the file's own rate."""
+    if channel == AUTOMATIC:
+        channel = _choose_channel(info, layout)
+    for frames in _checked(info, layout):
+        clipped = np.clip(frames, -1, 1)
+        yield clipped.mean(axis=1, dtype=np.float32) if channel == AVERAGE else clipped[:, channel]
+
+
+def _choose_channel(info: AudioInfo, layout: reading.Layout) -> int:
+    """What `loudness.choose_channel` decides; takes a pass over a file with several channels."""
+    if info.channels == 1:
+        return 0
+    mean_power, powers = 0.0, np.zeros(info.channels)
+    for frames in _checked(info, layout):
+        clipped = np.clip(frames, -1, 1)
+        powers += np.square(clipped).sum(axis=0, dtype=float)
+        mean_power += float(np.square(clipped.mean(axis=1)).sum(dtype=float))
+    return int(powers.argmax()) if loudness.cancels(mean_power, powers.max()) else AVERAGE
+
+
+def _checked(info: AudioInfo, layout: reading.Layout) -> Iterator[np.ndarray]:
+    """The blocks of a file, of which every sample is a number on the right scale."""
+    try:
+        for frames in reading.blocks(info.path, layout):
+            loudness.check(info.path, frames)
+            yield frames
+    except OSError as error:
+        raise unreadable(info.path, error) from error
+
+
+def _resampled(info: AudioInfo, layout: reading.Layout, rate: int, channel: int) -> Iterator[np.ndarray]:
+    resampler = Resampler(info.sample_rate_hz, rate)
+    for block in _mono(info, layout, channel):
+        yield resampler.feed(block)
+    yield resampler.end()
+
+
+def _joined(blocks: Iterator[np.ndarray], samples: int) -> np.ndarray:
+    """Blocks in one array, without a second copy of them; `samples` are expected."""
+    joined, count = np.empty(min(samples, 2**28), np.float32), 0
+    for block in blocks:
+        if count + len(block) > len(joined):
+            joined.resize(max(count + len(block), len(joined) * 5 // 4), refcheck=False)
+        joined[count : count + len(block)] = block
+        count += len(block)
+    joined.resize(count, refcheck=False)
+    return joined
 
 
 def _describe(path: str, error: tf.errors.OpError) -> str:
     """A sentence with the path, from what `decode` raised."""
-    message = error.message or ""
-    sentence = re.search(r"UserError: (.+)", message)
-    if sentence:
+    if sentence := re.search(r"UserError: (.+)", error.message or ""):
         return sentence.group(1)
-    if decoders.NOT_FINITE in message:
-        return f"{path} {decoders.NOT_FINITE}: export it again."
-    return f"{path} cannot be decoded: it is truncated or damaged; copy it again."
-
-
-def _probe_sphere(path: str) -> AudioInfo:
-    header = sphere.read_header(path)
-    return AudioInfo(path, "sphere", header.sample_rate_hz, header.channels, header.samples)
-
-
-def _probe_soundfile(path: str) -> AudioInfo:
-    import soundfile
-
-    try:
-        info = soundfile.info(path)
-    except soundfile.LibsndfileError as error:
-        raise UserError(f"{path} is not a readable audio file: {error.error_string}") from error
-    coding = decoders.CODING_OF.get((info.format.removesuffix("EX"), info.subtype), "soundfile")
-    plain = decoders.check_complete(path, info.format)
-    return AudioInfo(path, coding if plain else "soundfile", info.samplerate, info.channels, info.frames)
+    return f"{shown(path)} cannot be decoded: it is truncated or damaged; copy it again."

@@ -1,22 +1,24 @@
-"""The decoders of audio files: tensorflow-io in the graph where it is installed, soundfile for the rest."""
+"""The decoders of audio files in a graph: tensorflow-io where it is installed and reads a file as soundfile does."""
 
-import contextlib
 import functools
 import importlib.util
 import os
-import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import soundfile
 import tensorflow as tf
 
-from pipelines import sphere
-from pipelines.errors import UserError
+from pipelines.audio_formats import reading
+from pipelines.audio_formats.names import as_text, unreadable
+
+Tensor = Any
 
 # How a file's samples are stored, as far as decoding is concerned; a graph takes a coding as its index here.
 CODINGS = ("soundfile", "sphere", "wav8", "wav16", "wav24", "wav_float", "flac16", "vorbis", "mp3")
-# libsndfile's (format, subtype) -> coding; all others are "soundfile".
+# libsndfile's (format, subtype) -> coding, of files that are regular; all others are "soundfile".
 CODING_OF = {
     ("WAV", "PCM_U8"): "wav8",
     ("WAV", "PCM_16"): "wav16",
@@ -26,69 +28,48 @@ CODING_OF = {
     ("OGG", "VORBIS"): "vorbis",
     ("MP3", "MPEG_LAYER_III"): "mp3",
 }
-NOT_FINITE = "holds samples that are NaN or infinite"
 
-_OGG_TAIL_BYTES = 65_536  # a page has at most 65,307 (RFC 3533)
-_UNKNOWN_FRAMES = 2**62  # libsndfile's number of frames is above this where it does not know it
+# The first bytes of a file that tensorflow-io reads; an MP3 begins with a tag or with a frame.
+_MAGICS = {"vorbis": (b"OggS",), "mp3": (b"ID3", b"\xff")}
+_INTEGERS = ("sphere", "wav8", "wav16", "wav24", "flac16")  # within [-1, 1) by themselves
 
 
 @tf.autograph.experimental.do_not_convert
-def decode(path: tf.Tensor, coding: str) -> tf.Tensor:
+def decode(path: Tensor, coding: str, size: Tensor | int | None = None) -> Tensor:
     """Decodes a file in a graph.
+
+    A file that has changed since its coding was settled is decoded by what it is now.
 
     Args:
         path: String scalar.
         coding: One of CODINGS.
+        size: The file's bytes when its coding was settled; None does not compare them.
 
     Returns:
-        float32 `(samples, channels)` in [-1, 1].
+        float32 `(samples, channels)`: integers in [-1, 1), floating-point samples as they are stored.
 
     Raises:
         ValueError: The coding is unknown.
-        tf.errors.OpError: When it runs: the file is damaged, or a sample is NaN or infinite.
+        tf.errors.OpError: When it runs: the file cannot be read, with the sentence of a UserError.
     """
     if coding not in CODINGS:
         raise ValueError(f"coding must be one of {', '.join(CODINGS)}. Received: {coding!r}")
-    if coding == "sphere":
-        return _scaled(tf.numpy_function(_sphere_frames, [path], tf.int16), 2**15)
     if coding == "flac16":  # tensorflow-io decodes FLAC too, to the same bits, but takes five times as long
-        return _scaled(tf.numpy_function(_soundfile_int16, [path], tf.int16), 2**15)
-    io = None if coding == "soundfile" else tensorflow_io()
+        return _scaled(_by_python(_read_int16, path, tf.int16), 2**15)
+    io = None if coding in ("soundfile", "sphere") else tensorflow_io()
     if io is None:
-        return _bounded(path, tf.numpy_function(_soundfile_frames, [path], tf.float32))
+        return _by_python(_read, path, tf.float32)
     data = tf.io.read_file(path)
-    match coding:
-        case "wav8":
-            return _scaled(tf.cast(io.decode_wav(data, dtype=tf.uint8), tf.int32) - 128, 2**7)
-        case "wav16":
-            return _scaled(io.decode_wav(data, dtype=tf.int16), 2**15)
-        case "wav24":  # in the upper bits
-            return _scaled(io.decode_wav(data, dtype=tf.int32), 2**31)
-        case "wav_float":
-            return _bounded(path, io.decode_wav(data, dtype=tf.float32))
-        case "vorbis":
-            return _bounded(path, io.decode_vorbis(data))
-    return _bounded(path, io.decode_mp3(data))
+    magics = _MAGICS.get(coding, (b"RIFF",))
+    is_same = tf.reduce_any([tf.strings.substr(data, 0, len(magic)) == magic for magic in magics])
+    if size is not None:
+        is_same &= tf.strings.length(data) == tf.cast(size, tf.int32)
+    return tf.cond(is_same, lambda: _by_tensorflow_io(io, data, coding), lambda: _by_python(_read, path, tf.float32))
 
 
-def check_complete(path: str, kind: str) -> bool:
-    """Checks that the end of a file is there, which soundfile does not.
-
-    Args:
-        path: The file.
-        kind: Its format, as libsndfile names it.
-
-    Returns:
-        False where only soundfile reads the file.
-
-    Raises:
-        UserError: The file is truncated.
-    """
-    if kind in ("WAV", "WAVEX"):
-        return _check_wav(path)
-    if kind == "OGG":
-        _check_ogg(path)
-    return True
+def is_floating_point(coding: str) -> bool:
+    """Whether samples of a coding may leave [-1, 1]."""
+    return coding not in _INTEGERS
 
 
 @functools.cache
@@ -112,111 +93,48 @@ def tensorflow_io() -> Any:
         return tensorflow_io.audio
 
 
-def _scaled(frames: tf.Tensor, full_scale: int) -> tf.Tensor:
-    """Integer samples as float32 in [-1, 1]."""
+def _by_tensorflow_io(io: Any, data: Tensor, coding: str) -> Tensor:
+    match coding:
+        case "wav8":
+            return _scaled(tf.cast(io.decode_wav(data, dtype=tf.uint8), tf.int32) - 128, 2**7)
+        case "wav16":
+            return _scaled(io.decode_wav(data, dtype=tf.int16), 2**15)
+        case "wav24":  # in the upper bits
+            return _scaled(io.decode_wav(data, dtype=tf.int32), 2**31)
+        case "wav_float":
+            return tf.ensure_shape(io.decode_wav(data, dtype=tf.float32), (None, None))
+        case "vorbis":
+            return tf.ensure_shape(io.decode_vorbis(data), (None, None))
+    return tf.ensure_shape(io.decode_mp3(data), (None, None))
+
+
+def _by_python(function: Callable[[bytes | np.ndarray], np.ndarray], path: Tensor, dtype: tf.DType) -> Tensor:
+    return tf.ensure_shape(tf.numpy_function(function, [path], dtype), (None, None))
+
+
+def _scaled(frames: Tensor, full_scale: int) -> Tensor:
+    """Integer samples as float32 in [-1, 1)."""
     return tf.ensure_shape(tf.cast(frames, tf.float32) * (1 / full_scale), (None, None))
 
 
-def _bounded(path: tf.Tensor, frames: tf.Tensor) -> tf.Tensor:
-    """Samples of a floating-point coding clipped to [-1, 1]; fails where one is NaN or infinite."""
-    finite = tf.debugging.Assert(tf.reduce_all(tf.math.is_finite(frames)), [path, NOT_FINITE])
-    # An operation in a graph, and None in eager mode, where the check has run.
-    with tf.control_dependencies([finite] if finite is not None else []):
-        return tf.ensure_shape(tf.clip_by_value(frames, -1.0, 1.0), (None, None))
-
-
-def _sphere_frames(path: bytes | np.ndarray) -> np.ndarray:
-    return sphere.read(_decoded(path))
-
-
-def _soundfile_int16(path: bytes | np.ndarray) -> np.ndarray:
-    return _soundfile_frames(path, "int16")
-
-
-def _soundfile_frames(path: bytes | np.ndarray, dtype: str = "float32") -> np.ndarray:
-    """(samples, channels) of a whole file; UserError where it is damaged."""
-    import soundfile
-
-    file_path = _decoded(path)
+def _read(path: bytes | np.ndarray) -> np.ndarray:
+    """float32 `(samples, channels)` of a whole file; UserError where it cannot be read."""
+    file_path = as_text(path)
     try:
-        with soundfile.SoundFile(file_path) as file:
-            check_complete(file_path, file.format)
-            if file.format == "MP3":
-                frames, announced = _mp3_frames(file_path)
-            else:
-                frames, announced = file.read(dtype=dtype, always_2d=True), file.frames
-    except soundfile.LibsndfileError as error:
-        raise UserError(f"{file_path} cannot be decoded: {error.error_string}") from error
-    if len(frames) < announced:
-        raise UserError(
-            f"{file_path} is truncated: its header announces {announced} samples, and it holds {len(frames)};"
-            " copy it again."
-        )
-    return frames
+        return reading.read(file_path)
+    except OSError as error:
+        raise unreadable(file_path, error) from error
 
 
-def _mp3_frames(path: str) -> tuple[np.ndarray, int]:
-    """(float32 (samples, channels), number of samples that the header announces or 0) of an MP3.
-
-    Where the header does not announce the length, libsndfile estimates it and stops there, unless it reads a pipe.
-    """
-    import soundfile
-
-    read_end, write_end = os.pipe()
-
-    def feed() -> None:
-        # The reader closes its end where the data is broken, and raises the error itself.
-        with open(path, "rb") as source, contextlib.suppress(BrokenPipeError), os.fdopen(write_end, "wb") as sink:
-            sink.write(source.read())
-
-    feeder = threading.Thread(target=feed)
-    feeder.start()
+def _read_int16(path: bytes | np.ndarray) -> np.ndarray:
+    """int16 `(samples, channels)` of a FLAC file of 16 bits; UserError where it cannot be read."""
     try:
-        with soundfile.SoundFile(read_end) as file:
-            announced = file.frames if file.frames < _UNKNOWN_FRAMES else 0
-            blocks = [file.read(65536, dtype="float32", always_2d=True)]
-            while len(blocks[-1]):
-                blocks.append(file.read(65536, dtype="float32", always_2d=True))
-    finally:
-        feeder.join()
-    return np.concatenate(blocks), announced
-
-
-def _check_ogg(path: str) -> None:
-    """UserError unless the last page is complete and has the flag of a last page (RFC 3533)."""
-    with open(path, "rb") as file:
-        file.seek(max(0, os.fstat(file.fileno()).st_size - _OGG_TAIL_BYTES))
-        tail = file.read()
-    page = tail[tail.rfind(b"OggS") :]
-    if len(page) < 27 or not page[5] & 4 or len(page) < 27 + page[26] + sum(page[27 : 27 + page[26]]):
-        raise UserError(f"{path} is truncated: its last Ogg page is missing; copy it again.")
-
-
-def _check_wav(path: str) -> bool:
-    """True for a file with one `data` chunk of known length; UserError where that chunk is incomplete."""
-    with open(path, "rb") as file:
-        total = os.fstat(file.fileno()).st_size
-        if file.read(4) != b"RIFF":
-            return False
-        position = 12
-        while position + 8 <= total:
-            file.seek(position)
-            chunk = file.read(8)
-            size = int.from_bytes(chunk[4:], "little")
-            if chunk[:4] == b"data":
-                if size in (0, 0xFFFFFFFF):  # written to a pipe, before the length was known
-                    return False
-                stored = total - position - 8
-                if size > stored:
-                    raise UserError(
-                        f"{path} is truncated: its header announces {size} bytes of samples, and it holds {stored};"
-                        " copy it again."
-                    )
-                return True
-            position += 8 + size + size % 2
-    return False
-
-
-def _decoded(path: bytes | np.ndarray) -> str:
-    """A path as TensorFlow passes it to Python: bytes in a graph, an array with bytes in eager mode."""
-    return os.fsdecode(path if isinstance(path, bytes) else path.item())
+        with soundfile.SoundFile(os.fsencode(as_text(path))) as file:
+            if (file.format, file.subtype) == ("FLAC", "PCM_16"):
+                frames = file.read(dtype="int16", always_2d=True)
+                if len(frames) == file.frames:
+                    return frames
+    except soundfile.LibsndfileError:
+        pass
+    # It has changed, or is damaged: the general reader says how.
+    return np.round(_read(path) * 2**15).clip(-(2**15), 2**15 - 1).astype(np.int16)

@@ -1,15 +1,23 @@
 """A folder of background noises: its first-level sub-folders are the types of noise."""
 
+import logging
 import os
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from pipelines import audio
+from pipelines.audio_formats.names import shown
 from pipelines.errors import UserError, unknown
 
+logger = logging.getLogger(__name__)
+
 PARTS = ("all", "train", "test")
+
+MAX_SAMPLES = 2**31 - 10**6  # of all noises in training, by the headers of their files
+_SILENT = 2.0**-24  # below the lowest step of 24 bits
+_SHOWN = 3  # names in a warning
 
 
 def load(
@@ -22,6 +30,7 @@ def load(
     """Reads every audio file below a folder.
 
     A file's type is the first folder on its way below `path`, and for files directly in it the name of `path` itself.
+    Links to folders are followed. A warning names files that are silent.
 
     Args:
         path: The folder.
@@ -39,23 +48,48 @@ def load(
             read.
         ValueError: Another `part`, or a `fraction` out of range.
     """
-    if part not in PARTS:
-        raise ValueError(f"part must be one of {', '.join(PARTS)}. Received: {part!r}")
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"fraction must be from 0 to 1. Received: {fraction}")
-    files = _files(path)
-    for name in types:
-        if name not in files:
-            raise unknown(f"type of noise in {path}", name, files)
-    loaded = {}
-    for name in [name for name in files if not types or name in types]:
-        parts = (_part(audio.read(file, sample_rate_hz)[0], part, fraction) for file in files[name])
-        loaded[name] = [waveform for waveform in parts if len(waveform)]
-        if not loaded[name]:
-            raise UserError(
-                f"No {part} part of the noise {name} of {path} is left: the fraction for training is {fraction}."
-            )
+    loaded: dict[str, list[np.ndarray]] = {}
+    for name, waveform in _parts(path, sample_rate_hz, _chosen(path, types, part, fraction), part, fraction):
+        loaded.setdefault(name, []).append(waveform)
     return loaded
+
+
+def waveforms(
+    path: str | os.PathLike,
+    sample_rate_hz: int | None,
+    types: Sequence[str] = (),
+    part: str = "all",
+    fraction: float = 1.0,
+) -> Iterator[np.ndarray]:
+    """Reads what `load` reads, one file after the other.
+
+    Args:
+        path: As `load` takes it.
+        sample_rate_hz: As `load` takes it.
+        types: As `load` takes it.
+        part: As `load` takes it.
+        fraction: As `load` takes it.
+
+    Yields:
+        float32 waveforms `(samples,)` in the order of `flat`.
+
+    Raises:
+        UserError: As `load` raises it, or the noises have more samples than a `NoiseMix` takes.
+        ValueError: As `load` raises it.
+    """
+    files = _chosen(path, types, part, fraction)
+    share = {"all": 1.0, "train": fraction, "test": 1 - fraction}[part]
+    infos = [audio.probe(file) for names in files.values() for file in names]
+    samples = sum(
+        share * info.samples * (sample_rate_hz or info.sample_rate_hz) / info.sample_rate_hz for info in infos
+    )
+    if samples > MAX_SAMPLES:
+        raise UserError(
+            f"The noises in {shown(path)} have {samples:,.0f} samples, and the maximum is {MAX_SAMPLES:,}: name some of"
+            " its types in frontend.noise_types, or lower frontend.noise_fraction."
+        )
+    for _, waveform in _parts(path, sample_rate_hz, files, part, fraction):
+        yield waveform
 
 
 def flat(loaded: Mapping[str, Sequence[np.ndarray]]) -> list[np.ndarray]:
@@ -70,6 +104,16 @@ def type_names(path: str | os.PathLike) -> list[str]:
         UserError: The folder is missing or holds no audio.
     """
     return list(_files(path))
+
+
+def is_silent(waveform: np.ndarray) -> bool:
+    """Whether a noise adds nothing: it has no sample, or none above the lowest step of 24 bits."""
+    return float(np.abs(waveform).max(initial=0)) < _SILENT
+
+
+def silent_types(loaded: Mapping[str, Sequence[np.ndarray]]) -> list[str]:
+    """Finds the types of noise that add nothing, in what `load` returned: a score among them is that of clean clips."""
+    return [name for name, waveforms in loaded.items() if all(map(is_silent, waveforms))]
 
 
 def piece(waveforms: Sequence[np.ndarray], samples: int, name: str, seed: tuple[int, ...]) -> np.ndarray:
@@ -87,11 +131,56 @@ def piece(waveforms: Sequence[np.ndarray], samples: int, name: str, seed: tuple[
     Returns:
         float32 `(samples,)`.
     """
-    random = np.random.default_rng([*seed, zlib.crc32(name.encode())])
+    random = np.random.default_rng([*seed, zlib.crc32(os.fsencode(name))])
     waveform = waveforms[random.integers(len(waveforms))]
     starts = len(waveform) - samples + 1 if len(waveform) >= samples else len(waveform)
     start = int(random.random() * starts)
     return np.take(waveform, np.arange(start, start + samples), mode="wrap")
+
+
+def _chosen(path: str | os.PathLike, types: Sequence[str], part: str, fraction: float) -> dict[str, list[str]]:
+    """The files of some types; checks the arguments of `load`."""
+    if part not in PARTS:
+        raise ValueError(f"part must be one of {', '.join(PARTS)}. Received: {part!r}")
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"fraction must be from 0 to 1. Received: {fraction}")
+    files = _files(path)
+    for name in types:
+        if name not in files:
+            raise unknown(f"type of noise in {shown(path)}", name, files)
+    return {name: names for name, names in files.items() if not types or name in types}
+
+
+def _parts(
+    path: str | os.PathLike, sample_rate_hz: int | None, files: Mapping[str, Sequence[str]], part: str, fraction: float
+) -> Iterator[tuple[str, np.ndarray]]:
+    """(type, part of a file) for every file of which a part is left, file by file; warns about silent ones."""
+    silent = []
+    for name, names in files.items():
+        is_empty = True
+        for file in names:
+            waveform = _part(audio.read(file, sample_rate_hz)[0], part, fraction)
+            if len(waveform):
+                is_empty = False
+                if is_silent(waveform):
+                    silent.append(file)
+                yield name, waveform
+        if is_empty:
+            raise UserError(
+                f"No {part} part of the noise {shown(name)} of {shown(path)} is left: the fraction for training is"
+                f" {fraction}."
+            )
+    if silent:
+        total = sum(map(len, files.values()))
+        more = ", ..." if len(silent) > _SHOWN else ""
+        logger.warning(
+            "%s of %s noises in %s are silent and add nothing: %s%s.",
+            f"{len(silent):,}",
+            f"{total:,}",
+            shown(path),
+            ", ".join(map(shown, silent[:_SHOWN])),
+            more,
+        )
 
 
 def _part(waveform: np.ndarray, part: str, fraction: float) -> np.ndarray:
@@ -103,17 +192,39 @@ def _files(path: str | os.PathLike) -> dict[str, list[str]]:
     """Type of noise, sorted -> its files, sorted."""
     path = os.fspath(path)
     if not os.path.isdir(path):
-        raise UserError(f"The noise folder {path} does not exist.")
+        raise UserError(f"The noise folder {shown(path)} does not exist.")
     files: dict[str, list[str]] = {}
     own_name = os.path.basename(os.path.realpath(path))
-    for folder, _, names in os.walk(path):
+    for folder, names in _walk(path, ()):
         below = os.path.relpath(folder, path)
         kind = own_name if below == os.curdir else below.split(os.sep)[0]
         files.setdefault(kind, []).extend(os.path.join(folder, name) for name in names if _is_audio(name))
     files = {kind: sorted(files[kind]) for kind in sorted(files) if files[kind]}
     if not files:
-        raise UserError(f"The noise folder {path} holds no audio: its files must end in {' '.join(audio.SUFFIXES)}.")
+        raise UserError(
+            f"The noise folder {shown(path)} holds no audio: its files must end in {' '.join(audio.SUFFIXES)}."
+        )
     return files
+
+
+def _walk(folder: str, above: tuple[str, ...]) -> Iterator[tuple[str, list[str]]]:
+    """Every folder below a folder, and the names of its files; a link to a folder above it is not followed."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, os.path.isdir(entry.path)) for entry in entries]
+    except OSError as error:
+        raise UserError(f"{shown(folder)} cannot be read: {error.strerror}.") from error
+    yield folder, [name for name, is_folder in found if not is_folder]
+    for name in sorted(name for name, is_folder in found if is_folder and not _is_hidden(name)):
+        yield from _walk(os.path.join(folder, name), (*above, real))
+
+
+def _is_hidden(name: str) -> bool:
+    """Whether a folder is one that systems leave next to data."""
+    return name.startswith(".") or name in ("__MACOSX", "@eaDir")
 
 
 def _is_audio(name: str) -> bool:

@@ -17,7 +17,8 @@ import re
 
 import numpy as np
 
-from pipelines import audio, sphere
+from pipelines import audio
+from pipelines.audio_formats import sphere
 from pipelines.datasets import files, transcripts
 from pipelines.datasets.base import Corpus, DataConfig, Modality
 from pipelines.errors import UserError

@@ -1,6 +1,5 @@
 """A table of files, their labels and their splits, as a Corpus: what corpora in files share."""
 
-import collections
 import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,12 +8,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipelines import audio, images
-from pipelines.datasets import broken, pictures
+from pipelines import audio, images, loudness
+from pipelines.audio_formats.ffmpeg import MissingDecoderError, missing_decoders
+from pipelines.datasets import broken, clips, pictures
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError
-
-END_TOLERANCE_S = 0.025  # by which a piece may end after its file: lists round times, and a frame has this length
 
 Decoder = Callable[[Mapping[str, tf.Tensor]], tf.Tensor]  # a row of a table, as tensors -> pixels or a waveform
 
@@ -65,7 +63,7 @@ def modality_of(paths: Iterable[str]) -> Modality:
         suffix = os.path.splitext(path)[1].lower()
         if suffix in images.SUFFIXES:
             examples.setdefault("image", path)
-        elif suffix in audio.SUFFIXES:
+        elif suffix in audio.SUFFIXES or audio.is_audio(path):
             examples.setdefault("audio", path)
         else:
             known = " ".join(images.SUFFIXES + audio.SUFFIXES)
@@ -89,6 +87,7 @@ def build_corpus(
     sample_rate_hz: int | None = None,
     own_hz: int | None = None,
     notes: Sequence[str] = (),
+    audio_channel: str = "average",
 ) -> Corpus:
     """Builds the Corpus of files; texts, speakers, groups and numbers are known where every row has one.
 
@@ -105,6 +104,7 @@ def build_corpus(
         sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
         own_hz: The rate that all audio files must have; None allows any.
         notes: Sentences about the rows, such as on their splits; those about the files follow.
+        audio_channel: Of audio with several channels: "average", "left", "right" or a number from 0.
 
     Returns:
         The Corpus.
@@ -113,30 +113,27 @@ def build_corpus(
         UserError: Files cannot be read, which it counts, or contradict their rows.
     """
     kind = modality_of(row.path for row in rows)
-    probe: Callable[[str], Any] = images.probe if kind == "image" else audio.probe
-    infos, errors = broken.probe_all(probe, list(dict.fromkeys(row.path for row in rows)))
-    total, notes = len(infos) + len(errors), []
     if kind == "image":
-        notes = pictures.header_notes(infos, channels, background)
-        if verify:
-            damaged, changed, more = pictures.verify(infos)
-            errors, infos, notes = errors | damaged, infos | changed, notes + more
+        infos, errors, more = _read_images(rows, channels, background, verify)
+    else:
+        infos, errors, more = _read_headers(rows, audio_channel)
+    total = len(infos.keys() | errors.keys())
     rows, parts = broken.without(rows, parts, errors)
     if not rows:
-        broken.check(errors, total, broken_list)
+        _check(errors, total, broken_list)
     of_rows = [infos[row.path] for row in rows]
     if kind == "image":
         table = _Table("image", *pictures.table(of_rows, channels, background))
     else:
-        table = _audio_table(rows, of_rows, sample_rate_hz, own_hz)
-        errors |= _verify(rows, table) if verify else {}
+        table, damaged = _audio_table(rows, of_rows, sample_rate_hz, own_hz, audio_channel, verify)
+        errors |= damaged
     if not skip_broken:
-        broken.check(errors, total, broken_list)
+        _check(errors, total, broken_list)
     elif errors:
-        notes.append(broken.note(errors, total, broken_list))
+        more = [*more, broken.note(errors, total, broken_list)]
         parts = broken.remaining(rows, parts, errors, class_names)
     splits = {name: _split([rows[i] for i in indices], indices, table, class_names) for name, indices in parts.items()}
-    return Corpus(config.name, kind, tuple(class_names), splits, table.rate, (*notes, *table.notes))
+    return Corpus(config.name, kind, tuple(class_names), splits, table.rate, (*notes, *more, *table.notes))
 
 
 def metadata(rows: Sequence[Row]) -> dict[str, Any]:
@@ -179,73 +176,57 @@ def _split(rows: Sequence[Row], indices: np.ndarray, table: _Table, class_names:
     )
 
 
+def _read_images(
+    rows: Sequence[Row], channels: int, background: str, verify: bool
+) -> tuple[dict[str, Any], dict[str, UserError], list[str]]:
+    """Path -> the header of a picture; path -> why it cannot be used; sentences on all of them."""
+    infos, errors = broken.probe_all(images.probe, _paths(rows))
+    notes = pictures.header_notes(infos, channels, background)
+    if not verify:
+        return infos, errors, notes
+    damaged, changed, more = pictures.verify(infos)
+    return infos | changed, errors | damaged, notes + more
+
+
+def _read_headers(rows: Sequence[Row], channel: str) -> tuple[dict[str, Any], dict[str, UserError], list[str]]:
+    """Path -> the header of an audio file; path -> why it cannot be used; no sentences."""
+    loudness.channel_number(channel)
+
+    def probe(path: str) -> audio.AudioInfo:
+        info = audio.probe(path)
+        for error in clips.unusable([info], channel):
+            raise error
+        return info
+
+    infos, errors = broken.probe_all(probe, _paths(rows))
+    return infos, errors, []
+
+
+def _paths(rows: Sequence[Row]) -> list[str]:
+    """Every file once."""
+    return list(dict.fromkeys(row.path for row in rows))
+
+
 def _audio_table(
-    rows: Sequence[Row], infos: Sequence[audio.AudioInfo], sample_rate_hz: int | None, own_hz: int | None
-) -> _Table:
-    """The columns hold what the headers say, so that the graph does not read those again."""
-    counts = collections.Counter(info.sample_rate_hz for info in infos)
-    if own_hz and (wrong := [info for info in infos if info.sample_rate_hz != own_hz]):
-        raise UserError(
-            f"{wrong[0].path} has {wrong[0].sample_rate_hz} Hz, but the corpus comes at {own_hz} Hz: "
-            f"copy it as distributed ({len(wrong)} of {len(infos)} files have another rate)."
-        )
-    rate = sample_rate_hz or max(counts, key=lambda hz: (counts[hz], hz))
-    segments = np.array([_segment(row, info) for row, info in zip(rows, infos, strict=True)], np.int64)
-    codes, rates = np.array([info.code for info in infos], np.int32), [info.sample_rate_hz for info in infos]
-    # One branch instead of a switch, where all files have the same coding.
-    code, from_hz = (int(codes[0]) if np.ptp(codes) == 0 else None), (rates[0] if len(counts) == 1 else None)
-    is_whole = not any(row.start_s or row.end_s for row in rows)
-    columns = {
-        "path": np.array([os.fsencode(info.path) for info in infos]),
-        "code": codes,
-        "rate": np.array(rates, np.int32),
-        "start": segments[:, 0],
-        # A file decides its own end, which the header of an MP3 may only estimate.
-        "stop": np.where([row.end_s is None for row in rows], np.iinfo(np.int64).max, segments[:, 1]),
-    }
-
-    def decode(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        waveform = audio.decode(row["path"], row["code"] if code is None else code)
-        if not is_whole:
-            waveform = waveform[row["start"] : tf.minimum(row["stop"], tf.size(waveform, tf.int64))]
-        return audio.resample(waveform, row["rate"] if from_hz is None else from_hz, rate)
-
-    notes = tuple(
-        f"{count:,} of {len(infos):,} files have {hz:,} Hz and are resampled to {rate:,}."
-        for hz, count in sorted(counts.items())
-        if hz != rate
-    )
-    return _Table("audio", columns, decode, rate, (segments[:, 1] - segments[:, 0]) / np.array(rates), notes)
-
-
-def _segment(row: Row, info: audio.AudioInfo) -> tuple[int, int]:
-    """(first sample, the one after the last) of a row's piece of its file; UserError where it is not in the file."""
-    length = info.samples / info.sample_rate_hz
-    if row.end_s is not None and row.end_s > length + END_TOLERANCE_S:
-        raise UserError(f"{row.where}: end {row.end_s} is past the end of {row.path}, which lasts {length:.3f} s.")
-    start = round(row.start_s * info.sample_rate_hz)
-    stop = info.samples if row.end_s is None else min(info.samples, round(row.end_s * info.sample_rate_hz))
-    if stop <= start:
-        raise UserError(f"{row.where}: no samples are between start {row.start_s} and the end ({length:.3f} s).")
-    return start, stop
-
-
-def _verify(rows: Sequence[Row], table: _Table) -> dict[str, UserError]:
-    """Decodes every audio file once, in parallel; path -> the error of each that cannot be decoded."""
-    first = np.array(sorted({path: i for i, path in reversed(list(enumerate(table.columns["path"])))}.values()))
-    columns = {key: values[first] for key, values in table.columns.items()}
-    # An element that fails is dropped, so that the missing numbers are those of damaged files.
-    decoded = (
-        tf.data.Dataset.from_tensor_slices({"number": first, **columns})
-        .map(
-            lambda row: (row["number"], tf.size(table.decode(row))),
-            num_parallel_calls=tf.data.AUTOTUNE,
-            deterministic=False,
-        )
-        .ignore_errors()
-    )
-    missing = sorted(set(first.tolist()) - {int(number) for number, _ in decoded.as_numpy_iterator()})
-    return {rows[i].path: _decoding_error(rows[i].path) for i in missing}
+    rows: Sequence[Row],
+    infos: Sequence[audio.AudioInfo],
+    sample_rate_hz: int | None,
+    own_hz: int | None,
+    channel: str,
+    verify: bool,
+) -> tuple[_Table, dict[str, UserError]]:
+    """The table, whose columns hold what the headers say; with `verify` also path -> why a file cannot be decoded."""
+    rate = clips.common_rate(infos, own_hz)
+    rate = sample_rate_hz or rate
+    bounds = clips.segments(rows, infos)
+    measures, errors = None, {}
+    if verify:
+        measures, damaged = clips.measure(rows, infos, bounds, channel)
+        errors = clips.empty(rows, measures) | {rows[i].path: _decoding_error(rows[i].path) for i in damaged}
+    columns, decode = clips.columns_and_decoder(rows, infos, bounds, rate, channel, measures)
+    seconds = (bounds[:, 1] - bounds[:, 0]) / columns["rate"]
+    notes = clips.notes(rows, infos, rate, channel, measures)
+    return _Table("audio", columns, decode, rate, seconds, notes), errors
 
 
 def _decoding_error(path: str) -> UserError:
@@ -255,3 +236,11 @@ def _decoding_error(path: str) -> UserError:
     except UserError as error:
         return error
     return UserError(f"{path} could not be decoded: try again, or remove it.")
+
+
+def _check(errors: Mapping[str, UserError], total: int, list_path: str | None) -> None:
+    """Raises one error about all files that cannot be used; files that lack a decoder come first."""
+    lacking = [error for error in errors.values() if isinstance(error, MissingDecoderError)]
+    if len(lacking) > 1:
+        raise missing_decoders(lacking, total)
+    broken.check(errors, total, list_path)

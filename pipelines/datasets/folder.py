@@ -24,6 +24,7 @@ class Config(FilesConfig):
     verify: bool = True  # decode every file once before training, to find damaged ones
     skip_broken: bool = False  # leave out files that cannot be used; a note counts them
     broken_list: str | None = None  # CSV file that gets the names of all files that cannot be used
+    audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 
 
 def modality(config: Config) -> Modality:
@@ -71,6 +72,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         broken_list=config.broken_list,
         sample_rate_hz=sample_rate_hz,
         notes=split.notes,
+        audio_channel=config.audio_channel,
     )
     return dataclasses.replace(corpus, notes=(*corpus.notes, *notes))
 

@@ -70,7 +70,7 @@ def test_settings_out_of_range(field, value, rule):
 
 def deep_corpus(channels=1):
     """Two pictures of 16 bits with values up to 189 of 65535, `far` brighter than `near`."""
-    values = np.random.default_rng(0).integers(0, 90, (2, 8, 8, channels)) + [[[[0]]], [[[100]]]]
+    values = np.random.default_rng(0).integers(0, 90, (2, 8, 8, channels)) + np.array([[[[0]]], [[[100]]]])
     examples = {"image": (values / 257).astype("float32"), "label": np.arange(2)}
     split = Split(tf.data.Dataset.from_tensor_slices(examples), 2)
     return Corpus("deep", "image", ("near", "far"), {"train": split})

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipelines import audio, sphere
+from pipelines import audio
+from pipelines.audio_formats import sphere
 from pipelines.errors import UserError
 
 SAMPLES = np.random.default_rng(0).integers(-32768, 32767, 1000).astype(np.int16)

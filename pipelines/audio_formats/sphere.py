@@ -9,6 +9,7 @@ import os
 
 import numpy as np
 
+from pipelines.audio_formats.names import shown
 from pipelines.errors import UserError
 
 MAGIC = b"NIST_1A\n"
@@ -45,22 +46,25 @@ def read_header(path: str, max_missing: float = 0.0) -> Header:
     fields, header_bytes, data_bytes = _read_fields(path)
     coding = fields.get("sample_coding", "pcm")
     if coding != "pcm":
-        raise UserError(f"{path} holds SPHERE samples coded as {coding!r}: convert it to PCM first (sph2pipe -p).")
+        raise UserError(
+            f"{shown(path)} holds SPHERE samples coded as {coding!r}: convert it to PCM first (sph2pipe -p)."
+        )
     if _number(path, fields, "sample_n_bytes", _SAMPLE_BYTES) != _SAMPLE_BYTES:
         raise UserError(
-            f"{path} holds SPHERE samples of {fields['sample_n_bytes']} bytes: convert it to 16-bit PCM first."
+            f"{shown(path)} holds SPHERE samples of {fields['sample_n_bytes']} bytes: convert it to 16-bit PCM first."
         )
     order = fields.get("sample_byte_format", "01")
     if order not in ("01", "10"):
-        raise UserError(f"{path} has an unknown SPHERE byte order {order!r}: it must be '01' or '10'.")
+        raise UserError(f"{shown(path)} has an unknown SPHERE byte order {order!r}: it must be '01' or '10'.")
     channels = _number(path, fields, "channel_count", 1)
     if channels < 1:
-        raise UserError(f"{path} has a SPHERE header with {channels} channels: it must have at least 1.")
+        raise UserError(f"{shown(path)} has a SPHERE header with {channels} channels: it must have at least 1.")
     stored = max(0, data_bytes) // (_SAMPLE_BYTES * channels)
     announced = _number(path, fields, "sample_count", stored)
     if stored < announced * (1 - max_missing):
         raise UserError(
-            f"{path} is truncated: its header announces {announced} samples, and it holds {stored}; copy it again."
+            f"{shown(path)} is truncated: its header announces {announced} samples, and it holds {stored};"
+            " copy it again."
         )
     samples = min(announced, stored)
     rate = _number(path, fields, "sample_rate", None)
@@ -96,7 +100,7 @@ def _read_by_soundfile(path: str, header: Header) -> np.ndarray | None:
     import soundfile
 
     try:
-        with soundfile.SoundFile(path) as file:
+        with soundfile.SoundFile(os.fsencode(path)) as file:
             described = ("PCM_16", header.channels, "BIG" if header.big_endian else "LITTLE")
             if (file.subtype, file.channels, file.endian) != described:
                 return None
@@ -108,7 +112,7 @@ def _read_by_soundfile(path: str, header: Header) -> np.ndarray | None:
 def _read_pcm(path: str, header: Header) -> np.ndarray:
     """The samples of a file that soundfile rejects, see `_read_by_soundfile`."""
     kind = np.dtype(">i2" if header.big_endian else "<i2")
-    with open(path, "rb") as file:
+    with open(os.fsencode(path), "rb") as file:
         file.seek(header.header_bytes)
         data = file.read(_SAMPLE_BYTES * header.channels * header.samples)
     return np.frombuffer(data, kind).astype(np.int16).reshape(header.samples, header.channels)
@@ -116,19 +120,19 @@ def _read_pcm(path: str, header: Header) -> np.ndarray:
 
 def _read_fields(path: str) -> tuple[dict[str, str], int, int]:
     """The values by field name, the size of the header in bytes, and the size of what follows it."""
-    with open(path, "rb") as file:
+    with open(os.fsencode(path), "rb") as file:
         head = file.read(16)
         try:
             size = int(head[8:16])
         except ValueError:
             size = 0
         if not head.startswith(MAGIC) or not 16 < size <= MAX_HEADER_BYTES:
-            raise UserError(f"{path} has a broken SPHERE header: copy it again.")
+            raise UserError(f"{shown(path)} has a broken SPHERE header: copy it again.")
         lines = file.read(size - 16).decode("latin-1").split("\n")
         data_bytes = os.fstat(file.fileno()).st_size - size
     stripped = [line.strip() for line in lines]
     if "end_head" not in stripped:
-        raise UserError(f"{path} has a truncated SPHERE header, without end_head: copy it again.")
+        raise UserError(f"{shown(path)} has a truncated SPHERE header, without end_head: copy it again.")
     fields = {}
     for line in lines[: stripped.index("end_head")]:
         words = line.split(None, 2)  # name, type, value
@@ -145,5 +149,7 @@ def _number(path: str, fields: dict[str, str], name: str, default: int | None) -
     except ValueError:
         number = -1
     if not 0 <= number < 2**63:
-        raise UserError(f"{path} has a SPHERE header with {name} = {str(value)[:80]!r}: it must be a whole number.")
+        raise UserError(
+            f"{shown(path)} has a SPHERE header with {name} = {str(value)[:80]!r}: it must be a whole number."
+        )
     return number
