@@ -88,7 +88,10 @@ def position(seed: int, identity: str) -> float:
 def _identities(rows: Sequence[Row], config: FilesConfig, by: str | None) -> tuple[list[str], list[str]]:
     """The identity of every row, and notes on near copies."""
     if by:
-        return [f"{by} {getattr(row, by)}" for row in rows], []
+        ignored = (
+            [f"data.near_duplicates has no effect, since the data is split by {by}."] if config.near_duplicates else []
+        )
+        return [f"{by} {getattr(row, by)}" for row in rows], ignored
     identities = [fingerprints.identity(row) for row in rows]
     if not config.near_duplicates:
         return identities, []

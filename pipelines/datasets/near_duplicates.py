@@ -63,7 +63,8 @@ def merge(rows: Sequence[files.Row], identities: Sequence[str]) -> tuple[list[st
     text = ", ".join([*shown, *(["..."] if len(pairs) > _SHOWN else [])])
     count = sum(old != kept for old, kept in new.items())
     return [new[identity] for identity in identities], [
-        f"{count:,} examples are near copies of others ({text}); near copies are in the same split."
+        f"{count:,} examples are near copies of others ({text}); they are in the same split, unless the data names"
+        " another."
     ]
 
 

@@ -8,10 +8,13 @@ import logging
 import os
 import pathlib
 import time
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+import tensorflow as tf
 
 from pipelines import datasets, frontends
+from pipelines.datasets import unreadable
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
@@ -25,6 +28,8 @@ from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish
 from tfrec.training import loop
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -165,9 +170,19 @@ def _fit(
         splits.write(run, corpus)
         run.write_json("environment.json", environment())
         started = time.perf_counter()
-        history = loop.train(recognizer, corpus, run, resume, verbose)
+        history = _name_unreadable_file(lambda: loop.train(recognizer, corpus, run, resume, verbose), corpus)
         seconds = time.perf_counter() - started + (state["seconds"] if state else 0.0)
     return history, seconds
+
+
+def _name_unreadable_file(train: Callable[[], T], corpus: Corpus) -> T:
+    """Calls `train`; where TensorFlow fails at a file, raises a UserError that names it."""
+    try:
+        return train()
+    except tf.errors.OpError as error:
+        if (named := unreadable.find(corpus)) is None:
+            raise
+        raise named from error
 
 
 def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:

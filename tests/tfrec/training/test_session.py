@@ -12,6 +12,7 @@ from PIL import Image
 import tfrec
 from pipelines.errors import UserError
 from tfrec.commands import evaluate, fit
+from tfrec.training import loop
 from tfrec.training.step import Training
 
 PICTURES = {"model.name": "resnet18", "model.width_multiplier": 0.125, "model.depth_multiplier": 0.5}
@@ -51,6 +52,24 @@ def test_dry_run_leaves_nothing(manifest, tmp_path, monkeypatch, capsys, caplog)
         fit.main([*words, "--dry-run"])
     with pytest.raises(UserError, match="monitor"):
         fit.main(["--fit.monitor", "wer", "--dry-run"])
+
+
+def test_file_that_becomes_unreadable(manifest, tmp_path, monkeypatch):
+    settings = {**PICTURES, "data.name": "manifest", "data.path": manifest(16), "data.verify": False}
+    (tmp_path / "3.png").write_text("text")
+    with pytest.raises(UserError, match=r"3\.png is not a"):
+        tfrec.train(config=settings, run=tmp_path / "r", verbose=0)
+    assert not (tmp_path / "r").exists()
+
+    def train(recognizer, corpus, run, *others):
+        (tmp_path / "5.png").write_text("text")
+        return loop_train(recognizer, corpus, run, *others)
+
+    Image.new("RGB", (8, 8)).save(tmp_path / "3.png")
+    loop_train = loop.train
+    monkeypatch.setattr(loop, "train", train)
+    with pytest.raises(UserError, match=r"5\.png is not a .* It has changed since the data was loaded\."):
+        tfrec.train(config=settings, run=tmp_path / "r", verbose=0)
 
 
 @pytest.mark.parametrize(
