@@ -10,7 +10,7 @@ FILES = sorted(path for folder in ("pipelines", "tfrec", "tuning") for path in (
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 BANNED = [
-    r"told|tells?|telling",
+    r"told|tells|telling|(?<![.\w])(?<!def )tell",
     r"so many|so much",
     r"(?-i:is none)",
     r"c[oa]mes? to nothing",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # A graph decodes a whole file at once; this is 1 GiB of float32, or 4.6 hours at 16 kHz.
 MAX_VALUES = 2**28
-# The end of a clip may be so much past the end of its file: lists round times, and some headers estimate lengths.
+# The end of a clip may be past the end of its file by this much: lists round times, and some headers estimate lengths.
 END_TOLERANCE_S = 0.04
 
 _BATCH = 256  # results of verification that are taken at once
@@ -246,7 +246,7 @@ def notes(
         if hz != rate
     ]
     unique = {info.path: i for i, info in reversed(list(enumerate(infos)))}
-    files, total = sorted(unique.values()), f"{len(unique):,} files"
+    files = sorted(unique.values())
     several = [i for i in files if infos[i].channels > 1]
     if several:
         what = "two channels" if all(infos[i].channels == 2 for i in several) else "several channels"
@@ -255,9 +255,19 @@ def notes(
             if channel == "average"
             else f"of which only {channel} is read (data.audio_channel)"
         )
-        sentences.append(f"{len(several):,} of {total} have {what}, {treated}.")
-    if measures is None:
-        return tuple(sentences)
+        sentences.append(f"{len(several):,} of {len(files):,} files have {what}, {treated}.")
+    if measures is not None:
+        sentences += _measured_notes(rows, infos, files, channel, measures)
+    return tuple(sentences)
+
+
+def _measured_notes(
+    rows: Sequence[Row], infos: Sequence[audio.AudioInfo], files: Sequence[int], channel: str, measures: Measures
+) -> list[str]:
+    """Sentences on what verification has measured; `files` are a row of each file."""
+    sentences: list[str] = []
+    total = f"{len(files):,} files"
+    several = [i for i in files if infos[i].channels > 1]
 
     def add(indices: Sequence[int], of: str, what: str) -> None:
         if indices:
@@ -279,7 +289,7 @@ def notes(
     add(silent.tolist(), of, "are silent (no sample above -80 dB)")
     clipped = np.flatnonzero(measures.clipped >= loudness.CLIPPED_FRACTION)
     add(clipped.tolist(), of, f"are clipped ({loudness.CLIPPED_FRACTION:.1%} of their samples or more)")
-    return tuple(sentences)
+    return sentences
 
 
 def _highest(values: np.ndarray, indices: Sequence[int]) -> float:

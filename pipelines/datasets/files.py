@@ -113,27 +113,48 @@ def build_corpus(
         UserError: Files cannot be read, which it counts, or contradict their rows.
     """
     kind = modality_of(row.path for row in rows)
-    if kind == "image":
-        infos, errors, more = _read_images(rows, channels, background, verify)
-    else:
-        infos, errors, more = _read_headers(rows, audio_channel)
-    total = len(infos.keys() | errors.keys())
-    rows, parts = broken.without(rows, parts, errors)
-    if not rows:
-        _check(errors, total, broken_list)
-    of_rows = [infos[row.path] for row in rows]
-    if kind == "image":
-        table = _Table("image", *pictures.table(of_rows, channels, background))
-    else:
-        table, damaged = _audio_table(rows, of_rows, sample_rate_hz, own_hz, audio_channel, verify)
-        errors |= damaged
-    if not skip_broken:
+    examined = _examine(rows, parts, kind, channels, background, verify, sample_rate_hz, own_hz, audio_channel)
+    rows, parts, table, errors, total, more = examined
+    if not skip_broken or table is None:
         _check(errors, total, broken_list)
     elif errors:
         more = [*more, broken.note(errors, total, broken_list)]
         parts = broken.remaining(rows, parts, errors, class_names)
+    assert table is not None  # `_check` has raised an error otherwise
     splits = {name: _split([rows[i] for i in indices], indices, table, class_names) for name, indices in parts.items()}
     return Corpus(config.name, kind, tuple(class_names), splits, table.rate, (*notes, *more, *table.notes))
+
+
+def _examine(
+    rows: Sequence[Row],
+    parts: Mapping[str, np.ndarray],
+    kind: Modality,
+    channels: int,
+    background: str,
+    verify: bool,
+    sample_rate_hz: int | None,
+    own_hz: int | None,
+    audio_channel: str,
+) -> tuple[Sequence[Row], Mapping[str, np.ndarray], _Table | None, dict[str, UserError], int, list[str]]:
+    """Reads all files as far as it takes.
+
+    Returns:
+        The rows and parts whose headers can be read, their table (None without a row), path -> why a file cannot be
+        used, the number of files, and sentences on all of them.
+    """
+    if kind == "image":
+        infos, errors, notes = _read_images(rows, channels, background, verify)
+    else:
+        infos, errors, notes = _read_headers(rows, audio_channel)
+    total = len(infos.keys() | errors.keys())
+    rows, parts = broken.without(rows, parts, errors)
+    if not rows:
+        return rows, parts, None, errors, total, notes
+    of_rows = [infos[row.path] for row in rows]
+    if kind == "image":
+        return rows, parts, _Table("image", *pictures.table(of_rows, channels, background)), errors, total, notes
+    table, damaged = _audio_table(rows, of_rows, sample_rate_hz, own_hz, audio_channel, verify)
+    return rows, parts, table, errors | damaged, total, notes
 
 
 def metadata(rows: Sequence[Row]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def refuse_raw(path: str) -> None:
 
 
 def kind_of(head: bytes) -> str:
-    """Names the kind by a file's first bytes; empty where it is none of those that are known and not read."""
+    """Names the kind by a file's first bytes; empty where it is not one of those that are known and not read."""
     for magic, kind in _MAGIC.items():
         if head.startswith(magic):
             return kind

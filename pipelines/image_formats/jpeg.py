@@ -24,7 +24,7 @@ def read_frame(file: BinaryIO) -> Frame | None:
         file: The file, at its beginning.
 
     Returns:
-        The header; None where there is none before the picture data.
+        The header; None where there is no header before the picture data.
     """
     file.seek(2)
     while True:

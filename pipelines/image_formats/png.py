@@ -15,7 +15,7 @@ class Chunks:
     color: int  # color type: 0 gray, 2 RGB, 3 palette, 4 gray with alpha, 6 RGB with alpha
     names: frozenset[bytes]
     has_metadata: bool  # EXIF or XMP, wherever it is stored
-    key: tuple[int, ...]  # of gray or RGB: the values of the one transparent color; empty where there is none
+    key: tuple[int, ...]  # of gray or RGB: the values of the one transparent color; empty where there is not one
     is_complete: bool  # the last chunk is the end mark
 
     @property

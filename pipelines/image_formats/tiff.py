@@ -94,7 +94,7 @@ def read_directory(file: BinaryIO) -> Directory | None:
         file: The file.
 
     Returns:
-        The Directory; None for a BigTIFF and for what is no TIFF.
+        The Directory; None for a BigTIFF and for other files.
     """
     file.seek(0)
     head = file.read(8)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.runs.run import Run
 
-NEEDED = {"classify": ("label", "labels"), "transcribe": ("text", "transcripts"), "regress": ("number", "numbers")}
+NEEDED = {"classes": ("label", "labels"), "texts": ("text", "transcripts"), "numbers": ("number", "numbers")}
 
 
 def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
@@ -47,7 +47,7 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
         config,
         rows,
         {split: np.arange(len(rows))},
-        class_names=recognizer.task.class_names if recognizer.task.name == "classify" else (),
+        class_names=recognizer.task.class_names if recognizer.task.label_kind == "classes" else (),
         channels=getattr(frontend, "channels", 3),
         verify=config.verify,
         sample_rate_hz=getattr(frontend, "sample_rate_hz", None),
@@ -89,7 +89,7 @@ def _config(recognizer: Recognizer, path: str) -> folder.Config | manifest.Confi
 
 
 def _require_labels(recognizer: Recognizer, path: str, rows: list[files.Row]) -> None:
-    field, needed = NEEDED[recognizer.task.name]
+    field, needed = NEEDED[recognizer.task.label_kind]
     for row in rows:
         if getattr(row, field) in ("", None):
             remedy = "" if os.path.isfile(path) else ": give a manifest with them, a .csv file"

@@ -106,8 +106,16 @@ def load(
     if moved_to is not None:
         rows = recorded.relocate(rows, data.path, os.path.abspath(moved_to))
         data = dataclasses.replace(data, path=os.path.abspath(moved_to))
-    found = recorded.compare(rows)
+    needed, notes = _compare(rows, list(splits), run, skip_missing)
     splits = list(splits)
+    notes += _new_notes(data, rows)
+    names = labels if isinstance(labels, list) else ()
+    return recorded.load(data, needed.same, splits, class_names=names, sample_rate_hz=rate, notes=notes)
+
+
+def _compare(rows: list[Row], splits: list[str], run: Run, skip_missing: bool) -> tuple[recorded.Comparison, list[str]]:
+    """The files of some splits compared with their record, and sentences on what has changed; UserError as `load`."""
+    found = recorded.compare(rows)
     needed = recorded.Comparison(*([row for row in part if row.split in splits] for part in _parts(found)))
     others = recorded.Comparison(*([row for row in part if row.split not in splits] for part in _parts(found)))
     total = sum(len(part) for part in _parts(needed))
@@ -120,9 +128,7 @@ def load(
     notes = [f"{named}: they are left out."] if needed.describe() else []
     if others.describe():
         notes.append(f"Of the files of other splits, {others.describe()}.")
-    notes += _new_notes(data, rows)
-    names = labels if config.task.name == "classify" else ()
-    return recorded.load(data, needed.same, splits, class_names=names, sample_rate_hz=rate, notes=notes)
+    return needed, notes
 
 
 def _new_notes(data: DataConfig, rows: list[Row]) -> list[str]:

@@ -19,7 +19,7 @@ TASKS: dict[str, type[Task]] = {
 }
 
 # The task of a corpus, by what its labels are, where none is named.
-OF_LABELS = {"classes": "classify", "numbers": "regress", "texts": "transcribe"}
+OF_LABELS = {task.label_kind: name for name, task in TASKS.items()}
 
 
 def find(name: str) -> type[Task]:

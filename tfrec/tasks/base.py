@@ -77,6 +77,7 @@ class Task(abc.ABC):
     name: ClassVar[str]
     config_type: ClassVar[type]  # frozen dataclass of the settings `task.*`
     default_model: ClassVar[str]  # architecture where none is named
+    label_kind: ClassVar[Literal["classes", "numbers", "texts"]]  # what the labels of its corpora are
     output_kind: ClassVar[str] = "vector"  # of its networks: "vector" or "sequence"
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
     xla: ClassVar[bool] = True  # whether XLA can compile the loss

@@ -79,6 +79,7 @@ class Classification(Task):
     name = "classify"
     config_type = Config
     default_model = "cnn"
+    label_kind = "classes"
     needs_labels = True
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:

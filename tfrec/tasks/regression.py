@@ -59,6 +59,7 @@ class Regression(Task):
     name = "regress"
     config_type = Config
     default_model = "cnn"
+    label_kind = "numbers"
     bulky_scores = ("pairs",)
     num_outputs = 1
 

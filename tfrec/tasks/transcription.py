@@ -72,6 +72,7 @@ class Transcription(Task):
     name = "transcribe"
     config_type = Config
     default_model = "bilstm_ctc"
+    label_kind = "texts"
     output_kind = "sequence"
     xla = False  # XLA has no CTC loss
     needs_full_replicas = True

@@ -65,8 +65,7 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
         recognizer = _build(config, corpus, run, weights)
         history, seconds = _fit(recognizer, corpus, run, resume, verbose)
     names = ("validation", "test") if test else ("validation",)
-    batch_size = config.fit.batch_size
-    measured = {name: recognizer.evaluate(corpus.splits[name], batch_size) for name in names}
+    measured = {name: recognizer.evaluate(corpus.splits[name], config.fit.batch_size) for name in names}
     figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
     scores.record(run, recognizer, {**measured, **figures}, history)
     examples.write(run, recognizer, examples.choose(corpus.splits[names[-1]]))
