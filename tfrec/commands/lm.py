@@ -23,7 +23,7 @@ PROG = "python -m tfrec lm"
 class Arguments(Config[Data, Frontend, Model, Task]):
     """Build an n-gram model with modified Kneser-Ney smoothing, and write it in ARPA's format.
 
-    In place of the experiment, name a run folder or a manifest (.csv, .jsonl): like an experiment, these give the
+    In place of the experiment, name a run folder or a manifest (.csv, .tsv, .jsonl, .json): like an experiment, these give the
     transcripts of the training split only. Or name a text file, gzipped or not, with a sentence on each line.
     `--task.text` decides how sentences are normalized; it must equal that of the run that will use the model, whose
     config.json --config takes.
@@ -77,7 +77,7 @@ def _read_source(words: list[str]) -> tuple[list[str], str | None]:
     if os.path.isdir(source):
         return ["--config", str(Run.open(source, trained=False).path / "config.json"), *others], None
     suffix = os.path.splitext(source)[1].lower()
-    if suffix in (".csv", ".jsonl"):
+    if suffix in (".csv", ".tsv", ".jsonl", ".ndjson", ".json"):
         return ["--data.name", "manifest", "--data.path", source, *transcription, *others], None
     if os.path.isfile(source):
         configured = any(word.split("=")[0] == "--config" for word in others)
