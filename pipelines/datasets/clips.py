@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # A graph decodes a whole file at once; this is 1 GiB of float32, or 4.6 hours at 16 kHz.
 MAX_VALUES = 2**28
-# The end of a clip may be so much past the end of its file: lists round times, and some headers estimate lengths.
+# The end of a clip may be past the end of its file by this: lists round times, and some headers estimate lengths.
 END_TOLERANCE_S = 0.04
 
 _BATCH = 256  # results of verification that are taken at once
