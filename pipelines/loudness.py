@@ -14,7 +14,7 @@ SILENT = 1e-4  # a clip without a louder sample, 80 dB below full scale, is sile
 CLIPPED = 0.999  # of full scale
 CLIPPED_FRACTION = 0.001  # of the samples of a clip, at least
 MAX_PEAK = 8.0  # floating-point samples up to here are clipped to [-1, 1]; louder ones are on another scale
-CANCELLATION_DB = 20.0  # channels whose mean is this far below the loudest of them are not averaged
+CANCELLATION_DB = 20.0  # channels whose mean is further below the loudest of them are not averaged
 
 AVERAGE = -1  # of all channels
 AUTOMATIC = -2  # AVERAGE, but the loudest channel where the channels cancel each other

@@ -110,7 +110,7 @@ def stored_size(path: str, announced: int, stored: int, frame: int, header: int,
 
 
 def _read(file: BinaryIO, position: int, order: Order) -> Chunk | None:
-    """The chunk at a position, or None at the end."""
+    """The chunk at a position; None for other bytes."""
     file.seek(position)
     head = file.read(8)
     if len(head) < 8 or not _IDENTIFIER.fullmatch(head[:4]):

@@ -62,7 +62,7 @@ _WAV_CODECS = {
 }
 # Without a header that announces a length, which FFmpeg then estimates.
 _RAW = frozenset(("aac", "amr", "amrnb", "amrwb", "ac3", "eac3", "dts", "loas"))
-# Decoders keep back, and containers round, this number of samples.
+# Samples that decoders keep back or containers round off.
 _TOLERANCE = 4096
 
 

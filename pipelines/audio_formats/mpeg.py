@@ -46,7 +46,7 @@ class _Recording:
 
 
 def id3_size(head: bytes) -> int:
-    """The bytes of the tag (ID3v2) that begins with these ten bytes; 0 without a tag."""
+    """The bytes of the tag (ID3v2) that begins with these ten bytes; 0 for other bytes."""
     if len(head) < 10 or head[:3] != b"ID3" or max(head[6:10]) > 127:
         return 0
     footer = 10 if head[5] & 16 else 0
@@ -210,7 +210,7 @@ def _is_last_tag(data: mmap, position: int) -> bool:
 
 
 def _skip(data: mmap, position: int) -> int:
-    """The position after a tag, or of the next frame that others follow; else the end."""
+    """The position after a tag, or of the next frame that others follow; otherwise the end."""
     if size := id3_size(data[position : position + 10]):
         return position + size
     position += 1

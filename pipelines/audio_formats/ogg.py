@@ -100,7 +100,7 @@ def _pages(path: str, data: mmap, start: int) -> tuple[list[_Page], bool]:
 
 
 def _recordings(pages: list[_Page]) -> Iterable[list[_Page]]:
-    """Splits pages where streams begin after others had begun and continued."""
+    """Splits pages where a stream begins after the pages of another."""
     recording: list[_Page] = []
     for page in pages:
         if page.flags & _FIRST and recording and not recording[-1].flags & _FIRST:

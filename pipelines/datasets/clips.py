@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # A graph decodes a whole file at once; this is 1 GiB of float32, or 4.6 hours at 16 kHz.
 MAX_VALUES = 2**28
-# The end of a clip may be past the end of its file by this much: lists round times, and some headers estimate lengths.
+# The end of a clip may be past the end of its file by this: lists round times, and some headers estimate lengths.
 END_TOLERANCE_S = 0.04
 
 _BATCH = 256  # results of verification that are taken at once
@@ -169,7 +169,7 @@ def _measured(columns: Mapping[str, Any], whole: bool) -> Callable[[Mapping[str,
     return measured
 
 
-def empty(rows: Sequence[Row], measures: Measures) -> dict[str, UserError]:
+def empty(rows: Sequence[Row], measures: Measures) -> list[UserError]:
     """Finds clips without a sample, which headers do not always show.
 
     Args:
@@ -177,12 +177,12 @@ def empty(rows: Sequence[Row], measures: Measures) -> dict[str, UserError]:
         measures: Of them.
 
     Returns:
-        Path -> an error, for the file of each.
+        An error for each.
     """
-    return {
-        rows[i].path: UserError(f"{shown(rows[i].where or rows[i].path)} holds no samples: replace or remove it.")
+    return [
+        UserError(f"{shown(rows[i].where or rows[i].path)} holds no samples: replace or remove it.")
         for i in np.flatnonzero(measures.samples == 0)
-    }
+    ]
 
 
 def columns_and_decoder(
@@ -246,7 +246,7 @@ def notes(
         if hz != rate
     ]
     unique = {info.path: i for i, info in reversed(list(enumerate(infos)))}
-    files = sorted(unique.values())
+    files, total = sorted(unique.values()), f"{len(unique):,} files"
     several = [i for i in files if infos[i].channels > 1]
     if several:
         what = "two channels" if all(infos[i].channels == 2 for i in several) else "several channels"
@@ -255,19 +255,9 @@ def notes(
             if channel == "average"
             else f"of which only {channel} is read (data.audio_channel)"
         )
-        sentences.append(f"{len(several):,} of {len(files):,} files have {what}, {treated}.")
-    if measures is not None:
-        sentences += _measured_notes(rows, infos, files, channel, measures)
-    return tuple(sentences)
-
-
-def _measured_notes(
-    rows: Sequence[Row], infos: Sequence[audio.AudioInfo], files: Sequence[int], channel: str, measures: Measures
-) -> list[str]:
-    """Sentences on what verification has measured; `files` are a row of each file."""
-    sentences: list[str] = []
-    total = f"{len(files):,} files"
-    several = [i for i in files if infos[i].channels > 1]
+        sentences.append(f"{len(several):,} of {total} have {what}, {treated}.")
+    if measures is None:
+        return tuple(sentences)
 
     def add(indices: Sequence[int], of: str, what: str) -> None:
         if indices:
@@ -289,7 +279,7 @@ def _measured_notes(
     add(silent.tolist(), of, "are silent (no sample above -80 dB)")
     clipped = np.flatnonzero(measures.clipped >= loudness.CLIPPED_FRACTION)
     add(clipped.tolist(), of, f"are clipped ({loudness.CLIPPED_FRACTION:.1%} of their samples or more)")
-    return sentences
+    return tuple(sentences)
 
 
 def _highest(values: np.ndarray, indices: Sequence[int]) -> float:
