@@ -17,7 +17,6 @@ ONE_KIND = (  # folders that hold one kind of thing, a file each
     "pipelines/layers",
     "tfrec/architectures/image",
     "tfrec/architectures/layers",
-    "tfrec/architectures/multimodal",
     "tfrec/architectures/speech",
     "tfrec/commands",
     "tfrec/tasks",

@@ -33,8 +33,8 @@ class Features(NamedTuple):
 class Recognizer:
     """Raw examples in, a network's outputs out, and a task that gives them a meaning.
 
-    Training, evaluation, prediction, streaming, reports and exports call this object; nothing else composes a frontend
-    and a network.
+    Training, evaluation, prediction, reports and exports call this object; nothing else composes a frontend and a
+    network, but for `streaming`, which runs both on pieces of a recording.
 
     Args:
         config: a resolved configuration (`frontends.resolve` has filled in what the corpus decides).

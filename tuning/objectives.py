@@ -37,6 +37,7 @@ SCORES: dict[str, Score] = {
     "cer": Score("min", True, "validation cer", "%"),
     "per": Score("min", True, "validation per", "%"),
     "sentence_error_rate": Score("min", True, "validation sentence error rate", "%"),
+    "mae": Score("min", False, "validation mean absolute error"),
     "parameters": Score("min", False, "parameters", source="network"),
     "multiply_adds": Score("min", False, "multiply adds", source="network"),
     "latency_ms": Score("min", False, "latency", "ms", source="network"),
