@@ -225,7 +225,7 @@ def build(name: str, input_shape: Shape, outputs: int, **settings: Any) -> keras
     try:
         config = replace_settings(architecture.config, settings)
     except ValueError as error:
-        raise UserError(f"Cannot build {name!r}: {error}") from error
+        raise UserError(f"Cannot build architecture {name!r}: {error}") from error
     return _call_builder(architecture, config, input_shape, outputs)
 
 
@@ -271,7 +271,7 @@ def _call_builder(architecture: Architecture, config: ModelConfig, input_shape: 
         check(_is_count(outputs), "The number of outputs must be a positive integer", outputs)
         return architecture.module.build(tuple(input_shape), outputs, config)
     except ValueError as error:
-        raise UserError(f"Cannot build model.name {architecture.name!r} as configured: {error}") from error
+        raise UserError(f"Cannot build architecture {architecture.name!r}: {error}") from error
 
 
 def _is_count(value: object) -> bool:
