@@ -14,8 +14,8 @@ from pipelines.frontends.speech_config import FORMS, NEUTRAL
 from tfrec import architectures
 from tuning.grammar import RANGE
 
-# Values, here and in SEARCH_SPACE of an architecture's module, are in the form of `grammar`. A range behind a * is one of
-# multiples of the configured value, so that the search around a small network stays small. Every other range is
+# Values, here and in SEARCH_SPACE of an architecture's module, are in the form of `grammar`. A range behind a * is one
+# of multiples of the configured value, so that the search around a small network stays small. Every other range is
 # widened, and choices completed, to hold the configured value.
 SHAPELESS = ("dropout", "stochastic_depth")  # what weights that training starts from leave open
 LEAST_DEPTH = {"time_pools": 0, "pyramid": 0, "intermediate": 1}  # fields of a model: by so much it is deeper
