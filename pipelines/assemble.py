@@ -247,7 +247,7 @@ def _padded_clips(
     examples = examples.map(lambda example: {**example, "samples": tf.size(example["audio"])})
     if frontend.config.placement == "host":
         clips = _clip_features(examples, frontend, random_key)
-        if frontend.takes != "image":  # pictures have one size
+        if frontend.feature_kind != "image":  # pictures have one size
             block = max(1, round(PADDING_SECONDS * frontend.steps_per_second))
             clips = clips.map(
                 lambda inputs, label, samples: (

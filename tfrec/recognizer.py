@@ -61,7 +61,7 @@ class Recognizer:
         with _dtype_policy(config.fit.precision):
             shape = self.frontend.feature_shape
             self.network = architectures.build_network(
-                config.model, shape, self.task.num_outputs, self.frontend.takes, self.task.output_kind
+                config.model, shape, self.task.num_outputs, self.frontend.feature_kind, self.task.output_kind
             )
         self.inference_network = self.task.inference_network(self.network)
         self.run: Run | None = None

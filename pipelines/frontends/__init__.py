@@ -71,7 +71,7 @@ def resolve(
     config: FrontendConfig,
     corpus: "Corpus",
     normalize: str | None = None,
-    takes: Collection[str] = ("image", "sequence"),
+    input_kinds: Collection[str] = ("image", "sequence"),
 ) -> FrontendConfig:
     """Fills in what the config leaves to the corpus and to the network: sizes, channels, sample rate, form, range.
 
@@ -79,7 +79,7 @@ def resolve(
         config: The config as the user gave it.
         corpus: The corpus.
         normalize: The range that pretrained weights expect, for `auto`; None without them.
-        takes: Kinds of input of the network: "image", "sequence", "waveform".
+        input_kinds: Kinds of input of the network: "image", "sequence", "waveform".
 
     Returns:
         The resolved config.
@@ -93,7 +93,7 @@ def resolve(
             f" choose {FRONTEND_OF_MODALITY[corpus.modality]!r}."
         )
     if isinstance(config, SpeechConfig):
-        return config.resolved(corpus.sample_rate_hz, normalize, takes)
+        return config.resolved(corpus.sample_rate_hz, normalize, input_kinds)
     image = corpus.splits["train"].examples.element_spec["image"]
     height, width, channels = image.shape
     if config.channels not in (None, channels):

@@ -26,12 +26,12 @@ class Frontend(keras.layers.Layer):
     Attributes:
         config (ImageConfig | SpeechConfig): The resolved config.
         modality (str): Kind of raw input, "image" or "audio".
-        takes (str): Kind of features, "image", "sequence" or "waveform": what a network after the frontend must take.
+        feature_kind (str): "image", "sequence" or "waveform": what a network after the frontend must take.
     """
 
     config_class: ClassVar[type[Any]]
     modality: ClassVar[str]
-    takes: str
+    feature_kind: str
 
     def __init__(
         self,

@@ -71,7 +71,7 @@ class ImageFrontend(Frontend):
     Attributes:
         config (ImageConfig): The resolved config.
         modality (str): "image".
-        takes (str): "image".
+        feature_kind (str): "image".
         raw_shape (tuple[int | None, ...]): `(height, width, channels)` of the images that `call` takes.
         resized_before (bool): Whether `call` takes images that have the configured size already.
         resize (ImageResize): The layer that resizes raw images.
@@ -84,7 +84,7 @@ class ImageFrontend(Frontend):
 
     config_class = ImageConfig
     modality = "image"
-    takes = "image"
+    feature_kind = "image"
 
     def __init__(
         self,

@@ -42,7 +42,7 @@ class SpeechFrontend(Frontend):
     Attributes:
         config (SpeechConfig): The resolved config.
         modality (str): "audio".
-        takes (str): "sequence", "image" for pictures, or "waveform".
+        feature_kind (str): "sequence", "image" for pictures, or "waveform".
         speed (Speed | None): Augmentation, before all other layers.
         wave_augmentations (list[RandomLayer]): Augmentation of the waveform.
         pre_emphasis (PreEmphasis | None): The filter before the features.
@@ -74,13 +74,13 @@ class SpeechFrontend(Frontend):
         **kwargs: Any,
     ) -> None:
         super().__init__(config, augment, seed, raw_shape, **kwargs)
-        self.takes = FORMS["sequence" if config.form == "auto" else config.form]
+        self.feature_kind = FORMS["sequence" if config.form == "auto" else config.form]
         self.speed = None
         if augment and config.speed != NEUTRAL:
             self.speed = Speed(*config.speed, seed=derive_seed(seed, 11))
         self.wave_augmentations = waveform_augmentations(config, seed) if augment else []
         self.pre_emphasis = PreEmphasis(config.pre_emphasis) if config.pre_emphasis else None
-        self.features = None if self.takes == "waveform" else _feature_layer(config)
+        self.features = None if self.feature_kind == "waveform" else _feature_layer(config)
         self.range = DynamicRange(config.range_db) if config.range_db is not None and self.features else None
         self.deltas = Deltas() if config.deltas and self.features else None
         self.warp = spectrogram_warp(config, seed) if augment else None
@@ -92,7 +92,7 @@ class SpeechFrontend(Frontend):
         self.norm = _normalization(config.normalize)
         self.picture = self.stretch = None
         jitter = config.jitter if augment else 0.0
-        if self.takes == "image":
+        if self.feature_kind == "image":
             normalize = None if config.picture_normalize in ("auto", "none") else config.picture_normalize
             self.picture = SpectrogramPicture(
                 config.fixed_frames or 64, config.picture_channels or 1, normalize, jitter, seed=derive_seed(seed, 16)
@@ -125,7 +125,7 @@ class SpeechFrontend(Frontend):
         `(frames, bins)` with open frames unless `fixed_frames` is set, `(frames, bins, channels)` for pictures, and
         `(None, 1)` for waveforms.
         """
-        if self.takes == "waveform":
+        if self.feature_kind == "waveform":
             return (None, 1)
         bins = self.config.coefficients if self.config.features == "mfcc" else self.config.mels
         bins = 3 * bins if self.config.deltas else bins
@@ -136,7 +136,7 @@ class SpeechFrontend(Frontend):
     @property
     def steps_per_second(self) -> float:
         """Steps of the features per second of sound: frames, or samples where the features are the waveform."""
-        return self.config.sample_rate_hz if self.takes == "waveform" else 1000 / self.config.hop_ms
+        return self.config.sample_rate_hz if self.feature_kind == "waveform" else 1000 / self.config.hop_ms
 
     def inputs(self) -> dict[str, Any]:
         """Creates the symbolic raw inputs: "audio" `(batch, samples)` and "length" `(batch,)`, int32."""

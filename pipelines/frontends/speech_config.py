@@ -88,13 +88,13 @@ class SpeechConfig:
         if not 0 < self.noise_fraction <= 1:
             raise ValueError(f"frontend.noise_fraction must be above 0 and at most 1. Received: {self.noise_fraction}")
 
-    def resolved(self, sample_rate_hz: int | None, normalize: str | None, takes: Collection[str]) -> "SpeechConfig":
+    def resolved(self, sample_rate_hz: int | None, normalize: str | None, input_kinds: Collection[str]) -> "SpeechConfig":
         """Fills in the corpus's sample rate, and the form and range that the network and its weights expect.
 
         Args:
             sample_rate_hz: The corpus's sample rate.
             normalize: Range of pictures that pretrained weights expect, a mode of `ImageNormalize`; None without them.
-            takes: Kinds of input of the network: "image", "sequence", "waveform".
+            input_kinds: Kinds of input of the network: "image", "sequence", "waveform".
 
         Returns:
             A config in which nothing is "auto".
@@ -109,7 +109,7 @@ class SpeechConfig:
             )
         form = self.form
         if form == "auto":
-            form = next((form for form, kind in FORMS.items() if kind in takes), "sequence")
+            form = next((form for form, kind in FORMS.items() if kind in input_kinds), "sequence")
         picture_normalize = self.picture_normalize
         if picture_normalize == "auto":
             picture_normalize = cast(PictureRange, normalize) if form == "picture" and normalize else "none"

@@ -175,7 +175,7 @@ def test_a_run_holds_the_recognizer(digits, home):
     assert Recognizer.from_run(Run(home / "digits")).run.path == home / "digits"
     expected, one, other = built.evaluate(corpus), loaded.evaluate(corpus.splits["test"], 7), loaded.evaluate(corpus)
     assert one["accuracy"] == other["accuracy"] == expected["accuracy"]
-    with pytest.raises(UserError, match="is no run"):
+    with pytest.raises(UserError, match="is not a run"):
         Recognizer.from_run(home)
 
 

@@ -55,29 +55,61 @@ class ImageModelConfig(ModelConfig):
 
 
 def check(condition: object, rule: str, received: object) -> None:
-    """Raises ValueError with the rule and the value received unless the condition is true."""
+    """Checks an argument.
+
+    Args:
+        condition: whether the argument is valid.
+        rule: what a valid argument must be.
+        received: the argument.
+
+    Raises:
+        ValueError: with the rule and the argument, unless the condition is true.
+    """
     if not condition:
         raise ValueError(f"{rule}. Received: {received}")
 
 
 def check_image(name: str, input_shape: Shape) -> None:
-    """Raises ValueError unless the shape is (height, width, channels), all known."""
+    """Checks the input shape of an architecture for images.
+
+    Args:
+        name: of the architecture.
+        input_shape: to check.
+
+    Raises:
+        ValueError: unless the shape is (height, width, channels), all known.
+    """
     check(
         len(input_shape) == 3 and None not in input_shape, f"{name} takes (height, width, channels)", tuple(input_shape)
     )
 
 
 def check_no_branches(name: str, config: ImageModelConfig) -> None:
-    """Raises ValueError for stochastic depth in a network without residual branches."""
+    """Checks the config of a network without residual branches.
+
+    Args:
+        name: of the architecture.
+        config: to check.
+
+    Raises:
+        ValueError: for stochastic depth.
+    """
     rate = config.stochastic_depth
     check(rate == 0, f"{name} has no residual branches for stochastic_depth", rate)
 
 
 def replace_settings(config: AnyConfig, settings: Mapping[str, Any]) -> AnyConfig:
-    """The config with other values of existing fields, each checked against the type of its field.
+    """Replaces fields of a config, after a check of their types.
 
     >>> replace_settings(ImageModelConfig(), {"stem": "small"}).stem
     'small'
+
+    Args:
+        config: the config to start from.
+        settings: {field: value}; a list stands for a tuple.
+
+    Returns:
+        A new config.
 
     Raises:
         ValueError: for a value of another type than its field, or one that the config rejects.

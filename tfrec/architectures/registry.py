@@ -131,6 +131,7 @@ ARCHITECTURES: dict[str, tuple[types.ModuleType, ModelConfig]] = {
     "wavenet_ctc": (wavenet_ctc, wavenet_ctc.Config()),
 }
 
+OUTPUT_KINDS = ("vector", "sequence")
 # The input shape and the number of outputs at which PARAMETERS are counted, by input kind and output kind.
 REFERENCE_SHAPES: dict[tuple[str, str], tuple[Shape, int]] = {
     ("image", "vector"): ((224, 224, 3), 1000),
@@ -185,7 +186,17 @@ class Architecture:
 
 
 def find(name: str) -> Architecture:
-    """The entry of an architecture; UserError for an unknown name."""
+    """The entry of an architecture.
+
+    Args:
+        name: a key of `ARCHITECTURES`.
+
+    Returns:
+        The entry, whose config has the name.
+
+    Raises:
+        UserError: for an unknown name, with the nearest ones.
+    """
     if name not in ARCHITECTURES:
         raise unknown("architecture", name, ARCHITECTURES)
     module, config = ARCHITECTURES[name]
@@ -193,7 +204,17 @@ def find(name: str) -> Architecture:
 
 
 def default_config(name: str) -> Any:
-    """The config that an architecture's name stands for, of the class of its module; UserError for an unknown name."""
+    """The config that an architecture's name stands for.
+
+    Args:
+        name: a key of `ARCHITECTURES`.
+
+    Returns:
+        The `Config` of the architecture's module, with the name.
+
+    Raises:
+        UserError: for an unknown name, with the nearest ones.
+    """
     return find(name).config
 
 
@@ -225,7 +246,7 @@ def build(name: str, input_shape: Shape, outputs: int, **settings: Any) -> keras
     try:
         config = replace_settings(architecture.config, settings)
     except ValueError as error:
-        raise UserError(f"Cannot build {name!r}: {error}") from error
+        raise UserError(f"Cannot build architecture {name!r}: {error}") from error
     return _call_builder(architecture, config, input_shape, outputs)
 
 
@@ -246,7 +267,9 @@ def build_network(
 
     Raises:
         UserError: when the architecture does not accept such features, or their shape, or has another kind of output.
+        ValueError: for an unknown kind of output.
     """
+    check(output_kind in OUTPUT_KINDS, f"output_kind must be one of {OUTPUT_KINDS}", output_kind)
     architecture = find(config.name)
     if input_kind not in architecture.input_kinds:
         raise UserError(
@@ -271,7 +294,7 @@ def _call_builder(architecture: Architecture, config: ModelConfig, input_shape: 
         check(_is_count(outputs), "The number of outputs must be a positive integer", outputs)
         return architecture.module.build(tuple(input_shape), outputs, config)
     except ValueError as error:
-        raise UserError(f"Cannot build model.name {architecture.name!r} as configured: {error}") from error
+        raise UserError(f"Cannot build architecture {architecture.name!r}: {error}") from error
 
 
 def _is_count(value: object) -> bool:
@@ -280,5 +303,15 @@ def _is_count(value: object) -> bool:
 
 
 def describe(config: ModelConfig) -> str | None:
-    """A sentence on what is worth knowing about a configuration, or None."""
+    """A sentence on what is worth knowing about a configuration, or None.
+
+    Args:
+        config: of an architecture in the registry, with its name.
+
+    Returns:
+        Such as "receptive field 2,432 samples".
+
+    Raises:
+        UserError: for an unknown name.
+    """
     return find(config.name).describe(config)

@@ -64,7 +64,7 @@ def timing(recognizer: Recognizer) -> Timing:
     hop, window = (1, 1) if features is None else (features.hop, features.window)
     encoder = recognizer.inference_network
     count = keras.Model(encoder.input, encoder.output["steps"])
-    probe = PROBE_LENGTH[recognizer.frontend.takes]
+    probe = PROBE_LENGTH[recognizer.frontend.feature_kind]
     silence = np.zeros((1, probe, recognizer.feature_size), "float32")
     steps = int(count({"features": silence, "frames": np.array([probe], "int32")})[0])
     return Timing(config.sample_rate_hz, hop, window, round(probe / steps))

@@ -152,7 +152,8 @@ def test_rate(tree):
     np.testing.assert_array_equal(lengths[1], 2 * np.array(lengths[0]))
 
 
-def test_fit(tree, tmp_path, monkeypatch, capsys):
+def test_fit(tree, tmp_path, monkeypatch, caplog):
+    caplog.set_level("INFO")
     monkeypatch.chdir(tmp_path)
     words = [
         "--data.name",
@@ -167,7 +168,7 @@ def test_fit(tree, tmp_path, monkeypatch, capsys):
     ]
     words += ["--model.name", "cnn", "--model.width", "4", "--fit.epochs", "1", "--export.no_after_fit", "--run", "run"]
     assert fit.main(words) == 0
-    assert "11 classes, 33 train, 11 validation, 10 test examples" in " ".join(capsys.readouterr().out.split())
+    assert "11 classes, 33 train, 11 validation, 10 test examples" in " ".join(caplog.text.split())
     assert json.loads((tmp_path / "run" / "labels.json").read_text()) == list(aurora2.WORDS)
 
 

@@ -26,13 +26,13 @@ def test_types_of_noise_need_a_folder():
 
 def test_the_form_is_what_the_network_takes():
     corpus = Corpus("words", "audio", ("a", "b"), {}, 8000)
-    for takes, form in (
+    for input_kinds, form in (
         (("image", "sequence"), "sequence"),
         (("image",), "picture"),
         (("waveform",), "waveform"),
     ):
-        assert frontends.resolve(frontends.SpeechConfig(), corpus, None, takes).form == form
-        assert frontends.resolve(frontends.SpeechConfig(form="picture"), corpus, None, takes).form == "picture"
+        assert frontends.resolve(frontends.SpeechConfig(), corpus, None, input_kinds).form == form
+        assert frontends.resolve(frontends.SpeechConfig(form="picture"), corpus, None, input_kinds).form == "picture"
     plain = frontends.resolve(frontends.SpeechConfig(), corpus, None, ("image",))
     assert (plain.picture_normalize, plain.picture_channels) == ("none", 1)
     pretrained = frontends.resolve(frontends.SpeechConfig(), corpus, "caffe", ("image",))

@@ -30,7 +30,7 @@ def test_every_speech_augmentation_changes_the_features(tmp_path):
         frames = min(plain.shape[1], augmented.shape[1])
         assert np.abs(plain[:, :frames] - augmented[:, :frames]).max() > 0.1, change
         assert np.abs(augmented[0] - augmented[1]).max() > 0, change
-        assert frontends.build(frontend.config).takes == "sequence"
+        assert frontends.build(frontend.config).feature_kind == "sequence"
 
 
 def test_clips_get_the_frames_of_their_new_length():

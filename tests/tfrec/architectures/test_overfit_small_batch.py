@@ -15,7 +15,7 @@ UTTERANCES, EPOCHS, RATE = 16, 300, 2e-3
 SLOWER = {"las": 400, "deepspeech2": 400}
 LARGE = {"conformer_s", "conformer_m", "conformer_l"}  # whose parts others have
 NAMES = [name for name in architectures.ARCHITECTURES if name not in LARGE]
-NAMES = [name for name in NAMES if architectures.gives(architectures.default_config(name)) == "tokens"]
+NAMES = [name for name in NAMES if architectures.find(name).output_kind == "sequence"]
 LESS = {"conformer_ctc": {"depth": 4}}
 
 

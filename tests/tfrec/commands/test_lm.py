@@ -14,7 +14,7 @@ from pipelines.errors import UserError
 from tests.tfrec.commands.test_commands import done
 from tfrec.commands import lm
 from tfrec.config import flags
-from tfrec.decoding import ngram
+from tfrec.decoding import arpa
 
 TEXTS = {
     "train": ["Turn left!", "turn right", "go left", "stop"],
@@ -45,14 +45,14 @@ def test_a_separate_process(tmp_path):
     out, err = done(tmp_path, "tfrec", "lm", "sentences.txt", "--order", "2")
     assert err == ""
     assert out == "lm.arpa: 3 words; 6 1-grams, 5 2-grams; language en.\n"
-    model = ngram.read(tmp_path / "lm.arpa")
+    model = arpa.read(tmp_path / "lm.arpa")
     assert (model.order, model.words) == (2, {"hello", "there", "world"})
     assert math.exp(model.score(("<s>",), "hello")) == pytest.approx(0.6)  # computed in test_kneser_ney.py
 
 
 def test_transcripts_of_the_training_split_only(home, capsys):
     out = output_of(capsys, "clips.csv", "--output", "some.arpa.gz")
-    model = ngram.read("some.arpa.gz")
+    model = arpa.read("some.arpa.gz")
     assert model.words == {"turn", "left", "right", "go", "stop"}
     assert "some.arpa.gz: 5 words; 8 1-grams, " in out
     perplexity, count, unknown = model.perplexity([["turn", "back"], ["stop"]])
@@ -63,7 +63,7 @@ def test_transcripts_of_the_training_split_only(home, capsys):
 
 def test_characters(home, capsys):
     assert "14 characters" in output_of(capsys, "clips.csv", "--unit", "characters", "--order", "4")
-    model = ngram.read("lm.arpa")
+    model = arpa.read("lm.arpa")
     assert model.words == {*"turnleftrightgostop"} | {"<space>"}
     assert model.score(("u", "r", "n"), "<space>") > model.score(("u", "r", "n"), "u")
 
@@ -75,23 +75,23 @@ def test_a_configuration_decides_how_texts_are_normalized(home, capsys):
     home.joinpath("run", "config.json").write_text(json.dumps(stored))
     home.joinpath("sentences.txt").write_text("Stop MORE")
     output_of(capsys, "run")
-    assert "Turn" in ngram.read("lm.arpa").words
+    assert "Turn" in arpa.read("lm.arpa").words
     output_of(capsys, "sentences.txt", "--config", "run/config.json")
-    assert ngram.read("lm.arpa").words == {"Stop", "MORE"}
+    assert arpa.read("lm.arpa").words == {"Stop", "MORE"}
 
 
 def test_a_language(home, capsys):
     home.joinpath("sentences.txt").write_bytes(gzip.compress("\u0643\u064a\u0627".encode()))
     assert "language ur" in output_of(capsys, "sentences.txt", "--task.text.language", "ur")
-    assert ngram.read("lm.arpa").words == {"\u06a9\u06cc\u0627"}
+    assert arpa.read("lm.arpa").words == {"\u06a9\u06cc\u0627"}
 
 
 def test_phonemes_are_kept_or_folded_as_in_the_run(home, capsys):
     home.joinpath("sentences.txt").write_text("h# ax-h  AA q\n")
     output_of(capsys, "sentences.txt", "--task.unit", "phonemes")
-    assert ngram.read("lm.arpa").words == {"h#", "ax-h", "AA", "q"}
+    assert arpa.read("lm.arpa").words == {"h#", "ax-h", "AA", "q"}
     output_of(capsys, "sentences.txt", "--task.unit", "phonemes", "--task.fold_phonemes", "39")
-    assert ngram.read("lm.arpa").words == {"sil", "ah", "AA"}
+    assert arpa.read("lm.arpa").words == {"sil", "ah", "AA"}
 
 
 @pytest.mark.parametrize(("words", "message"), [

@@ -58,7 +58,7 @@ def other_kind(path):
         (empty_class, "photos/fox holds no pictures and no audio"),
         (audio_among_pictures, "Pictures and audio cannot be mixed"),
         (single_picture, "Class 'fox' has too few examples, 1"),
-        (truncated_jpeg, "1 of 13 files cannot be used: mend or remove them. The first: photos/cat/noise.jpg"),
+        (truncated_jpeg, "1 of 13 files cannot be used: repair or remove them. The first: photos/cat/noise.jpg"),
         (empty_png, "photos/cat/0.png is empty"),
         (text_as_png, "photos/dog/3.png is not a JPEG, PNG, BMP or GIF picture"),
         (other_kind, "photos/dog/film.mp4 is neither a picture nor audio"),
@@ -79,7 +79,7 @@ def test_folders_of_pictures(fails, tmp_path, break_it, message):
             ["--data.path", "photos", "--frontend.channels", "1"],
             "frontend.channels is 1, but the images of folder have",
         ),
-        (["--data.path", "photos/cat"], "lies outside of the class folders"),
+        (["--data.path", "photos/cat"], "is outside of the class folders"),
         (["--data.path", "photos", "--data.validation_fraction", "0.9"], "validation"),
     ],
 )
@@ -121,7 +121,7 @@ def no_samples(path):
     [
         (truncated_wav, "voices/no/0.wav is truncated"),
         (corrupt_flac, "voices/no/1.flac cannot be decoded"),
-        (not_a_number, "voices/yes/0.wav holds samples that are not numbers"),
+        (not_a_number, "voices/yes/0.wav holds samples that are NaN or infinite"),
         (no_samples, "voices/yes/0.wav holds no samples"),
     ],
 )
@@ -163,7 +163,7 @@ def test_settings_for_audio(fails, tmp_path, words, message):
         ("", [], "list.csv:1: the column 'path' is missing"),
         ("path,label\n", [], "list.csv lists no files"),
         ("path,class\n0.wav,a\n", [], "list.csv:1: Unknown column 'class'"),
-        ("path\n0.wav\n", [], "the columns 'label' (for classification) and 'text'"),
+        ("path\n0.wav\n", [], "one of the columns 'label' (for classification), 'text' (for transcription)"),
         ("path,label\n9.wav,a\n", [], "list.csv:2: there is no file 9.wav"),
         ("path,label\n0.wav,\n", [], "list.csv:2: label is empty"),
         ("path,label\n0.wav\n", [], "list.csv:2: 1 cells, but the header names 2 columns"),

@@ -75,21 +75,22 @@ def test_damaged_runs(fails, source, name, content, message):
     assert message in fails(fit, *PLAIN, *WIDTH, "--model.weights", "source")
 
 
-def test_a_run_starts_from_another(tmp_path, monkeypatch, capsys, source):
+def test_a_run_starts_from_another(tmp_path, monkeypatch, caplog, source):
     """It takes over the normalization; with a learning rate near 0 the weights stay; resuming needs no source."""
+    caplog.set_level("INFO")
     monkeypatch.chdir(tmp_path)
     stored = json.loads((source / "config.json").read_text())
     stored["frontend"]["normalize"] = "symmetric"
     (source / "config.json").write_text(json.dumps(stored))
     before = Recognizer.from_run(Run("source"))
     fit.main(["--model.weights", "source", "--run", "next", "--fit.learning_rate", "1e-12", *PLAIN, *WIDTH])
-    assert "Weights of source: loaded all 9 layers." in capsys.readouterr().out
+    assert "Weights of source: loaded all 9 layers." in caplog.text
     shutil.rmtree(source)
     fit.main(["--run", "next", "--resume", "--fit.epochs", "2", "--export.no_after_fit"])
     after = Recognizer.from_run(Run("next"))
     assert after.config.frontend.normalize == "symmetric"
     assert after.config.model.weights == "source"
-    for old, new in zip(before.net.trainable_weights, after.net.trainable_weights, strict=True):
+    for old, new in zip(before.network.trainable_weights, after.network.trainable_weights, strict=True):
         np.testing.assert_allclose(new, old, atol=1e-6)
 
 

@@ -50,7 +50,7 @@ def test_timing_equals_that_of_the_network(name, words, seconds):
     for samples in (0, 1, 199, 200, 201, 279, 280, 281, 519, 520, 1000, 2345):
         inputs = built.batch_of_one(np.zeros(samples, "float32"))
         features = built.features(inputs)
-        if samples or built.frontend.takes == "sequence":
+        if samples or built.frontend.feature_kind == "sequence":
             assert int(features["frames"][0]) == times.count_frames(samples)
             assert int(built(inputs)["steps"][0]) == times.count_steps(samples)
 

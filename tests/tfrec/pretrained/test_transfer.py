@@ -80,11 +80,11 @@ def test_position_embeddings_of_another_size_are_resized(tmp_path):
     net = random_net(config("vit_tiny", depth_multiplier=0.01), shape=(32, 32, 3))
     target = architectures.build_network(small_config("vit_tiny"), (48, 32, 3), CLASSES, "image")
     notes = load(net, target, tmp_path, config("vit_tiny"))
-    positions = [layer for layer in target.layers if hasattr(layer, "adapted")]
+    positions = [layer for layer in target.layers if hasattr(layer, "resize_weight")]
     assert len(positions) == 1
     assert notes[1].startswith(f"'{positions[0].name}' was resized from (65, ")
     (value,) = positions[0].get_weights()
-    np.testing.assert_array_equal(value, positions[0].adapted(net.get_layer(positions[0].name).get_weights()[0]))
+    np.testing.assert_array_equal(value, positions[0].resize_weight(net.get_layer(positions[0].name).get_weights()[0]))
 
 
 def renamed_layer(file):

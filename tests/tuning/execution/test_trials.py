@@ -11,7 +11,7 @@ def test_one_worker_at_a_time_trains_a_trial(tmp_path):
     plan = Plan(tmp_path, ("digits",), (), (), ())
     lock = trials.Run(plan.logs / "0.lock")
     lock.path.mkdir(parents=True)
-    with lock.alone(), pytest.raises(trials.TrialStoppedError):
+    with lock.lock(), pytest.raises(trials.TrialStoppedError):
         trials.train(plan, "0", {}, lambda: True)
 
 

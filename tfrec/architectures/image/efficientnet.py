@@ -79,7 +79,14 @@ class Config(InvertedConfig):
 
 
 def scaled(name: str) -> Config:
-    """The config of one of the names in SCALES."""
+    """The config of a published scale.
+
+    Args:
+        name: a key of SCALES.
+
+    Returns:
+        Its coefficients and dropout.
+    """
     width, depth, _, dropout = SCALES[name]
     return Config(width_coefficient=width, depth_coefficient=depth, dropout=dropout)
 

@@ -12,16 +12,31 @@ MASKED_LOGIT = -1e9  # of a token that is not attended to; finite, so that a sof
 
 
 def num_heads(units: int, size: int = 64) -> int:
-    """Number of attention heads of `size` units each that `units` make; at least one.
+    """Number of attention heads for a number of units.
 
     >>> num_heads(192)
     3
+
+    Args:
+        units: of all heads together.
+        size: units of one head.
+
+    Returns:
+        Units divided by size, rounded; at least 1.
     """
     return max(1, round(units / size))
 
 
 def check_heads(width: int, heads: int) -> None:
-    """Raises ValueError unless the heads can share the width, in halves for sines and cosines."""
+    """Checks that heads can share a width, in halves for sines and cosines.
+
+    Args:
+        width: units of all heads together.
+        heads: number of heads.
+
+    Raises:
+        ValueError: unless the width is a multiple of twice the heads.
+    """
     check(width % (2 * heads) == 0, "model.width must be a multiple of twice model.heads", (width, heads))
 
 

@@ -12,23 +12,37 @@ MakeNorm = Callable[[str], layers.Layer]  # from a layer's name to a normalizati
 
 
 def make_divisible(number: float, divisor: int = 8) -> int:
-    """The multiple of `divisor` nearest to a number of channels, at most a tenth below it.
+    """Rounds a number of channels to a multiple of `divisor`.
 
     The rule of MobileNetV2's authors (github.com/tensorflow/models, slim/nets/mobilenet), which MobileNetV3 and
     EfficientNet share.
 
     >>> [make_divisible(number) for number in (12, 18)]
     [16, 24]
+
+    Args:
+        number: of channels.
+        divisor: of the result.
+
+    Returns:
+        The nearest multiple, at most a tenth below the number.
     """
     rounded = max(divisor, int(number + divisor / 2) // divisor * divisor)
     return rounded + divisor if rounded < 0.9 * number else rounded
 
 
 def select_evenly(items: Sequence[Item], number: int) -> list[Item]:
-    """`number` of the items in their order, some evenly left out or repeated.
+    """Leaves out or repeats items evenly, in their order.
 
     >>> select_evenly("abcd", 2)
     ['a', 'c']
+
+    Args:
+        items: to select from.
+        number: of items to return.
+
+    Returns:
+        The selected items.
     """
     return [items[i * len(items) // number] for i in range(number)]
 
@@ -67,7 +81,19 @@ def convolution(
 def depthwise(
     x: Tensor, size: int, name: str, strides: int = 1, norm: MakeNorm | None = None, activation: str | None = "relu"
 ) -> Tensor:
-    """A convolution of each channel by itself; arguments as those of `convolution`."""
+    """A depthwise convolution, a normalization and an activation.
+
+    Args:
+        x: (batch, height, width, channels).
+        size: of the kernel.
+        name: start of the layers' names.
+        strides: over height and width.
+        norm: from a layer's name to the normalization; without one, the convolution has a bias.
+        activation: None for none.
+
+    Returns:
+        (batch, height', width', channels).
+    """
     # Keras counts the inputs of a depthwise kernel over all channels; its outputs are size x size.
     scale = initializers.VarianceScaling(2.0, mode="fan_out")
     conv = layers.DepthwiseConv2D(

@@ -24,7 +24,16 @@ class DenseHeadConfig(ImageModelConfig):
 
 
 def max_pool(x: Tensor, size: int, name: str) -> Tensor:
-    """Max pooling of size x size with a stride of 2; a map smaller than that keeps at least one pixel."""
+    """Max pooling with a stride of 2; a map smaller than the window keeps at least one pixel.
+
+    Args:
+        x: (batch, height, width, channels).
+        size: of the window's sides.
+        name: of the layer.
+
+    Returns:
+        (batch, height', width', channels).
+    """
     padding = "valid" if min(x.shape[1:3]) >= size else "same"
     return layers.MaxPooling2D(size, strides=2, padding=padding, name=name)(x)
 

@@ -10,6 +10,14 @@ def batch_norm(name: str, epsilon: float = 1e-3, scale: bool = True) -> layers.B
     """Batch normalization whose moving averages follow within tens of steps, as PyTorch's do.
 
     The momentum of 0.99 or 0.999 in Keras's own networks needs thousands of steps, which small datasets do not have.
+
+    Args:
+        name: of the layer.
+        epsilon: added to the variance.
+        scale: whether there is a learned scale.
+
+    Returns:
+        The layer.
     """
     return layers.BatchNormalization(momentum=0.9, epsilon=epsilon, scale=scale, name=name)
 

@@ -118,7 +118,16 @@ class PositionEmbedding(layers.Layer):
 
 
 def resize_grid(array: np.ndarray, grid: tuple[int, ...], interpolation: str) -> np.ndarray:
-    """Resamples an array (rows, columns, n) to float32 (*grid, n), with antialiasing where the new grid is smaller."""
+    """Resamples an array to another grid, with antialiasing where that is smaller.
+
+    Args:
+        array: (rows, columns, n).
+        grid: the new rows and columns.
+        interpolation: as `keras.ops.image.resize` names it.
+
+    Returns:
+        float32 (*grid, n).
+    """
     tensor = ops.convert_to_tensor(array[None], "float32")
     result = ops.image.resize(tensor, grid, interpolation=interpolation, antialias=True, data_format="channels_last")
     return ops.convert_to_numpy(result)[0]

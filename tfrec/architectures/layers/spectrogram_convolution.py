@@ -38,7 +38,17 @@ def frame_vectors(x: Tensor, mask: Tensor, units: int) -> Tensor:
 
 
 def max_pool_maps(x: Tensor, mask: Tensor | None, name: str, time: bool = True) -> tuple[Tensor, Tensor | None]:
-    """Max pooling of a map and its mask, 2 x 2, or 1 x 2 without `time`."""
+    """Max pooling of a map and its mask.
+
+    Args:
+        x: (batch, height, width, channels).
+        mask: bool (batch, height), true inside the clip; None for images.
+        name: start of the layers' names.
+        time: whether the window is 2 x 2 rather than 1 x 2.
+
+    Returns:
+        (batch, ceil(height / 2), ceil(width / 2), channels), or with the same height, and its mask.
+    """
     # A pooling starts its windows at frame 0 whatever the length; a strided "same" convolution does not.
     x = layers.MaxPooling2D((2 if time else 1, 2), padding="same", name=f"{name}_pool")(x)
     if mask is not None and time:
@@ -72,7 +82,17 @@ def masked_convolution(
 
 
 def logits_head(x: Tensor, outputs: int, dropout: float, fc_units: int = 0) -> Tensor:
-    """Vectors (batch, units) -> logits (batch, outputs), after a dense layer of `fc_units`; 0 is no dense layer."""
+    """Logits, after an optional dense layer.
+
+    Args:
+        x: (batch, units).
+        outputs: number of logits.
+        dropout: fraction, before the logits.
+        fc_units: of a dense layer with ReLU; 0 for no such layer.
+
+    Returns:
+        float32 (batch, outputs).
+    """
     if fc_units:
         x = layers.Dense(fc_units, activation="relu", name="fc")(x)
     x = layers.Dropout(dropout, name="dropout")(x)

@@ -60,5 +60,12 @@ def drop_rates(config: HasStochasticDepth, blocks: int) -> list[float]:
     >>> from tfrec.architectures.config import ImageModelConfig
     >>> drop_rates(ImageModelConfig(stochastic_depth=0.5), 2)
     [0.25, 0.5]
+
+    Args:
+        config: with the rate of the last block.
+        blocks: number of residual blocks.
+
+    Returns:
+        Probabilities of dropping the branches of the blocks, in order.
     """
     return [config.stochastic_depth * (i + 1) / blocks for i in range(blocks)]

@@ -42,7 +42,14 @@ class Config(ModelConfig):
 
 
 def kwt(width: int) -> Config:
-    """The paper's network of a width; its heads have 64 units."""
+    """The paper's network of a width.
+
+    Args:
+        width: units of a token, a multiple of the 64 units of a head.
+
+    Returns:
+        Its config.
+    """
     return Config(width=width, depth=12, heads=width // 64, norm="post", pool="class", dropout=0.0)
 
 

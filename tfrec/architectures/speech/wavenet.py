@@ -39,7 +39,14 @@ class Config(ModelConfig):
 
 
 def receptive_field(config: Config) -> int:
-    """Number of samples that a frame before the mean over the clip depends on, back from its last step."""
+    """Number of samples that a frame before the mean over the clip depends on, back from its last step.
+
+    Args:
+        config: sizes of the network.
+
+    Returns:
+        Samples.
+    """
     steps = 2 + config.stacks * (2**config.layers - 1)  # two hops of the first convolution
     frames = config.convolutions * (KERNEL - 1)
     return config.hop * (steps + config.block - 1 + frames * config.block)

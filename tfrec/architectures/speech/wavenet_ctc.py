@@ -42,7 +42,15 @@ class Config(wavenet.Config):
 
 
 def look_ahead(config: Config, raw: bool = False) -> int:
-    """Maximum number of frames, or of samples if `raw`, that an output step sees beyond those it covers."""
+    """How far beyond the frames that it covers an output step sees.
+
+    Args:
+        config: sizes of the network.
+        raw: whether the input is a waveform.
+
+    Returns:
+        Maximum number of frames, or of samples if `raw`.
+    """
     if config.causal:
         return 0
     steps = config.stacks * (2**config.layers - 1)
