@@ -88,7 +88,9 @@ class SpeechConfig:
         if not 0 < self.noise_fraction <= 1:
             raise ValueError(f"frontend.noise_fraction must be above 0 and at most 1. Received: {self.noise_fraction}")
 
-    def resolved(self, sample_rate_hz: int | None, normalize: str | None, input_kinds: Collection[str]) -> "SpeechConfig":
+    def resolved(
+        self, sample_rate_hz: int | None, normalize: str | None, input_kinds: Collection[str]
+    ) -> "SpeechConfig":
         """Fills in the corpus's sample rate, and the form and range that the network and its weights expect.
 
         Args:

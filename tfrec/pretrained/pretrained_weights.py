@@ -99,7 +99,9 @@ def _head_names(config: Config, outputs: int) -> set[str]:
     """Names of the layers in the head of a network, which is built without weights."""
     frontend, output_kind = frontends.build(config.frontend), tasks.output_kind(config.task)
     with keras.StatelessScope():  # allocates no weights
-        net = architectures.build_network(config.model, frontend.feature_shape, outputs, frontend.feature_kind, output_kind)
+        net = architectures.build_network(
+            config.model, frontend.feature_shape, outputs, frontend.feature_kind, output_kind
+        )
     return {layer.name for layer in split_at_embedding(net)[1]}
 
 
