@@ -169,7 +169,7 @@ def _measured(columns: Mapping[str, Any], whole: bool) -> Callable[[Mapping[str,
     return measured
 
 
-def empty(rows: Sequence[Row], measures: Measures) -> list[UserError]:
+def empty(rows: Sequence[Row], measures: Measures) -> dict[str, UserError]:
     """Finds clips without a sample, which headers do not always show.
 
     Args:
@@ -177,12 +177,12 @@ def empty(rows: Sequence[Row], measures: Measures) -> list[UserError]:
         measures: Of them.
 
     Returns:
-        An error for each.
+        Path -> why it cannot be used.
     """
-    return [
-        UserError(f"{shown(rows[i].where or rows[i].path)} holds no samples: replace or remove it.")
+    return {
+        rows[i].path: UserError(f"{shown(rows[i].where or rows[i].path)} holds no samples: replace or remove it.")
         for i in np.flatnonzero(measures.samples == 0)
-    ]
+    }
 
 
 def columns_and_decoder(
@@ -256,8 +256,22 @@ def notes(
             else f"of which only {channel} is read (data.audio_channel)"
         )
         sentences.append(f"{len(several):,} of {total} have {what}, {treated}.")
-    if measures is None:
-        return tuple(sentences)
+    if measures is not None:
+        sentences += _measured_notes(rows, infos, channel, measures, several, files)
+    return tuple(sentences)
+
+
+def _measured_notes(
+    rows: Sequence[Row],
+    infos: Sequence[audio.AudioInfo],
+    channel: str,
+    measures: Measures,
+    several: Sequence[int],
+    files: Sequence[int],
+) -> list[str]:
+    """What `notes` says about samples; `several` are rows of files with several channels, `files` one row per file."""
+    sentences: list[str] = []
+    total = f"{len(files):,} files"
 
     def add(indices: Sequence[int], of: str, what: str) -> None:
         if indices:
@@ -279,7 +293,7 @@ def notes(
     add(silent.tolist(), of, "are silent (no sample above -80 dB)")
     clipped = np.flatnonzero(measures.clipped >= loudness.CLIPPED_FRACTION)
     add(clipped.tolist(), of, f"are clipped ({loudness.CLIPPED_FRACTION:.1%} of their samples or more)")
-    return tuple(sentences)
+    return sentences
 
 
 def _highest(values: np.ndarray, indices: Sequence[int]) -> float:

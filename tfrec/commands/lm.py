@@ -23,8 +23,8 @@ PROG = "python -m tfrec lm"
 class Arguments(Config[Data, Frontend, Model, Task]):
     """Build an n-gram model with modified Kneser-Ney smoothing, and write it in ARPA's format.
 
-    In place of the experiment, name a run folder or a manifest (.csv, .tsv, .jsonl, .json): like an experiment, these give the
-    transcripts of the training split only. Or name a text file, gzipped or not, with a sentence on each line.
+    In place of the experiment, name a run folder or a manifest (.csv, .tsv, .jsonl, .json): like an experiment, these
+    give the transcripts of the training split only. Or name a text file, gzipped or not, with a sentence on each line.
     `--task.text` decides how sentences are normalized; it must equal that of the run that will use the model, whose
     config.json --config takes.
     """

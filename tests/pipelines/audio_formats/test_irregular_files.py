@@ -125,7 +125,7 @@ def test_an_ogg_without_the_mark_of_its_end(tmp_path):
 
 
 def test_an_ogg_that_goes_on_after_the_mark_of_an_end(tmp_path):
-    long = 0.3 * np.sin(np.arange(10 * RATE) / 5)
+    long = 0.3 * np.sin(np.arange(30 * RATE) / 5)
     path = write(tmp_path, "ogg", "VORBIS", rate=RATE, samples=long)
     expected, _ = audio.read(path)
     parts = pages(bytes_of(path))
@@ -147,7 +147,7 @@ def test_an_ogg_that_goes_on_after_the_mark_of_an_end(tmp_path):
     ],
 )
 def test_a_damaged_ogg(tmp_path, damage, message):
-    path = write(tmp_path, "ogg", "VORBIS", rate=RATE, samples=0.3 * np.sin(np.arange(10 * RATE) / 5))
+    path = write(tmp_path, "ogg", "VORBIS", rate=RATE, samples=0.3 * np.sin(np.arange(30 * RATE) / 5))
     parts = pages(bytes_of(path))
     assert len(parts) > 6
     with open(path, "wb") as file:
