@@ -154,7 +154,7 @@ def test_links_are_followed_and_circles_are_not(tmp_path):
     corpus = load(root)
     assert corpus.class_names == ("cat", "dog")
     assert sum(split.size for split in corpus.splits.values()) == 30
-    assert not any("link" in note or "left out" in note for note in corpus.notes)
+    assert not any(" link" in note or "left out" in note for note in corpus.notes)
 
 
 def test_a_folder_without_permission_is_one_sentence(tmp_path, monkeypatch):
