@@ -15,6 +15,7 @@ from tfrec import tasks
 from tfrec.commands import evaluate, export, fit, noise_report, predict
 from tfrec.config import flags
 from tfrec.recognizer import Features, Recognizer
+from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.serving import examples
 
@@ -46,7 +47,9 @@ def home(digits, tones, tmp_path_factory):
     }
     for name, (recognizer, corpus) in pairs.items():
         raw = examples.choose(corpus.splits["test"])
-        examples.write(untrained.run(folder / name, recognizer), recognizer, raw)
+        run = untrained.run(folder / name, recognizer)
+        examples.write(run, recognizer, raw)
+        splits.write(run, corpus)
     untrained.run(folder / "texts", untrained.recognizer("bilstm_ctc"))
     untrained.run(folder / "causal", untrained.recognizer("lstm_ctc", "--frontend.normalize", "running"))
     Image.new("L", (8, 8), 99).save(folder / "picture.png")

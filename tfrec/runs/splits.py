@@ -93,15 +93,16 @@ def load(
     """
     rows = read(run)
     rate = getattr(config.frontend, "sample_rate_hz", None)
-    data = config.data
     if rows is None or not all(row.fingerprint for row in rows):
         if moved_to is not None:
-            if not hasattr(data, "path"):
-                raise UserError(f"data.moved_to is for data in files, and {data.name} has no data.path.")
-            data = dataclasses.replace(data, path=os.path.abspath(moved_to))
-        corpus = datasets.load(data, rate)
-        _require_recorded(run, config.data, data, corpus, rows)
+            raise UserError(
+                f"data.moved_to needs the fingerprints of the files, which {run.path / NAME} does not have: give the"
+                " new place by --data.path."
+            )
+        corpus = datasets.load(config.data, rate)
+        _require_recorded(run, config.data, corpus, rows)
         return corpus
+    data = config.data
     if moved_to is not None:
         rows = recorded.relocate(rows, data.path, os.path.abspath(moved_to))
         data = dataclasses.replace(data, path=os.path.abspath(moved_to))
@@ -146,7 +147,7 @@ def _parts(found: recorded.Comparison) -> tuple[list[Row], list[Row], list[Row]]
     return found.same, found.changed, found.gone
 
 
-def _require_recorded(run: Run, before: Any, data: Any, corpus: Corpus, rows: list[Row] | None) -> None:
+def _require_recorded(run: Run, data: DataConfig, corpus: Corpus, rows: list[Row] | None) -> None:
     """UserError where a fresh split may not be the one that the run was trained with."""
     if rows is None:
         if recorded.is_split_by_content(data) and not _is_named(corpus):
@@ -155,9 +156,8 @@ def _require_recorded(run: Run, before: Any, data: Any, corpus: Corpus, rows: li
                 " measure it on other data by --data.path, or train again."
             )
         return
-    loaded = [(name, row) for name, split in corpus.splits.items() for row in split.rows or ()]
-    now = {(name, os.path.relpath(row.path, data.path), row.start_s) for name, row in loaded}
-    then = {(row.split, os.path.relpath(row.path, before.path), row.start_s) for row in rows}
+    now = {(name, row.path, row.start_s) for name, split in corpus.splits.items() for row in split.rows or ()}
+    then = {(row.split, row.path, row.start_s) for row in rows}
     if now != then:
         raise UserError(
             f"Of the {len(then):,} files in {run.path / NAME}, {len(then - now):,} are gone or in another split, and"

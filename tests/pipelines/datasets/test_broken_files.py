@@ -122,7 +122,8 @@ def test_notes_on_pictures(tmp_path):
     examples = [example for split in corpus.splits.values() for example in split.examples.as_numpy_iterator()]
     assert sum(bool(np.allclose(example["image"], 4095 / 257, atol=1e-3)) for example in examples) == 1
     assert "transparent" not in "".join(load(tmp_path, channels=4).notes)
-    assert load(pictures(tmp_path / "plain")).notes == ()
+    notes = load(pictures(tmp_path / "plain")).notes
+    assert not [note for note in notes if "moved so that splits" not in note]
 
 
 def test_no_line_of_a_decoder_reaches_the_terminal(tmp_path, capfd):

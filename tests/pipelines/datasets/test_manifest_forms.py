@@ -19,12 +19,19 @@ def clips(tmp_path):
     """12 clips of one second, which ramp from 0 to 0.5, below a folder `clips`."""
     (tmp_path / "clips").mkdir()
     for i in range(12):
-        soundfile.write(tmp_path / "clips" / f"{i}.wav", np.linspace(0, 0.5, 8000), 8000, subtype="PCM_16")
+        ramp = np.linspace(0, 0.5, 8000)
+        ramp[0] = i / 100  # no clip is a copy of another
+        soundfile.write(tmp_path / "clips" / f"{i}.wav", ramp, 8000, subtype="PCM_16")
     return tmp_path
 
 
 def load(path, **fields):
     return manifest.load(manifest.Config(path=str(path), **fields))
+
+
+def notes_of(corpus):
+    """The notes of a corpus but for those on splits, which are not the subject here."""
+    return tuple(note for note in corpus.notes if "moved so that" not in note and "Classes with" not in note)
 
 
 def listed(path):
@@ -51,7 +58,7 @@ EXPECTED = [(f"{i}.wav", TEXTS[i % 4], 0.0, None, f"s{i % 6}", "") for i in rang
 def test_delimiters(clips, delimiter, suffix):
     path = table(clips, f"t{suffix}", delimiter, quote="" if delimiter == "\t" else '"')
     assert listed(path) == EXPECTED
-    assert load(path).notes == ()
+    assert notes_of(load(path)) == ()
 
 
 @pytest.mark.parametrize(
@@ -81,7 +88,7 @@ def test_labels_by_other_names(tmp_path):
     (tmp_path / "t.csv").write_text("image,target,category\n" + "".join(f"{i}.png,{i},{i % 2}x\n" for i in range(12)))
     corpus = load(tmp_path / "t.csv")
     assert corpus.class_names == ("0x", "1x")
-    assert corpus.notes == (f"The column 'target' of {tmp_path}/t.csv is not used.",)
+    assert notes_of(corpus) == (f"The column 'target' of {tmp_path}/t.csv is not used.",)
 
 
 def test_nemo(clips):
@@ -90,7 +97,7 @@ def test_nemo(clips):
     for name in ("nemo.jsonl", "nemo.json", "nemo.ndjson"):
         (clips / name).write_text(lines)
         assert listed(clips / name) == [(*row[:4], "", "") for row in EXPECTED]
-        assert load(clips / name).notes == ()
+        assert notes_of(load(clips / name)) == ()
     rows = [row | {"offset": 0.25 * (i % 2), "duration": 0.5} for i, row in enumerate(rows)]
     (clips / "nemo.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert [row[2:4] for row in listed(clips / "nemo.json")] == [(0.0, 0.5), (0.25, 0.75)] * 6
@@ -267,7 +274,7 @@ def test_further_columns(clips):
             for i, row in enumerate(rows)]  # fmt: skip
     (clips / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     corpus = load(clips / "t.jsonl")
-    assert corpus.notes == (
+    assert notes_of(corpus) == (
         "Scores are also given for each value of the column 'accent'.",
         f"The columns 'id', 'up_votes', 'extra' of {clips}/t.jsonl are not used.",
     )
@@ -277,7 +284,7 @@ def test_further_columns(clips):
     (clips / "t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     corpus = load(clips / "t.jsonl")
     assert set(corpus.splits["train"].groups) == {"a", "b"}
-    assert "'splt' (did you mean 'split'?)" in corpus.notes[0]
+    assert "'splt' (did you mean 'split'?)" in notes_of(corpus)[0]
     with pytest.raises(UserError, match=r"speaker is empty, but data\.split_by is 'speaker'"):
         load(clips / "t.jsonl", split_by="speaker")
 
@@ -287,8 +294,8 @@ def test_ends_past_the_file_by_less_than_a_frame(clips):
     for split in load(clips / "t.csv").splits.values():
         assert (split.seconds == 1).all()
         assert all(len(example["audio"]) == 8000 for example in split.examples.as_numpy_iterator())
-    (clips / "t.csv").write_text("path,text,end\n" + "".join(f"clips/{i}.wav,a,1.03\n" for i in range(12)))
-    with pytest.raises(UserError, match=r"t\.csv:2: end 1\.03 is past the end"):
+    (clips / "t.csv").write_text("path,text,end\n" + "".join(f"clips/{i}.wav,a,1.05\n" for i in range(12)))
+    with pytest.raises(UserError, match=r"t\.csv:2: end 1\.05 is past the end"):
         load(clips / "t.csv")
 
 
@@ -303,9 +310,9 @@ def test_paths_as_people_write_them(clips, monkeypatch):
         lines = "".join(f"{path.format(i)},a\n" for i in range(12))
         (clips / "lists" / "t.csv").write_text("path,text\n" + lines)
         corpus = load("~\\lists\\t.csv")
-        assert (sum(split.size for split in corpus.splits.values()), corpus.notes) == (12, ()), path
+        assert (sum(split.size for split in corpus.splits.values()), notes_of(corpus)) == (12, ()), path
     (clips / "lists" / "t.csv").write_text("path,text\n" + "".join(f"clips/{i}.wav,a\n" for i in range(12)))
-    assert load("lists/t.csv").notes == (
+    assert notes_of(load("lists/t.csv")) == (
         "12 paths in lists/t.csv start from the working folder and not from the folder of the list: a command in"
         " another folder does not find them.",
     )
@@ -324,7 +331,8 @@ def test_rows_that_are_there_more_than_once(clips):
     rows = [f"clips/{i % 10}.wav,{'a' if i < 11 else 'b'},{'train' if i < 8 else 'val' if i < 10 else 'test'}\n"
             for i in range(12)]  # fmt: skip
     (clips / "t.csv").write_text("path,text,split\n" + "".join(rows))
-    first, second, third = load(clips / "t.csv").notes
+    notes = load(clips / "t.csv").notes
+    first, second, third = (note for note in notes if note.startswith(("2 of 12 rows", "2 files are", "1 files are")))
     assert first.startswith("2 of 12 rows")
     assert second.startswith(f"2 files are listed in more than one split, such as {clips}/t.csv:2 and {clips}/t.csv:12")
     assert third.startswith(f"1 files are listed with different labels or texts, such as {clips}/t.csv:3 and")

@@ -1,7 +1,6 @@
 """splits.csv: a run measures and resumes with the files that it was trained on."""
 
 import csv
-import dataclasses
 import json
 import logging
 import os
@@ -271,32 +270,6 @@ def test_moved_to_without_resume(place):
     with pytest.raises(UserError, match=r"data\.moved_to is for --resume"):
         tfrec.train(config=settings, run=place / "new", verbose=0)
     assert not (place / "new").exists()
-
-
-def test_corpus_as_distributed(tmp_path, data_dir, monkeypatch):
-    """Its files have no fingerprints, and it is split as it was."""
-    from tfrec import config
-
-    for name in ("wav", "etc"):
-        if not (data_dir / "an4" / name).exists():
-            pytest.skip("an4 is laid out in another way")
-    shutil.copytree(data_dir / "an4", tmp_path / "an4")
-    built = config.build("an4", {"data.path": str(tmp_path / "an4")})
-    run = Run(tmp_path / "r")
-    run.create()
-    from pipelines import datasets
-
-    splits.write(run, datasets.load(built.data))
-    rows = splits.read(run)
-    assert rows
-    assert not any(row.fingerprint for row in rows)
-    assert splits.load(run, built, None).splits["test"].size == sum(row.split == "test" for row in rows)
-    (tmp_path / "an4").rename(tmp_path / "moved")
-    moved = splits.load(run, built, None, moved_to=str(tmp_path / "moved"))
-    assert moved.splits["train"].size == sum(row.split == "train" for row in rows)
-    fewer = dataclasses.replace(built, data=dataclasses.replace(built.data, path=str(tmp_path / "moved"), split_seed=1))
-    with pytest.raises(UserError, match=r"are gone or in another split, and .* are new: restore the data"):
-        splits.load(run, fewer, None)
 
 
 def test_run_without_a_record(place):
