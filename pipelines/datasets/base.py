@@ -61,6 +61,18 @@ class FilesConfig(DataConfig):
     # Where the files of a resumed run are now; they are checked against the run's record.
     moved_to: str | None = None
 
+    channels: int = 3  # of pictures: 3 color, 1 gray, 4 color and alpha
+    background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
+    verify: bool = True  # decode every file once before training, to find damaged ones
+    skip_broken: bool = False  # leave out files that cannot be used; a note counts them
+    broken_list: str | None = None  # CSV file that gets the names of all files that cannot be used
+    audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
+
+    def reading(self) -> dict[str, Any]:
+        """Returns how the files are read, as `files.build_corpus` takes it: the same in training and in evaluation."""
+        names = ("channels", "background", "verify", "skip_broken", "broken_list", "audio_channel")
+        return {name: getattr(self, name) for name in names}
+
 
 @dataclasses.dataclass(frozen=True)
 class Split:

@@ -19,12 +19,6 @@ class Config(FilesConfig):
 
     name: str = "folder"  # dataset, see `python -m tfrec list`
     path: str = ""  # folder with one sub-folder per class, or with train/, validation/ (or val/) and test/ of such
-    channels: int = 3  # of the pictures: 3 color, 1 gray, 4 color and alpha
-    background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
-    verify: bool = True  # decode every file once before training, to find damaged ones
-    skip_broken: bool = False  # leave out files that cannot be used; a note counts them
-    broken_list: str | None = None  # CSV file that gets the names of all files that cannot be used
-    audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 
 
 def modality(config: Config) -> Modality:
@@ -65,14 +59,9 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         split.rows,
         split.parts,
         class_names=classes,
-        channels=config.channels,
-        background=config.background,
-        verify=config.verify,
-        skip_broken=config.skip_broken,
-        broken_list=config.broken_list,
         sample_rate_hz=sample_rate_hz,
         notes=split.notes,
-        audio_channel=config.audio_channel,
+        **config.reading(),
     )
     return dataclasses.replace(corpus, notes=(*corpus.notes, *notes))
 

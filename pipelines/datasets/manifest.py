@@ -26,12 +26,6 @@ class Config(FilesConfig):
     path: str = ""  # .csv, .tsv, .jsonl, ... with names of columns, Lhotse's cuts, or a folder in Kaldi's form
     classes: tuple[str, ...] = ()  # the classes in their order; empty = the labels, sorted
     split_by: Literal["random", "speaker", "group"] = "random"  # speaker, group: each is in one split only
-    channels: int = 3  # of pictures: 3 color, 1 gray, 4 color and alpha
-    background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
-    verify: bool = True  # decode every file once before training, to find damaged ones
-    skip_broken: bool = False  # leave out files that cannot be used; a note counts them
-    broken_list: str | None = None  # CSV file that gets the names of all files that cannot be used
-    audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 
 
 def modality(config: Config) -> Modality:
@@ -75,14 +69,9 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         split.rows,
         split.parts,
         class_names=classes,
-        channels=config.channels,
-        background=config.background,
-        verify=config.verify,
-        skip_broken=config.skip_broken,
-        broken_list=config.broken_list,
         sample_rate_hz=sample_rate_hz,
         notes=split.notes,
-        audio_channel=config.audio_channel,
+        **config.reading(),
     )
     corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *listed.notes))
     return _with_groups(corpus, listed.groups) if listed.groups else corpus

@@ -144,10 +144,9 @@ def load(
         rows,
         parts,
         class_names=class_names,
-        channels=getattr(config, "channels", 3),
-        verify=getattr(config, "verify", False),
         sample_rate_hz=sample_rate_hz,
         notes=notes,
+        **(config.reading() if isinstance(config, FilesConfig) else {}),
     )
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.datasets import files, folder, manifest
-from pipelines.datasets.base import Corpus
+from pipelines.datasets.base import Corpus, FilesConfig
 from pipelines.errors import UserError, unknown
 
 if TYPE_CHECKING:
@@ -48,9 +48,8 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
         rows,
         {split: np.arange(len(rows))},
         class_names=recognizer.task.class_names if recognizer.task.label_kind == "classes" else (),
-        channels=getattr(frontend, "channels", 3),
-        verify=config.verify,
         sample_rate_hz=getattr(frontend, "sample_rate_hz", None),
+        **config.reading() | {"channels": getattr(frontend, "channels", 3)},
     )
     if corpus.modality != recognizer.frontend.modality:
         kinds = {"image": "pictures", "audio": "audio"}
@@ -77,13 +76,13 @@ def name(run: Run, path: str) -> str:
 
 
 def _config(recognizer: Recognizer, path: str) -> folder.Config | manifest.Config:
-    """The settings of the data; those of the run where it was trained on data of the same kind."""
+    """The settings of the data; those of the run where it was trained on files, which are read in the same way."""
     if not os.path.exists(path):
         raise UserError(f"data.path {path} does not exist.")
     kind: Any = manifest.Config if os.path.isfile(path) else folder.Config
     data = recognizer.config.data
     if not isinstance(data, kind):
-        return kind(path=path)
+        return kind(path=path, **data.reading() if isinstance(data, FilesConfig) else {})
     changes = {"classes": (), "split_by": "random"} if kind is manifest.Config else {}
     return dataclasses.replace(data, path=path, **changes)
 
