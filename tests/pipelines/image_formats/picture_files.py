@@ -132,7 +132,7 @@ def kinds():
     frames = [RGB.transpose(Image.Transpose.ROTATE_180)]
     gray = RGB.convert("L")
     transparent = {"transparency": bytes(range(0, 256, 16))}
-    files = {
+    return {
         "jpeg": encoded(RGB, "JPEG"),
         "jpeg_444": encoded(RGB, "JPEG", subsampling=0, quality=60),
         "jpeg_progressive": encoded(RGB, "JPEG", progressive=True),
@@ -180,6 +180,11 @@ def kinds():
         "ppm": encoded(RGB, "PPM"),
         "pgm": encoded(gray, "PPM"),
     }
+
+
+def turned_kinds():
+    """The same for files with each orientation of EXIF."""
+    files = {}
     for orientation in range(1, 9):
         tag = {"exif": exif(orientation)}
         files[f"jpeg_turned_{orientation}"] = encoded(RGB, "JPEG", **tag)
@@ -190,4 +195,4 @@ def kinds():
     return files
 
 
-KINDS = kinds()
+KINDS = kinds() | turned_kinds()

@@ -71,3 +71,5 @@ def test_other_plots(tmp_path):
     error_plots.error_rates([*rows, {**rows[0], "condition": "x"}], tmp_path / "e.png")
     pixels = np.zeros((1, len(NAMES), 8, 8, 3))
     grid.images(pixels, NAMES, [[f"{name}\n$x_$" for name in NAMES]], "日本 $a_$b", tmp_path / "g.png")
+    assert ink(tmp_path / "e.png") > 0
+    assert ink(tmp_path / "g.png") > 0
