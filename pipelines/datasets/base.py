@@ -24,6 +24,10 @@ class DataConfig:
     split_seed: int = 0  # seed of the fractions and of examples_per_class
     only_classes: tuple[str, ...] = ()  # use these classes, in this order; empty is all
     examples_per_class: int | None = None  # maximum number of training examples per class
+    # Of clips: number of examples of the class "silence", made of synthetic backgrounds, as a fraction of each split
+    silence_fraction: float = 0.0
+    # Of clips: the class "unknown": a folder of other words, or "others", the classes that only_classes leaves out
+    unknown: str | None = None
     train_on_validation: bool = False  # train on the validation examples too: their scores are then meaningless
 
     def __post_init__(self) -> None:
@@ -31,6 +35,10 @@ class DataConfig:
             value = getattr(self, field)
             if not 0 < value < 1:
                 raise ValueError(f"data.{field} must be above 0 and below 1. Received: {value}")
+        if not 0 <= self.silence_fraction <= 1:
+            raise ValueError(f"data.silence_fraction must be from 0 to 1. Received: {self.silence_fraction}")
+        if self.unknown == "others" and not self.only_classes:
+            raise ValueError("data.unknown others needs the classes to keep in data.only_classes. Received: none")
         if self.examples_per_class is not None and self.examples_per_class < 1:
             raise ValueError(f"data.examples_per_class must be 1 or more. Received: {self.examples_per_class}")
         if len(self.only_classes) == 1 or len(set(self.only_classes)) < len(self.only_classes):

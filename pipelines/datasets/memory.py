@@ -39,8 +39,11 @@ def clips(
         table["label"] = indices
 
     def example(row: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
-        return {"audio": flat[row.pop("start") : row.pop("stop")], **row}
+        others = {name: value for name, value in row.items() if name not in ("start", "stop")}
+        return {"audio": flat[row["start"] : row["stop"]], **others}
 
-    examples = tf.data.Dataset.from_tensor_slices(table).map(example)
     seconds = lengths / rate if rate else None
-    return Split(examples, len(lengths), indices, list(sources), seconds=seconds, **fields)
+    rows = tf.data.Dataset.from_tensor_slices(table)
+    return Split.from_rows(
+        rows, example, len(lengths), labels=indices, sources=list(sources), seconds=seconds, **fields
+    )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from pipelines import datasets
-from pipelines.datasets import files, fingerprints
+from pipelines.datasets import files, fingerprints, rejection
 from pipelines.datasets.base import Corpus, DataConfig, FilesConfig
 from pipelines.datasets.selection import JOINED_NOTE
 from pipelines.errors import UserError
@@ -139,7 +139,7 @@ def load(
             raise UserError(f"The {name} split of {config.name} holds no examples.")
     if config.train_on_validation:
         notes = (*notes, JOINED_NOTE)
-    return files.build_corpus(
+    corpus = files.build_corpus(
         config,
         rows,
         parts,
@@ -148,6 +148,7 @@ def load(
         notes=notes,
         **(config.reading() if isinstance(config, FilesConfig) else {}),
     )
+    return rejection.add_classes(corpus, config)
 
 
 def is_split_by_content(config: DataConfig) -> bool:

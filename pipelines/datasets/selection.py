@@ -1,12 +1,14 @@
 """The examples of a corpus that a config selects: some classes, some of each, validation examples to train on."""
 
 import dataclasses
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from pipelines.datasets import files
 from pipelines.datasets.base import Corpus, DataConfig, Split
 from pipelines.errors import UserError, unknown
 
@@ -37,11 +39,13 @@ def select_classes(corpus: Corpus, config: DataConfig) -> Corpus:
         if name not in corpus.class_names:
             raise unknown(f"class of {corpus.name} in data.only_classes", name, corpus.class_names)
     # The new index of each class; -1 where it is left out.
-    new_indices = np.array([names.index(name) if name in names else -1 for name in corpus.class_names])
+    others = len(names) if config.unknown == "others" else -1
+    new_indices = np.array([names.index(name) if name in names else others for name in corpus.class_names])
     splits = {}
     for name, split in corpus.splits.items():
         limit = config.examples_per_class if name == "train" else None
-        splits[name] = _selected(split, new_indices, limit, config.split_seed)
+        splits[name] = _selected(split, new_indices, limit, config.split_seed, others)
+    names = names if others < 0 else (*names, "unknown")
     return dataclasses.replace(corpus, class_names=names, splits=splits)
 
 
@@ -57,21 +61,27 @@ def join_validation(corpus: Corpus, config: DataConfig) -> Corpus:
     """
     if not config.train_on_validation:
         return corpus
-    train = _joined(corpus.splits["train"], corpus.splits["validation"])
+    train = append(corpus.splits["train"], corpus.splits["validation"])
     return dataclasses.replace(corpus, splits={**corpus.splits, "train": train}, notes=(*corpus.notes, JOINED_NOTE))
 
 
-def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: int) -> Split:
-    """A split without the classes whose new index is -1, with at most `limit` examples of each other class."""
+def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: int, others: int) -> Split:
+    """A split without the classes whose new index is -1, with at most `limit` examples of each other class.
+
+    Of the class `others`, which is made of many, stay as many as of another class on average.
+    """
     labels = split.labels
     if labels is None:
         labels = np.array([label.numpy() for label in split.examples.map(lambda example: example["label"])])
     labels = new_indices[np.asarray(labels, int)]
     kept = labels >= 0
-    if limit is not None:
-        order = np.random.default_rng(seed).permutation(len(labels))
-        for index in range(labels.max(initial=-1) + 1):
-            kept[order[labels[order] == index][limit:]] = False
+    counts = np.bincount(labels[kept], minlength=others + 1)
+    mean = math.ceil(np.mean(counts[:others])) if others > 0 else None
+    order = np.random.default_rng(seed).permutation(len(labels))
+    for index in range(len(counts)):
+        limits = [most for most in (limit, mean if index == others else None) if most is not None]
+        if limits:
+            kept[order[labels[order] == index][min(limits) :]] = False
 
     def chosen(values: Any) -> Any:
         if isinstance(values, np.ndarray):
@@ -85,8 +95,17 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
     )
 
 
-def _joined(first: Split, second: Split) -> Split:
-    """The examples of the first split, then those of the second; a field that one of them lacks is None."""
+def append(first: Split, second: Split) -> Split:
+    """Joins two splits.
+
+    Args:
+        first: A split.
+        second: Examples of the same kind.
+
+    Returns:
+        The examples of the first split, then those of the second. A field that one of them lacks is None, but for
+        `rows`: examples that are in no file have a Row without a path.
+    """
 
     def joined(values: Any, others: Any) -> Any:
         if values is None or others is None:
@@ -94,24 +113,36 @@ def _joined(first: Split, second: Split) -> Split:
         return np.concatenate([values, others]) if isinstance(values, np.ndarray) else [*values, *others]
 
     fields = _per_example(first, joined, second)
+    if first.rows is not None or second.rows is not None:
+        fields["rows"] = [row for split in (first, second) for row in split.rows or [files.Row("")] * split.size]
     size, early, late = first.size + second.size, first.late(), second.late()
-    if early and late and early.rows.element_spec == late.rows.element_spec:
+    if early and late:
         decoders = [early.decode, late.decode]
-        rows = [split.rows.map(_numbered(i)) for i, split in enumerate((early, late))]
+        specs = [early.rows.element_spec, late.rows.element_spec]
+        rows = [part.rows.map(_in_place(i, specs)) for i, part in enumerate((early, late))]
         both = rows[0].concatenate(rows[1])
         return Split.from_rows(both, lambda row: _decoded_by(decoders, *row), size, **fields)
     examples = first.examples.concatenate(second.examples)
     return Split(examples.apply(tf.data.experimental.assert_cardinality(size)), size, **fields)
 
 
-def _numbered(number: int) -> Callable[..., Any]:
-    """A function from an element of a dataset to (number, element)."""
-    return lambda *row: (number, row[0] if len(row) == 1 else row)
+def _in_place(number: int, specs: Sequence[Any]) -> Callable[..., Any]:
+    """A function from an element of dataset `number` to (number, elements): empty ones of the other datasets."""
+
+    def empty(spec: tf.TensorSpec) -> Any:
+        return tf.zeros([size or 0 for size in spec.shape], spec.dtype)
+
+    def element(*row: Any) -> Any:
+        elements = [tf.nest.map_structure(empty, spec) for spec in specs]
+        elements[number] = row[0] if len(row) == 1 else row
+        return number, tuple(elements)
+
+    return element
 
 
-def _decoded_by(decoders: Sequence[Callable[[Any], Any]], number: Any, row: Any) -> Any:
-    """The example of a row, by the decoder with this number."""
-    return tf.cond(tf.equal(number, 0), lambda: decoders[0](row), lambda: decoders[1](row))
+def _decoded_by(decoders: Sequence[Callable[[Any], Any]], number: Any, elements: Sequence[Any]) -> Any:
+    """The example of an element of the dataset with this number."""
+    return tf.cond(tf.equal(number, 0), lambda: decoders[0](elements[0]), lambda: decoders[1](elements[1]))
 
 
 def _per_example(split: Split, function: Callable[..., Any], *others: Split) -> dict[str, Any]:

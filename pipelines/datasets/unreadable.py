@@ -18,7 +18,7 @@ def find(corpus: Corpus) -> UserError | None:
     Returns:
         An error that names the file; None where all can be read, or the corpus is not in files.
     """
-    rows = [row for split in corpus.splits.values() for row in split.rows or ()]
+    rows = [row for split in corpus.splits.values() for row in split.rows or () if row.path]
     with ThreadPoolExecutor() as pool:
         for error in pool.map(lambda row: _error(row, corpus.modality), _first_of_each_file(rows)):
             if error is not None:

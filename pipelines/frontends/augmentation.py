@@ -7,6 +7,8 @@ from pipelines.frontends.base import derive_seed
 from pipelines.frontends.speech_config import NEUTRAL
 from pipelines.layers import (
     Babble,
+    BandLimit,
+    Clipping,
     Gain,
     ImageAffine,
     ImageColor,
@@ -16,6 +18,7 @@ from pipelines.layers import (
     Reverb,
     SpecAugment,
     SpectrogramWarp,
+    SyntheticNoise,
     TimeShift,
 )
 from pipelines.layers.base import RandomLayer
@@ -23,6 +26,8 @@ from pipelines.layers.base import RandomLayer
 if TYPE_CHECKING:
     from pipelines.frontends.image import ImageConfig
     from pipelines.frontends.speech_config import SpeechConfig
+
+SILENCE_DBFS = (-60.0, -10.0)  # assumed level of speech where there is none: examples of silence become noise
 
 
 def image_augmentations(config: "ImageConfig", seed: int | None) -> list[RandomLayer]:
@@ -100,7 +105,7 @@ def waveform_augmentations(config: "SpeechConfig", seed: int | None) -> list[Ran
         seed: The frontend's seed.
 
     Returns:
-        The layers; `Speed`, which changes lengths, is not among them.
+        The layers; `Speed` and `Placement`, which change lengths, are not among them.
 
     Raises:
         ValueError: The config mixes babble on the host, where there are no batches.
@@ -124,13 +129,34 @@ def waveform_augmentations(config: "SpeechConfig", seed: int | None) -> list[Ran
                 snr_db=config.snr_db,
                 probability=config.babble_probability,
                 sample_rate_hz=rate,
+                silence_dbfs=SILENCE_DBFS,
                 seed=derive_seed(seed, 13),
             )
         )
     if config.noise_path:
         layers.append(_noise_mix(config, config.noise_path, rate, seed))
-    if config.gain_db:
-        layers.append(Gain(-config.gain_db, config.gain_db, seed=derive_seed(seed, 6)))
+    return layers + _recorder(config, rate, seed)
+
+
+def _recorder(config: "SpeechConfig", rate: int, seed: int | None) -> list[RandomLayer]:
+    """The layers of what a recorder adds: its own noise, clipping, its band, its level."""
+    layers: list[RandomLayer] = []
+    if config.synthetic_probability:
+        layers.append(
+            SyntheticNoise(
+                snr_db=config.synthetic_snr_db,
+                probability=config.synthetic_probability,
+                sample_rate_hz=rate,
+                silence_dbfs=SILENCE_DBFS,
+                seed=derive_seed(seed, 17),
+            )
+        )
+    if config.clipping_probability:
+        layers.append(Clipping(config.clipping_db, config.clipping_probability, seed=derive_seed(seed, 18)))
+    if config.band_probability:
+        layers.append(BandLimit(probability=config.band_probability, sample_rate_hz=rate, seed=derive_seed(seed, 19)))
+    if config.gain_db or config.attenuation_db:
+        layers.append(Gain(-config.gain_db - config.attenuation_db, config.gain_db, seed=derive_seed(seed, 6)))
     return layers
 
 
@@ -141,6 +167,7 @@ def _noise_mix(config: "SpeechConfig", folder: str, sample_rate_hz: int, seed: i
         snr_db=config.snr_db,
         probability=config.noise_probability,
         sample_rate_hz=sample_rate_hz,
+        silence_dbfs=SILENCE_DBFS,
         seed=derive_seed(seed, 5),
     )
 

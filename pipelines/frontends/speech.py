@@ -17,11 +17,14 @@ from pipelines.layers import (
     DynamicRange,
     FilterBank,
     FixedFrames,
+    LevelNorm,
     LogMel,
+    Placement,
     PreEmphasis,
     RunningNorm,
     SpectrogramPicture,
     Speed,
+    Trim,
 )
 from pipelines.layers.base import Shape, Tensor
 from pipelines.layers.sequences import zero_padding
@@ -44,6 +47,8 @@ class SpeechFrontend(Frontend):
         modality (str): "audio".
         feature_kind (str): "sequence", "image" for pictures, or "waveform".
         speed (Speed | None): Augmentation, before all other layers.
+        placement (Placement | None): Augmentation of the place in a longer clip, after `speed`.
+        trim (Trim | None): The layer that cuts off what is around the sound.
         wave_augmentations (list[RandomLayer]): Augmentation of the waveform.
         pre_emphasis (PreEmphasis | None): The filter before the features.
         features (LogFilters | None): The layer from waveforms to features, None for the form "waveform". Its `window`,
@@ -52,7 +57,7 @@ class SpeechFrontend(Frontend):
         range (DynamicRange | None): The floor below the loudest energy.
         channel (ChannelGain | None): Augmentation of the microphone.
         deltas (Deltas | None): The layer that appends derivatives.
-        norm (ClipNorm | RunningNorm | None): The normalization of features.
+        norm (ClipNorm | LevelNorm | RunningNorm | None): The normalization of features.
         stretch (FixedFrames | None): The layer that stretches sequences to `fixed_frames`.
         masks (SpecAugment | None): Augmentation by masks. With `mask_epochs` it has the variable `strength`.
         picture (SpectrogramPicture | None): The layer from features to pictures.
@@ -78,6 +83,11 @@ class SpeechFrontend(Frontend):
         self.speed = None
         if augment and config.speed != NEUTRAL:
             self.speed = Speed(*config.speed, seed=derive_seed(seed, 11))
+        self.placement = None
+        if augment and config.place_seconds:
+            rate = cast(int, config.sample_rate_hz)  # set in a resolved config
+            self.placement = Placement(config.place_seconds, rate, seed=derive_seed(seed, 20))
+        self.trim = Trim(cast(int, config.sample_rate_hz)) if config.trim else None
         self.wave_augmentations = waveform_augmentations(config, seed) if augment else []
         self.pre_emphasis = PreEmphasis(config.pre_emphasis) if config.pre_emphasis else None
         self.features = None if self.feature_kind == "waveform" else _feature_layer(config)
@@ -112,10 +122,11 @@ class SpeechFrontend(Frontend):
             raise ValueError(
                 "frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks"
             )
-        if self.config.features not in ("log_mel", "filter_bank") and (self.range or self.channel):
+        level = self.config.normalize == "level"
+        if self.config.features not in ("log_mel", "filter_bank") and (self.range or self.channel or level):
             raise ValueError(
-                "frontend.range_db and frontend.channel_db are for log energies, which features"
-                f" {self.config.features} are not: leave them out, or use log_mel or filter_bank"
+                "frontend.range_db, frontend.channel_db and frontend.normalize level are for log energies, which"
+                f" features {self.config.features} are not: leave them out, or use log_mel or filter_bank"
             )
 
     @property
@@ -163,8 +174,12 @@ class SpeechFrontend(Frontend):
         waveform, lengths = inputs["audio"], inputs.get("length")
         if self.speed is not None and training:
             waveform, lengths = self.speed(waveform, lengths, training=True)
+        if self.placement is not None and training:
+            waveform, lengths = self.placement(waveform, lengths, training=True)
         for layer in self.wave_augmentations:
             waveform = layer(waveform, lengths, training=training)
+        if self.trim is not None:
+            waveform, lengths = self.trim(waveform, lengths)
         if self.pre_emphasis is not None:
             waveform = self.pre_emphasis(waveform, lengths)
         if self.features is None:
@@ -214,11 +229,13 @@ def _feature_layer(config: SpeechConfig) -> LogFilters:
     return (PCEN if config.features == "pcen" else LogMel)(**mel)
 
 
-def _normalization(name: str) -> ClipNorm | RunningNorm | None:
+def _normalization(name: str) -> ClipNorm | LevelNorm | RunningNorm | None:
     """The normalization of features by its name in the config."""
     if name == "none":
         return None
     if name == "running":
         return RunningNorm()
+    if name == "level":
+        return LevelNorm()
     per_bin = name in ("mean", "mean_variance")
     return ClipNorm(variance=name != "mean", per_bin=per_bin, bin_share=0.5 if name == "partial" else 0.0)

@@ -37,9 +37,10 @@ class SpeechConfig:
     lifter: float = 22.0  # lifter of the MFCC; 0 is off
     range_db: float | None = None  # adds a floor this far below the clip's loudest energy; None is off
     deltas: bool = False  # append first and second derivatives
-    normalize: Literal["none", "clip", "partial", "mean", "mean_variance", "running"] = (
-        "clip"  # clip: loudness; partial: and half of the bins' means; mean, mean_variance: per bin; running: causal
-    )
+    # Statistics by which the features are normalized. clip: loudness; partial: and half of the bins' means; mean,
+    # mean_variance: per bin; running: causal; level: the loudest frames, so that silence around a word changes nothing
+    normalize: Literal["none", "clip", "partial", "mean", "mean_variance", "running", "level"] = "clip"
+    trim: bool = False  # cut off what is before and after the sound, in training, prediction and the export
     fixed_frames: int | None = None  # stretches each clip in time to this number of frames; None is 64 for a picture
     picture_channels: int | None = None  # channels of a picture; None is 3 with pretrained image weights, else 1
     picture_normalize: PictureRange = (
@@ -49,9 +50,16 @@ class SpeechConfig:
     tempo: tuple[float, float] = NEUTRAL  # augmentation: lowest and highest tempo, at constant pitch
     tract: tuple[float, float] = NEUTRAL  # augmentation: lowest and highest factor of the vocal tract's length
     gain_db: float = 0.0  # augmentation: maximum gain in either direction
+    attenuation_db: float = 0.0  # augmentation: maximum attenuation beyond gain_db, as of a far speaker
+    place_seconds: float = 0.0  # augmentation: maximum silence around a clip, which is anywhere in it
     jitter: float = 0.0  # augmentation: maximum shift of a clip's ends, as a fraction of it; needs fixed_frames
     shift_ms: float = 0.0  # augmentation: maximum shift, earlier or later
     reverb_probability: float = 0.0  # augmentation: probability of reverberation by a synthetic room
+    synthetic_probability: float = 0.0  # augmentation: probability of synthetic noise: hiss, hum, tones
+    synthetic_snr_db: tuple[float, float] = (0.0, 40.0)  # augmentation: its lowest and highest ratio, as snr_db
+    clipping_probability: float = 0.0  # augmentation: probability that the loudest samples are clipped
+    clipping_db: float = 30.0  # augmentation: maximum distance from a clip's peak to where it is clipped
+    band_probability: float = 0.0  # augmentation: probability of a narrow band, as of a telephone, or mu-law
     babble_probability: float = 0.0  # augmentation: probability of other clips of the batch in the background
     babble_speakers: int = 4  # augmentation: number of clips in the background
     noise_path: str | None = None  # augmentation: folder of noises to mix in
@@ -80,9 +88,13 @@ class SpeechConfig:
             low, high = getattr(self, field)
             if not 0.5 <= low <= high <= 2:
                 raise ValueError(f"frontend.{field} must be lowest and highest within 0.5 to 2. Received: {low} {high}")
-        for field in ("reverb_probability", "babble_probability", "noise_probability"):
+        for field in ("reverb", "babble", "noise", "synthetic", "clipping", "band"):
+            field = f"{field}_probability"
             if not 0 <= (value := getattr(self, field)) <= 1:
                 raise ValueError(f"frontend.{field} must be from 0 to 1. Received: {value}")
+        for field in ("attenuation_db", "place_seconds"):
+            if not 0 <= (value := getattr(self, field)) <= 120:
+                raise ValueError(f"frontend.{field} must be from 0 to 120. Received: {value}")
         if not 0 <= self.mask_epochs < float("inf"):
             raise ValueError(f"frontend.mask_epochs must be 0 or more. Received: {self.mask_epochs}")
         if not 0 < self.noise_fraction <= 1:

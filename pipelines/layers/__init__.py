@@ -1,9 +1,11 @@
 """Preprocessing and augmentation as Keras layers, by name."""
 
 from pipelines.layers.babble import Babble
+from pipelines.layers.band_limit import BandLimit
 from pipelines.layers.base import Float32Layer
 from pipelines.layers.channel_gain import ChannelGain
 from pipelines.layers.clip_norm import ClipNorm
+from pipelines.layers.clipping import Clipping
 from pipelines.layers.deltas import Deltas
 from pipelines.layers.dynamic_range import DynamicRange
 from pipelines.layers.filter_bank import FilterBank
@@ -13,11 +15,13 @@ from pipelines.layers.image_affine import ImageAffine
 from pipelines.layers.image_color import ImageColor
 from pipelines.layers.image_normalize import ImageNormalize
 from pipelines.layers.image_resize import ImageResize
+from pipelines.layers.level_norm import LevelNorm
 from pipelines.layers.log_mel import LogMel
 from pipelines.layers.mfcc import MFCC
 from pipelines.layers.mix import Mix
 from pipelines.layers.noise_mix import NoiseMix
 from pipelines.layers.pcen import PCEN
+from pipelines.layers.placement import Placement
 from pipelines.layers.pre_emphasis import PreEmphasis
 from pipelines.layers.rand_augment import RandAugment
 from pipelines.layers.random_erase import RandomErase
@@ -27,9 +31,16 @@ from pipelines.layers.spec_augment import SpecAugment
 from pipelines.layers.spectrogram_picture import SpectrogramPicture
 from pipelines.layers.spectrogram_warp import SpectrogramWarp
 from pipelines.layers.speed import Speed
+from pipelines.layers.synthetic_noise import SyntheticNoise
 from pipelines.layers.time_shift import TimeShift
+from pipelines.layers.trim import Trim
 
 LAYERS: dict[str, type[Float32Layer]] = {
+    "synthetic_noise": SyntheticNoise,
+    "placement": Placement,
+    "level_norm": LevelNorm,
+    "clipping": Clipping,
+    "band_limit": BandLimit,
     "babble": Babble,
     "channel_gain": ChannelGain,
     "clip_norm": ClipNorm,
@@ -57,4 +68,5 @@ LAYERS: dict[str, type[Float32Layer]] = {
     "spectrogram_warp": SpectrogramWarp,
     "speed": Speed,
     "time_shift": TimeShift,
+    "trim": Trim,
 }

@@ -23,6 +23,7 @@ class Babble(BackgroundMix):
         snr_db: See `BackgroundMix`.
         probability: See `BackgroundMix`.
         sample_rate_hz: See `BackgroundMix`.
+        silence_dbfs: See `BackgroundMix`.
         seed: See `RandomLayer`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -36,10 +37,11 @@ class Babble(BackgroundMix):
         snr_db: tuple[float, float] = (5.0, 20.0),
         probability: float = 1.0,
         sample_rate_hz: int | None = None,
+        silence_dbfs: tuple[float, float] | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(snr_db, probability, sample_rate_hz, seed=seed, **kwargs)
+        super().__init__(snr_db, probability, sample_rate_hz, silence_dbfs, seed=seed, **kwargs)
         if speakers < 1:
             raise ValueError(f"speakers must be at least 1. Received: {speakers}")
         self.speakers = speakers

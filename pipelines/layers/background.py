@@ -16,13 +16,14 @@ def mix_at_snr(
     snr_db: Tensor,
     lengths: Tensor | None = None,
     sample_rate_hz: int | None = None,
+    silence_level: Tensor | float = 0.0,
 ) -> Tensor:
     """Adds noise to each clip at a signal-to-noise ratio.
 
     With `sample_rate_hz` the ratio is that of Aurora-2 (Hirsch and Pearce 2000): the active level of the speech (ITU-T
     P.56) over the level of the noise during the whole clip, both in the telephone band (ITU-T G.712), see
-    `speech_level`. Without it the ratio is that of the mean powers. A clip without power, or whose noise has none, does
-    not change.
+    `speech_level`. Without it the ratio is that of the mean powers. A clip whose noise has no power does not change; a
+    clip without power is treated as one of the level `silence_level`.
 
     Args:
         waveform: `(batch, samples)`.
@@ -30,17 +31,19 @@ def mix_at_snr(
         snr_db: Ratio in decibels, a number or `(batch,)`.
         lengths: Valid samples, `(batch,)`; None is all.
         sample_rate_hz: Samples per second, or None for the ratio of mean powers.
+        silence_level: Root of the mean power, a number or `(batch,)`.
 
     Returns:
         `(batch, samples)`; 0 in the padding.
     """
     waveform, noise = zero_padding(waveform, lengths), zero_padding(noise, lengths)
     if sample_rate_hz is None:
-        # roots of energies: both are sums over the same samples, whose number cancels
-        signal_level, noise_level = (ops.sqrt(ops.sum(x * x, axis=1)) for x in (waveform, noise))
+        samples = ops.cast(ops.maximum(valid_lengths(waveform, lengths), 1), "float32")
+        signal_level, noise_level = (ops.sqrt(ops.sum(x * x, axis=1) / samples) for x in (waveform, noise))
     else:
         signal_level = active_level(waveform, lengths, sample_rate_hz)
         noise_level = mean_level(noise, lengths, sample_rate_hz)
+    signal_level = ops.where(signal_level > 0, signal_level, silence_level)
     audible = noise_level > 0
     scale = signal_level / ops.where(audible, noise_level, 1.0) * 10.0 ** (-snr_db / 20.0)
     return waveform + ops.where(audible, scale, 0.0)[:, None] * noise
@@ -56,6 +59,8 @@ class BackgroundMix(RandomLayer):
         probability: Probability that a clip is mixed.
         sample_rate_hz: Samples per second for the ratio of the active speech, or None for that of the mean powers, see
             `mix_at_snr`.
+        silence_dbfs: Lowest and highest level of the speech, decibels below full scale, that the ratio assumes in
+            clips without power, such as examples of silence; None leaves them as they are.
         seed: See `RandomLayer`.
         **kwargs: Arguments of `keras.layers.Layer`.
 
@@ -69,6 +74,7 @@ class BackgroundMix(RandomLayer):
         snr_db: tuple[float, float],
         probability: float,
         sample_rate_hz: int | None,
+        silence_dbfs: tuple[float, float] | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
@@ -79,7 +85,10 @@ class BackgroundMix(RandomLayer):
             raise ValueError(f"probability must be from 0 to 1. Received: {probability}")
         if sample_rate_hz is not None and sample_rate_hz < 1000:
             raise ValueError(f"sample_rate_hz must be at least 1000. Received: {sample_rate_hz}")
+        if silence_dbfs is not None and not silence_dbfs[0] <= silence_dbfs[1]:
+            raise ValueError(f"silence_dbfs must be (low, high), low not above high. Received: {silence_dbfs}")
         self.snr_db, self.probability, self.sample_rate_hz = tuple(snr_db), probability, sample_rate_hz
+        self.silence_dbfs = None if silence_dbfs is None else tuple(silence_dbfs)
 
     def call(self, waveform: Tensor, lengths: Tensor | None = None, training: bool | None = None) -> Tensor:
         """Mixes clips with their background.
@@ -99,7 +108,11 @@ class BackgroundMix(RandomLayer):
         noise = self.background(waveform, valid_lengths(waveform, lengths)[:, None])
         snr_db = keras.random.uniform((batch,), *self.snr_db, seed=seed)
         chosen = keras.random.uniform((batch, 1), seed=seed) < self.probability
-        return mix_at_snr(waveform, ops.where(chosen, noise, 0.0), snr_db, lengths, self.sample_rate_hz)
+        level = 0.0
+        if self.silence_dbfs is not None:
+            level = 10.0 ** (keras.random.uniform((batch,), *self.silence_dbfs, seed=seed) / 20.0)
+        noise = ops.where(chosen, noise, 0.0)
+        return mix_at_snr(waveform, noise, snr_db, lengths, self.sample_rate_hz, level)
 
     def background(self, waveform: Tensor, valid_samples: Tensor) -> Tensor:
         """Draws the background of each clip.
@@ -115,5 +128,5 @@ class BackgroundMix(RandomLayer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = ("snr_db", "probability", "sample_rate_hz")
+        own = ("snr_db", "probability", "sample_rate_hz", "silence_dbfs")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}

@@ -54,6 +54,7 @@ class NoiseMix(BackgroundMix):
         snr_db: As `BackgroundMix` takes it.
         probability: As `BackgroundMix` takes it.
         sample_rate_hz: As `BackgroundMix` takes it.
+        silence_dbfs: See `BackgroundMix`.
         seed: As `BackgroundMix` takes it.
         **kwargs: Of `keras.layers.Layer`.
 
@@ -68,10 +69,11 @@ class NoiseMix(BackgroundMix):
         snr_db: tuple[float, float] = (5.0, 20.0),
         probability: float = 1.0,
         sample_rate_hz: int | None = None,
+        silence_dbfs: tuple[float, float] | None = None,
         seed: int | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(snr_db, probability, sample_rate_hz, seed=seed, **kwargs)
+        super().__init__(snr_db, probability, sample_rate_hz, silence_dbfs, seed=seed, **kwargs)
         if num_noises < 1 or not 1 <= bank_samples < 2**31:
             raise ValueError(
                 "num_noises and bank_samples must be at least 1, bank_samples below 2^31. "

@@ -101,9 +101,8 @@ def _load(arguments: Arguments, run: Run, recognizer: Recognizer) -> tuple[str, 
         skip_missing=arguments.skip_missing,
     )
     recognizer.task.check_corpus(corpus, run.path)
-    recorded = splits.read(run) or []
-    left_out = sum(row.split == arguments.split for row in recorded) - corpus.splits[arguments.split].size
-    if not recorded or left_out == 0:
+    left_out = splits.count_missing(run, corpus.splits[arguments.split], arguments.split)
+    if not left_out:
         return arguments.split, corpus, facts
     if corpus.splits[arguments.split].size == 0:
         raise UserError(f"None of the files of {arguments.split} is left.")

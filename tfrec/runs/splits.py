@@ -18,7 +18,7 @@ from typing import Any
 
 from pipelines import datasets
 from pipelines.datasets import recorded
-from pipelines.datasets.base import Corpus, DataConfig
+from pipelines.datasets.base import Corpus, DataConfig, Split
 from pipelines.datasets.files import Row
 from pipelines.errors import UserError
 from tfrec.runs.run import Run
@@ -35,7 +35,7 @@ def write(run: Run, corpus: Corpus) -> None:
     """Writes the files of a corpus and their splits into a run, if the corpus is in files."""
     if any(split.rows is None for split in corpus.splits.values()):
         return
-    rows = [(name, row) for name in ALL for row in corpus.splits[name].rows or ()]
+    rows = [(name, row) for name in ALL for row in _in_files(corpus.splits[name])]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_FIELDS)
@@ -156,7 +156,7 @@ def _require_recorded(run: Run, data: DataConfig, corpus: Corpus, rows: list[Row
                 " measure it on other data by --data.path, or train again."
             )
         return
-    now = {(name, row.path, row.start_s) for name, split in corpus.splits.items() for row in split.rows or ()}
+    now = {(name, row.path, row.start_s) for name, split in corpus.splits.items() for row in _in_files(split)}
     then = {(row.split, row.path, row.start_s) for row in rows}
     if now != then:
         raise UserError(
@@ -167,7 +167,27 @@ def _require_recorded(run: Run, data: DataConfig, corpus: Corpus, rows: list[Row
 
 def _is_named(corpus: Corpus) -> bool:
     """Whether the data itself says which examples are in validation and test."""
-    return all(row.split == name for name in ("validation", "test") for row in corpus.splits[name].rows or ())
+    return all(row.split == name for name in ("validation", "test") for row in _in_files(corpus.splits[name]))
+
+
+def _in_files(split: Split) -> list[Row]:
+    """The rows of examples that are in files, which made ones, such as of silence, are not."""
+    return [row for row in split.rows or () if row.path]
+
+
+def count_missing(run: Run, split: Split, name: str) -> int:
+    """Counts the recorded files of a split that are left out now.
+
+    Args:
+        run: The run.
+        split: What is left.
+        name: Name of the split.
+
+    Returns:
+        Number of files; 0 where the run has no record.
+    """
+    rows = read(run) or []
+    return max(0, sum(row.split == name for row in rows) - len(_in_files(split))) if rows else 0
 
 
 def _row(cells: dict[str, str]) -> Row:

@@ -4,14 +4,16 @@ One builder for images and for features over time: a spectrogram is an image of 
 """
 
 import dataclasses
+from typing import Literal
 
 import keras
 from keras import layers
 
 from tfrec.architectures.config import ModelConfig, check
 from tfrec.architectures.layers.masking import sequence_inputs
-from tfrec.architectures.layers.pooling import MaskedMean
+from tfrec.architectures.layers.pooling import pool_frames
 from tfrec.architectures.layers.spectrogram_convolution import (
+    frame_blocks,
     frame_vectors,
     logits_head,
     masked_convolution,
@@ -34,6 +36,8 @@ class Config(ModelConfig):
     convolutions: int = 2  # in each block
     time_pools: int | None = None  # number of poolings that halve time, the first ones; None is all; not for images
     frame_units: int = 0  # of a dense layer over each frame before the mean over time, or 0; not for images
+    frame_blocks: int = 0  # residual convolutions over the frames after that; not for images
+    pooling: Literal["mean", "attention", "statistics"] = "mean"  # over frames; not for images
     dropout: float = 0.3  # fraction, before the logits
 
 
@@ -55,15 +59,18 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     check(len(input_shape) in (2, 3), "cnn takes (height, width, channels) or (frames, mels)", input_shape)
     check(config.width > 0 and config.depth > 0 and config.convolutions > 0, "cnn's sizes must be positive", config)
     if len(input_shape) == 3:
-        of_clips = (config.time_pools, config.frame_units)
-        check(of_clips == (None, 0), "model.time_pools and model.frame_units are for clips, not for images", of_clips)
+        of_clips = (config.time_pools, config.frame_units, config.frame_blocks, config.pooling)
+        rule = "model.time_pools, frame_units, frame_blocks and pooling are for clips, not for images"
+        check(of_clips == (None, 0, 0, "mean"), rule, of_clips)
         inputs = keras.Input(input_shape, name="features")
         x, _ = convolution_blocks(inputs, None, config)
         x = layers.GlobalAveragePooling2D(name="embedding")(x)
     else:
         inputs, x, mask = sequence_inputs(input_shape)
         x, mask = convolution_blocks(to_image(x), mask, config)
-        x = MaskedMean(name="embedding")(frame_vectors(x, mask, config.frame_units), mask)
+        x = frame_vectors(x, mask, config.frame_units)
+        x = frame_blocks(x, mask, config.frame_blocks, config.dropout / 3)
+        x = pool_frames(x, mask, config.pooling)
     return keras.Model(inputs, logits_head(x, outputs, config.dropout), name="cnn")
 
 

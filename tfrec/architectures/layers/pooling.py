@@ -1,4 +1,4 @@
-"""From a sequence to one vector: the mean over a clip's frames, or the final state of a recurrent layer."""
+"""From a sequence to one vector: a mean over a clip's frames, or the final state of a recurrent layer."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from tfrec.architectures.layers.masking import ExplicitMaskLayer
-from tfrec.architectures.types import Tensor
+from tfrec.architectures.types import Shape, Tensor
 
 
 @keras.saving.register_keras_serializable("tfrec")
@@ -18,6 +18,46 @@ class MaskedMean(ExplicitMaskLayer):
         weights = ops.cast(keep, "float32")[:, :, None]
         total = ops.sum(ops.cast(x, "float32") * weights, axis=1)
         return ops.cast(total / ops.maximum(ops.sum(weights, axis=1), 1.0), x.dtype)
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class AttentionPool(ExplicitMaskLayer):
+    """Weighted mean over a clip's frames (Okabe et al. 2018, arXiv:1803.10963): the network learns which frames count.
+
+    (batch, frames, units) and mask (batch, frames) -> (batch, units), or (batch, 2 x units) with the deviations.
+
+    Args:
+        statistics: whether the weighted standard deviation follows the mean.
+        **kwargs: those of `keras.layers.Layer`.
+    """
+
+    def __init__(self, statistics: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.statistics = statistics
+
+    def build(self, x_shape: Shape, keep_shape: Shape | None = None) -> None:
+        """Creates the weights of the score of a frame."""
+        self.score = self.add_weight(shape=(x_shape[-1], 1), initializer="glorot_uniform", name="score")
+
+    def call(self, x: Tensor, keep: Tensor) -> Tensor:
+        """Computes the weights and the mean in float32; zeros for a clip without frames."""
+        x, kept = ops.cast(x, "float32"), ops.cast(keep, "float32")[:, :, None]
+        scores = ops.where(kept > 0, ops.matmul(x, ops.cast(self.score, "float32")), -1e9)
+        weights = ops.softmax(scores, axis=1) * kept
+        mean = ops.sum(weights * x, axis=1)
+        if self.statistics:
+            variance = ops.sum(weights * ops.square(x - mean[:, None]), axis=1)
+            mean = ops.concatenate([mean, ops.sqrt(variance + 1e-6)], axis=-1)
+        return ops.cast(mean, self.compute_dtype)
+
+    def compute_output_shape(self, x_shape: Shape, keep_shape: Shape | None = None) -> Shape:
+        """(batch, units), or (batch, 2 x units)."""
+        units = x_shape[-1]
+        return (x_shape[0], 2 * units if self.statistics and units is not None else units)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        return {**super().get_config(), "statistics": self.statistics}
 
 
 @keras.saving.register_keras_serializable("tfrec")
@@ -47,3 +87,19 @@ class FinalState(ExplicitMaskLayer):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "bidirectional": self.bidirectional}
+
+
+def pool_frames(x: Tensor, mask: Tensor, kind: str) -> Tensor:
+    """One vector for a clip, as a layer named "embedding".
+
+    Args:
+        x: (batch, frames, units).
+        mask: bool (batch, frames), true inside the clip.
+        kind: "mean", "attention", or "statistics", which is attention with standard deviations.
+
+    Returns:
+        (batch, units); (batch, 2 x units) for statistics.
+    """
+    if kind == "mean":
+        return MaskedMean(name="embedding")(x, mask)
+    return AttentionPool(kind == "statistics", name="embedding")(x, mask)

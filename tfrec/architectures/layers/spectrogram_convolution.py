@@ -37,6 +37,27 @@ def frame_vectors(x: Tensor, mask: Tensor, units: int) -> Tensor:
     return x
 
 
+def frame_blocks(x: Tensor, mask: Tensor, blocks: int, dropout: float, size: int = 5) -> Tensor:
+    """Residual convolutions over time, so that a frame's vector knows its neighborhood.
+
+    Args:
+        x: (batch, frames, units).
+        mask: bool (batch, frames), true inside the clip.
+        blocks: number of them.
+        dropout: fraction, at the end of each residual.
+        size: frames that a convolution covers.
+
+    Returns:
+        (batch, frames, units).
+    """
+    for i in range(blocks):
+        y = layers.Conv1D(x.shape[2], size, padding="same", use_bias=False, name=f"context{i}_conv")(x)
+        y = layers.ReLU(name=f"context{i}_relu")(batch_norm(f"context{i}_norm")(y, mask=mask))
+        y = layers.Dropout(dropout, name=f"context{i}_dropout")(y)
+        x = MaskFrames(name=f"context{i}_mask")(layers.Add(name=f"context{i}_add")([x, y]), mask)
+    return x
+
+
 def max_pool_maps(x: Tensor, mask: Tensor | None, name: str, time: bool = True) -> tuple[Tensor, Tensor | None]:
     """Max pooling of a map and its mask.
 

@@ -1,0 +1,118 @@
+"""Classes for what is no word: "silence", made from synthetic backgrounds, and "unknown", other words."""
+
+import dataclasses
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+
+from pipelines import audio
+from pipelines.datasets import fingerprints, media_files, memory
+from pipelines.datasets.base import Corpus, DataConfig, Split
+from pipelines.datasets.content_split import position
+from pipelines.datasets.selection import append
+from pipelines.errors import UserError
+from pipelines.layers.synthetic_noise import SyntheticNoise
+
+SILENCE, UNKNOWN = "silence", "unknown"
+OTHERS = "others"  # the value of data.unknown that means the classes which data.only_classes leaves out
+SECONDS = (0.3, 1.5)  # shortest and longest example of silence
+LEVEL_DBFS = (-70.0, -10.0)  # of examples that are not digital silence
+CROWD_SPEAKERS = 6
+_KINDS = ("zeros", "noise", "crowd")
+_SEEDS = {"train": 1, "validation": 2, "test": 3}
+
+
+def add_classes(corpus: Corpus, config: DataConfig) -> Corpus:
+    """Adds the examples and the classes of `config.silence_fraction` and of the folder `config.unknown`.
+
+    Args:
+        corpus: Clips with classes, unless the config adds nothing.
+        config: Its `split_seed` decides the examples of silence, and in which split an unknown clip is.
+
+    Returns:
+        The corpus; a class that it already has is extended.
+
+    Raises:
+        UserError: The corpus has no clips or no classes, or the folder holds no clips.
+    """
+    if not config.silence_fraction and config.unknown in (None, OTHERS):
+        return corpus
+    if corpus.modality != "audio" or not corpus.class_names:
+        raise UserError(f"{corpus.name} has no classes of clips: leave out data.silence_fraction and data.unknown.")
+    if config.silence_fraction:
+        corpus = _extended(corpus, SILENCE, {name: _silence(corpus, name, config) for name in corpus.splits})
+    if config.unknown not in (None, OTHERS):
+        corpus = _extended(corpus, UNKNOWN, _unknown(corpus, config))
+    return corpus
+
+
+def _extended(corpus: Corpus, name: str, waveforms: dict[str, list[np.ndarray]]) -> Corpus:
+    """The corpus with further clips of the class `name` in each split."""
+    names = corpus.class_names if name in corpus.class_names else (*corpus.class_names, name)
+    splits = dict(corpus.splits)
+    for split, clips in waveforms.items():
+        if clips:
+            sources = [f"{name} {i}" for i in range(len(clips))]
+            labels = np.full(len(clips), names.index(name))
+            splits[split] = append(splits[split], memory.clips(clips, labels, sources, corpus.sample_rate_hz))
+    return dataclasses.replace(corpus, class_names=names, splits=splits)
+
+
+def _silence(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
+    """Zeros, synthetic noise and crowds of reversed speech, a third each; the same for the same config."""
+    split, rate = corpus.splits[name], corpus.sample_rate_hz or 0
+    count = max(1, round(config.silence_fraction * split.size))
+    seed = (config.split_seed, _SEEDS[name])
+    generator = np.random.default_rng(seed)
+    lengths = generator.uniform(*SECONDS, count)
+    rendered = {
+        "zeros": np.zeros((count, round(SECONDS[1] * rate)), "float32"),
+        "noise": _noise(count, rate, seed),
+        "crowd": _crowd(split, count, rate, seed),
+    }
+    clips = []
+    for i, seconds in enumerate(lengths):
+        clip = rendered[_KINDS[i % len(_KINDS)]][i, : max(1, round(seconds * rate))]
+        level = 10 ** (generator.uniform(*LEVEL_DBFS) / 20) / max(1e-12, float(np.sqrt(np.mean(clip**2))))
+        clips.append(np.clip(clip * level, -1, 1).astype("float32"))
+    return clips
+
+
+def _noise(count: int, rate: int, seed: Sequence[int]) -> np.ndarray:
+    """Synthetic noise (count, samples)."""
+    layer = SyntheticNoise(sample_rate_hz=rate, seed=1000 * seed[0] + seed[1])
+    silence = np.zeros((count, round(SECONDS[1] * rate)), "float32")
+    return np.asarray(keras.ops.convert_to_numpy(layer.background(silence, None)))
+
+
+def _crowd(split: Split, count: int, rate: int, seed: Sequence[int]) -> np.ndarray:
+    """Sums of clips that are played backward, so that a crowd is heard and no word, (count, samples)."""
+    examples = split.examples.take(8 * CROWD_SPEAKERS).as_numpy_iterator()
+    speech = [example["audio"][::-1] for example in examples]
+    samples = round(SECONDS[1] * rate)
+    generator = np.random.default_rng(seed)
+    crowd = np.zeros((count, samples), "float32")
+    for row in crowd:
+        for _ in range(CROWD_SPEAKERS):
+            clip = speech[generator.integers(len(speech))]
+            power = float(np.sqrt(np.mean(np.square(clip)))) if len(clip) else 0.0
+            if power:
+                row += np.resize(np.roll(clip, generator.integers(len(clip))), samples) / power
+    return crowd
+
+
+def _unknown(corpus: Corpus, config: DataConfig) -> dict[str, list[np.ndarray]]:
+    """The clips below the folder `config.unknown` by split, which follows from their content."""
+    left_out = media_files.LeftOut()
+    paths = [path for path in media_files.below(str(config.unknown), left_out) if audio.is_audio(path)]
+    if not paths:
+        raise UserError(f"data.unknown {config.unknown} holds no audio files: name a folder of clips, or {OTHERS}.")
+    parts: dict[str, list[np.ndarray]] = {name: [] for name in corpus.splits}
+    for path, fingerprint in fingerprints.of_files(paths).items():
+        place = position(config.split_seed, fingerprint)
+        test = place < config.test_fraction
+        validation = place < config.test_fraction + config.validation_fraction
+        split = "test" if test else "validation" if validation else "train"
+        parts[split].append(audio.read(path, corpus.sample_rate_hz)[0])
+    return parts
