@@ -23,6 +23,8 @@ from tfrec.runs.run import Run
 from tfrec.serving import examples, publish
 from tfrec.tasks.base import Answer
 
+DECISION = "decision.json"  # in a run: what the task has chosen on the validation split
+
 
 class Features(NamedTuple):
     """Features that are computed already, as opposed to raw input: an array, or a dict of arrays."""
@@ -127,7 +129,18 @@ class Recognizer:
         tasks.require_labels(config.task, labels, run.path / "labels.json")
         recognizer = cls(config, labels)
         recognizer.load_weights(run)
+        if (run.path / DECISION).is_file():
+            try:
+                recognizer.task.use_decision(run.read_json(DECISION))
+            except (KeyError, TypeError, ValueError):
+                raise UserError(f"{run.path / DECISION} is damaged: train again.") from None
         return recognizer
+
+    def calibrate(self, run: Run, split: Split, batch_size: int) -> None:
+        """Chooses on the validation split what the task's answers need beyond weights, and writes it into the run."""
+        if decision := self.task.calibrate(self, split, batch_size):
+            run.write_json(DECISION, decision)
+            self.task.use_decision(decision)
 
     def load_weights(self, run: Run) -> None:
         """Loads the best weights of a run, which is then this recognizer's; UserError where they do not fit."""

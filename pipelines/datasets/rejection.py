@@ -1,4 +1,4 @@
-"""Classes for what is no word: "silence", made from synthetic backgrounds, and "unknown", other words."""
+"""Classes to reject: "silence", made of synthetic backgrounds, and "unknown", other words."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -87,7 +87,7 @@ def _noise(count: int, rate: int, seed: Sequence[int]) -> np.ndarray:
 
 
 def _crowd(split: Split, count: int, rate: int, seed: Sequence[int]) -> np.ndarray:
-    """Sums of clips that are played backward, so that a crowd is heard and no word, (count, samples)."""
+    """Sums of clips that are played backward: a crowd without intelligible words, (count, samples)."""
     examples = split.examples.take(8 * CROWD_SPEAKERS).as_numpy_iterator()
     speech = [example["audio"][::-1] for example in examples]
     samples = round(SECONDS[1] * rate)
@@ -110,7 +110,7 @@ def _unknown(corpus: Corpus, config: DataConfig) -> dict[str, list[np.ndarray]]:
         raise UserError(f"data.unknown {config.unknown} holds no audio files: name a folder of clips, or {OTHERS}.")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in corpus.splits}
     for path, fingerprint in fingerprints.of_files(paths).items():
-        place = position(config.split_seed, fingerprint)
+        place = position(config.split_seed, str(fingerprint))
         test = place < config.test_fraction
         validation = place < config.test_fraction + config.validation_fraction
         split = "test" if test else "validation" if validation else "train"

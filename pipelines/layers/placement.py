@@ -14,7 +14,8 @@ from pipelines.layers.stretch import Stretch
 class Placement(Stretch):
     """Puts each clip at a random place in a longer one, with digital silence around it; only with `training=True`.
 
-    The silence lasts a uniform time in all, from 0 to `max_seconds`, and is divided uniformly between both ends.
+    A quarter of the clips stay as they are. Around the others the silence lasts a uniform time in all, from 0 to
+    `max_seconds`, which is divided uniformly between both ends.
 
     Args:
         max_seconds: Maximum silence in all, seconds, above 0.
@@ -50,7 +51,9 @@ class Placement(Stretch):
         """
         batch, samples = ops.shape(waveform)
         longest = self._longest
-        silence = random_integers((batch,), longest + 1, self.seed_generator)
+        # A quarter of the clips stay as they are.
+        silence = random_integers((batch,), longest + longest // 3 + 1, self.seed_generator) - longest // 3
+        silence = ops.maximum(silence, 0)
         before = random_integers((batch,), silence + 1, self.seed_generator)
         source = ops.arange(self.steps_out(samples), dtype="int32")[None, :] - before[:, None]
         flat = ops.arange(batch, dtype="int32")[:, None] * samples + ops.clip(source, 0, samples - 1)

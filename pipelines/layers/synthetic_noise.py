@@ -48,6 +48,7 @@ class SyntheticNoise(BackgroundMix):
         **kwargs: Any,
     ) -> None:
         super().__init__(snr_db, probability, sample_rate_hz, silence_dbfs, seed=seed, **kwargs)
+        self._rate = sample_rate_hz
 
     def background(self, waveform: Tensor, valid_samples: Tensor) -> Tensor:
         """Draws the noise.
@@ -77,7 +78,7 @@ class SyntheticNoise(BackgroundMix):
 
     def _tones(self, batch: Tensor, samples: Tensor) -> Tensor:
         """A fundamental and harmonics, at mean power 1, (batch, samples)."""
-        seed, rate = self.seed_generator, self.sample_rate_hz
+        seed, rate = self.seed_generator, self._rate
         draws = keras.random.uniform((4, batch, 1), seed=seed)
         mains = ops.where(draws[1] < 0.5, 50.0, 60.0)
         pitch = 100.0 * (rate / 4 / 100.0) ** draws[1]
@@ -95,7 +96,7 @@ class SyntheticNoise(BackgroundMix):
 
     def _envelope(self, batch: Tensor, samples: Tensor) -> Tensor:
         """A loudness over time, exp of a random polygon of random depth, (batch, samples)."""
-        step = round(self.sample_rate_hz * ENVELOPE_MS / 1000)
+        step = round(self._rate * ENVELOPE_MS / 1000)
         points = samples // step + 2
         depth = keras.random.uniform((batch, 1), -0.5, 2.5, seed=self.seed_generator)
         depth = ops.maximum(depth, 0.0)

@@ -181,6 +181,13 @@ class Task(abc.ABC):
         """The model that answers: the network itself, a part of it, or a mean over several views."""
         return network
 
+    def calibrate(self, recognizer: Recognizer, split: Split, batch_size: int) -> dict[str, Any]:
+        """What the answers need that is chosen on the validation split after training, as JSON; empty for nothing."""
+        return {}
+
+    def use_decision(self, decision: Mapping[str, Any]) -> None:  # noqa: B027, most tasks choose nothing
+        """Takes what `calibrate` has returned."""
+
     # Answers
 
     @abc.abstractmethod

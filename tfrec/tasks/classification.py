@@ -12,12 +12,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 from rich.table import Table
+from scipy import special
 
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec.evaluation.metrics import classification, per_example
+from tfrec.evaluation.metrics import classification, detection, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
-from tfrec.reports import plots
+from tfrec.reports import detection_plot, plots
 from tfrec.tasks.base import Answer, Task
 
 if TYPE_CHECKING:
@@ -36,18 +37,24 @@ class Config:
     label_smoothing: float = 0.0  # part of the target spread over all classes
     test_flip: bool = False  # answer by the mean of the logits of a picture and of its mirror image
     class_weights: Literal["none", "balanced"] = "none"  # balanced: a rare class weighs as much as a frequent one
+    # Fraction of the validation examples to be rejected, such as of silence, that may be accepted; without such
+    # examples, of all that may be accepted with a wrong answer. Sets the threshold of `accepted`
+    false_alarm_rate: float = 0.01
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
+        if not 0 <= self.false_alarm_rate < 1:
+            raise ValueError(f"task.false_alarm_rate must be at least 0 and below 1. Received: {self.false_alarm_rate}")
 
 
 @dataclasses.dataclass(frozen=True)
 class Label(Answer):
-    """The probabilities `(classes,)` of the classes of one example."""
+    """The probabilities `(classes,)` of the classes of one example, and whether the answer is to be relied upon."""
 
     class_names: tuple[str, ...]
     probabilities: np.ndarray
+    accepted: bool = True
 
     @property
     def label(self) -> str:
@@ -55,9 +62,14 @@ class Label(Answer):
         return self.class_names[int(np.argmax(self.probabilities))]
 
     def to_dict(self) -> dict[str, Any]:
-        """Label, its probability, and the probabilities of all classes by name."""
+        """Label, its probability, whether it is accepted, and the probabilities of all classes by name."""
         named = dict(zip(self.class_names, map(float, self.probabilities), strict=True))
-        return {"label": self.label, "probability": named[self.label], "probabilities": named}
+        return {
+            "label": self.label,
+            "probability": named[self.label],
+            "accepted": self.accepted,
+            "probabilities": named,
+        }
 
     @classmethod
     def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
@@ -69,7 +81,8 @@ class Label(Answer):
             names, probabilities = answer.class_names, answer.probabilities
             order = np.argsort(probabilities)[::-1]
             others = ", ".join(f"{names[i]} {probabilities[i]:.3f}" for i in order[1:SHOWN_CLASSES])
-            table.add_row(file, names[order[0]], f"{probabilities[order[0]]:.3f}", others)
+            label = names[order[0]] if answer.accepted else f"{names[order[0]]} (rejected)"
+            table.add_row(file, label, f"{probabilities[order[0]]:.3f}", others)
         return table
 
 
@@ -88,6 +101,8 @@ class Classification(Task):
         self.num_outputs = len(self.class_names)
         self.monitors = {"loss": "min", "accuracy": "max"}
         self.class_weights: np.ndarray | None = None
+        self.rejected = detection.rejected_classes(self.class_names)
+        self.threshold = 0.0  # of `accepted`
 
     @classmethod
     def find_labels(cls, config: Config, corpus: Corpus) -> list[str]:
@@ -150,11 +165,33 @@ class Classification(Task):
         mirrored = network(ops.flip(network.input, axis=2))
         return keras.Model(network.input, (network.output + mirrored) / 2, name=f"{network.name}_flip")
 
-    def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
-        """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes)}."""
-        probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32))
+    def calibrate(self, recognizer: Recognizer, split: Split, batch_size: int) -> dict[str, Any]:
+        """Chooses the threshold of `accepted` on the validation split, see `detection.choose_threshold`."""
+        logits, labels = recognizer.outputs(split, batch_size)
+        rate = self.config.false_alarm_rate
+        probabilities = special.softmax(logits.astype("float64"), axis=-1)
         return {
-            "label": tf.gather(tf.constant(self.class_names), tf.argmax(probabilities, axis=-1)),
+            "threshold": detection.choose_threshold(probabilities, labels, self.rejected, rate),
+            "false_alarm_rate": rate,
+            "rejected": [name for name, rejected in zip(self.class_names, self.rejected, strict=True) if rejected],
+        }
+
+    def use_decision(self, decision: Mapping[str, Any]) -> None:
+        """Takes the threshold that `calibrate` has chosen."""
+        self.threshold = float(decision["threshold"])
+
+    def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
+        """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes), ...}.
+
+        "accepted": bool (batch,), whether the most probable class is none of those to be rejected, and the probability
+        reaches the threshold.
+        """
+        probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32))
+        best = tf.argmax(probabilities, axis=-1)
+        named = tf.logical_not(tf.gather(tf.constant(self.rejected), best))
+        return {
+            "accepted": tf.logical_and(named, tf.reduce_max(probabilities, axis=-1) >= self.threshold),
+            "label": tf.gather(tf.constant(self.class_names), best),
             "probability": tf.reduce_max(probabilities, axis=-1),
             "probabilities": probabilities,
         }
@@ -162,14 +199,19 @@ class Classification(Task):
     @classmethod
     def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Sequence[str]) -> list[Label]:
         """A Label for each row of "probabilities"."""
-        return [Label(tuple(labels), row) for row in outputs["probabilities"]]
+        rows = outputs["probabilities"]
+        accepted = outputs.get("accepted", np.ones(len(rows), bool))  # older exports have none
+        return [Label(tuple(labels), row, bool(taken)) for row, taken in zip(rows, accepted, strict=True)]
 
     def description(self) -> dict[str, Any]:
-        """The names of the classes, in the order of "probabilities"."""
-        return {"labels": list(self.class_names)}
+        """The names of the classes, in the order of "probabilities", and the threshold of "accepted"."""
+        return {"labels": list(self.class_names), "threshold": self.threshold}
 
     def evaluate(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> dict[str, Any]:
-        """Accuracy, precision, recall, F1, confusion and loss of a split, see `classification.score`."""
+        """Accuracy, precision, recall, F1, confusion and loss of a split, see `classification.score`.
+
+        Where the split has examples that are to be rejected, "detection" holds what `detection.score` returns.
+        """
         self.require_no_decoding(decode)
         return self.score(*recognizer.outputs(split, batch_size))
 
@@ -181,7 +223,10 @@ class Classification(Task):
 
     def score(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """Logits `(examples, classes)` and class indices -> the dict that metrics.json holds for a split."""
-        return classification.score(logits, targets, self.class_names)
+        measured = classification.score(logits, targets, self.class_names)
+        probabilities = special.softmax(np.asarray(logits, "float64"), axis=-1)
+        detected = detection.score(probabilities, targets, self.class_names, self.threshold)
+        return measured if detected is None else {**measured, "detection": detected}
 
     def report(self, scores: Mapping[str, Any], title: str) -> Table:
         """A table: precision, recall and F1 of each class, their means, accuracy with its interval."""
@@ -198,8 +243,10 @@ class Classification(Task):
         return table
 
     def plot(self, scores: Mapping[str, Any], folder: pathlib.Path) -> None:
-        """Writes the confusion matrix as PNG."""
+        """Writes the confusion matrix and, where something is to be rejected, the errors of detection as PNG."""
         plots.confusion(scores["confusion"], self.class_names, folder / "confusion.png")
+        if "detection" in scores:
+            detection_plot.draw(scores["detection"], folder / "detection.png")
 
 
 def class_counts(split: Split, classes: int) -> np.ndarray:
@@ -219,6 +266,13 @@ def _caption(scores: Mapping[str, Any]) -> str:
     text += f" ({f1_low:.4f} to {f1_high:.4f})"
     if "top5_accuracy" in scores:
         text += f", top-5 {scores['top5_accuracy']:.2%}"
+    if "detection" in scores:
+        detected = scores["detection"]
+        text += (
+            f"; of {detected['rejected_examples']:,} examples to reject {detected['false_alarm_rate']:.1%} are"
+            f" accepted, of the others {detected['miss_rate']:.1%} are rejected (equal error rate"
+            f" {detected['equal_error_rate']:.1%})"
+        )
     absent = [row["label"] for row in scores["classes"] if not row["examples"]]
     if absent:
         more = f" and {len(absent) - SHOWN_ABSENT} more" if len(absent) > SHOWN_ABSENT else ""
