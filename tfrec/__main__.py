@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "check the data of a training on speech before it starts",
     "compare": "train several architectures within one time budget, and report",
     "study": "run a study of many trainings, and print its tables",
+    "listen": "recognize words in continuous sound",
     "noise_report": "measure a run on speech in noise",
     "lm": "build an n-gram language model from transcripts",
 }

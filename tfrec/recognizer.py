@@ -20,7 +20,7 @@ from tfrec import architectures, tasks
 from tfrec.config.schema import Config
 from tfrec.inference import reader
 from tfrec.runs.run import Run
-from tfrec.serving import examples, publish
+from tfrec.serving import examples, publish, savedmodel
 from tfrec.tasks.base import Answer
 
 DECISION = "decision.json"  # in a run: what the task has chosen on the validation split
@@ -220,6 +220,11 @@ class Recognizer:
         if self.frontend.modality == "image":
             return raw[None]
         return {"audio": raw[None], "length": np.array([len(raw)], "int32")}
+
+    @property
+    def description(self) -> dict[str, Any]:
+        """What a client must know, as `assets.extra/tfrec.json` of an export has it."""
+        return savedmodel.describe(self)
 
     def answers(self, inputs: Any) -> dict[str, np.ndarray]:
         """What the export answers to a batch of raw inputs, as numpy arrays."""

@@ -5,6 +5,7 @@ import re
 from pipelines.datasets import (
     an4,
     aurora2,
+    commands,
     commonvoice,
     digits,
     folder,
@@ -24,6 +25,7 @@ from pipelines.errors import UserError, unknown
 DATASETS: dict[str, Dataset] = {
     "an4": an4,
     "aurora2": aurora2,
+    "commands": commands,
     "commonvoice": commonvoice,
     "digits": digits,
     "folder": folder,

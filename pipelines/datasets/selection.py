@@ -89,6 +89,11 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
         return values and [value for value, keep in zip(values, kept, strict=True) if keep]
 
     fields = _per_example(split, chosen) | {"labels": labels[kept], "size": int(np.count_nonzero(kept))}
+    if others >= 0 and fields["rows"]:  # a record of them must have the class
+        fields["rows"] = [
+            dataclasses.replace(row, label="unknown") if label == others else row
+            for row, label in zip(fields["rows"], fields["labels"], strict=True)
+        ]
     marks = tf.data.Dataset.from_tensor_slices((kept, labels))
     return split.combined(
         marks, lambda example, mark: {**example, "label": mark[1]}, keep=lambda mark: mark[0], **fields

@@ -14,6 +14,8 @@ EXPERIMENTS = {
     "cifar10_first_five": "images",
     "cifar10_other_five": "images",
     "cifar10_resnet": "images",
+    "commands": "speech",
+    "commands_35": "speech",
     "digits": "images",
     "mnist": "images",
     "mnist_best": "images",

@@ -155,3 +155,36 @@ def spoken_digit_speakers() -> AnyConfig:
         task=classification.Config(label_smoothing=0.1),
         fit=dataclasses.replace(config.fit, epochs=60, warmup_epochs=12, weight_decay=2e-2),
     )
+
+
+def commands() -> AnyConfig:
+    """Speech Commands V2 with 12 classes: ten commands, `unknown` from the other 25 words, and `silence`.
+
+    The data is brought along: the extracted archive, with its official lists. Training is that of `spoken_digit`, mixed
+    with the noises of the archive as well.
+
+    Command: `python -m tfrec.fit commands --data.path SPEECH_COMMANDS/ --frontend.noise_path NOISES/`, where NOISES/
+    holds `_background_noise_` as a sub-folder with another name.
+    Score: not measured, for want of the data.
+    """
+    config = commands_35()
+    data = dataclasses.replace(
+        config.data, only_classes=datasets.commands.COMMANDS, unknown="others", silence_fraction=0.1
+    )
+    return dataclasses.replace(config, data=data)
+
+
+def commands_35() -> AnyConfig:
+    """Speech Commands V2 with all of its 35 words as classes, see `commands`.
+
+    Command: `python -m tfrec.fit commands_35 --data.path SPEECH_COMMANDS/`.
+    Score: not measured, for want of the data.
+    """
+    config = spoken_digit()
+    return dataclasses.replace(
+        config,
+        data=datasets.commands.Config(name="commands"),
+        frontend=dataclasses.replace(config.frontend, noise_probability=0.5),
+        model=dataclasses.replace(config.model, width=24, frame_units=128),
+        fit=dataclasses.replace(config.fit, batch_size=128, epochs=30),
+    )
