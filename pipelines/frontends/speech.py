@@ -30,6 +30,9 @@ from pipelines.layers.base import Shape, Tensor
 from pipelines.layers.sequences import zero_padding
 from pipelines.layers.spectrum import LogFilters
 
+# Energy of digital silence: so far below the quietest level of LevelNorm that it becomes 0.
+LEVEL_FLOOR = 1e-12
+
 
 @keras.saving.register_keras_serializable("tfrec")
 class SpeechFrontend(Frontend):
@@ -221,6 +224,8 @@ def _feature_layer(config: SpeechConfig) -> LogFilters:
         "low_hz": config.low_hz,
         "high_hz": config.high_hz,
     }
+    if config.normalize == "level":
+        common["floor"] = LEVEL_FLOOR
     if config.features == "filter_bank":
         return FilterBank(filters=config.mels, **common)
     mel: dict[str, Any] = {"mels": config.mels, "mel_scale": config.mel_scale, **common}

@@ -88,7 +88,7 @@ class Listener:
         self._samples = 0
         self._spans: list[tuple[float, float]] = []  # of windows whose neighbors are not all known
         self._probabilities: list[np.ndarray] = []  # of these and of NEIGHBORS before them
-        self._pending: list[Event] = []
+        self._pending: list[tuple[Event, int]] = []  # with the number of windows that agree
 
     @property
     def seconds(self) -> float:
@@ -143,19 +143,22 @@ class Listener:
         self._probabilities = self._probabilities[-2 * NEIGHBORS - 1 :]
         if end > start and detection.accepted(mean[None], self._rejected, self._threshold)[0]:
             best = int(mean.argmax())
-            self._pending.append(Event(self._names[best], start, end, float(mean[best])))
+            self._pending.append((Event(self._names[best], start, end, float(mean[best])), 1))
 
     def _certain(self, start_s: float) -> Iterator[Event]:
-        """Removes and yields the pending events that no window from `start_s` on can overlap."""
-        while self._pending:
-            best = max(self._pending, key=lambda event: event.probability)
-            cluster = [event for event in self._pending if event.overlaps(best)]
-            if max(event.end_s for event in cluster) > start_s:
-                # A later cluster may be complete only after this one, since events keep their order.
-                return
-            self._pending = [event for event in self._pending if event not in cluster]
-            if len(cluster) >= MIN_WINDOWS:
-                yield best
+        """Removes the pending events that no window from `start_s` on can overlap; yields the best of each word."""
+        while self._pending and self._pending[0][0].end_s <= start_s:
+            event, windows = self._pending.pop(0)
+            same = [i for i, (other, _) in enumerate(self._pending) if other.overlaps(event)]
+            better = [i for i in same if self._pending[i][0].probability > event.probability]
+            if better:
+                other, count = self._pending[better[0]]
+                self._pending[better[0]] = (other, count + windows)
+                continue
+            windows += sum(self._pending[i][1] for i in same)
+            self._pending = [pair for i, pair in enumerate(self._pending) if i not in same]
+            if windows >= MIN_WINDOWS:
+                yield event
 
 
 def sound_span(window: np.ndarray, sample_rate_hz: int) -> tuple[float, float]:
