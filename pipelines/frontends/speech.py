@@ -52,6 +52,7 @@ class SpeechFrontend(Frontend):
         speed (Speed | None): Augmentation, before all other layers.
         placement (Placement | None): Augmentation of the place in a longer clip, after `speed`.
         trim (Trim | None): The layer that cuts off what is around the sound.
+        margin (int): Samples of silence before and after each clip.
         wave_augmentations (list[RandomLayer]): Augmentation of the waveform.
         pre_emphasis (PreEmphasis | None): The filter before the features.
         features (LogFilters | None): The layer from waveforms to features, None for the form "waveform". Its `window`,
@@ -91,6 +92,7 @@ class SpeechFrontend(Frontend):
             rate = cast(int, config.sample_rate_hz)  # set in a resolved config
             self.placement = Placement(config.place_seconds, rate, seed=derive_seed(seed, 20))
         self.trim = Trim(cast(int, config.sample_rate_hz)) if config.trim else None
+        self.margin = round(config.margin_ms * cast(int, config.sample_rate_hz) / 1000) if config.margin_ms else 0
         self.wave_augmentations = waveform_augmentations(config, seed) if augment else []
         self.pre_emphasis = PreEmphasis(config.pre_emphasis) if config.pre_emphasis else None
         self.features = None if self.feature_kind == "waveform" else _feature_layer(config)
@@ -183,6 +185,9 @@ class SpeechFrontend(Frontend):
             waveform = layer(waveform, lengths, training=training)
         if self.trim is not None:
             waveform, lengths = self.trim(waveform, lengths)
+        if self.margin:
+            waveform = ops.pad(zero_padding(waveform, lengths), [[0, 0], [self.margin, self.margin]])
+            lengths = None if lengths is None else lengths + 2 * self.margin
         if self.pre_emphasis is not None:
             waveform = self.pre_emphasis(waveform, lengths)
         if self.features is None:

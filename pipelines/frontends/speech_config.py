@@ -41,6 +41,7 @@ class SpeechConfig:
     # mean_variance: per bin; running: causal; level: the loudest frames, so that silence around a word changes nothing
     normalize: Literal["none", "clip", "partial", "mean", "mean_variance", "running", "level"] = "clip"
     trim: bool = False  # cut off what is before and after the sound, in training, prediction and the export
+    margin_ms: float = 0.0  # digital silence before and after each clip, so that words never touch an edge
     fixed_frames: int | None = None  # stretches each clip in time to this number of frames; None is 64 for a picture
     picture_channels: int | None = None  # channels of a picture; None is 3 with pretrained image weights, else 1
     picture_normalize: PictureRange = (
@@ -92,9 +93,9 @@ class SpeechConfig:
             field = f"{field}_probability"
             if not 0 <= (value := getattr(self, field)) <= 1:
                 raise ValueError(f"frontend.{field} must be from 0 to 1. Received: {value}")
-        for field in ("attenuation_db", "place_seconds"):
-            if not 0 <= (value := getattr(self, field)) <= 120:
-                raise ValueError(f"frontend.{field} must be from 0 to 120. Received: {value}")
+        for field, most in (("attenuation_db", 120), ("place_seconds", 120), ("margin_ms", 10_000)):
+            if not 0 <= (value := getattr(self, field)) <= most:
+                raise ValueError(f"frontend.{field} must be from 0 to {most:,}. Received: {value}")
         if not 0 <= self.mask_epochs < float("inf"):
             raise ValueError(f"frontend.mask_epochs must be 0 or more. Received: {self.mask_epochs}")
         if not 0 < self.noise_fraction <= 1:

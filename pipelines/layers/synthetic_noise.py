@@ -23,7 +23,8 @@ class SyntheticNoise(BackgroundMix):
     A third of the clips gets colored noise, a third tones, a third both. Colored noise is white noise through a random
     FIR filter, from nearly white to strongly resonant. Tones are a fundamental and its harmonics with random
     amplitudes: half of them mains hum of 50 or 60 Hz, half a pitch from 100 Hz to a quarter of the sample rate, uniform
-    on a logarithmic scale, as of an alarm. The loudness changes over time by a random depth, from steady to intermittent.
+    on a logarithmic scale, as of an alarm. The loudness changes over time by a random depth, from steady to
+    intermittent.
 
     Args:
         snr_db: See `BackgroundMix`.
