@@ -4,18 +4,18 @@ import dataclasses
 import json
 import logging
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import tyro
 
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.config import flags
-from tfrec.evaluation import noise
+from tfrec.evaluation import noise, recording
 from tfrec.evaluation.metrics.per_example import COUNTED
 from tfrec.evaluation.noise_conditions import Conditions, parse_ratios
 from tfrec.recognizer import Recognizer
-from tfrec.reports import noise_report, noise_tables
+from tfrec.reports import noise_report, noise_tables, recording_report
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils.console import console, messages_to_stderr
@@ -32,6 +32,7 @@ class Arguments:
     """
 
     run: tyro.conf.Positional[str]  # run folder
+    recording: bool = False  # also measure recordings with other places, levels, bands, rooms, tempos
     noise: str | None = None  # folder of noises, a sub-folder for each type; None: those in the corpus, as aurora2 has
     snr: str = "clean,20,15,10,5,0,-5"  # decibels, with commas between them; clean is without noise
     split: Literal["test", "validation", "train"] = "test"  # examples to measure
@@ -71,6 +72,13 @@ def main(argv: Sequence[str]) -> int:
         for note in corpus.notes:
             logger.warning(note)
         recognizer.task.check_corpus(corpus, run.path)
+        changed = None
+        if arguments.recording:
+            split = corpus.splits[arguments.split]
+            changed = recording.measure(recognizer, split, arguments.batch_size, arguments.seed)
+            recording_report.write(run, changed)
+            if conditions is None and split.conditions is None:
+                return _print(arguments, run, changed)
         if conditions is None:
             result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
         else:
@@ -79,10 +87,22 @@ def main(argv: Sequence[str]) -> int:
     folder = noise_report.free_folder(run, result)
     noise_report.write(folder, result)
     if arguments.json:
-        print(json.dumps(result, indent=2, ensure_ascii=False))
+        print(json.dumps(result | {"recording": changed}, indent=2, ensure_ascii=False))
     else:
+        if changed:
+            console.print(recording_report.table(changed))
         console.print(noise_tables.for_terminal(result))
         console.print(f"In {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
+    return 0
+
+
+def _print(arguments: Arguments, run: Run, changed: dict[str, Any]) -> int:
+    """Prints a report without noises."""
+    if arguments.json:
+        print(json.dumps({"recording": changed}, indent=2, ensure_ascii=False))
+    else:
+        console.print(recording_report.table(changed))
+        console.print(f"In {run.path}: {recording_report.NAME}.csv, {recording_report.NAME}.json.")
     return 0
 
 
