@@ -1,6 +1,6 @@
 """The augmentation layers of a config."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from pipelines import noises
 from pipelines.frontends.base import derive_seed
@@ -12,6 +12,8 @@ from pipelines.layers import (
     Gain,
     ImageAffine,
     ImageColor,
+    ImageSourceReverb,
+    MeasuredReverb,
     NoiseMix,
     RandAugment,
     RandomErase,
@@ -116,7 +118,7 @@ def waveform_augmentations(config: "SpeechConfig", seed: int | None) -> list[Ran
     if config.shift_ms:
         layers.append(TimeShift(config.shift_ms, rate, seed=derive_seed(seed, 4)))
     if config.reverb_probability:
-        layers.append(Reverb(probability=config.reverb_probability, sample_rate_hz=rate, seed=derive_seed(seed, 12)))
+        layers.append(_reverb(config, rate, derive_seed(seed, 12)))
     if config.babble_probability:
         if config.placement == "host":
             raise ValueError(
@@ -136,6 +138,14 @@ def waveform_augmentations(config: "SpeechConfig", seed: int | None) -> list[Ran
     if config.noise_path:
         layers.append(_noise_mix(config, config.noise_path, rate, seed))
     return layers + _recorder(config, rate, seed)
+
+
+def _reverb(config: "SpeechConfig", rate: int, seed: int | None) -> Reverb:
+    """The layer that adds rooms."""
+    options: dict[str, Any] = {"probability": config.reverb_probability, "sample_rate_hz": rate, "seed": seed}
+    if config.reverb_path:
+        return MeasuredReverb.from_responses(noises.flat(noises.load(config.reverb_path, rate)), **options)
+    return (ImageSourceReverb if config.reverb == "images" else Reverb)(**options)
 
 
 def _recorder(config: "SpeechConfig", rate: int, seed: int | None) -> list[RandomLayer]:

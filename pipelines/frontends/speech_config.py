@@ -55,7 +55,9 @@ class SpeechConfig:
     place_seconds: float = 0.0  # augmentation: maximum silence around a clip, which is anywhere in it
     jitter: float = 0.0  # augmentation: maximum shift of a clip's ends, as a fraction of it; needs fixed_frames
     shift_ms: float = 0.0  # augmentation: maximum shift, earlier or later
-    reverb_probability: float = 0.0  # augmentation: probability of reverberation by a synthetic room
+    reverb_probability: float = 0.0  # augmentation: probability of reverberation
+    reverb: Literal["noise", "images"] = "noise"  # augmentation: rooms as decaying noise, or by the image-source method
+    reverb_path: str | None = None  # augmentation: folder of measured impulse responses, in place of synthetic rooms
     synthetic_probability: float = 0.0  # augmentation: probability of synthetic noise: hiss, hum, tones
     synthetic_snr_db: tuple[float, float] = (0.0, 40.0)  # augmentation: its lowest and highest ratio, as snr_db
     clipping_probability: float = 0.0  # augmentation: probability that the loudest samples are clipped

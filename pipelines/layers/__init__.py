@@ -26,6 +26,7 @@ from pipelines.layers.pre_emphasis import PreEmphasis
 from pipelines.layers.rand_augment import RandAugment
 from pipelines.layers.random_erase import RandomErase
 from pipelines.layers.reverb import Reverb
+from pipelines.layers.rooms import ImageSourceReverb, MeasuredReverb
 from pipelines.layers.running_norm import RunningNorm
 from pipelines.layers.spec_augment import SpecAugment
 from pipelines.layers.spectrogram_picture import SpectrogramPicture
@@ -53,7 +54,9 @@ LAYERS: dict[str, type[Float32Layer]] = {
     "image_color": ImageColor,
     "image_normalize": ImageNormalize,
     "image_resize": ImageResize,
+    "image_source_reverb": ImageSourceReverb,
     "log_mel": LogMel,
+    "measured_reverb": MeasuredReverb,
     "mfcc": MFCC,
     "mix": Mix,
     "noise_mix": NoiseMix,
