@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,24 @@ def audio(source: Any, sample_rate_hz: int) -> np.ndarray:
         samples = samples / (np.iinfo(samples.dtype).max + 1)
     samples = samples.astype("float32")
     return samples if rate == sample_rate_hz else audio_files.resample_array(samples, rate, sample_rate_hz)
+
+
+def audio_blocks(source: Any, sample_rate_hz: int, channel: str = "average") -> Iterator[np.ndarray]:
+    """Yields what `audio` returns in blocks; of a long file, each as it is decoded.
+
+    Args:
+        source: as `audio` takes it.
+        sample_rate_hz: the rate to convert to.
+        channel: of a file, see `pipelines.audio.read`.
+
+    Raises:
+        UserError: for a file that cannot be read, possibly after some blocks.
+        ValueError: for samples of another shape.
+    """
+    if isinstance(source, str | os.PathLike):
+        yield from audio_files.read_in_parts(source, sample_rate_hz, channel=channel)
+    else:
+        yield audio(source, sample_rate_hz)
 
 
 def _has_rate(source: Any) -> bool:

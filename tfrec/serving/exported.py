@@ -30,7 +30,7 @@ class ExportedRecognizer:
         self.path, self.description = path, description
         self.task = tasks.find(description["task"])
         self._model = model  # its signatures need it alive
-        self._signature = model.signatures["serving_default"]
+        model.signatures["serving_default"]
 
     @classmethod
     def open(cls, path: Any) -> ExportedRecognizer:
@@ -58,10 +58,19 @@ class ExportedRecognizer:
             return reader.image(source, self.description["channels"], background)
         return reader.audio(source, self.description["sample_rate_hz"])
 
-    def answers(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs of the signature `serving_default` for a batch of its inputs."""
-        types = {name: spec.dtype for name, spec in self._signature.structured_input_signature[1].items()}
-        outputs = self._signature(**{name: _tensor(value, types[name]) for name, value in inputs.items()})
+    def read_blocks(self, source: Any, channel: str = "average") -> Iterator[np.ndarray]:
+        """A recording as `read` returns it, in blocks; `channel` is that of a file, see `pipelines.audio.read`."""
+        return reader.audio_blocks(source, self.description["sample_rate_hz"], channel)
+
+    def has_signature(self, name: str) -> bool:
+        """Whether the export has a signature; older ones lack some."""
+        return name in self._model.signatures
+
+    def answers(self, inputs: dict[str, np.ndarray], signature: str = "serving_default") -> dict[str, np.ndarray]:
+        """Outputs of a signature for a batch of its inputs."""
+        function = self._model.signatures[signature]
+        types = {name: spec.dtype for name, spec in function.structured_input_signature[1].items()}
+        outputs = function(**{name: _tensor(value, types[name]) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
     def predict(self, sources: Any, **options: Any) -> Iterator[Answer]:
@@ -75,17 +84,15 @@ class ExportedRecognizer:
 
     def predictor(self, **options: Any) -> Callable[[Any], Answer]:
         """A function from one source to its Answer; see `predict`."""
-        if options:
-            flags = ", ".join(f"--{name}" for name in options)
-            raise UserError(f"{flags}: only a run takes this, and {self.path} is an export; leave it out.")
-        return lambda source: self._answer(self.read(source))
+        answer = self.task.export_predictor(self, **options)
+        read = self.read_blocks if self.task.takes_blocks else self.read
+        return lambda source: answer(read(source))
 
-    def _answer(self, raw: np.ndarray) -> Answer:
+    def batch_of_one(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """One raw example, pixels or samples, as a batch."""
         if self.description["modality"] == "image":
-            inputs = {"image": raw[None]}
-        else:
-            inputs = {"audio": raw[None], "length": np.array([len(raw)], "int32")}
-        return self.task.read_answers(self.answers(inputs), self.description.get("labels"))[0]
+            return {"image": raw[None]}
+        return {"audio": raw[None], "length": np.array([len(raw)], "int32")}
 
 
 def _tensor(values: np.ndarray, dtype: tf.DType) -> tf.Tensor:

@@ -21,6 +21,7 @@ from tfrec.evaluation.metrics.per_example import PerExampleScores
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
     from tfrec.recognizer import Recognizer
+    from tfrec.serving.exported import ExportedRecognizer
 
 SHOWN_EXAMPLES = 3  # of a finding
 
@@ -49,6 +50,13 @@ class Finding:
     of: int
     examples: tuple[str, ...]  # some of them
     harmful: bool  # whether training cannot go well with them
+
+
+def require_no_options(exported: ExportedRecognizer, options: Mapping[str, Any]) -> None:
+    """Raises UserError for options of `predict` that an export does not have."""
+    if options:
+        flags = ", ".join(f"--{name}" for name in options)
+        raise UserError(f"{flags}: only a run takes this, and {exported.path} is an export; leave it out.")
 
 
 def finding(name: str, split: Split, what: str, places: Sequence[int] | np.ndarray, harmful: bool) -> list[Finding]:
@@ -83,6 +91,8 @@ class Task(abc.ABC):
     xla: ClassVar[bool] = True  # whether XLA can compile the loss
     needs_full_replicas: ClassVar[bool] = False  # whether the loss of an empty part of a batch is NaN
     bulky_scores: ClassVar[tuple[str, ...]] = ()  # scores that are written to files of their own, not to metrics.json
+
+    takes_blocks: ClassVar[bool] = False  # whether `predictor` takes a recording in blocks of samples
 
     num_outputs: int  # size of the architecture's last layer
     class_names: tuple[str, ...] = ()  # names of the outputs, where they have any
@@ -192,8 +202,12 @@ class Task(abc.ABC):
     def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> Sequence[Answer]:
         """Outputs of `export_outputs` for a batch, as arrays -> an Answer for each example."""
 
-    def description(self) -> dict[str, Any]:
+    def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """What a client of the export must know beyond the input: entries of `assets.extra/tfrec.json`."""
+        return {}
+
+    def further_signatures(self) -> dict[str, Callable[[Any], dict[str, tf.Tensor]]]:
+        """Signatures of the export with the inputs of `serving_default`: {name: function of the network's outputs}."""
         return {}
 
     @classmethod
@@ -210,7 +224,19 @@ class Task(abc.ABC):
         if options:
             flags = ", ".join(f"--{name}" for name in options)
             raise UserError(f"{flags}: task.name {self.name} does not take this; leave it out.")
-        return lambda raw: self.read_answers(recognizer.answers(recognizer.batch_of_one(raw)), self.labels)[0]
+        answers = recognizer.answer_function()
+        return lambda raw: self.read_answers(answers(recognizer.batch_of_one(raw)), self.labels)[0]
+
+    @classmethod
+    def export_predictor(cls, exported: ExportedRecognizer, **options: Any) -> Callable[[Any], Answer]:
+        """A function from one raw example, pixels or samples, to the Answer of an export.
+
+        Raises:
+            UserError: for options, which an export does not have.
+        """
+        require_no_options(exported, options)
+        labels = exported.description.get("labels")
+        return lambda raw: cls.read_answers(exported.answers(exported.batch_of_one(raw)), labels)[0]
 
     def stream(self, recognizer: Recognizer) -> Any:
         """What recognizes while sound arrives, see `inference.streaming`; UserError where the task cannot."""

@@ -164,7 +164,7 @@ class Classification(Task):
         """A Label for each row of "probabilities"."""
         return [Label(tuple(labels), row) for row in outputs["probabilities"]]
 
-    def description(self) -> dict[str, Any]:
+    def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """The names of the classes, in the order of "probabilities"."""
         return {"labels": list(self.class_names)}
 

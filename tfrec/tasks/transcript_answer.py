@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from tfrec.decoding.words import Word
 from tfrec.tasks.base import Answer
 
 
@@ -18,15 +19,12 @@ class Transcript(Answer):
 
     text: str
     confidence: float  # geometric mean of the probabilities of the tokens where they are output; 0 of an empty text
-    words: tuple | None = None  # (word, start_s, end_s) of each, seconds None where unknown; None for an export
+    words: tuple[Word, ...] | None = None  # None for an export that knows none
 
     def to_dict(self) -> dict[str, Any]:
-        """Text, confidence (None of an empty text), and the times of the words where they are known."""
+        """Text, confidence (None of an empty text), and the words where they are known."""
         row = {"text": self.text, "confidence": self.confidence if self.text else None}
-        if self.words is None:
-            return row
-        words = [dict(zip(("word", "start_s", "end_s"), word, strict=True)) for word in self.words]
-        return {**row, "words": words}
+        return row if self.words is None else {**row, "words": [word._asdict() for word in self.words]}
 
     @classmethod
     def table(cls, answers: Sequence[tuple[str, Any]]) -> Group:
@@ -35,7 +33,7 @@ class Transcript(Answer):
         for file, answer in answers:
             sure = f"confidence {answer.confidence:.3f}" if answer.text else "no words"
             lines.append(Text(f"{file} ({sure}): {answer.text}"))
-            times = [f"{start:.2f} {word}" for word, start, _ in answer.words or () if start is not None]
+            times = [f"{word.start_s:.2f} {word.word}" for word in answer.words or () if word.start_s is not None]
             if times:
                 lines.append(Text(f"    at seconds: {', '.join(times)}"))
         return Group(*lines)
