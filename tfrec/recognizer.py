@@ -164,6 +164,11 @@ class Recognizer:
     # Use
 
     @property
+    def modality(self) -> str:
+        """What it takes: "image" or "audio"."""
+        return self.frontend.modality
+
+    @property
     def feature_size(self) -> int:
         """Size of the last axis of the features: bins, or channels."""
         size = self.frontend.feature_shape[-1]
@@ -190,11 +195,11 @@ class Recognizer:
         answer = self.predictor(**options)
         return (answer(source) for source in reader.listed(sources))
 
-    def predictor(self, **options: Any) -> Callable[[Any], Answer]:
-        """A function from one source to its Answer; see `predict`."""
+    def predictor(self, **options: Any) -> Callable[..., Answer]:
+        """A function from one source to its Answer; see `predict`. It takes the options of `read_blocks` too."""
         answer = self.task.predictor(self, **options)
-        read: Callable[[Any], Any] = self.read_blocks if self.task.takes_blocks else self.read
-        return lambda source: answer(read(source))
+        read: Callable[..., Any] = self.read_blocks if self.task.takes_blocks else self.read
+        return lambda source, **reading: answer(read(source, **reading))
 
     def read(self, source: Any) -> np.ndarray:
         """One source of `predict` as the frontend takes it: pixels, or samples at the frontend's rate."""
@@ -203,9 +208,9 @@ class Recognizer:
             return reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
         return reader.audio(source, config.sample_rate_hz)
 
-    def read_blocks(self, source: Any, channel: str = "average") -> Iterator[np.ndarray]:
-        """A recording as `read` returns it, in blocks; `channel` is that of a file, see `pipelines.audio.read`."""
-        return reader.audio_blocks(source, self.config.frontend.sample_rate_hz, channel)
+    def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
+        """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""
+        return reader.audio_blocks(source, self.config.frontend.sample_rate_hz, **reading)
 
     def examples(self) -> list[np.ndarray]:
         """The raw examples that the run keeps; empty without a run, and where it has none."""

@@ -74,7 +74,7 @@ class WordBuilder:
         return len(self._words) - self._in_word
 
     def _seconds(self, step: int) -> float:
-        return max(0.0, step * self._step_s - self._delay_s)
+        return round(max(0.0, step * self._step_s - self._delay_s), 3)
 
 
 class GreedyPath:

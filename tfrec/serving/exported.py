@@ -51,6 +51,11 @@ class ExportedRecognizer:
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
             raise UserError(f"The export {path} is damaged or incomplete: export the run again.") from error
 
+    @property
+    def modality(self) -> str:
+        """What it takes: "image" or "audio"."""
+        return str(self.description["modality"])
+
     def read(self, source: Any) -> np.ndarray:
         """One source of `predict` as the export takes it: pixels, or samples at its rate."""
         if self.description["modality"] == "image":
@@ -58,9 +63,9 @@ class ExportedRecognizer:
             return reader.image(source, self.description["channels"], background)
         return reader.audio(source, self.description["sample_rate_hz"])
 
-    def read_blocks(self, source: Any, channel: str = "average") -> Iterator[np.ndarray]:
-        """A recording as `read` returns it, in blocks; `channel` is that of a file, see `pipelines.audio.read`."""
-        return reader.audio_blocks(source, self.description["sample_rate_hz"], channel)
+    def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
+        """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""
+        return reader.audio_blocks(source, self.description["sample_rate_hz"], **reading)
 
     def has_signature(self, name: str) -> bool:
         """Whether the export has a signature; older ones lack some."""
@@ -82,11 +87,11 @@ class ExportedRecognizer:
         answer = self.predictor(**options)
         return (answer(source) for source in reader.listed(sources))
 
-    def predictor(self, **options: Any) -> Callable[[Any], Answer]:
-        """A function from one source to its Answer; see `predict`."""
+    def predictor(self, **options: Any) -> Callable[..., Answer]:
+        """A function from one source to its Answer; see `predict`. It takes the options of `read_blocks` too."""
         answer = self.task.export_predictor(self, **options)
-        read = self.read_blocks if self.task.takes_blocks else self.read
-        return lambda source: answer(read(source))
+        read: Callable[..., Any] = self.read_blocks if self.task.takes_blocks else self.read
+        return lambda source, **reading: answer(read(source, **reading))
 
     def batch_of_one(self, raw: np.ndarray) -> dict[str, np.ndarray]:
         """One raw example, pixels or samples, as a batch."""

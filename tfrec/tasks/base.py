@@ -16,6 +16,7 @@ from keras import ops
 
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
+from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 
 if TYPE_CHECKING:
@@ -33,6 +34,32 @@ class Answer(abc.ABC):
     @abc.abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The answer as `predict --json` prints it, without the file."""
+
+    in_table: ClassVar[bool] = True  # whether `table` makes one table of several answers, rather than lines of each
+
+    def columns(self) -> dict[str, Any]:
+        """The answer as a row of a CSV file, without the file: what of `to_dict` is a text or a number."""
+        return {name: value for name, value in self.to_dict().items() if not isinstance(value, dict | list)}
+
+    def plain(self) -> str:
+        """The answer alone, on a line: the first column."""
+        return str(next(iter(self.columns().values())))
+
+    def top(self, count: int) -> Answer:
+        """The answer with its `count` most probable classes alone; UserError where there are no classes."""
+        raise UserError("--top: this model has no classes to choose from; leave it out.")
+
+    def of_speaker(self, name: str) -> Answer:
+        """The answer as that of one of several speakers; UserError where an answer has none."""
+        raise UserError("--channels apart: this model does not transcribe; leave it out.")
+
+    def speaker_name(self) -> str | None:
+        """Whose answer it is, where a recording has several."""
+        return None
+
+    def timed_words(self) -> Sequence[Word] | None:
+        """The words of a transcript; None where there are none with times."""
+        return None
 
     @classmethod
     @abc.abstractmethod
