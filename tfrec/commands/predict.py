@@ -23,7 +23,8 @@ class Arguments:
 
     model: tyro.conf.Positional[str]  # run folder, saved_models/NAME or saved_models/NAME/VERSION
     files: tyro.conf.Positional[tuple[str, ...]]  # pictures, or audio of any sample rate and length; folders of them
-    format: Literal["text", "json", "jsonl", "csv", "srt", "vtt"] = "text"  # srt and vtt are subtitles
+    # None is that of the suffix of --output, or else text; srt and vtt are subtitles.
+    format: Literal["text", "json", "jsonl", "csv", "srt", "vtt"] | None = None
     json: bool = False  # the same as --format json
     output: str | None = None  # file, or folder for a file for each recording or picture; None is standard output
     top: int | None = None  # the most probable classes that are shown; None is all in JSON, 3 in tables
@@ -44,7 +45,7 @@ def main(argv: Sequence[str]) -> int:
     if not arguments.files:
         raise UserError("Name at least one file after the model.")
     form = "json" if arguments.json else arguments.format
-    if arguments.json and arguments.format not in ("text", "json"):
+    if arguments.json and arguments.format not in (None, "json"):
         raise UserError(f"--json and --format {arguments.format} exclude each other: leave one out.")
     if arguments.stream and (unused := _unused_by_streams(arguments)):
         raise UserError(
@@ -66,7 +67,7 @@ def _unused_by_streams(arguments: Arguments) -> list[str]:
     """Flags that are set and do not go with --stream."""
     unused = {
         "--decode": arguments.decode != DecodeConfig(),
-        "--format": arguments.format not in ("text", "json"),
+        "--format": arguments.format not in (None, "text", "json"),
         "--output": arguments.output is not None,
         "--top": arguments.top is not None,
         "--channels": arguments.channels != "together",

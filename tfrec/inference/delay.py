@@ -29,12 +29,17 @@ FRAME_S = 0.01  # of the level of a recording
 SPEECH_DB = 30.0  # speech is at most this far below its loudest parts
 
 
-def output_delay(recognizer: Recognizer) -> float:
-    """The delay in seconds of a recognizer with one output per step; 0 where it sees later input or has no examples."""
+def output_delay(recognizer: Recognizer, chunks: ChunkedOutputs | None = None) -> float:
+    """The delay in seconds of a recognizer; 0 where it sees later input and where its run has no examples.
+
+    Args:
+        recognizer: has one output per step.
+        chunks: its outputs, where they are known already.
+    """
     examples = recognizer.examples()
     if not examples or not is_causal(recognizer):
         return 0.0
-    chunks = ChunkedOutputs.from_recognizer(recognizer)
+    chunks = chunks or ChunkedOutputs.from_recognizer(recognizer)
     delays = []
     for samples in examples:
         path = GreedyPath(cast("Transcription", recognizer.task).vocabulary, chunks.timing.seconds_per_step)

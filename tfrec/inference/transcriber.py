@@ -73,7 +73,7 @@ class Transcriber:
         task = cast("Transcription", recognizer.task)
         chunks = ChunkedOutputs.from_recognizer(recognizer, chunk_seconds, overlap_seconds)
         decoder = None if decode.resolved == "greedy" else task.decoder(recognizer.network, decode)
-        return cls(chunks, task.vocabulary, decoder, output_delay(recognizer))
+        return cls(chunks, task.vocabulary, decoder, output_delay(recognizer, chunks))
 
     def __call__(self, samples: np.ndarray | Iterable[np.ndarray]) -> TimedText:
         """Transcribes float32 `(samples,)` in [-1, 1] at the recognizer's rate, or blocks of them."""

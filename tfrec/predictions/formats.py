@@ -13,8 +13,10 @@ import rich.console
 from pipelines.errors import UserError
 from tfrec.predictions import subtitles
 from tfrec.tasks.base import Answer
+from tfrec.utils.console import console
 
 ROWS_PER_TABLE = 100  # of answers that are shown as a table
+TABLE_WIDTH = 120  # characters, in a file
 
 
 class Format(abc.ABC):
@@ -50,13 +52,9 @@ class Text(Format):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
+        width = None if stream is console.file else TABLE_WIDTH
         self._console = rich.console.Console(
-            file=stream,
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
-            emoji=False,
-            width=None if stream.isatty() else 120,
+            file=stream, highlight=False, soft_wrap=True, markup=False, emoji=False, width=width
         )
         self._waiting: list[tuple[str, Answer]] = []
 

@@ -21,7 +21,7 @@ class Output:
     """A context in which answers are written.
 
     Args:
-        form: one of FORMATS.
+        form: one of FORMATS; None is that of the target's suffix, or else "text".
         target: None for standard output; a file; or a folder, which exists, ends in a slash, or has no suffix. The
             formats of subtitles need a folder for several sources.
         sources: what is going to be answered.
@@ -30,7 +30,9 @@ class Output:
         UserError: for a target that does not fit.
     """
 
-    def __init__(self, form: str, target: str | None, sources: Sequence[Source]) -> None:
+    def __init__(self, form: str | None, target: str | None, sources: Sequence[Source]) -> None:
+        suffix = pathlib.PurePath(target or "").suffix.lower()
+        form = form or next((name for name, kind in FORMATS.items() if kind.suffix == suffix), "text")
         self._format = FORMATS[form]
         self._folder: pathlib.Path | None = None
         self._file: pathlib.Path | None = None
@@ -42,6 +44,8 @@ class Output:
                 self._folder = path
             else:
                 self._file = path
+        if self._file and any(os.path.exists(one.path) and _is_same(self._file, one.path) for one in sources):
+            raise UserError(f"--output: {paths.shown(self._file)} is a file to recognize: give another name.")
         if self._format.one_file and len(sources) > 1 and not self._folder:
             raise UserError(f"--format {form} writes a file for each recording: name a folder with --output FOLDER.")
 
@@ -87,6 +91,10 @@ class Output:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UserError(f"--output: the folder {paths.shown(folder)} cannot be made: {error.strerror}.") from error
+
+
+def _is_same(one: pathlib.Path, other: str) -> bool:
+    return one.exists() and os.path.samefile(one, other)
 
 
 def _open(path: pathlib.Path) -> TextIO:

@@ -150,6 +150,20 @@ def test_what_does_not_fit_is_refused(home, capsys, words, message):
         run(capsys, home, *words)
 
 
+def test_the_suffix_of_the_output_chooses_the_format(home, capsys, tmp_path):
+    run(capsys, home, "left.wav", "--output", str(tmp_path / "left.vtt"))
+    assert (tmp_path / "left.vtt").read_text().startswith("WEBVTT")
+    run(capsys, home, "left.wav", "--output", str(tmp_path / "left.txt"))
+    assert "left.wav (confidence" in (tmp_path / "left.txt").read_text()
+
+
+def test_a_recording_is_never_overwritten(home, capsys):
+    before = (home / "left.wav").read_bytes()
+    with pytest.raises(UserError, match="is a file to recognize"):
+        run(capsys, home, "left.wav", "--json", "--output", str(home / "TALKS" / ".." / "left.wav"))
+    assert (home / "left.wav").read_bytes() == before
+
+
 def test_an_output_that_cannot_be_made(home, capsys):
     with pytest.raises(UserError, match="cannot be made"):
         run(capsys, home, "call.wav", "--output", str(home / "left.wav" / "answers"))
