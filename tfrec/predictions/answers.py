@@ -53,6 +53,8 @@ class Answers:
         with Progress("files", len(found), terminal=error_console, after_s=PROGRESS_AFTER_S) as progress:
             for number, source in enumerate(found, start=1):
                 try:
+                    if source.error:
+                        raise source.error
                     output.add(source, self(source.path, progress))
                 except UserError as error:
                     print(f"error: {error}", file=sys.stderr)

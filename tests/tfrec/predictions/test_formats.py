@@ -141,13 +141,20 @@ def test_top(trained, tmp_path, capsys):
         (["call.wav", "--top", "2"], r"--top: task\.name transcribe has no classes"),
         (["call.wav", "--json", "--format", "csv"], "exclude each other"),
         (["call.wav", "--format", "docx"], "docx"),
-        (["run"], "holds no audio files"),
         (["call.wav", "--stream", "--output", "x"], "leave out --output, or --stream"),
     ],
 )
 def test_what_does_not_fit_is_refused(home, capsys, words, message):
     with pytest.raises(UserError, match=message):
         run(capsys, home, *words)
+
+
+def test_a_folder_without_recordings_is_named_and_the_others_are_answered(home, capsys, tmp_path):
+    words = [str(home / "run"), str(tmp_path), str(home / "left.wav"), "--json"]
+    assert predict.main(words) == 1
+    out, err = capsys.readouterr()
+    assert len(json.loads(out)) == 1
+    assert err == f"error: {tmp_path} holds no audio files: name a folder with some, or the files.\n"
 
 
 def test_the_suffix_of_the_output_chooses_the_format(home, capsys, tmp_path):
