@@ -1,4 +1,4 @@
-"""Check the data of a training on speech before it starts: `tfrec check [EXPERIMENT] [FLAGS]`."""
+"""Check the data of a training on speech before it starts: `tfrec check [EXPERIMENT | DATA] [FLAGS]`."""
 
 import dataclasses
 from collections.abc import Sequence
