@@ -13,7 +13,7 @@ COMMANDS = {
     "export": "export a run as the next version for TensorFlow Serving",
     "list": "list architectures, datasets, experiments and layers",
     "show": "draw examples with and without augmentation",
-    "check": "check the data of a training on speech before it starts",
+    "check": "check the data of a training before it starts",
     "compare": "train several architectures within one time budget, and report",
     "study": "run a study of many trainings, and print its tables",
     "noise_report": "measure a run on speech in noise",

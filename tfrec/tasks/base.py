@@ -130,7 +130,7 @@ class Task(abc.ABC):
         return []
 
     def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
-        """What is wrong or strange about the labels of a split of speech, named `name`."""
+        """What is wrong or strange about the labels of a split, named `name`."""
         return []
 
     def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:  # noqa: B027, most tasks take any

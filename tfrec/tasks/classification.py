@@ -18,7 +18,7 @@ from pipelines.errors import UserError
 from tfrec.evaluation.metrics import classification, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import plots
-from tfrec.tasks.base import Answer, Task
+from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 SHOWN_ABSENT = 10  # classes without examples that are named
 SHOWN_CLASSES = 3  # in the table of `predict`
+RARE = 0.1  # of the most frequent class's training examples: fewer are rare
+FREQUENT = 0.8  # of a split: a class with more decides the accuracy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,6 +127,35 @@ class Classification(Task):
                 f" {', '.join(corpus.class_names)}: give it the data it was trained on."
             )
 
+    def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
+        """Classes that are absent or rare in the training split, and one that decides the accuracy of another."""
+        counts = class_counts(split, self.num_outputs)
+        if name != "train":
+            return self._majority(name, counts)
+        absent, rare = counts == 0, (counts > 0) & (counts < RARE * counts.max())
+        advice = "" if self.config.class_weights == "balanced" else "; consider task.class_weights balanced"
+        found = []
+        for which, what, harmful in (
+            (absent, "classes have no training examples", True),
+            (
+                rare,
+                f"classes have less than a tenth of the examples of {self.class_names[counts.argmax()]}{advice}",
+                False,
+            ),
+        ):
+            names = tuple(f"{self.class_names[i]} ({counts[i]:,})" for i in np.flatnonzero(which)[:SHOWN_EXAMPLES])
+            if names:
+                found.append(Finding(name, what, int(which.sum()), self.num_outputs, names, harmful))
+        return found
+
+    def _majority(self, name: str, counts: np.ndarray) -> list[Finding]:
+        """The class that is most of a split."""
+        count, total, label = int(counts.max()), int(counts.sum()), self.class_names[counts.argmax()]
+        if count < FREQUENT * total:
+            return []
+        what = f"examples are {label}: always answering it has an accuracy of {count / total:.1%}; see macro F1"
+        return [Finding(name, what, count, total, (label,), False)]
+
     def example_losses(self, outputs: Any, targets: Any) -> Any:
         """Cross-entropy `(batch,)` in nats, smoothed and weighted as configured."""
         smoothing, classes = self.config.label_smoothing, self.num_outputs
@@ -219,6 +250,9 @@ def _caption(scores: Mapping[str, Any]) -> str:
     text += f" ({f1_low:.4f} to {f1_high:.4f})"
     if "top5_accuracy" in scores:
         text += f", top-5 {scores['top5_accuracy']:.2%}"
+    answered = np.flatnonzero(np.sum(scores["confusion"], axis=0))
+    if len(answered) == 1 and sum(row["examples"] > 0 for row in scores["classes"]) > 1:
+        text += f"; every answer is {scores['classes'][answered[0]]['label']}"
     absent = [row["label"] for row in scores["classes"] if not row["examples"]]
     if absent:
         more = f" and {len(absent) - SHOWN_ABSENT} more" if len(absent) > SHOWN_ABSENT else ""

@@ -27,7 +27,7 @@ from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish
-from tfrec.training import loop
+from tfrec.training import freezing, loop
 
 T = TypeVar("T")
 
@@ -198,7 +198,8 @@ def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:
     if description := architectures.describe(recognizer.config.model):
         logger.info(description)
     unusable = recognizer.task.check_training(recognizer, corpus)
-    for sentence in (*corpus.notes, *recognizer.task.warnings(corpus), *unusable):
+    frozen = freezing.warnings(recognizer.config.fit, recognizer.config.model)
+    for sentence in (*corpus.notes, *recognizer.task.warnings(corpus), *unusable, *frozen):
         logger.warning(sentence)
 
 

@@ -63,7 +63,7 @@ class _Base:
 class _Module(types.ModuleType):
     """A module whose every attribute is a placeholder."""
 
-    __path__: MutableSequence[str] = []  # it may have submodules
+    __path__: MutableSequence[str] = []  # noqa: RUF012, the type that `ModuleType` has
 
     def __getattr__(self, name: str) -> Placeholder:
         if name.startswith("__") and name.endswith("__"):

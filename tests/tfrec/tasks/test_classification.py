@@ -112,3 +112,11 @@ def test_report_and_plot(tmp_path):
 
 def test_two_classes_have_no_top5():
     assert "top5_accuracy" not in classification.score(np.eye(2), np.arange(2), ("a", "b"))
+
+
+def test_a_network_that_always_gives_the_same_answer_is_named():
+    task = Classification(Config(), ["cat", "objects"])
+    scores = task.score(np.array([[0.0, 1.0]] * 4), np.array([0, 1, 0, 0]))
+    assert "every answer is objects" in task.report(scores, "test split").caption
+    scores = task.score(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1]))
+    assert "every answer" not in task.report(scores, "test split").caption
