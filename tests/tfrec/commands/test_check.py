@@ -82,7 +82,7 @@ def test_pictures(uneven, capsys):
     assert check.main([f"{uneven}/", *words]) == 0
     printed = " ".join(capsys.readouterr().out.split())
     for part in (
-        "30 x 20 to 67 x 30, 3 upright",
+        "30 x 20 to 67 x 30",
         "1 of 54 examples are exact copies of others",
         "6 of 54 pictures have an EXIF orientation",
         "fit.freeze backbone keeps the random initial weights",
