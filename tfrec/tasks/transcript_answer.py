@@ -9,7 +9,9 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from pipelines import paths
 from tfrec.tasks.base import Answer
+from tfrec.utils import short_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,9 +26,9 @@ class Transcript(Answer):
         """Text, confidence (None of an empty text), and the times of the words where they are known."""
         row = {"text": self.text, "confidence": self.confidence if self.text else None}
         if self.words is None:
-            return row
+            return short_numbers.shorten(row)
         words = [dict(zip(("word", "start_s", "end_s"), word, strict=True)) for word in self.words]
-        return {**row, "words": words}
+        return short_numbers.shorten({**row, "words": words})
 
     @classmethod
     def table(cls, answers: Sequence[tuple[str, Any]]) -> Group:
@@ -34,7 +36,7 @@ class Transcript(Answer):
         lines = []
         for file, answer in answers:
             sure = f"confidence {answer.confidence:.3f}" if answer.text else "no words"
-            lines.append(Text(f"{file} ({sure}): {answer.text}"))
+            lines.append(Text(f"{paths.shown(file)} ({sure}): {answer.text}"))
             times = [f"{start:.2f} {word}" for word, start, _ in answer.words or () if start is not None]
             if times:
                 lines.append(Text(f"    at seconds: {', '.join(times)}"))

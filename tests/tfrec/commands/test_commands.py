@@ -99,6 +99,10 @@ def test_fit_leaves_a_run_and_an_export(home):
     low, high = test["accuracy_interval"]
     assert 0 <= low <= test["accuracy"] <= high <= 1
     assert test["examples"] == 360
+    answers = list(csv.DictReader((run / "predictions_test.csv").open()))
+    assert list(answers[0]) == ["path", "label", "answer", "probability"]
+    assert (len(answers), all(0 < float(row["probability"]) <= 1 for row in answers)) == (360, True)
+    assert sum(row["label"] == row["answer"] for row in answers) == pytest.approx(360 * test["accuracy"])
     for name in ("confusion.png", "learning_curves.png"):
         with Image.open(run / name) as picture:
             assert min(picture.size) > 300
@@ -144,6 +148,7 @@ def test_evaluate_another_split(here, capsys):
     assert evaluate.main(["runs/digits", "--split", "train", "--batch_size", "500"]) == 0
     out = capsys.readouterr().out
     assert "train split" in out
+    assert out.endswith("In runs/digits: metrics.json, predictions_train.csv, train/confusion.png.\n")
     metrics = json.loads((here / "runs" / "digits" / "metrics.json").read_text())
     assert (metrics["train"]["examples"], metrics["test"]["examples"]) == (1293, 360)
 
