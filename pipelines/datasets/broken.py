@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from pipelines import progress
 from pipelines.errors import FileError, UserError
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def probe_all(probe: Callable[[str], Result], paths: Sequence[str]) -> tuple[dic
     results: dict[str, Result] = {}
     errors: dict[str, UserError] = {}
     with ThreadPoolExecutor() as pool:
-        for path, result in zip(paths, pool.map(attempt, paths), strict=True):
+        for path, result in zip(paths, progress.track(pool.map(attempt, paths), len(paths), "files"), strict=True):
             if isinstance(result, UserError):
                 errors[path] = result
             else:

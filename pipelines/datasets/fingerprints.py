@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from pipelines import progress
 from pipelines.datasets.files import Row
 from pipelines.errors import UserError
 
@@ -53,7 +54,7 @@ def of_files(paths: Iterable[str]) -> dict[str, str | None]:
 
     unique = list(dict.fromkeys(paths))
     with ThreadPoolExecutor() as pool:
-        return dict(zip(unique, pool.map(attempt, unique), strict=True))
+        return dict(zip(unique, progress.track(pool.map(attempt, unique), len(unique), "fingerprints"), strict=True))
 
 
 def add(rows: Sequence[Row]) -> list[Row]:

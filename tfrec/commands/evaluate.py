@@ -66,15 +66,14 @@ def main(argv: Sequence[str]) -> int:
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec evaluate")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
+    decode = arguments.decode if arguments.decode != DecodeConfig() else None
     with messages_to_stderr(arguments.json):
         name, corpus, facts = _load(arguments, run, recognizer)
         for note in corpus.notes:
             logger.warning(note)
-    decode = None
-    if arguments.decode != DecodeConfig():
-        decode = arguments.decode
+        measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
+    if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
-    measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
     brief = scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
     if arguments.json:
         print(short_numbers.dumps(brief))

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pipelines import native_output
 from tfrec.utils import placeholders
 
 
@@ -16,9 +17,13 @@ def run_command(module: str, words: Sequence[str]) -> None:
     """Imports TensorFlow and the module of a command, calls its `main` with the words, and exits with its status."""
     if "-h" in words or "--help" in words:
         _print_help(module, words)
-    import_tensorflow(quiet=os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3")
+    quiet = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3"
+    if quiet:
+        native_output.hide_logs()  # some lines come whatever the level is, and decoders name no file
+    import_tensorflow(quiet)
     console = importlib.import_module("tfrec.utils.console")
     console.configure_logging()
+    importlib.import_module("tfrec.utils.progress").show_loops()
     console.run(lambda: importlib.import_module(module).main(words))
 
 

@@ -356,5 +356,5 @@ def test_the_messages_of_a_failed_import_of_tensorflow_are_printed(tmp_path):
     failing = "import os\nos.write(2, b'no AVX here\\n')\nraise ImportError('broken')\n"
     (tmp_path / "tensorflow" / "__init__.py").write_text(failing)
     _, err = done(tmp_path, "tfrec.fit", status=1)
-    assert err.startswith("no AVX here")
+    assert "no AVX here\n" in err
     assert "ImportError: broken" in err
