@@ -18,6 +18,15 @@ def counted(count: int, noun: str, plural: str = "") -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
+def share(count: int, total: int, noun: str, plural: str = "") -> str:
+    """Writes how many of all are meant; what follows agrees with the first number, see `verb`.
+
+    >>> share(1, 70, "example"), share(1, 1, "entry", "entries")
+    ('1 of 70 examples', '1 of 1 entry')
+    """
+    return f"{count:,} of {counted(total, noun, plural)}"
+
+
 def verb(count: int, singular: str, plural: str) -> str:
     """Chooses the form of a verb for a number of things.
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from pipelines import progress
+from pipelines.counts import share, verb
 from pipelines.errors import FileError, UserError
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def describe(errors: Mapping[str, UserError], total: int) -> str:
     """
     counts = collections.Counter(kind_of(error) for error in errors.values())
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
-    return f"{len(errors):,} of {total:,} files cannot be used ({kinds})"
+    return f"{share(len(errors), total, 'file')} cannot be used ({kinds})"
 
 
 def check(errors: Mapping[str, UserError], total: int, list_path: str | None) -> None:
@@ -188,4 +189,4 @@ def note(errors: Mapping[str, UserError], total: int, list_path: str | None) -> 
         write(errors, list_path)
     names = list(errors)
     listed = f"all in {list_path}" if list_path else ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{describe(errors, total)} and are left out by data.skip_broken: {listed}."
+    return f"{describe(errors, total)} and {verb(len(errors), 'is', 'are')} left out by data.skip_broken: {listed}."

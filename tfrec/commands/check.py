@@ -39,22 +39,22 @@ def main(argv: Sequence[str]) -> int:
         console.print(class_table(corpus))
     for sentence in (*corpus.notes, *preflight.warnings(recognizer, corpus)):
         console.print(sentence)
-    console.print(_table(findings) if findings else f"Nothing is wrong with the {_unit(corpus)} and their labels.")
+    console.print(_table(findings) if findings else f"Nothing is wrong with the {_unit(corpus)}s and their labels.")
     if arguments.rehearsal:
         _print_costs(recognizer, corpus)
     return 1 if any(finding.harmful for finding in findings) else 0
 
 
 def _unit(corpus: Corpus) -> str:
-    return "clips" if corpus.modality == "audio" else "pictures"
+    return "clip" if corpus.modality == "audio" else "picture"
 
 
 def _sizes(corpus: Corpus) -> str:
     parts = []
     for name, split in corpus.splits.items():
         hours = f", {sum(split.seconds) / 3600:.2f} h" if split.seconds is not None else ""
-        speakers = f", {len(set(split.speakers))} speakers" if split.speakers else ""
-        parts.append(f"{name} {split.size:,} {_unit(corpus)}{hours}{speakers}")
+        speakers = f", {counted(len(set(split.speakers)), 'speaker')}" if split.speakers else ""
+        parts.append(f"{name} {counted(split.size, _unit(corpus))}{hours}{speakers}")
     return f"{corpus.name}: {'; '.join(parts)}."
 
 
@@ -90,4 +90,4 @@ def _print_costs(recognizer: Recognizer, corpus: Corpus) -> None:
     console.print(table)
     mean = sum(cost.step_seconds for cost in costs) / len(costs)
     minutes = buckets.batches * mean / 60
-    console.print(f"An epoch of {buckets.batches} batches takes about {minutes:.1f} minutes here.")
+    console.print(f"An epoch of {counted(buckets.batches, 'batch', 'batches')} takes about {minutes:.1f} minutes here.")

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines import paths
+from pipelines.counts import counted, verb
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from pipelines.image_formats import headers
@@ -30,9 +31,10 @@ def class_table(corpus: Corpus) -> Table:
     if len(corpus.class_names) <= MAX_CLASSES:
         shown = np.arange(len(corpus.class_names))
     left = len(corpus.class_names) - len(shown)
-    caption = (
-        f"{left:,} further classes have {counts['train'][shown].max():,} training examples or more" if left else None
-    )
+    caption = None
+    if left:
+        most = counted(int(counts["train"][shown].max()), "training example")
+        caption = f"{counted(left, 'further class', 'further classes')} {verb(left, 'has', 'have')} {most} or more"
     table = Table(box=rich.box.SIMPLE, caption=caption)
     table.add_column("class", overflow="fold")
     for name in counts:

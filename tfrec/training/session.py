@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from pipelines import datasets, frontends
+from pipelines.counts import counted
 from pipelines.datasets import unreadable
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
@@ -89,7 +90,7 @@ def dry_run(config: Config, run: Run, resume: bool = False) -> Recognizer:
     with strategy_scope(config):
         recognizer = _build(config, corpus, run, weights)
         steps = loop.count_steps(recognizer, corpus)
-    logger.info("%s steps in each of %s epochs", f"{steps:,}", config.fit.epochs)
+    logger.info("%s in each of %s", counted(steps, "step"), counted(config.fit.epochs, "epoch"))
     return recognizer
 
 

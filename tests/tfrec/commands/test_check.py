@@ -41,7 +41,7 @@ def test_every_flaw_is_reported(flawed, capsys):
     words = ["--data.name", "manifest", "--data.path", str(flawed), *NET, "--no_rehearsal"]
     assert check.main(words) == 1
     printed = capsys.readouterr().out
-    assert "1 of 7 files have 16,000 Hz and are resampled to 8,000." in printed
+    assert "1 of 7 files has 16,000 Hz and is resampled to 8,000." in printed
     lines = [" ".join(line.split()) for line in printed.splitlines()]
     for start in (
         "!train 1 of 5 clips are silent",
@@ -83,7 +83,7 @@ def test_pictures(uneven, capsys):
     printed = " ".join(capsys.readouterr().out.split())
     for part in (
         "30 x 20 to 67 x 30",
-        "1 of 54 examples are exact copies of others",
+        "1 of 54 examples is an exact copy of another",
         "6 of 54 pictures have an EXIF orientation",
         "fit.freeze backbone keeps the random initial weights",
         "choose the epoch that is kept: the choice is mostly chance",
