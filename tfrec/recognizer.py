@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines import assemble, frontends
+from pipelines import assemble, frontends, progress
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
@@ -260,7 +260,7 @@ class Recognizer:
         batches = assemble.evaluation_batches(split, recognizer.frontend, batch_size)
         forward = recognizer.forward_function(batches)
         outputs, targets = [], []
-        for inputs, target in batches:
+        for inputs, target in progress.track(batches, -(-split.size // batch_size), "batches"):
             outputs.append(forward(inputs).numpy())
             targets.append(target.numpy())
         return np.concatenate(outputs), np.concatenate(targets)

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from pipelines import audio, loudness
 from pipelines.audio_formats.names import shown
+from pipelines.counts import counted, share, verb
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
@@ -241,12 +242,13 @@ def notes(
     """
     counts = collections.Counter(info.sample_rate_hz for info in infos)
     sentences = [
-        f"{count:,} of {len(infos):,} files have {hz:,} Hz and are resampled to {rate:,}."
+        f"{share(count, len(infos), 'file')} {verb(count, 'has', 'have')} {hz:,} Hz and {verb(count, 'is', 'are')}"
+        f" resampled to {rate:,}."
         for hz, count in sorted(counts.items())
         if hz != rate
     ]
     unique = {info.path: i for i, info in reversed(list(enumerate(infos)))}
-    files, total = sorted(unique.values()), f"{len(unique):,} files"
+    files, total = sorted(unique.values()), counted(len(unique), "file")
     several = [i for i in files if infos[i].channels > 1]
     if several:
         what = "two channels" if all(infos[i].channels == 2 for i in several) else "several channels"
@@ -255,7 +257,7 @@ def notes(
             if channel == "average"
             else f"of which only {channel} is read (data.audio_channel)"
         )
-        sentences.append(f"{len(several):,} of {total} have {what}, {treated}.")
+        sentences.append(f"{len(several):,} of {total} {verb(len(several), 'has', 'have')} {what}, {treated}.")
     if measures is not None:
         sentences += _measured_notes(rows, infos, channel, measures, several, files)
     return tuple(sentences)
@@ -271,28 +273,33 @@ def _measured_notes(
 ) -> list[str]:
     """What `notes` says about samples; `several` are rows of files with several channels, `files` one row per file."""
     sentences: list[str] = []
-    total = f"{len(files):,} files"
+    total = counted(len(files), "file")
 
-    def add(indices: Sequence[int], of: str, what: str) -> None:
+    def add(indices: Sequence[int], of: str, singular: str, plural: str, what: str) -> None:
         if indices:
             names = [shown(rows[i].where or rows[i].path) for i in indices[:_SHOWN]]
             more = ", ..." if len(indices) > _SHOWN else ""
-            sentences.append(f"{len(indices):,} of {of} {what}: {', '.join(names)}{more}.")
+            sentences.append(
+                f"{len(indices):,} of {of} {verb(len(indices), singular, plural)} {what}: {', '.join(names)}{more}."
+            )
 
     if channel == "average":
         add(
             [i for i in several if measures.channel[i] != loudness.AVERAGE],
             total,
-            f"have channels that cancel each other, their average is more than {loudness.CANCELLATION_DB:.0f} dB softer"
+            "has",
+            "have",
+            f"channels that cancel each other, their average is more than {loudness.CANCELLATION_DB:.0f} dB softer"
             " than the loudest, which is read instead",
         )
     loud = [i for i in files if infos[i].is_float and measures.file_peak[i] > 1]
-    add(loud, total, f"hold samples above 1, up to {_highest(measures.file_peak, loud):.3g}, which are clipped to 1")
-    of = f"{len(rows):,} clips"
+    above = f"samples above 1, up to {_highest(measures.file_peak, loud):.3g}, which are clipped to 1"
+    add(loud, total, "holds", "hold", above)
+    of = counted(len(rows), "clip")
     silent = np.flatnonzero((measures.samples > 0) & (measures.peak <= loudness.SILENT))
-    add(silent.tolist(), of, "are silent (no sample above -80 dB)")
+    add(silent.tolist(), of, "is", "are", "silent (no sample above -80 dB)")
     clipped = np.flatnonzero(measures.clipped >= loudness.CLIPPED_FRACTION)
-    add(clipped.tolist(), of, f"are clipped ({loudness.CLIPPED_FRACTION:.1%} of their samples or more)")
+    add(clipped.tolist(), of, "is", "are", f"clipped ({loudness.CLIPPED_FRACTION:.1%} of their samples or more)")
     return sentences
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pipelines.counts import counted, verb
 from pipelines.datasets import fingerprints
 from pipelines.datasets.base import FilesConfig
 from pipelines.datasets.files import Row
@@ -57,7 +58,8 @@ def split_files(rows: Sequence[Row], labels: np.ndarray, config: FilesConfig, by
     if by is None and different < len(intervals) <= len(free):
         identities = _numbered(identities)
         notes.append(
-            f"Only {different} examples for {_names(intervals)} are different, so that copies of the same"
+            f"Only {counted(different, 'example')} for {_names(intervals)} {verb(different, 'is', 'are')} different,"
+            f" so that copies of the same"
             " example are in several splits: their scores are meaningless."
         )
     assigned = _Assignment(free, identities, labels, intervals, config.split_seed)

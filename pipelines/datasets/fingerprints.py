@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from pipelines import progress
+from pipelines.counts import share, verb
 from pipelines.datasets.files import Row
 from pipelines.errors import UserError
 
@@ -53,7 +55,7 @@ def of_files(paths: Iterable[str]) -> dict[str, str | None]:
 
     unique = list(dict.fromkeys(paths))
     with ThreadPoolExecutor() as pool:
-        return dict(zip(unique, pool.map(attempt, unique), strict=True))
+        return dict(zip(unique, progress.track(pool.map(attempt, unique), len(unique), "fingerprints"), strict=True))
 
 
 def add(rows: Sequence[Row]) -> list[Row]:
@@ -100,16 +102,21 @@ def copy_notes(rows: Sequence[Row], parts: Mapping[str, np.ndarray]) -> list[str
     apart = [indices for indices in copies if len({split_of[i] for i in indices}) > 1]
     together = "" if apart else "; copies are in the same split"
     total = sum(len(indices) - 1 for indices in copies)
-    notes = [f"{total:,} of {len(rows):,} examples are exact copies of others ({_named(rows, copies)}){together}."]
+    notes = [
+        f"{share(total, len(rows), 'example')}"
+        f" {verb(total, 'is an exact copy of another', 'are exact copies of others')}"
+        f" ({_named(rows, copies)}){together}."
+    ]
     differ = [indices for indices in copies if len({_target(rows[i]) for i in indices}) > 1]
     if differ:
         notes.append(
-            f"{len(differ):,} of the copied examples have several labels or texts ({_named(rows, differ)}): correct"
-            " them."
+            f"{len(differ):,} of the copied examples {verb(len(differ), 'has', 'have')} several labels or texts"
+            f" ({_named(rows, differ)}): correct them."
         )
     if apart:
         notes.append(
-            f"{len(apart):,} of the copied examples are in several splits, as the data's own splits or groups say"
+            f"{len(apart):,} of the copied examples {verb(len(apart), 'is', 'are')} in several splits, as the data's"
+            f" own splits or groups say"
             f" ({_named(rows, apart)}): scores on them are too good."
         )
     return notes

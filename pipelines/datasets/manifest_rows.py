@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipelines import paths
+from pipelines.counts import counted, share, verb
 from pipelines.datasets import columns, files, kaldi, lhotse, tables, transcripts
 from pipelines.datasets.names import SPLITS, split_of
 from pipelines.errors import UserError, unknown
@@ -253,14 +254,21 @@ def _duplicates(path: str, rows: Sequence[files.Row]) -> Iterator[str]:
     if several:
         extra = sum(len(group) - 1 for group in several)
         yield (
-            f"{extra:,} of {len(rows):,} rows of {paths.shown(path)} name audio or pictures that an earlier row names,"
-            f" such as {several[0][1].where}."
+            f"{share(extra, len(rows), 'row')} of {paths.shown(path)} {verb(extra, 'names', 'name')} audio or"
+            f" pictures that"
+            f" an earlier row names, such as {several[0][1].where}."
         )
     apart = [group for group in several if len({row.split for row in group}) > 1]
     if apart:
         wheres = " and ".join(row.where for row in apart[0][:2])
-        yield f"{len(apart):,} files are listed in more than one split, such as {wheres}: scores on them are too good."
+        yield (
+            f"{counted(len(apart), 'file')} {verb(len(apart), 'is', 'are')} listed in more than one split, such as"
+            f" {wheres}: scores on {verb(len(apart), 'it', 'them')} are too good."
+        )
     unlike = [group for group in several if len({(row.label, row.text, row.number) for row in group}) > 1]
     if unlike:
         wheres = " and ".join(row.where for row in unlike[0][:2])
-        yield f"{len(unlike):,} files are listed with different labels or texts, such as {wheres}."
+        yield (
+            f"{counted(len(unlike), 'file')} {verb(len(unlike), 'is', 'are')} listed with different labels or texts,"
+            f" such as {wheres}."
+        )

@@ -95,6 +95,13 @@ def finding(name: str, split: Split, what: str, places: Sequence[int] | np.ndarr
     return [Finding(name, what, len(places), split.size, shown, harmful)]
 
 
+def source_names(split: Split) -> list[str]:
+    """Path or name of each example of a split; its number, from 1, where the corpus has none."""
+    if split.sources is None:
+        return [str(i + 1) for i in range(split.size)]
+    return [os.fspath(source) for source in split.sources]
+
+
 class Task(abc.ABC):
     """Owns what outputs mean: targets, loss, metrics, decoding, scores, reports, export.
 
@@ -167,7 +174,7 @@ class Task(abc.ABC):
         return []
 
     def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
-        """What is wrong or strange about the labels of a split of speech, named `name`."""
+        """What is wrong or strange about the labels of a split, named `name`."""
         return []
 
     def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:  # noqa: B027, most tasks take any
@@ -292,6 +299,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def plot(self, scores: Mapping[str, Any], folder: pathlib.Path) -> None:
         """Writes the scores as pictures or pages into a folder."""
+
+    def predictions(self, scores: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """The answer to each example, from what `evaluate` returned: rows of predictions_SPLIT.csv."""
+        return scores.get("predictions", ())
 
     def require_no_decoding(self, decode: Any) -> None:
         """Raises UserError for decoding options: for tasks that do not decode."""

@@ -9,8 +9,10 @@ from typing import Any
 from rich.console import Group
 from rich.text import Text
 
+from pipelines import paths
 from tfrec.decoding.words import Word
 from tfrec.tasks.base import Answer
+from tfrec.utils import short_numbers
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +29,9 @@ class Transcript(Answer):
         """Speaker if there is one, text, confidence (None of an empty text), and the words where they are known."""
         row: dict[str, Any] = {} if self.speaker is None else {"speaker": self.speaker}
         row |= {"text": self.text, "confidence": self.confidence if self.text else None}
-        return row if self.words is None else {**row, "words": [word._asdict() for word in self.words]}
+        if self.words is not None:
+            row["words"] = [word._asdict() for word in self.words]
+        return short_numbers.shorten(row)
 
     def plain(self) -> str:
         """The text, after the speaker if there is one."""
@@ -50,7 +54,8 @@ class Transcript(Answer):
         """A line for each file, and below it the times of its words."""
         lines = []
         for file, answer in answers:
-            name = file if answer.speaker is None else f"{file}, {answer.speaker}"
+            shown = paths.shown(file)
+            name = shown if answer.speaker is None else f"{shown}, {answer.speaker}"
             sure = f"confidence {answer.confidence:.3f}" if answer.text else "no words"
             lines.append(Text(f"{name} ({sure}): {answer.text}"))
             times = [f"{word.start_s:.2f} {word.word}" for word in answer.words or () if word.start_s is not None]

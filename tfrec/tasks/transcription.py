@@ -330,6 +330,13 @@ class Transcription(Task):
         """What is scored of a text in its normal form: all of it, or TIMIT's phonemes as 39 (Lee & Hon 1989)."""
         return " ".join(phonemes.fold(text.split())) if self.config.fold_phonemes else text
 
+    def predictions(self, scores: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Path, transcript and answer of each utterance, in the form in which they are scored."""
+        return [
+            {"path": row["source"], "text": row["reference"], "answer": row["hypothesis"]}
+            for row in scores["hypotheses"]
+        ]
+
     def report(self, scores: Mapping[str, Any], title: str) -> Any:
         """A table of error rates."""
         return alignments.table(scores, title)

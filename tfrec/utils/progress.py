@@ -1,15 +1,18 @@
 """Progress of many trainings: a live line on a terminal, otherwise a log line each minute."""
 
+import contextlib
 import logging
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import rich.console
 
+from pipelines import progress as loops
 from tfrec.utils.console import console
 
 REPORT_INTERVAL_S = 60.0  # between two log lines where there is no terminal
+LOOP_DELAY_S = 2.0  # shorter loops show nothing
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,10 @@ class Progress:
         if self._status:
             self._status.stop()
 
+    def postpone(self) -> None:
+        """Makes the first log line wait as long as the others."""
+        self._reported = time.monotonic()
+
     def update(self, running: Sequence[str] = (), best: str | None = None, seconds_left: float | None = None) -> None:
         """Shows the current state; to be called often.
 
@@ -93,6 +100,35 @@ class Progress:
         if self.deadline is not None:
             bounds.append(max(0.0, self.deadline - now))
         return min(bounds, default=None)
+
+
+def show_loops() -> None:
+    """Shows the loops of `pipelines.progress.track`: after two seconds on a terminal, otherwise after a minute."""
+    loops.show_by(_show_loop)
+
+
+_open_loops: list[str] = []  # a terminal shows one at a time
+
+
+@contextlib.contextmanager
+def _show_loop(unit: str, total: int) -> Iterator[loops.Update]:
+    """A context whose function shows a loop's progress."""
+    started, progress = time.monotonic(), Progress(unit, total)
+    progress.postpone()
+    is_inside = bool(_open_loops)
+    _open_loops.append(unit)
+    with contextlib.ExitStack() as stack:
+        stack.callback(_open_loops.remove, unit)
+
+        def update(done: int) -> None:
+            if is_inside or time.monotonic() - started < LOOP_DELAY_S:
+                return
+            if progress.done == 0:
+                stack.enter_context(progress)
+            progress.done = done
+            progress.update()
+
+        yield update
 
 
 def format_duration(seconds: float) -> str:

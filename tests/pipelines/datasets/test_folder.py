@@ -326,8 +326,8 @@ def test_class_with_one_example(tmp_path):
     corpus = load(tmp_path)
     assert 2 in corpus.splits["train"].labels
     notes = " ".join(corpus.notes)
-    assert "1 of 21 examples are exact copies of others (cat/0.png = fox/0.png)" in notes
-    assert "1 of the copied examples have several labels or texts" in notes
+    assert "1 of 21 examples is an exact copy of another (cat/0.png = fox/0.png)" in notes
+    assert "1 of the copied examples has several labels or texts" in notes
     assert "Classes with one or two training examples: 'fox' (1)." in notes
     assert "Classes without test examples: 'fox'" in notes
 

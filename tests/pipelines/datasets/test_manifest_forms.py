@@ -332,10 +332,10 @@ def test_rows_that_are_there_more_than_once(clips):
             for i in range(12)]  # fmt: skip
     (clips / "t.csv").write_text("path,text,split\n" + "".join(rows))
     notes = load(clips / "t.csv").notes
-    first, second, third = (note for note in notes if note.startswith(("2 of 12 rows", "2 files are", "1 files are")))
+    first, second, third = (note for note in notes if note.startswith(("2 of 12 rows", "2 files are", "1 file is")))
     assert first.startswith("2 of 12 rows")
     assert second.startswith(f"2 files are listed in more than one split, such as {clips}/t.csv:2 and {clips}/t.csv:12")
-    assert third.startswith(f"1 files are listed with different labels or texts, such as {clips}/t.csv:3 and")
+    assert third.startswith(f"1 file is listed with different labels or texts, such as {clips}/t.csv:3 and")
 
 
 def test_columns_without_names_and_cells_without_columns(clips):
