@@ -47,19 +47,21 @@ class Progress:
         self._reported = self._started if after_s else -math.inf
         terminal = terminal or console
         self._status = terminal.status("") if terminal.is_terminal else None
+        self._is_shown = False
 
     def __enter__(self) -> "Progress":
-        if self._status and not self.after_s:
-            self._status.start()
+        if not self.after_s:
+            self._show()
         return self
 
     def __exit__(self, *_: object) -> None:
-        if self._status:
+        if self._status and self._is_shown:
             self._status.stop()
 
-    def postpone(self) -> None:
-        """Makes the first log line wait as long as the others."""
-        self._reported = time.monotonic()
+    def _show(self) -> None:
+        if self._status and not self._is_shown:
+            self._status.start()
+            self._is_shown = True
 
     def update(self, running: Sequence[str] = (), best: str | None = None, seconds_left: float | None = None) -> None:
         """Shows the current state; to be called often.
@@ -72,7 +74,7 @@ class Progress:
         if time.monotonic() - self._started < self.after_s:
             return
         if self._status:
-            self._status.start()
+            self._show()
             self._status.update(self.line(running, best, seconds_left))
         elif time.monotonic() - self._reported >= REPORT_INTERVAL_S:
             self._reported = time.monotonic()
@@ -113,22 +115,19 @@ _open_loops: list[str] = []  # a terminal shows one at a time
 @contextlib.contextmanager
 def _show_loop(unit: str, total: int) -> Iterator[loops.Update]:
     """A context whose function shows a loop's progress."""
-    started, progress = time.monotonic(), Progress(unit, total)
-    progress.postpone()
     is_inside = bool(_open_loops)
     _open_loops.append(unit)
-    with contextlib.ExitStack() as stack:
-        stack.callback(_open_loops.remove, unit)
+    try:
+        with Progress(unit, total, after_s=LOOP_DELAY_S) as progress:
 
-        def update(done: int) -> None:
-            if is_inside or time.monotonic() - started < LOOP_DELAY_S:
-                return
-            if progress.done == 0:
-                stack.enter_context(progress)
-            progress.done = done
-            progress.update()
+            def update(done: int) -> None:
+                if not is_inside:
+                    progress.done = done
+                    progress.update()
 
-        yield update
+            yield update
+    finally:
+        _open_loops.remove(unit)
 
 
 def format_duration(seconds: float) -> str:
