@@ -99,7 +99,8 @@ def _read(config: Config) -> manifest_rows.Listed:
     if len(set(config.classes)) < len(config.classes):
         raise UserError(f"data.classes names a class twice: {', '.join(config.classes)}.")
     path = paths.local(config.path)
-    listed = manifest_rows.read(path, config.classes, None if config.split_by == "random" else config.split_by)
+    split_by = None if config.split_by == "random" else config.split_by
+    listed = manifest_rows.read(path, config.classes, split_by, config.skip_broken)
     rows = listed.rows
     if not rows:
         raise UserError(f"{path} lists no files.")

@@ -36,7 +36,7 @@ class Listed:
     groups: dict[str, str]
 
 
-def read(path: str, classes: Sequence[str] = (), split_by: str | None = None) -> Listed:
+def read(path: str, classes: Sequence[str] = (), split_by: str | None = None, may_miss: bool = False) -> Listed:
     """Reads a manifest.
 
     Args:
@@ -44,6 +44,7 @@ def read(path: str, classes: Sequence[str] = (), split_by: str | None = None) ->
             or with Hugging Face's `metadata.csv` or `metadata.jsonl`.
         classes: The labels that are allowed; empty allows any.
         split_by: "speaker" or "group", which then every row must have.
+        may_miss: Whether files may be missing.
 
     Returns:
         The rows, in their order.
@@ -62,6 +63,8 @@ def read(path: str, classes: Sequence[str] = (), split_by: str | None = None) ->
     else:
         lines = tables.read(path, reader.check_columns)
     rows = reader.with_durations([reader.row(where, cells) for where, cells in lines])
+    if not may_miss:
+        reader.check_files()
     notes, groups = reader.further_columns()
     return Listed(rows, [*reader.path_notes(), *notes, *_duplicates(path, rows)], groups)
 
@@ -91,6 +94,7 @@ class _Reader:
         self.further: dict[str, dict[str, str]] = {}  # column -> where -> cell
         self.durations: dict[str, float] = {}  # where -> seconds, of rows without a start
         self.cut_files: set[str] = set()  # files of which some row takes a piece
+        self.missing: list[str] = []  # a sentence for each row without its file
         self.lines = self.from_working_folder = 0
 
     def check_columns(self, where: str, names: Sequence[str]) -> None:
@@ -160,6 +164,14 @@ class _Reader:
             for row in rows
         ]
 
+    def check_files(self) -> None:
+        """UserError for files that are missing; it has the first one and counts them."""
+        if len(self.missing) > 1:
+            hint = ": data.skip_broken leaves these out" if len(self.missing) < self.lines else ""
+            raise UserError(f"{self.missing[0]} ({len(self.missing):,} of {self.lines:,} rows have no file){hint}.")
+        if self.missing:
+            raise UserError(f"{self.missing[0]}.")
+
     def path_notes(self) -> Iterator[str]:
         """A sentence on paths that start from the working folder."""
         if self.from_working_folder:
@@ -214,7 +226,8 @@ class _Reader:
             self.from_working_folder += 1
             return here
         hint = ": the path has back-slashes, which do not separate folders here" if "\\" in path else ""
-        raise UserError(f"{where}: there is no file {paths.shown(below)}{hint}.")
+        self.missing.append(f"{where}: there is no file {paths.shown(below)}{hint}")
+        return below
 
 
 def _seconds(where: str, key: str, value: str) -> float | None:
