@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from pipelines import paths
-from pipelines.datasets import content_split, files, manifest_rows
+from pipelines.datasets import content_split, files, manifest_rows, names
 from pipelines.datasets.base import Corpus, FilesConfig, Modality
 from pipelines.datasets.names import sort_classes
 from pipelines.errors import UserError
@@ -73,7 +73,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         notes=split.notes,
         **config.reading(),
     )
-    corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *listed.notes))
+    corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *listed.notes, *names.notes(classes)))
     return _with_groups(corpus, listed.groups) if listed.groups else corpus
 
 

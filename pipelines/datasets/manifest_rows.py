@@ -12,7 +12,7 @@ import numpy as np
 
 from pipelines import paths
 from pipelines.datasets import columns, files, kaldi, lhotse, tables, transcripts
-from pipelines.datasets.names import SPLITS, split_of
+from pipelines.datasets.names import SPLITS, class_name, split_of
 from pipelines.errors import UserError, unknown
 
 SPEECH_COLUMNS = ("path", "text", "start", "end", "speaker")  # of Kaldi's and Lhotse's lists
@@ -128,6 +128,8 @@ class _Reader:
             if not own.get(key, "-"):
                 raise UserError(f"{where}: {key} is empty.")
         text = transcripts.clean(where, " ".join(own["text"].splitlines())) if "text" in own else ""
+        if "label" in own and not self.classes:
+            own["label"] = class_name(own["label"])
         if self.classes and own.get("label") not in (None, *self.classes):
             error = unknown("label", own["label"], self.classes)
             raise UserError(f"{where}: {error}") from error
@@ -225,6 +227,9 @@ class _Reader:
         if here != below and os.path.isfile(here):
             self.from_working_folder += 1
             return here
+        if "://" in path and not path.startswith("file:"):
+            self.missing.append(f"{where}: {paths.shown(path)} is an address: download the file, and list its path")
+            return below
         hint = ": the path has back-slashes, which do not separate folders here" if "\\" in path else ""
         self.missing.append(f"{where}: there is no file {paths.shown(below)}{hint}")
         return below
