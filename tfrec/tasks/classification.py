@@ -48,6 +48,7 @@ class Label(Answer):
 
     class_names: tuple[str, ...]
     probabilities: np.ndarray
+    shown: int | None = None  # classes that were asked for; None for all, of which tables show a few
 
     @property
     def label(self) -> str:
@@ -59,6 +60,24 @@ class Label(Answer):
         named = dict(zip(self.class_names, map(float, self.probabilities), strict=True))
         return {"label": self.label, "probability": named[self.label], "probabilities": named}
 
+    def top(self, count: int) -> Label:
+        """The most probable classes, in their order."""
+        order = np.argsort(-self.probabilities, kind="stable")[:count]
+        return dataclasses.replace(
+            self,
+            class_names=tuple(self.class_names[i] for i in order),
+            probabilities=self.probabilities[order],
+            shown=count,
+        )
+
+    def columns(self) -> dict[str, Any]:
+        """Label and probability; after `top` those of the next classes too, as "label_2" and so on."""
+        order = np.argsort(-self.probabilities, kind="stable")
+        row: dict[str, Any] = {"label": self.label, "probability": float(self.probabilities.max())}
+        for rank, i in enumerate(order[1 : self.shown or 1], start=2):
+            row |= {f"label_{rank}": self.class_names[i], f"probability_{rank}": float(self.probabilities[i])}
+        return row
+
     @classmethod
     def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
         """A row for each file, with its most probable classes."""
@@ -67,8 +86,8 @@ class Label(Answer):
             table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
         for file, answer in answers:
             names, probabilities = answer.class_names, answer.probabilities
-            order = np.argsort(probabilities)[::-1]
-            others = ", ".join(f"{names[i]} {probabilities[i]:.3f}" for i in order[1:SHOWN_CLASSES])
+            order = np.argsort(-probabilities, kind="stable")
+            others = ", ".join(f"{names[i]} {probabilities[i]:.3f}" for i in order[1 : answer.shown or SHOWN_CLASSES])
             table.add_row(file, names[order[0]], f"{probabilities[order[0]]:.3f}", others)
         return table
 
@@ -164,7 +183,7 @@ class Classification(Task):
         """A Label for each row of "probabilities"."""
         return [Label(tuple(labels), row) for row in outputs["probabilities"]]
 
-    def description(self) -> dict[str, Any]:
+    def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """The names of the classes, in the order of "probabilities"."""
         return {"labels": list(self.class_names)}
 

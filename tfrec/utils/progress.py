@@ -5,6 +5,8 @@ import math
 import time
 from collections.abc import Sequence
 
+import rich.console
+
 from tfrec.utils.console import console
 
 REPORT_INTERVAL_S = 60.0  # between two log lines where there is no terminal
@@ -20,15 +22,31 @@ class Progress:
         total: how many there are, None where that is unknown.
         done: how many were done before this start; they do not count for the estimate.
         deadline: time of `time.monotonic` at which the work ends at the latest, or None.
+        terminal: where the live line is shown; None is standard output.
+        after_s: work that ends within these seconds shows nothing.
+
+    Attributes:
+        done: how many are done; a fraction says how much of the next.
     """
 
-    def __init__(self, unit: str, total: int | None, done: int = 0, deadline: float | None = None) -> None:
-        self.unit, self.total, self.done, self.deadline = unit, total, done, deadline
-        self._done_before, self._started, self._reported = done, time.monotonic(), -math.inf
-        self._status = console.status("") if console.is_terminal else None
+    def __init__(
+        self,
+        unit: str,
+        total: int | None,
+        done: int = 0,
+        deadline: float | None = None,
+        terminal: rich.console.Console | None = None,
+        after_s: float = 0.0,
+    ) -> None:
+        self.unit, self.total, self.deadline, self.after_s = unit, total, deadline, after_s
+        self.done: float = done
+        self._done_before, self._started = done, time.monotonic()
+        self._reported = self._started if after_s else -math.inf
+        terminal = terminal or console
+        self._status = terminal.status("") if terminal.is_terminal else None
 
     def __enter__(self) -> "Progress":
-        if self._status:
+        if self._status and not self.after_s:
             self._status.start()
         return self
 
@@ -44,7 +62,10 @@ class Progress:
             best: the best score so far and whose it is.
             seconds_left: an estimate that replaces the one from the pace so far.
         """
+        if time.monotonic() - self._started < self.after_s:
+            return
         if self._status:
+            self._status.start()
             self._status.update(self.line(running, best, seconds_left))
         elif time.monotonic() - self._reported >= REPORT_INTERVAL_S:
             self._reported = time.monotonic()
@@ -52,7 +73,8 @@ class Progress:
 
     def line(self, running: Sequence[str] = (), best: str | None = None, seconds_left: float | None = None) -> str:
         """Returns the line that `update` shows."""
-        parts = [f"{self.done:,} of {self.total:,} {self.unit}" if self.total else f"{self.done:,} {self.unit}"]
+        done = f"{math.floor(self.done):,}"
+        parts = [f"{done} of {self.total:,} {self.unit}" if self.total else f"{done} {self.unit}"]
         if running:
             parts.append(f"running {', '.join(running)}")
         if best:

@@ -276,6 +276,20 @@ def test_an_export_that_transcribes(name, width, tmp_path):
     empty = loaded.signatures["serving_default"](audio=tf.zeros([0, 9]), length=tf.zeros([0], tf.int32))
     assert empty["text"].shape == empty["confidence"].shape == (0,)
     (transcript,) = tfrec.load(tmp_path / "saved").predict(tmp_path / "clip.wav")
+    assert transcript.text == texts[0]
+    if width == 1:  # as the run answers, in one chunk and in several, with the times of words
+        soundfile.write(tmp_path / "long.wav", np.tile(sounds[0], 4), untrained.RATE_HZ, subtype="PCM_16")
+        options = {"chunk_seconds": 2.0, "overlap_seconds": 0.5}
+        for name, lengths in (("clip.wav", {}), ("long.wav", options)):
+            (ours,) = built.predict(tmp_path / name, **lengths)
+            (theirs,) = tfrec.load(tmp_path / "saved").predict(tmp_path / name, **lengths)
+            assert theirs.text == ours.text
+            assert [word.word for word in theirs.words] == ours.text.split()
+            np.testing.assert_allclose([w[1:] for w in theirs.words], [w[1:] for w in ours.words], atol=1e-4)
+    (tmp_path / "saved" / "assets.extra" / "tfrec.json").write_text(
+        json.dumps({"task": "transcribe", "modality": "audio", "sample_rate_hz": untrained.RATE_HZ})
+    )
+    (transcript,) = tfrec.load(tmp_path / "saved").predict(tmp_path / "clip.wav")  # an export of an older version
     assert (transcript.text, transcript.words) == (texts[0], None)
 
 
