@@ -108,7 +108,7 @@ def decode(
         path: String scalar.
         code: `AudioInfo.code`: an int32 scalar, or a Python int where all files have the same coding.
         channel: The channel to read, or how to mix them, see `loudness.mix`.
-        size: `AudioInfo.size`; a file of another size is decoded by what it is now.
+        size: `AudioInfo.size`: a file that has another size now is an error.
 
     Returns:
         float32 `(samples,)` in [-1, 1].

@@ -20,6 +20,7 @@ MAX_NAMED = 30  # files that a sentence names where no list is written
 
 # What is wrong, by the words of a sentence that does not say itself of which kind it is.
 _KINDS = {
+    "missing": r"No such file",
     "empty": r"\bis empty",
     "truncated or damaged": r"truncated|damaged|cannot be decoded",
     "not readable": "",

@@ -156,8 +156,9 @@ def _measured(columns: Mapping[str, Any], whole: bool) -> Callable[[Mapping[str,
     def measured(row: Mapping[str, Any]) -> tuple[Any, ...]:
         frames, peak = audio.decode_channels(row["path"], row["code"] if code is None else code, row["size"])
         channel = row["channel"] if number is None else tf.constant(number)
-        channel = tf.cond(channel >= 0, lambda: channel, lambda: loudness.choose_channel(frames))
-        waveform = loudness.mix(frames, 0 if number == 0 else channel)
+        if number == loudness.AUTOMATIC:
+            channel = loudness.choose_channel(frames)
+        waveform = loudness.mix(frames, channel if number == loudness.AUTOMATIC or number is None else number)
 
         def clip(piece: Any) -> Any:
             return loudness.measure(waveform[piece[0] : tf.minimum(piece[1], tf.size(waveform, tf.int64))])
@@ -210,6 +211,12 @@ def columns_and_decoder(
     columns = _columns(rows, infos, bounds, channel, measures)
     code, from_hz, number = _constants(columns)
     is_whole = all(_is_whole(row) for row in rows)
+    # What is the same in all rows is no column: each one costs time at every row.
+    if is_whole:
+        del columns["start"], columns["stop"]
+    for name, constant in (("code", code), ("rate", from_hz), ("channel", number)):
+        if constant is not None:
+            del columns[name]
 
     def decode(row: Mapping[str, Any]) -> Any:
         waveform = audio.decode(
@@ -314,12 +321,14 @@ def _columns(
     channel: str,
     measures: Measures | None,
 ) -> dict[str, Any]:
-    numbers = [0 if info.channels == 1 else audio.find_channel(info, channel) for info in infos]
+    numbers = [audio.find_channel(info, channel) for info in infos]
+    if all(info.channels == 1 for info in infos):
+        numbers = [loudness.ONLY] * len(infos)
     return {
         "path": np.array([os.fsencode(info.path) for info in infos]),
         "code": np.array([info.code for info in infos], np.int32),
         "rate": np.array([info.sample_rate_hz for info in infos], np.int32),
-        "size": np.array([info.size for info in infos], np.int64),
+        "size": np.minimum([info.size for info in infos], np.iinfo(np.int32).max).astype(np.int32),
         "channel": np.array(numbers, np.int32) if measures is None else measures.channel,
         "start": bounds[:, 0],
         # A file decides its own end, which some headers only estimate.

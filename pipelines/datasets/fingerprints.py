@@ -12,7 +12,6 @@ import numpy as np
 from pipelines import progress
 from pipelines.counts import share, verb
 from pipelines.datasets.files import Row
-from pipelines.errors import UserError
 
 SHOWN_COPIES = 3  # named in a note
 _BLOCK = 1 << 20  # bytes read at once
@@ -59,20 +58,9 @@ def of_files(paths: Iterable[str]) -> dict[str, str | None]:
 
 
 def add(rows: Sequence[Row]) -> list[Row]:
-    """Returns rows with the fingerprints of their files.
-
-    Args:
-        rows: One per example.
-
-    Raises:
-        UserError: A file cannot be read; it counts them.
-    """
+    """Returns rows with the fingerprints of their files; that of a file that cannot be read is its path."""
     known = of_files(row.path for row in rows)
-    unreadable = [path for path, fingerprint in known.items() if fingerprint is None]
-    if unreadable:
-        count = f" (and {len(unreadable) - 1:,} more)" if len(unreadable) > 1 else ""
-        raise UserError(f"{unreadable[0]} cannot be read{count}: check its permissions, or remove it.")
-    return [dataclasses.replace(row, fingerprint=known[row.path] or "") for row in rows]
+    return [dataclasses.replace(row, fingerprint=known[row.path] or row.path) for row in rows]
 
 
 def identity(row: Row) -> str:
