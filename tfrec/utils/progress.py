@@ -74,8 +74,8 @@ class Progress:
         if time.monotonic() - self._started < self.after_s:
             return
         if self._status:
-            self._show()
             self._status.update(self.line(running, best, seconds_left))
+            self._show()
         elif time.monotonic() - self._reported >= REPORT_INTERVAL_S:
             self._reported = time.monotonic()
             logger.info(self.line(running, best, seconds_left))
