@@ -92,6 +92,7 @@ class Label(Answer):
         """Label and probability; after `top` those of the next classes too, as "label_2" and so on."""
         order = np.argsort(-self.probabilities, kind="stable")
         row: dict[str, Any] = {"label": self.label, "probability": float(self.probabilities.max())}
+        row["accepted"] = self.accepted
         for rank, i in enumerate(order[1 : self.shown or 1], start=2):
             row |= {f"label_{rank}": self.class_names[i], f"probability_{rank}": float(self.probabilities[i])}
         return row
