@@ -6,6 +6,7 @@ from pipelines import noises
 from pipelines.frontends.base import derive_seed
 from pipelines.frontends.speech_config import NEUTRAL
 from pipelines.layers import (
+    AugMix,
     Babble,
     Gain,
     ImageAffine,
@@ -68,6 +69,16 @@ def image_augmentations(config: "ImageConfig", seed: int | None) -> list[RandomL
                 magnitude=config.rand_augment_magnitude,
                 fill=config.fill,
                 seed=derive_seed(seed, 7),
+            )
+        )
+    if config.aug_mix_probability:
+        layers.append(
+            AugMix(
+                probability=config.aug_mix_probability,
+                severity=config.aug_mix_severity,
+                width=config.aug_mix_width,
+                fill=config.fill,
+                seed=derive_seed(seed, 15),
             )
         )
     if config.erase_probability:

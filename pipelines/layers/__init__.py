@@ -1,5 +1,6 @@
 """Preprocessing and augmentation as Keras layers, by name."""
 
+from pipelines.layers.aug_mix import AugMix
 from pipelines.layers.babble import Babble
 from pipelines.layers.base import Float32Layer
 from pipelines.layers.channel_gain import ChannelGain
@@ -30,6 +31,7 @@ from pipelines.layers.speed import Speed
 from pipelines.layers.time_shift import TimeShift
 
 LAYERS: dict[str, type[Float32Layer]] = {
+    "aug_mix": AugMix,
     "babble": Babble,
     "channel_gain": ChannelGain,
     "clip_norm": ClipNorm,
