@@ -17,6 +17,7 @@ COMMANDS = {
     "compare": "train several architectures within one time budget, and report",
     "study": "run a study of many trainings, and print its tables",
     "noise_report": "measure a run on speech in noise",
+    "corruption_report": "measure a run on corrupted pictures",
     "lm": "build an n-gram language model from transcripts",
 }
 WITH_EXPERIMENT = ("fit", "show", "check", "compare")  # commands whose first argument may name an experiment

@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
         else:
             result = noise.measure(recognizer, corpus, conditions, arguments.batch_size)
     result = json.loads(json.dumps(result))  # tuples are lists, as in the files of other reports
-    folder = noise_report.free_folder(run, result)
+    folder = run.free_report("noise", result)
     noise_report.write(folder, result)
     if arguments.json:
         print(json.dumps(result, indent=2, ensure_ascii=False))

@@ -9,8 +9,6 @@ from matplotlib import pyplot as plt
 from tfrec.evaluation.metrics.per_example import TITLES
 from tfrec.reports import fonts, noise_tables, plots
 
-LOWEST, HIGHEST = 0.0, 100.0  # percent; higher error rates have the color of the highest
-
 
 def heat_map(result: Mapping[str, Any], path: plots.Path) -> None:
     """Plots a row for each type of noise, set by set, and for each set's mean; a column for each ratio.
@@ -20,19 +18,17 @@ def heat_map(result: Mapping[str, Any], path: plots.Path) -> None:
         path: PNG file to write.
     """
     names, ratios, values, means = _rows(result)
-    colors = "viridis" if result["measure"] == "accuracy" else "viridis_r"  # the better, the brighter
-    figure, axis = plt.subplots(figsize=(3.2 + 0.9 * len(ratios), 1.8 + 0.5 * len(names)), layout="constrained")
-    image = axis.imshow(values, cmap=colors, vmin=LOWEST, vmax=HIGHEST, aspect="auto")
-    figure.colorbar(image, ax=axis, label=f"{TITLES[result['measure']]}, %")
-    for (row, column), value in np.ndenumerate(values):
-        brightness = value if colors == "viridis" else HIGHEST - value
-        color = "black" if brightness > 65 else "white"
-        axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=9)
-    axis.axhline(len(names) - means - 0.5, color="white", linewidth=4)
-    axis.set_xticks(range(len(ratios)), ratios)
-    axis.set_yticks(range(len(names)), fonts.labels(names))
-    axis.set(xlabel="signal-to-noise ratio, dB", title=_title(result))
-    plots.save(figure, path)
+    plots.heat_map(
+        values,
+        names,
+        ratios,
+        path,
+        label=TITLES[result["measure"]],
+        xlabel="signal-to-noise ratio, dB",
+        title=_title(result),
+        means=means,
+        is_high_better=result["measure"] == "accuracy",
+    )
 
 
 def curves(result: Mapping[str, Any], path: plots.Path) -> None:

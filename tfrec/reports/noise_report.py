@@ -13,16 +13,6 @@ from tfrec.reports import noise_plots, noise_tables, plots
 from tfrec.runs.run import Run
 
 
-def free_folder(run: Run, result: Mapping[str, Any]) -> pathlib.Path:
-    """Returns the first of RUN/noise, RUN/noise-2, ... that does not exist or holds the same result."""
-    number = 1
-    while True:
-        folder = run.path / ("noise" if number == 1 else f"noise-{number}")
-        if not (folder / "noise.json").exists() or Run(folder).read_json("noise.json") == result:
-            return folder
-        number += 1
-
-
 def write(folder: pathlib.Path, result: Mapping[str, Any]) -> None:
     """Writes the tables and plots of a result of `evaluation.noise` into a folder, which it creates."""
     folder.mkdir(parents=True, exist_ok=True)
