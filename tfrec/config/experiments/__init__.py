@@ -14,6 +14,7 @@ EXPERIMENTS = {
     "cifar10_first_five": "images",
     "cifar10_other_five": "images",
     "cifar10_resnet": "images",
+    "cifar10_robust": "images",
     "digits": "images",
     "mnist": "images",
     "mnist_best": "images",
