@@ -62,6 +62,15 @@ def image_augmentations(config: "ImageConfig", seed: int | None) -> list[RandomL
                 seed=derive_seed(seed, 2),
             )
         )
+    layers += _policies(config, seed)
+    if config.erase_probability:
+        layers.append(RandomErase(probability=config.erase_probability, seed=derive_seed(seed, 3)))
+    return layers
+
+
+def _policies(config: "ImageConfig", seed: int | None) -> list[RandomLayer]:
+    """The layers that draw from a list of operations."""
+    layers: list[RandomLayer] = []
     if config.rand_augment_operations:
         layers.append(
             RandAugment(
@@ -81,8 +90,6 @@ def image_augmentations(config: "ImageConfig", seed: int | None) -> list[RandomL
                 seed=derive_seed(seed, 15),
             )
         )
-    if config.erase_probability:
-        layers.append(RandomErase(probability=config.erase_probability, seed=derive_seed(seed, 3)))
     return layers
 
 
