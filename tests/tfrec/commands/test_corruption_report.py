@@ -127,6 +127,7 @@ def test_pictures_are_cropped_once(photos):
         (["--seed", "-1"], "seed must be 0 or more. Received: -1"),
         (["--severities", "6"], "severities must be numbers from 1 to 5. Received: (6,)"),
         (["--corruptions", "fogg"], "Unknown corruption 'fogg': did you mean 'fog'"),
+        (["--corruptions", "tint", "gray"], "Gray pictures have no color for gray and tint: name other --corruptions"),
         (["--split", "tests"], "split"),
         (["--corruption", "fog"], "Unknown flag '--corruption': did you mean '--corruptions'"),
     ],

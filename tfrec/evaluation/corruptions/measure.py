@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.datasets.base import Corpus, Split
+from pipelines.errors import UserError
 from tfrec.evaluation.corruptions import registry
 from tfrec.evaluation.corruptions.base import SEVERITIES, SMALL_SIDE, apply
 from tfrec.evaluation.metrics.per_example import PerExampleScores, average_conditions, score_condition
@@ -58,16 +59,12 @@ def measure(recognizer: Recognizer, corpus: Corpus, settings: Settings, batch_si
         - "extra": scores of the corruptions beyond the benchmark, which are in no average.
         - "left_out": corruptions of color, for gray pictures.
         - "parameters": "cifar10_c" or "imagenet_c", by the size of the pictures.
+
+    Raises:
+        UserError: all corruptions change colors, and the pictures have none.
     """
     frontend = recognizer.config.frontend
-    chosen = registry.select(settings.corruptions)
-    left_out = [name for name, corruption in chosen.items() if corruption.needs_color and frontend.channels == 1]
-    conditions = [
-        (name, severity)
-        for name, corruption in chosen.items()
-        for severity in (settings.severities if name in registry.BENCHMARK else corruption.severities)
-        if name not in left_out
-    ]
+    conditions, left_out = _conditions(settings, frontend.channels)
     split, numbers = _select(corpus.splits[settings.split], settings)
     clean = recognizer.task.per_example(recognizer, split, batch_size)
     logger.info("%s pictures, each with %s corruptions.", split.size, len(conditions))
@@ -133,6 +130,21 @@ def _resized(recognizer: Recognizer, split: Split) -> tf.data.Dataset:
         return tf.ensure_shape(tf.cast(image, "uint8"), recognizer.frontend.feature_shape), example["label"]
 
     return split.examples.map(convert, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+
+
+def _conditions(settings: Settings, channels: int) -> tuple[list[Condition], list[str]]:
+    """The corruptions and severities that apply to pictures of these channels, and the corruptions that do not."""
+    chosen = registry.select(settings.corruptions)
+    left_out = [name for name, corruption in chosen.items() if corruption.needs_color and channels == 1]
+    conditions = [
+        (name, severity)
+        for name, corruption in chosen.items()
+        for severity in (settings.severities if name in registry.BENCHMARK else corruption.severities)
+        if name not in left_out
+    ]
+    if not conditions:
+        raise UserError(f"Gray pictures have no color for {' and '.join(left_out)}: name other --corruptions.")
+    return conditions, left_out
 
 
 def _select(split: Split, settings: Settings) -> tuple[Split, Sequence[int]]:
