@@ -18,6 +18,7 @@ COMMANDS = {
     "study": "run a study of many trainings, and print its tables",
     "listen": "recognize words in continuous sound",
     "noise_report": "measure a run on speech in noise",
+    "corruption_report": "measure a run on corrupted pictures",
     "lm": "build an n-gram language model from transcripts",
 }
 WITH_EXPERIMENT = ("fit", "show", "check", "compare")  # commands whose first argument may name an experiment

@@ -115,11 +115,12 @@ def _pixel_type(config: ImageConfig, name: str) -> Any:
     """The type of a corpus's pixels; UserError where an augmentation would drop what 8 bits do not hold."""
     if name == "uint8":
         return "uint8"
-    if config.rand_augment_operations:
-        raise UserError(
-            "frontend.rand_augment_operations works on 256 levels, and these pictures have more than 8 bits per value:"
-            " leave it out, or save the pictures with 8 bits."
-        )
+    for field in ("rand_augment_operations", "aug_mix_probability"):
+        if getattr(config, field):
+            raise UserError(
+                f"frontend.{field} works on 256 levels, and these pictures have more than 8 bits per value: leave it"
+                " out, or save the pictures with 8 bits."
+            )
     return "float32"
 
 

@@ -6,6 +6,7 @@ from pipelines import noises
 from pipelines.frontends.base import derive_seed
 from pipelines.frontends.speech_config import NEUTRAL
 from pipelines.layers import (
+    AugMix,
     Babble,
     BandLimit,
     Clipping,
@@ -68,6 +69,15 @@ def image_augmentations(config: "ImageConfig", seed: int | None) -> list[RandomL
                 seed=derive_seed(seed, 2),
             )
         )
+    layers += _policies(config, seed)
+    if config.erase_probability:
+        layers.append(RandomErase(probability=config.erase_probability, seed=derive_seed(seed, 3)))
+    return layers
+
+
+def _policies(config: "ImageConfig", seed: int | None) -> list[RandomLayer]:
+    """The layers that draw from a list of operations."""
+    layers: list[RandomLayer] = []
     if config.rand_augment_operations:
         layers.append(
             RandAugment(
@@ -77,8 +87,16 @@ def image_augmentations(config: "ImageConfig", seed: int | None) -> list[RandomL
                 seed=derive_seed(seed, 7),
             )
         )
-    if config.erase_probability:
-        layers.append(RandomErase(probability=config.erase_probability, seed=derive_seed(seed, 3)))
+    if config.aug_mix_probability:
+        layers.append(
+            AugMix(
+                probability=config.aug_mix_probability,
+                severity=config.aug_mix_severity,
+                width=config.aug_mix_width,
+                fill=config.fill,
+                seed=derive_seed(seed, 15),
+            )
+        )
     return layers
 
 

@@ -40,6 +40,9 @@ class ImageConfig:
     hue: float = 0.0  # augmentation: maximum rotation, as a fraction of the color circle
     rand_augment_operations: int = 0  # augmentation: RandAugment, operations per image
     rand_augment_magnitude: float = 9.0  # augmentation: RandAugment, strength from 0 to 10
+    aug_mix_probability: float = 0.0  # augmentation: AugMix, probability that an image is augmented
+    aug_mix_severity: float = 3.0  # augmentation: AugMix, highest strength of its operations, from 0 to 10
+    aug_mix_width: int = 3  # augmentation: AugMix, chains of operations per image
     erase_probability: float = 0.0  # augmentation: probability that a random rectangle is erased
     mixup: float = 0.0  # augmentation: MixUp, the alpha of its Beta distribution; 0 is off
     cutmix: float = 0.0  # augmentation: CutMix, likewise; with both on, each example takes one of them
@@ -49,9 +52,12 @@ class ImageConfig:
             if (value := getattr(self, field)) is not None and value < 1:
                 raise ValueError(f"frontend.{field} must be 1 or more. Received: {value}")
         maxima = {"rand_augment_operations": 100, "rand_augment_magnitude": 10, "mixup": 100, "cutmix": 100}
+        maxima |= {"aug_mix_probability": 1, "aug_mix_severity": 10}
         for field, maximum in maxima.items():
             if not 0 <= (value := getattr(self, field)) <= maximum:
                 raise ValueError(f"frontend.{field} must be from 0 to {maximum}. Received: {value}")
+        if self.aug_mix_width < 1:
+            raise ValueError(f"frontend.aug_mix_width must be 1 or more. Received: {self.aug_mix_width}")
 
 
 @keras.saving.register_keras_serializable("tfrec")

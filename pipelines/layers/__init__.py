@@ -1,5 +1,6 @@
 """Preprocessing and augmentation as Keras layers, by name."""
 
+from pipelines.layers.aug_mix import AugMix
 from pipelines.layers.babble import Babble
 from pipelines.layers.band_limit import BandLimit
 from pipelines.layers.base import Float32Layer
@@ -37,14 +38,12 @@ from pipelines.layers.time_shift import TimeShift
 from pipelines.layers.trim import Trim
 
 LAYERS: dict[str, type[Float32Layer]] = {
-    "synthetic_noise": SyntheticNoise,
-    "placement": Placement,
-    "level_norm": LevelNorm,
-    "clipping": Clipping,
-    "band_limit": BandLimit,
+    "aug_mix": AugMix,
     "babble": Babble,
+    "band_limit": BandLimit,
     "channel_gain": ChannelGain,
     "clip_norm": ClipNorm,
+    "clipping": Clipping,
     "deltas": Deltas,
     "dynamic_range": DynamicRange,
     "filter_bank": FilterBank,
@@ -55,12 +54,14 @@ LAYERS: dict[str, type[Float32Layer]] = {
     "image_normalize": ImageNormalize,
     "image_resize": ImageResize,
     "image_source_reverb": ImageSourceReverb,
+    "level_norm": LevelNorm,
     "log_mel": LogMel,
     "measured_reverb": MeasuredReverb,
     "mfcc": MFCC,
     "mix": Mix,
     "noise_mix": NoiseMix,
     "pcen": PCEN,
+    "placement": Placement,
     "pre_emphasis": PreEmphasis,
     "rand_augment": RandAugment,
     "random_erase": RandomErase,
@@ -70,6 +71,7 @@ LAYERS: dict[str, type[Float32Layer]] = {
     "spectrogram_picture": SpectrogramPicture,
     "spectrogram_warp": SpectrogramWarp,
     "speed": Speed,
+    "synthetic_noise": SyntheticNoise,
     "time_shift": TimeShift,
     "trim": Trim,
 }

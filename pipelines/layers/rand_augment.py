@@ -1,17 +1,15 @@
 """RandAugment (Cubuk et al. 2019, arXiv:1909.13719), all operations of an image fused into a few passes."""
 
 import math
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
-from pipelines.layers.affine import FILLS, sample_affine
+from pipelines.layers.affine import FILLS
 from pipelines.layers.base import RandomLayer, Shape, Tensor
 from pipelines.layers.image_checks import check_choice, check_image_shape, check_number, to_float_images
-from pipelines.layers.image_color import LUMA
+from pipelines.layers.image_operations import LEVELS, Operations, apply_operations
 
 OPERATIONS = (
     "identity",
@@ -30,7 +28,6 @@ OPERATIONS = (
     "color",  # the last, since images of one channel have none
 )
 BLENDS = ("contrast", "brightness", "color", "sharpness")
-LEVELS = 256
 
 
 @keras.saving.register_keras_serializable("pipelines")
@@ -131,15 +128,20 @@ class RandAugment(RandomLayer):
         signed = {name: strength * directions * flags for name, flags in drawn.items()}
         factors = {name: ops.prod(1.0 + 0.9 * signed[name], axis=0)[:, None] for name in BLENDS}
         chosen = {name: ops.max(flags, axis=0)[:, None] for name, flags in drawn.items()}
-        # Channel by channel: TensorFlow is slow where the innermost axis has three elements, and XLA would compute the
-        # table again for every pixel if the table had only one use.
-        planes = _map_values(ops.unstack(images, images.shape[-1], axis=-1), chosen, factors, strength)
-        if len(planes) == 3:
-            planes = _saturate(planes, factors["color"][:, None])
-        planes = [ops.clip(_sharpen(plane, factors["sharpness"][:, None]), 0.0, 255.0) for plane in planes]
-        x = ops.transpose(ops.stack(planes), (1, 2, 3, 0))
-        matrix, shift = _geometry(signed, *ops.shape(x)[1:3])
-        return sample_affine(x, matrix, shift, self.fill, self.fill_value)
+        height, width = (0.45 * ops.cast(size, "float32") for size in ops.shape(images)[1:3])
+        operations = Operations(
+            autocontrast=chosen["autocontrast"],
+            equalize=chosen["equalize"],
+            removed_bits=round(4 * strength) * chosen["posterize"],
+            solarize_threshold=LEVELS * (1.0 - strength * chosen["solarize"]),
+            rotate=math.radians(30.0) * signed["rotate"],
+            shear_x=0.3 * signed["shear_x"],
+            shear_y=0.3 * signed["shear_y"],
+            translate_x=width * signed["translate_x"],
+            translate_y=height * signed["translate_y"],
+            **factors,
+        )
+        return apply_operations(images, operations, self.fill, self.fill_value)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape; raises ValueError unless it is that of images with 1 or 3 channels."""
@@ -149,87 +151,3 @@ class RandAugment(RandomLayer):
         """The constructor's arguments."""
         own = ("operations", "magnitude", "fill", "fill_value")
         return {**super().get_config(), **{name: getattr(self, name) for name in own}}
-
-
-def _map_values(
-    planes: Sequence[Tensor], chosen: Mapping[str, Tensor], factors: Mapping[str, Tensor], strength: float
-) -> list[Tensor]:
-    """Planes (batch, height, width), one per channel, after all operations that map each value independently."""
-    batch = ops.shape(planes[0])[0]
-    first = ops.reshape(ops.arange(batch) * LEVELS, (-1, 1, 1))
-    # Through uint8, so that no value, however far out of range, indexes the table of another image.
-    indices = [ops.cast(ops.cast(plane + 0.5, "uint8"), "int32") + first for plane in planes]
-    ones = ops.ones_like(ops.reshape(planes[0], (-1,)))
-    counts = [ops.segment_sum(ones, ops.reshape(index, (-1,)), batch * LEVELS) for index in indices]
-    tables = _tables(ops.reshape(ops.stack(counts), (len(planes), batch, LEVELS)), chosen, factors, strength)
-    return [ops.take(ops.reshape(tables[i], (-1,)), index) for i, index in enumerate(indices)]
-
-
-def _tables(counts: Tensor, chosen: Mapping[str, Tensor], factors: Mapping[str, Tensor], strength: float) -> Tensor:
-    """Histograms (channels, batch, 256) -> what each value maps to, in the same shape."""
-    table = ops.where(chosen["equalize"] > 0, _equalize(counts), _autocontrast(counts, chosen["autocontrast"]))
-    table = ops.clip(table * factors["brightness"], 0.0, LEVELS - 1.0)
-    luma = np.asarray(LUMA if counts.shape[0] == 3 else [1.0], "float32")[:, None, None]
-    mean = ops.sum(table * counts * luma, axis=(0, 2)) / ops.sum(counts[0], axis=-1)
-    contrast = factors["contrast"]
-    table = table * contrast + (1.0 - contrast) * mean[:, None]
-    multiple = 2.0 ** (round(4 * strength) * chosen["posterize"])
-    table = ops.floor((ops.clip(table, 0.0, LEVELS - 1.0) + 0.5) / multiple) * multiple
-    threshold = LEVELS * (1.0 - strength * chosen["solarize"])
-    return ops.where(table < threshold, table, LEVELS - 1.0 - table)
-
-
-def _autocontrast(counts: Tensor, chosen: Tensor) -> Tensor:
-    """Tables that spread an image's values over the full range where `chosen`, (batch, 1), is 1."""
-    levels = ops.arange(LEVELS, dtype="float32")
-    absent = ops.where(counts > 0, 0.0, float(LEVELS))
-    low = ops.min(levels + absent, axis=-1, keepdims=True)
-    width = ops.max(levels - absent, axis=-1, keepdims=True) - low
-    chosen = chosen[None] * ops.cast(width > 0, "float32")
-    gain = 1.0 + chosen * ((LEVELS - 1.0) / ops.maximum(width, 1.0) - 1.0)
-    return (levels - chosen * low) * gain
-
-
-def _equalize(counts: Tensor) -> Tensor:
-    """Tables that equalize an image's histogram; the rule, rounding included, is that of PIL's equalize."""
-    below = ops.cumsum(counts, axis=-1) - counts
-    # All pixels below the highest value are to fill all levels but one.
-    step = ops.floor(ops.max(ops.where(counts > 0, below, 0.0), axis=-1, keepdims=True) / (LEVELS - 1.0))
-    spread = ops.floor((below + ops.floor(step / 2.0)) / ops.maximum(step, 1.0))
-    return ops.where(step > 0, ops.minimum(spread, LEVELS - 1.0), ops.arange(LEVELS, dtype="float32"))
-
-
-def _saturate(planes: Sequence[Tensor], factor: Tensor) -> list[Tensor]:
-    """Red, green and blue, (batch, height, width) each, with their distance from gray times a factor."""
-    gray = sum(float(weight) * plane for weight, plane in zip(LUMA, planes, strict=True))
-    return [gray + (plane - gray) * factor for plane in planes]
-
-
-def _sharpen(plane: Tensor, factor: Tensor) -> Tensor:
-    """A plane (batch, height, width) with each pixel's distance from PIL's SMOOTH times a factor.
-
-    SMOOTH is the mean of 3 x 3 pixels with the center five times. The outermost pixels stay, as in PIL.
-    """
-    height, width = ops.shape(plane)[1:]
-    rows = plane[:, :-2] + plane[:, 1:-1] + plane[:, 2:]
-    square = rows[:, :, :-2] + rows[:, :, 1:-1] + rows[:, :, 2:]
-    detail = (plane[:, 1:-1, 1:-1] * 9.0 - square) * ((factor - 1.0) / 13.0)
-    # A plane one pixel wide has no inside, so nothing to pad up to its size.
-    return plane + ops.pad(detail, ((0, 0), (1, 1), (1, 1)))[:, :height, :width]
-
-
-def _geometry(signed: Mapping[str, Tensor], height: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:
-    """All geometry of each image as the matrix (batch, 2, 2) and the shift (batch, 2) of `sample_affine`."""
-    angle = math.radians(30.0) * signed["rotate"]
-    cos, sin = ops.cos(angle), ops.sin(angle)
-    # A draw is at most one of these, so that sums do what a choice would.
-    steps = ((cos, 0.3 * signed["shear_y"] - sin), (sin + 0.3 * signed["shear_x"], cos))
-    rows, columns = (0.45 * ops.cast(size, "float32") for size in (height, width))
-    moves = rows * signed["translate_y"], columns * signed["translate_x"]
-    matrix: Any = ((1.0, 0.0), (0.0, 1.0))
-    shift: Any = (0.0, 0.0)
-    # From the output back to the input: the last draw applies first, so it stands on the right.
-    for k in range(angle.shape[0]):
-        shift = [old + row[0] * moves[0][k] + row[1] * moves[1][k] for old, row in zip(shift, matrix, strict=True)]
-        matrix = [[row[0] * steps[0][i][k] + row[1] * steps[1][i][k] for i in (0, 1)] for row in matrix]
-    return ops.stack([ops.stack(row, axis=-1) for row in matrix], axis=1), ops.stack(shift, axis=-1)

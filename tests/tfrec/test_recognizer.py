@@ -12,7 +12,7 @@ from pipelines import datasets, frontends
 from pipelines.errors import UserError
 from tests.tfrec import pitches, untrained
 from tfrec import tasks
-from tfrec.commands import evaluate, export, fit, noise_report, predict
+from tfrec.commands import corruption_report, evaluate, export, fit, noise_report, predict
 from tfrec.config import flags
 from tfrec.recognizer import Features, Recognizer
 from tfrec.runs import splits
@@ -67,6 +67,7 @@ COMMANDS = {
     "predict the text of a clip": (predict, ["texts", "clip.wav"]),
     "stream": (predict, ["causal", "clip.wav", "--stream"]),
     "noise report": (noise_report, ["tones", "--noise", "noises", "--snr", "0"]),
+    "corruption report": (corruption_report, ["digits", "--limit", "3"]),
     "export": (export, ["digits", "--folder", "saved"]),
 }
 

@@ -15,7 +15,8 @@ from tfrec.evaluation import noise, recording
 from tfrec.evaluation.metrics.per_example import COUNTED
 from tfrec.evaluation.noise_conditions import Conditions, parse_ratios
 from tfrec.recognizer import Recognizer
-from tfrec.reports import noise_report, noise_tables, recording_report
+from tfrec.reports.noise import recording as recording_report
+from tfrec.reports.noise import report, tables
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
@@ -86,14 +87,14 @@ def main(argv: Sequence[str]) -> int:
             result = noise.measure(recognizer, corpus, conditions, arguments.batch_size)
     # Keys are strings and tuples are lists, as in the files of other reports.
     result = json.loads(short_numbers.dumps(result))
-    folder = noise_report.free_folder(run, result)
-    noise_report.write(folder, result)
+    folder = run.free_report("noise", result)
+    report.write(folder, result)
     if arguments.json:
         print(json.dumps(result | {"recording": changed}, indent=2, ensure_ascii=False))
     else:
         if changed:
             console.print(recording_report.table(changed))
-        console.print(noise_tables.for_terminal(result))
+        console.print(tables.for_terminal(result))
         console.print(f"In {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
     return 0
 

@@ -17,6 +17,7 @@ from tfrec.reports import fonts
 DPI = 120
 COLORS = [*plt.get_cmap("tab10").colors, *plt.get_cmap("Dark2").colors]
 MARKERS = "osD^v<>PXph*"
+LOWEST, HIGHEST = 0.0, 100.0  # percent, of heat maps; higher error rates have the color of the highest
 
 Path = str | pathlib.Path
 Axis = Any  # a matplotlib Axes
@@ -86,6 +87,47 @@ def _class_labels(class_names: Sequence[str]) -> tuple[list[str], str]:
         for i, (name, shown) in enumerate(zip(class_names, drawable, strict=True))
     ]
     return labels, "" if all(drawable) else "\n(numbers: classes in the order of labels.json, from 0)"
+
+
+def heat_map(
+    values: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    path: Path,
+    *,
+    label: str,
+    xlabel: str,
+    title: str,
+    means: int = 0,
+    is_high_better: bool = True,
+) -> None:
+    """Plots percentages as colors with numbers; the better, the brighter.
+
+    Args:
+        values: percent, (rows, columns).
+        rows: name of each row.
+        columns: name of each column.
+        path: PNG file to write.
+        label: what the values are.
+        xlabel: what the columns are.
+        title: title of the figure.
+        means: number of rows at the end that are means, which a line separates.
+        is_high_better: whether a higher value is the better one.
+    """
+    figure, axis = plt.subplots(figsize=(3.2 + 0.9 * len(columns), 1.8 + 0.5 * len(rows)), layout="constrained")
+    colors = "viridis" if is_high_better else "viridis_r"
+    image = axis.imshow(values, cmap=colors, vmin=LOWEST, vmax=HIGHEST, aspect="auto")
+    figure.colorbar(image, ax=axis, label=f"{label}, %")
+    for (row, column), value in np.ndenumerate(values):
+        brightness = value if is_high_better else HIGHEST - value
+        color = "black" if brightness > 65 else "white"
+        axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=9)
+    if means:
+        axis.axhline(len(rows) - means - 0.5, color="white", linewidth=4)
+    axis.set_xticks(range(len(columns)), columns)
+    axis.set_yticks(range(len(rows)), fonts.labels(rows))
+    axis.set(xlabel=xlabel, title=title)
+    save(figure, path)
 
 
 def scatter(pairs: Any, path: pathlib.Path) -> None:

@@ -79,6 +79,23 @@ class Run:
             number += 1
         return path
 
+    def free_report(self, name: str, result: Any) -> pathlib.Path:
+        """Finds the folder of a report in the run.
+
+        Args:
+            name: what the folder and its JSON file are called.
+            result: what the file holds, as JSON values.
+
+        Returns:
+            The first of RUN/NAME, RUN/NAME-2, ... that does not exist or whose NAME.json holds the same result.
+        """
+        number = 1
+        while True:
+            folder = Run(self.path / (name if number == 1 else f"{name}-{number}"))
+            if not (folder.path / f"{name}.json").exists() or folder.read_json(f"{name}.json") == result:
+                return folder.path
+            number += 1
+
     @property
     def name(self) -> str:
         """The name of the folder."""

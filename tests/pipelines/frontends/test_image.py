@@ -31,6 +31,7 @@ AUGMENTATIONS = {
     "saturation": 0.5,
     "hue": 0.2,
     "rand_augment_operations": 3,
+    "aug_mix_probability": 1.0,
     "erase_probability": 1.0,
 }
 
@@ -54,11 +55,21 @@ def test_the_strength_of_rand_augment_is_passed_on():
     assert (layer.operations, layer.magnitude, layer.fill) == (3, 4.0, "edge")
 
 
+def test_the_settings_of_aug_mix_are_passed_on():
+    settings = {"aug_mix_probability": 0.8, "aug_mix_severity": 2.0, "aug_mix_width": 4, "fill": "reflect"}
+    config = frontends.ImageConfig(height=8, width=8, channels=1, **settings)
+    (layer,) = frontends.build(config, augment=True, seed=3).augmentations
+    assert (layer.probability, layer.severity, layer.width, layer.fill) == (0.8, 2.0, 4, "reflect")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [
         ("rand_augment_operations", -1, "from 0 to 100"),
         ("rand_augment_magnitude", 11.0, "from 0 to 10"),
+        ("aug_mix_probability", 1.5, "from 0 to 1"),
+        ("aug_mix_severity", -1.0, "from 0 to 10"),
+        ("aug_mix_width", 0, "1 or more"),
         ("mixup", -0.2, "from 0 to 100"),
         ("cutmix", float("nan"), "from 0 to 100"),
     ],
@@ -89,9 +100,10 @@ def test_pictures_of_more_than_8_bits_stay_apart():
     assert np.std(standardized, axis=(1, 2, 3)).min() > 0.7  # 1, but for the smallest deviation that counts
 
 
-def test_operations_on_256_levels_refuse_more_than_8_bits():
-    config = frontends.ImageConfig(rand_augment_operations=2)
-    with pytest.raises(UserError, match=r"frontend\.rand_augment_operations works on 256 levels"):
+@pytest.mark.parametrize("field", ["rand_augment_operations", "aug_mix_probability"])
+def test_operations_on_256_levels_refuse_more_than_8_bits(field):
+    config = frontends.ImageConfig(**{field: AUGMENTATIONS[field]})
+    with pytest.raises(UserError, match=rf"frontend\.{field} works on 256 levels"):
         frontends.resolve(config, deep_corpus())
 
 
@@ -101,7 +113,7 @@ def test_normalization_of_four_channels_raises_a_user_error():
         frontends.build(config)
 
 
-@pytest.mark.parametrize("field", ["rand_augment_operations", "hue"])
+@pytest.mark.parametrize("field", ["rand_augment_operations", "aug_mix_probability", "hue"])
 def test_colors_of_four_channels_raise_a_user_error(field):
     config = frontends.ImageConfig(height=8, width=8, channels=4, **{field: AUGMENTATIONS[field]})
     with pytest.raises(UserError, match=r"Cannot build frontend.name 'image' as configured: .* 1 or 3 channels"):

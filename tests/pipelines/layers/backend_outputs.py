@@ -17,6 +17,7 @@ CASES = {
     "babble": (SOUND, {"sample_rate_hz": RATE_HZ}),
     "channel_gain": (FEATURES, {}),
     "clip_norm": (FEATURES, {}),
+    "aug_mix": (IMAGES, {"severity": 5.0}),
     "deltas": (FEATURES, {}),
     "dynamic_range": (FEATURES, {}),
     "filter_bank": (SOUND, {"sample_rate_hz": RATE_HZ, "filters": 20}),

@@ -16,7 +16,7 @@ import soundfile
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from tfrec.commands import compare, evaluate, export, fit, noise_report, predict, show, study
+from tfrec.commands import compare, corruption_report, evaluate, export, fit, noise_report, predict, show, study
 from tfrec.commands import list as listing
 from tfrec.config import flags
 from tfrec.runs.run import Run
@@ -219,7 +219,10 @@ def test_list(home, capsys):
     assert set(json.loads(capsys.readouterr().out)) == {"layers"}
 
 
-@pytest.mark.parametrize("module", [fit, evaluate, predict, export, listing, show, compare, study, noise_report])
+REPORTS = (noise_report, corruption_report)
+
+
+@pytest.mark.parametrize("module", [fit, evaluate, predict, export, listing, show, compare, study, *REPORTS])
 def test_help(module, capsys):
     with pytest.raises(SystemExit) as stop:
         module.main(["--help"])

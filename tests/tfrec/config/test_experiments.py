@@ -1,12 +1,16 @@
 """Experiments: their registry, and the configurations that they return."""
 
+import dataclasses
 import inspect
 import json
 
 import pytest
 
+from pipelines import frontends
 from pipelines.errors import UserError
+from pipelines.layers import aug_mix
 from tfrec.config import Config, build, experiments, flags
+from tfrec.evaluation.corruptions import registry
 
 
 def as_words(values, prefix="--"):
@@ -40,6 +44,23 @@ def test_every_docstring_states_the_command(name):
     text = inspect.getdoc(experiments.find(name))
     assert "Command: `" in text
     assert name == "digits" or name in text or "tfrec study speakers" in text
+
+
+def test_the_robust_training_has_none_of_the_corruptions():
+    """Neither the operations of AugMix nor the other settings of its frontend are among the 15."""
+    frontend = build("cifar10_robust").frontend
+    plain = frontends.ImageConfig()
+    settings = {
+        field.name
+        for field in dataclasses.fields(frontend)
+        if getattr(frontend, field.name) != getattr(plain, field.name)
+    }
+    assert {"aug_mix_probability", "erase_probability"} <= settings
+    operations = {*aug_mix.OPERATIONS, *settings}
+    assert not operations & {"rand_augment_operations", "brightness", "contrast", "saturation", "hue", "mixup"}
+    assert not operations & set(registry.BENCHMARK)
+    words = {word for name in operations for word in name.split("_")}
+    assert not words & {"noise", "blur", "snow", "frost", "fog", "elastic", "pixelate", "jpeg", "sharpness", "color"}
 
 
 def test_unknown_experiment():

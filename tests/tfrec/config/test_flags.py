@@ -13,7 +13,7 @@ from pipelines.errors import UserError
 from tfrec.config import build, flags, parts
 from tfrec.config.words import fields_of
 
-COMMANDS = ("compare", "evaluate", "export", "list", "noise_report", "predict")
+COMMANDS = ("compare", "corruption_report", "evaluate", "export", "list", "noise_report", "predict")
 
 
 def config(*words):

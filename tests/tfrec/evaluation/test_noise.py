@@ -21,7 +21,7 @@ from tfrec.evaluation.metrics import classification
 from tfrec.evaluation.noise import measure, measure_noisy_corpus
 from tfrec.evaluation.noise_conditions import CLEAN, Conditions
 from tfrec.recognizer import Recognizer
-from tfrec.reports import noise_report
+from tfrec.reports.noise import report
 from tfrec.tasks.classification import Classification, Config
 
 
@@ -184,7 +184,7 @@ def test_set_a_is_held_out_from_training(corpus, noise):
 
 def test_files(corpus, noise, tmp_path):
     result = measure(Known(corpus, rule), corpus, Conditions(noise, seen=("hum",), seen_fraction=0.5))
-    noise_report.write(tmp_path / "noise", result)
+    report.write(tmp_path / "noise", result)
     assert json.loads((tmp_path / "noise" / "noise.json").read_text()) == result
     rows = list(csv.DictReader((tmp_path / "noise" / "noise.csv").open()))
     assert len(rows) == 1 + (2 + 3) * 7
@@ -244,7 +244,7 @@ def test_a_corpus_with_noises(tmp_path):
     low, high = result["averages"]["all"]["interval"]
     assert low == pytest.approx(0.8)  # the bad clip in a car, drawn twice
     assert high == pytest.approx(1.0)
-    noise_report.write(tmp_path, result)
+    report.write(tmp_path, result)
     assert "car,20,1.0" in (tmp_path / "noise.csv").read_text()
     assert Image.open(tmp_path / "heat_map.png").size
 

@@ -20,7 +20,7 @@ from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.noise import measure, measure_noisy_corpus
 from tfrec.evaluation.noise_conditions import CLEAN, Conditions
 from tfrec.recognizer import Recognizer
-from tfrec.reports import noise_report, noise_tables
+from tfrec.reports.noise import report, tables
 
 
 @pytest.fixture(scope="module")
@@ -74,13 +74,13 @@ def test_error_rates_of_a_transcriber(spoken, noise, tmp_path):
     assert high - low < 0.2  # that of ten clips, each with one or two edits
     assert result["averages"]["all"]["wer"] == pytest.approx((4 * 10 + 11) / 5 / words)
     assert result["sets"]["B"]["snr"]["-5"]["wer"] == pytest.approx(11 / words)
-    noise_report.write(tmp_path, result)
+    report.write(tmp_path, result)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["curves.png", "heat_map.png", "noise.csv", "noise.json"]
     rows = list(csv.DictReader((tmp_path / "noise.csv").open()))
     assert rows[0] | {"low": "", "high": ""} == {
         "set": "", "noise": "", "snr_db": "clean", "wer": "0.0", "low": "", "high": "", "edits": "0", "words": "65",
     }  # fmt: skip
-    assert noise_tables.for_terminal(result).title.startswith("word error rate among noises, %: 10 clips")
+    assert tables.for_terminal(result).title.startswith("word error rate among noises, %: 10 clips")
 
 
 def test_error_rates_of_a_corpus_with_noises(spoken):

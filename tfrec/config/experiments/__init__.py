@@ -16,6 +16,7 @@ EXPERIMENTS = {
     "cifar10_first_five": "images",
     "cifar10_other_five": "images",
     "cifar10_resnet": "images",
+    "cifar10_robust": "images",
     "commands": "speech",
     "commands_35": "speech",
     "digits": "images",

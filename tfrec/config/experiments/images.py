@@ -88,6 +88,21 @@ def cifar10() -> AnyConfig:
     )
 
 
+def cifar10_robust() -> AnyConfig:
+    """CIFAR-10 against corruptions that it has not seen: `cifar10` with AugMix and random erasing.
+
+    None of these operations is among the 15 corruptions of `tfrec corruption_report`.
+
+    Papers: Hendrycks et al. 2019, arXiv:1912.02781; Zhong et al. 2017, arXiv:1708.04896.
+    Command: `python -m tfrec.fit cifar10_robust`.
+    """
+    config = cifar10()
+    return dataclasses.replace(
+        config,
+        frontend=dataclasses.replace(config.frontend, aug_mix_probability=1.0, erase_probability=0.25),
+    )
+
+
 def cifar10_resnet() -> AnyConfig:
     """A small ResNet-18 on CIFAR-10, whose weights other experiments start from.
 

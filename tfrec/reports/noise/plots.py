@@ -8,9 +8,8 @@ from matplotlib import pyplot as plt
 
 from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import TITLES
-from tfrec.reports import fonts, noise_tables, plots
-
-LOWEST, HIGHEST = 0.0, 100.0  # percent; higher error rates have the color of the highest
+from tfrec.reports import fonts, plots
+from tfrec.reports.noise import tables
 
 
 def heat_map(result: Mapping[str, Any], path: plots.Path) -> None:
@@ -21,19 +20,17 @@ def heat_map(result: Mapping[str, Any], path: plots.Path) -> None:
         path: PNG file to write.
     """
     names, ratios, values, means = _rows(result)
-    colors = "viridis" if result["measure"] == "accuracy" else "viridis_r"  # the better, the brighter
-    figure, axis = plt.subplots(figsize=(3.2 + 0.9 * len(ratios), 1.8 + 0.5 * len(names)), layout="constrained")
-    image = axis.imshow(values, cmap=colors, vmin=LOWEST, vmax=HIGHEST, aspect="auto")
-    figure.colorbar(image, ax=axis, label=f"{TITLES[result['measure']]}, %")
-    for (row, column), value in np.ndenumerate(values):
-        brightness = value if colors == "viridis" else HIGHEST - value
-        color = "black" if brightness > 65 else "white"
-        axis.text(column, row, f"{value:.1f}", ha="center", va="center", color=color, fontsize=9)
-    axis.axhline(len(names) - means - 0.5, color="white", linewidth=4)
-    axis.set_xticks(range(len(ratios)), ratios)
-    axis.set_yticks(range(len(names)), fonts.labels(names))
-    axis.set(xlabel="signal-to-noise ratio, dB", title=_title(result))
-    plots.save(figure, path)
+    plots.heat_map(
+        values,
+        names,
+        ratios,
+        path,
+        label=TITLES[result["measure"]],
+        xlabel="signal-to-noise ratio, dB",
+        title=_title(result),
+        means=means,
+        is_high_better=result["measure"] == "accuracy",
+    )
 
 
 def curves(result: Mapping[str, Any], path: plots.Path) -> None:
@@ -92,7 +89,7 @@ def _clean_line(axis: plots.Axis, result: Mapping[str, Any]) -> None:
 def _rows(result: Mapping[str, Any]) -> tuple[list[str], list[str], np.ndarray, int]:
     """Names of the rows and of the columns, values in percent, and how many rows at the end are means."""
     names, rows = [], []
-    for name, noise in noise_tables.sorted_by_set(result):
+    for name, noise in tables.sorted_by_set(result):
         names.append(f"{name} ({noise['set']})" if noise["set"] else name)
         rows.append(noise["snr"])
     for group, scores in result["sets"].items():

@@ -9,18 +9,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from tfrec.reports import noise_plots, noise_tables, plots
+from tfrec.reports import plots
+from tfrec.reports.noise import plots as noise_plots
+from tfrec.reports.noise import tables
 from tfrec.runs.run import Run
-
-
-def free_folder(run: Run, result: Mapping[str, Any]) -> pathlib.Path:
-    """Returns the first of RUN/noise, RUN/noise-2, ... that does not exist or holds the same result."""
-    number = 1
-    while True:
-        folder = run.path / ("noise" if number == 1 else f"noise-{number}")
-        if not (folder / "noise.json").exists() or Run(folder).read_json("noise.json") == result:
-            return folder
-        number += 1
 
 
 def write(folder: pathlib.Path, result: Mapping[str, Any]) -> None:
@@ -28,7 +20,7 @@ def write(folder: pathlib.Path, result: Mapping[str, Any]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     run = Run(folder)
     run.write_json("noise.json", result)
-    run.write_text("noise.csv", noise_tables.as_csv(result))
+    run.write_text("noise.csv", tables.as_csv(result))
     noise_plots.heat_map(result, folder / "heat_map.png")
     noise_plots.curves(result, folder / "curves.png")
     for key, name in (("noisy", "confusion.png"), ("0", "confusion_0_dB.png")):

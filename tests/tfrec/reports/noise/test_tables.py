@@ -7,7 +7,7 @@ import pytest
 import rich.console
 from matplotlib import pyplot
 
-from tfrec.reports import noise_plots, noise_tables
+from tfrec.reports.noise import plots, tables
 
 
 def cell(accuracy):
@@ -40,7 +40,7 @@ def result():
 
 def shown(result):
     console = rich.console.Console(width=120, record=True, file=io.StringIO())
-    console.print(noise_tables.for_terminal(result))
+    console.print(tables.for_terminal(result))
     return [line.split() for line in console.export_text().splitlines() if line.split()]
 
 
@@ -61,13 +61,13 @@ def test_terminal(result):
 def drawn(monkeypatch, draw, result):
     """The figure's axis when it is saved."""
     found = []
-    monkeypatch.setattr(noise_plots.plots, "save", lambda figure, path: found.append(figure))
+    monkeypatch.setattr(plots.plots, "save", lambda figure, path: found.append(figure))
     draw(result, "nowhere.png")
     return found[0].axes[0]
 
 
 def test_heat_map(monkeypatch, result):
-    axis = drawn(monkeypatch, noise_plots.heat_map, result)
+    axis = drawn(monkeypatch, plots.heat_map, result)
     np.testing.assert_allclose(axis.images[0].get_array(), [[80, 25], [90, 50], [80, 25], [90, 50], [85, 37.5]])
     assert [text.get_text() for text in axis.texts[:2]] == ["80.0", "25.0"]
     names = [text.get_text() for text in axis.get_yticklabels()]
@@ -77,7 +77,7 @@ def test_heat_map(monkeypatch, result):
 
 
 def test_curves(monkeypatch, result):
-    axis = drawn(monkeypatch, noise_plots.curves, result)
+    axis = drawn(monkeypatch, plots.curves, result)
     rain, road = (container.lines for container in axis.containers)
     np.testing.assert_allclose(rain[0].get_ydata(), [90, 50])
     np.testing.assert_allclose(road[0].get_xdata(), [10, 0], atol=0.1)
@@ -87,6 +87,6 @@ def test_curves(monkeypatch, result):
     assert axis.xaxis_inverted()
     assert "clean (97.0 %)" in axis.get_legend_handles_labels()[1]
     result["clean"] = None
-    axis = drawn(monkeypatch, noise_plots.curves, result)
+    axis = drawn(monkeypatch, plots.curves, result)
     assert len(axis.get_legend_handles_labels()[1]) == 2
     pyplot.close("all")

@@ -1,0 +1,1 @@
+"""Corruptions of pictures, and the scores of a recognizer on corrupted pictures."""

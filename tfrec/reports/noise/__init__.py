@@ -1,0 +1,1 @@
+"""Reports of noise and of changed recordings."""
