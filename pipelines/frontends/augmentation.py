@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pipelines.frontends.image import ImageConfig
     from pipelines.frontends.speech_config import SpeechConfig
 
-SILENCE_DBFS = (-60.0, -10.0)  # assumed level of speech where there is none: examples of silence become noise
+SILENCE_DBFS = (-60.0, -10.0)  # assumed level of the speech in examples of silence, which become noise
 
 
 def image_augmentations(config: "ImageConfig", seed: int | None) -> list[RandomLayer]:
