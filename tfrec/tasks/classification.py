@@ -241,7 +241,7 @@ class Classification(Task):
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes), ...}.
 
-        "accepted": bool (batch,), whether the probability reaches the threshold and the class is not one to be rejected.
+        "accepted": bool (batch,), whether the probability reaches the threshold and the class is not to be rejected.
         """
         probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32))
         best = tf.argmax(probabilities, axis=-1)
