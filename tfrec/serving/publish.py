@@ -123,7 +123,7 @@ def _replay(
         The largest difference of a number, and the number of requests.
 
     Raises:
-        UserError: where a text differs.
+        UserError: where a text or a truth value differs.
     """
     groups = [[i] for i in range(len(raw))] + [list(range(len(raw)))]
     requests: dict[str, Any] = {}
@@ -139,12 +139,12 @@ def _replay(
     for number, rows in enumerate(order):
         for name in expected[0]:
             answer, reference = answers[f"{number}/{name}"], np.stack([expected[row][name] for row in rows])
-            if reference.dtype.kind != "U":
+            if reference.dtype.kind not in "Ub":
                 differences.append(np.abs(answer - reference).max())
             elif not np.array_equal(answer, reference):
                 raise UserError(
-                    f"Not published: the SavedModel's {name} is {', '.join(answer)} where the trained model's is"
-                    f" {', '.join(reference)}; the run is unchanged."
+                    f"Not published: the SavedModel's {name} is {', '.join(map(str, answer))} where the trained model's"
+                    f" is {', '.join(map(str, reference))}; the run is unchanged."
                 )
     difference = float(np.max(differences))
     return difference if np.isfinite(difference) else float("inf"), len(order)
