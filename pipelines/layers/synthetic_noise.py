@@ -21,7 +21,7 @@ class SyntheticNoise(BackgroundMix):
     """Adds random synthetic noise to each clip; only with `training=True`.
 
     A third of the clips gets colored noise, a third tones, a third both. Colored noise is white noise through a random
-    FIR filter, from nearly white to strongly resonant. Tones are a fundamental and its harmonics with random
+    FIR filter: nearly white, strongly resonant, or rumble. Tones are a fundamental and its harmonics with random
     amplitudes: half of them mains hum of 50 or 60 Hz, half a pitch from 100 Hz to a quarter of the sample rate, uniform
     on a logarithmic scale, as of an alarm. The loudness changes over time by a random depth, from steady to
     intermittent.
@@ -72,7 +72,9 @@ class SyntheticNoise(BackgroundMix):
         white = keras.random.normal((batch, samples), seed=seed)
         decay = keras.random.uniform((batch, 1), 0.02, 3.0, seed=seed)
         taps = keras.random.normal((batch, COLOR_TAPS), seed=seed)
-        taps = taps * ops.exp(-decay * np.arange(COLOR_TAPS, dtype="float32"))
+        # Taps of one sign are a low-pass filter: rumble, wind.
+        tilted = keras.random.uniform((batch, 1), seed=seed) < 0.4
+        taps = ops.where(tilted, 1.0, taps) * ops.exp(-decay * np.arange(COLOR_TAPS, dtype="float32"))
         taps = taps * ops.rsqrt(ops.sum(taps * taps, axis=1, keepdims=True))
         return convolve(white, taps)
 

@@ -75,7 +75,7 @@ class Listener:
         self._names = list(description["labels"])
         self._rejected = detection.rejected_classes(self._names)
         self._threshold = description.get("threshold", 0.0) if threshold is None else threshold
-        self._model = model
+        self._answers = model.answer_function()
         self._window = round(WINDOW_SECONDS * self.sample_rate_hz)
         self._step = round(STEP_SECONDS * self.sample_rate_hz)
         self.start()
@@ -129,7 +129,7 @@ class Listener:
 
     def _recognize(self, windows: np.ndarray) -> np.ndarray:
         lengths = np.full(len(windows), self._window, "int32")
-        return self._model.answers({"audio": windows, "length": lengths})["probabilities"]
+        return self._answers({"audio": windows, "length": lengths})["probabilities"]
 
     def _add(self, start_s: float, window: np.ndarray, probabilities: np.ndarray) -> None:
         """Adds a window; the one NEIGHBORS before it may become a candidate."""

@@ -78,6 +78,10 @@ class ExportedRecognizer:
         outputs = function(**{name: _tensor(value, types[name]) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
+    def answer_function(self) -> Callable[[Any], dict[str, np.ndarray]]:
+        """The function `answers`, as `Recognizer.answer_function` returns it."""
+        return self.answers
+
     def predict(self, sources: Any, **options: Any) -> Iterator[Answer]:
         """Yields the task's answer for each source, as `Recognizer.predict` does.
 

@@ -20,6 +20,9 @@ class LoudnessModel:
     def __init__(self):
         self.calls = []
 
+    def answer_function(self):
+        return self.answers
+
     def answers(self, inputs):
         windows = inputs["audio"]
         self.calls.append(len(windows))
