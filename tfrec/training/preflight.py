@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from pipelines import assemble
 from pipelines.buckets import Buckets
 from pipelines.counts import counted, verb
 from pipelines.datasets.base import Corpus, Split
+from tfrec.evaluation.metrics import detection
 from tfrec.tasks.base import SHOWN_EXAMPLES, Finding, finding
 from tfrec.training import freezing
 from tfrec.training.loop import training_buckets
@@ -42,7 +43,7 @@ def find(recognizer: Recognizer, corpus: Corpus) -> list[Finding]:
     findings: list[Finding] = []
     for name, split in corpus.splits.items():
         if corpus.modality == "audio":
-            findings += _clips(name, split)
+            findings += _clips(name, split, corpus.class_names)
         findings += recognizer.task.findings(recognizer, name, split)
     return findings + _speakers(corpus.splits)
 
@@ -56,13 +57,22 @@ def warnings(recognizer: Recognizer, corpus: Corpus) -> list[str]:
             f"{counted(count, 'validation example')} {verb(count, 'chooses', 'choose')} the epoch that is kept: the"
             " choice is mostly chance; raise data.validation_fraction, or add data."
         )
+    if corpus.modality == "audio" and corpus.class_names and not detection.rejected_classes(corpus.class_names).any():
+        sentences.append(
+            "No class stands for silence or for other sounds, so that each sound is taken for one of the"
+            f" {counted(len(corpus.class_names), 'class', 'classes')}: --data.silence_fraction 0.1 adds the class"
+            " silence, --data.unknown FOLDER the class unknown."
+        )
     return sentences
 
 
-def _clips(name: str, split: Split) -> list[Finding]:
-    """Empty, silent and clipped ones."""
+def _clips(name: str, split: Split, class_names: Sequence[str]) -> list[Finding]:
+    """Empty, silent and clipped ones; examples of the classes to be rejected may be silent."""
     empty, silent, clipped = [], [], []
+    rejected = detection.rejected_classes(class_names)
     for i, example in enumerate(split.examples.as_numpy_iterator()):
+        if class_names and rejected[example["label"]]:
+            continue
         loudness = np.abs(example["audio"])
         if not len(loudness):
             empty.append(i)

@@ -113,3 +113,19 @@ def test_many_classes_are_cut_to_the_rarest():
     table = class_table(corpus)
     assert len(table.rows) == 20
     assert table.caption == "280 further classes have 2 training examples or more"
+
+
+def test_words_without_a_class_for_other_sounds(tmp_path, capsys):
+    random = np.random.default_rng(0)
+    for label, hz in (("no", 400), ("yes", 1500)):
+        (tmp_path / label).mkdir()
+        for i in range(40):
+            wave = 0.3 * np.sin(2 * np.pi * hz * random.uniform(0.9, 1.1) * np.arange(3000 + i) / 8000)
+            soundfile.write(tmp_path / label / f"{i}.wav", wave, 8000)
+    words = ["--data.name", "folder", "--data.path", str(tmp_path), "--model.width", "4", "--no_rehearsal"]
+    assert check.main(words) == 0
+    assert "each sound is taken for one of the 2 classes: --data.silence_fraction" in " ".join(
+        capsys.readouterr().out.split()
+    )
+    assert check.main([*words, "--data.silence_fraction", "0.2"]) == 0  # its silent examples are no mistake
+    assert "each sound is taken" not in " ".join(capsys.readouterr().out.split())
