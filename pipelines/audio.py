@@ -32,6 +32,7 @@ __all__ = [
     "probe",
     "read",
     "read_blocks",
+    "read_in_parts",
     "resample",
     "resample_array",
 ]
@@ -107,7 +108,7 @@ def decode(
         path: String scalar.
         code: `AudioInfo.code`: an int32 scalar, or a Python int where all files have the same coding.
         channel: The channel to read, or how to mix them, see `loudness.mix`.
-        size: `AudioInfo.size`; a file of another size is decoded by what it is now.
+        size: `AudioInfo.size`: a file that has another size now is an error.
 
     Returns:
         float32 `(samples,)` in [-1, 1].
@@ -184,11 +185,7 @@ def read(
     if info.samples * info.channels > _BLOCKWISE_VALUES:
         samples = -(-info.samples * rate // info.sample_rate_hz)
         return _joined(_resampled(info, layout, rate, number), samples), rate
-    try:
-        waveform = decode(tf.constant(os.fsencode(info.path)), info.code, number, info.size)
-    except tf.errors.OpError as error:
-        raise UserError(_describe(info.path, error)) from error
-    return resample_array(waveform.numpy(), info.sample_rate_hz, rate), rate
+    return _read_whole(info, rate, number), rate
 
 
 def read_blocks(
@@ -210,20 +207,33 @@ def read_blocks(
     """
     info, layout = _probe(os.fspath(path))
     rate = sample_rate_hz or info.sample_rate_hz
-    size = max(1, round(seconds * rate))
-    kept: list[np.ndarray] = []
-    count = 0
-    for block in _resampled(info, layout, rate, find_channel(info, channel)):
-        kept.append(block)
-        count += len(block)
-        if count >= size:
-            joined = np.concatenate(kept)
-            for start in range(0, count - size + 1, size):
-                yield joined[start : start + size]
-            kept = [joined[count - count % size :]]
-            count = len(kept[0])
-    if count:
-        yield np.concatenate(kept)
+    return _blocks(_resampled(info, layout, rate, find_channel(info, channel)), round(seconds * rate))
+
+
+def read_in_parts(
+    path: str | os.PathLike, sample_rate_hz: int | None = None, seconds: float = 30.0, channel: str = "average"
+) -> Iterator[np.ndarray]:
+    """Reads a file as `read` does, but yields a long one in the blocks of `read_blocks`.
+
+    Args:
+        path: The file.
+        sample_rate_hz: The rate to convert to; None keeps the file's own.
+        seconds: Length of a block of a long file.
+        channel: As `read` takes it.
+
+    Yields:
+        float32 `(samples,)` in [-1, 1].
+
+    Raises:
+        UserError: As `read` raises it, also after some blocks.
+    """
+    info, layout = _probe(os.fspath(path))
+    rate = sample_rate_hz or info.sample_rate_hz
+    number = find_channel(info, channel)
+    if info.samples * info.channels > _BLOCKWISE_VALUES:
+        yield from _blocks(_resampled(info, layout, rate, number), round(seconds * rate))
+    else:
+        yield _read_whole(info, rate, number)
 
 
 def find_channel(info: AudioInfo, channel: str) -> int:
@@ -313,6 +323,33 @@ def _resampled(info: AudioInfo, layout: reading.Layout, rate: int, channel: int)
     for block in _mono(info, layout, channel):
         yield resampler.feed(block)
     yield resampler.end()
+
+
+def _blocks(parts: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
+    """Parts of a waveform, joined or cut to blocks of some samples."""
+    size = max(1, samples)
+    kept: list[np.ndarray] = []
+    count = 0
+    for block in parts:
+        kept.append(block)
+        count += len(block)
+        if count >= size:
+            joined = np.concatenate(kept)
+            for start in range(0, count - size + 1, size):
+                yield joined[start : start + size]
+            kept = [joined[count - count % size :]]
+            count = len(kept[0])
+    if count:
+        yield np.concatenate(kept)
+
+
+def _read_whole(info: AudioInfo, rate: int, channel: int) -> np.ndarray:
+    """A short file, decoded by the code that runs in the graph."""
+    try:
+        waveform = decode(tf.constant(os.fsencode(info.path)), info.code, channel, info.size)
+    except tf.errors.OpError as error:
+        raise UserError(_describe(info.path, error)) from error
+    return resample_array(waveform.numpy(), info.sample_rate_hz, rate)
 
 
 def _joined(blocks: Iterator[np.ndarray], samples: int) -> np.ndarray:

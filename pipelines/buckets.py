@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipelines.counts import counted, verb
+
 GRID_SECONDS = 0.1  # lengths are rounded up to multiples of this before they are cut into buckets
 
 
@@ -31,7 +33,8 @@ class Buckets:
         shapes = ", ".join(
             f"{size} x {limit / self.sample_rate_hz:.1f} s" for limit, size in zip(self.limits, self.sizes, strict=True)
         )
-        return f"{self.batches} batches of {len(self.limits)} shapes ({shapes}); {self.padding:.1%} of them is padding."
+        batches, kinds = counted(self.batches, "batch", "batches"), counted(len(self.limits), "shape")
+        return f"{batches} of {kinds} ({shapes}); {self.padding:.1%} of {verb(self.batches, 'it', 'them')} is padding."
 
 
 def plan(

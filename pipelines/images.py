@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import tensorflow as tf
 
-from pipelines import native_output
+from pipelines import native_output, progress
 from pipelines.errors import FileError
 from pipelines.image_formats import foreign, pixels, png
 from pipelines.image_formats.headers import (
@@ -200,8 +200,8 @@ def check_all(infos: Sequence[ImageInfo]) -> list[Check | FileError]:
 
     results: list[Check | FileError] = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for start in range(0, len(infos), CHECKED_TOGETHER):
-            some = infos[start : start + CHECKED_TOGETHER]
+        parts = [infos[start : start + CHECKED_TOGETHER] for start in range(0, len(infos), CHECKED_TOGETHER)]
+        for some in progress.track(parts, len(parts), f"parts of {len(infos):,} pictures"):
             with native_output.captured() as messages:
                 checks = list(pool.map(attempt, some))
             results += map(attempt_again, some) if messages else checks

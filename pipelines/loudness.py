@@ -18,6 +18,7 @@ CANCELLATION_DB = 20.0  # channels whose mean is further below the loudest of th
 
 AVERAGE = -1  # of all channels
 AUTOMATIC = -2  # AVERAGE, but the loudest channel where the channels cancel each other
+ONLY = -3  # the channel of a file that has one
 _SIDES = {"average": AUTOMATIC, "left": 0, "right": 1}
 
 # What integers of 8, 16, 24 and 32 bits are divided by.
@@ -74,14 +75,7 @@ def choose_channel(frames: Tensor) -> Tensor:
     Returns:
         An int32 scalar: AVERAGE, or the number of the loudest channel where the channels cancel each other.
     """
-
-    def compared() -> Tensor:
-        powers = tf.reduce_sum(frames * frames, axis=0)
-        mean_power = tf.reduce_sum(tf.square(tf.reduce_mean(frames, axis=-1)))
-        loudest = tf.argmax(powers, output_type=tf.int32)
-        return tf.where(cancels(mean_power, tf.reduce_max(powers)), loudest, AVERAGE)
-
-    return tf.cond(tf.shape(frames)[1] > 1, compared, lambda: tf.constant(0))
+    return tf.cond(tf.shape(frames)[1] > 1, lambda: _compared(frames)[0], lambda: tf.constant(AVERAGE))
 
 
 def mix(frames: Tensor, channel: int | Tensor) -> Tensor:
@@ -89,18 +83,25 @@ def mix(frames: Tensor, channel: int | Tensor) -> Tensor:
 
     Args:
         frames: float32 `(samples, channels)`.
-        channel: AUTOMATIC, AVERAGE or the number of a channel; an int32 scalar where it differs between files.
+        channel: AUTOMATIC, AVERAGE, ONLY or the number of a channel; an int32 scalar, one of these but for ONLY, where
+            it differs between files.
 
     Returns:
         float32 `(samples,)`.
     """
-    if isinstance(channel, int) and channel != AUTOMATIC:
-        return tf.reduce_mean(frames, axis=-1) if channel == AVERAGE else frames[:, channel]
+
+    def chosen() -> Tensor:
+        number, average = _compared(frames)
+        return tf.cond(number == AVERAGE, lambda: average, lambda: frames[:, number])
+
     if not isinstance(channel, int):
-        channel = tf.cond(channel == AUTOMATIC, lambda: choose_channel(frames), lambda: channel)
-    else:
-        channel = choose_channel(frames)
-    return tf.cond(channel == AVERAGE, lambda: tf.reduce_mean(frames, axis=-1), lambda: frames[:, channel])
+        branches = [lambda: mix(frames, AUTOMATIC), lambda: _average(frames), lambda: frames[:, channel]]
+        return tf.switch_case(tf.minimum(channel, 0) - AUTOMATIC, branches)
+    if channel == ONLY:
+        return tf.squeeze(frames, axis=-1)
+    if channel == AUTOMATIC:
+        return tf.cond(tf.shape(frames)[1] > 1, chosen, lambda: frames[:, 0])
+    return _average(frames) if channel == AVERAGE else frames[:, channel]
 
 
 def measure(waveform: Tensor) -> Tensor:
@@ -158,6 +159,31 @@ def check(path: str, frames: np.ndarray) -> None:
         raise not_finite(path)
     if (peak := float(np.abs(frames).max(initial=0))) > MAX_PEAK:
         raise too_loud(path, peak)
+
+
+def _average(frames: Tensor) -> Tensor:
+    """The mean of the channels; TensorFlow's is slow for two of them, and free for one."""
+    return tf.cond(
+        tf.shape(frames)[1] == 2,
+        lambda: (frames[:, 0] + frames[:, 1]) * 0.5,
+        lambda: tf.reduce_mean(frames, axis=-1),
+    )
+
+
+def _compared(frames: Tensor) -> tuple[Tensor, Tensor]:
+    """(what `choose_channel` returns for two channels or more, their mean)."""
+
+    def of_two() -> tuple[Tensor, Tensor]:
+        left, right = frames[:, 0], frames[:, 1]
+        return (left + right) * 0.5, tf.stack([tf.reduce_sum(left * left), tf.reduce_sum(right * right)])
+
+    def of_several() -> tuple[Tensor, Tensor]:
+        return tf.reduce_mean(frames, axis=-1), tf.reduce_sum(frames * frames, axis=0)
+
+    average, powers = tf.cond(tf.shape(frames)[1] == 2, of_two, of_several)
+    loudest = tf.argmax(powers, output_type=tf.int32)
+    number = tf.where(cancels(tf.reduce_sum(average * average), tf.reduce_max(powers)), loudest, AVERAGE)
+    return number, average
 
 
 def _refuse(path: bytes | np.ndarray, frames: np.ndarray) -> np.ndarray:

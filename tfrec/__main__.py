@@ -13,7 +13,7 @@ COMMANDS = {
     "export": "export a run as the next version for TensorFlow Serving",
     "list": "list architectures, datasets, experiments and layers",
     "show": "draw examples with and without augmentation",
-    "check": "check the data of a training on speech before it starts",
+    "check": "check the data of a training before it starts",
     "compare": "train several architectures within one time budget, and report",
     "study": "run a study of many trainings, and print its tables",
     "noise_report": "measure a run on speech in noise",
@@ -29,7 +29,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if not words or words[0] in ("-h", "--help"):
         print(_help())
         sys.exit(0 if words else 2)
-    if words[0] == "--version":
+    if "--version" in words[: words.index("--") if "--" in words else None]:
         from tfrec import __version__
 
         print(f"tfrec {__version__}")
@@ -44,13 +44,17 @@ def _mistake(command: str, *words: str) -> UserError | None:
     """The error for an unknown command or experiment."""
     if _module(command) not in COMMANDS:
         return unknown("command", command, COMMANDS)
-    has_experiment = _module(command) in WITH_EXPERIMENT and words and not words[0].startswith("-")
-    if has_experiment and "-h" not in words and "--help" not in words:
-        from tfrec.config.experiments import EXPERIMENTS
+    if _module(command) not in WITH_EXPERIMENT or "-h" in words or "--help" in words:
+        return None
+    from tfrec.config import experiments
 
-        if words[0] not in EXPERIMENTS:
-            return unknown("experiment", words[0], EXPERIMENTS)
-    return None
+    try:
+        experiment, _ = experiments.split_words(words)
+    except UserError as error:
+        return error
+    if experiment is None or experiment in experiments.EXPERIMENTS:
+        return None
+    return unknown("experiment", experiment, experiments.EXPERIMENTS)
 
 
 def _module(command: str) -> str:

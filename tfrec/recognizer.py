@@ -13,7 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipelines import assemble, frontends
+from pipelines import assemble, frontends, progress
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
@@ -164,6 +164,11 @@ class Recognizer:
     # Use
 
     @property
+    def modality(self) -> str:
+        """What it takes: "image" or "audio"."""
+        return self.frontend.modality
+
+    @property
     def feature_size(self) -> int:
         """Size of the last axis of the features: bins, or channels."""
         size = self.frontend.feature_shape[-1]
@@ -190,10 +195,11 @@ class Recognizer:
         answer = self.predictor(**options)
         return (answer(source) for source in reader.listed(sources))
 
-    def predictor(self, **options: Any) -> Callable[[Any], Answer]:
-        """A function from one source to its Answer; see `predict`."""
+    def predictor(self, **options: Any) -> Callable[..., Answer]:
+        """A function from one source to its Answer; see `predict`. It takes the options of `read_blocks` too."""
         answer = self.task.predictor(self, **options)
-        return lambda source: answer(self.read(source))
+        read: Callable[..., Any] = self.read_blocks if self.task.takes_blocks else self.read
+        return lambda source, **reading: answer(read(source, **reading))
 
     def read(self, source: Any) -> np.ndarray:
         """One source of `predict` as the frontend takes it: pixels, or samples at the frontend's rate."""
@@ -201,6 +207,17 @@ class Recognizer:
         if self.frontend.modality == "image":
             return reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
         return reader.audio(source, config.sample_rate_hz)
+
+    def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
+        """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""
+        return reader.audio_blocks(source, self.config.frontend.sample_rate_hz, **reading)
+
+    def examples(self) -> list[np.ndarray]:
+        """The raw examples that the run keeps; empty without a run, and where it has none."""
+        try:
+            return examples.read(self.run)[0] if self.run else []
+        except UserError:
+            return []
 
     def batch_of_one(self, raw: np.ndarray) -> Any:
         """One raw example, pixels or samples, as a batch."""
@@ -212,6 +229,15 @@ class Recognizer:
         """What the export answers to a batch of raw inputs, as numpy arrays."""
         outputs = self.task.export_outputs(self(inputs), self.config.export)
         return {name: value.numpy() for name, value in outputs.items()}
+
+    def answer_function(self) -> Callable[[Any], dict[str, np.ndarray]]:
+        """What `answers` does, compiled, and traced once for all sizes of pictures and lengths of clips."""
+
+        def outputs(inputs: Any) -> dict[str, Any]:
+            return self.task.export_outputs(self(inputs), self.config.export)
+
+        traced = tf.function(outputs, reduce_retracing=True)
+        return lambda inputs: {name: value.numpy() for name, value in traced(inputs).items()}
 
     def evaluate(self, data: Split | Corpus, batch_size: int = 64, decode: Any = None) -> dict[str, Any]:
         """The task's scores on a split, or on the test split of a corpus.
@@ -234,7 +260,7 @@ class Recognizer:
         batches = assemble.evaluation_batches(split, recognizer.frontend, batch_size)
         forward = recognizer.forward_function(batches)
         outputs, targets = [], []
-        for inputs, target in batches:
+        for inputs, target in progress.track(batches, -(-split.size // batch_size), "batches"):
             outputs.append(forward(inputs).numpy())
             targets.append(target.numpy())
         return np.concatenate(outputs), np.concatenate(targets)

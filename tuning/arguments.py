@@ -90,13 +90,13 @@ def parse(argv: Sequence[str]) -> CommandLine:
     Raises:
         UserError: If a flag, a name or a value is unknown, or a resumed sweep cannot change it.
     """
-    words = list(argv)
-    experiment = [words.pop(0)] if words and not words[0].startswith("-") else []
-    if experiment:
-        experiments.find(experiment[0])
+    name, words = experiments.split_words(argv)
+    experiment = [name] if name else []
+    if name and not {"-h", "--help"} & set(words):
+        experiments.find(name)
     own, others = flags.split_flags(words, Arguments)
     own = _merge_repeated(own)
-    arguments = flags.parse(Arguments, own, prog=f"{PROG} [EXPERIMENT]")
+    arguments = flags.parse(Arguments, own, prog=f"{PROG} [EXPERIMENT | DATA]")
     if arguments.role == "single" and (given := distributed.from_environment()):
         arguments = dataclasses.replace(arguments, role=given[0], oracle=given[1])
     if arguments.role != "single":

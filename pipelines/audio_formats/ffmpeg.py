@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from pipelines.audio_formats.names import shown
+from pipelines.counts import share, verb
 from pipelines.errors import UserError
 
 INSTALL = 'pip install "tfrec[media]"'
@@ -96,7 +97,10 @@ def missing_decoders(errors: Sequence[MissingDecoderError], total: int) -> UserE
     """
     counts = collections.Counter(error.kind for error in errors)
     listed = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
-    return UserError(f"{len(errors):,} of {total:,} files need PyAV ({listed}). The first: {errors[0]}")
+    return UserError(
+        f"{share(len(errors), total, 'file')} {verb(len(errors), 'needs', 'need')} PyAV ({listed}). The"
+        f" first: {errors[0]}"
+    )
 
 
 def kind_of(head: bytes) -> str | None:

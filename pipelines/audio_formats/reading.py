@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import soundfile
 
+from pipelines import placeholders
 from pipelines.audio_formats import ffmpeg, flac, headers, mpeg, ogg, riff, sphere
 from pipelines.audio_formats.names import shown
 from pipelines.audio_formats.splice import Splice, Stream
@@ -86,6 +87,7 @@ def inspect(path: str) -> Layout:
         if not end:
             raise UserError(f"{shown(path)} is empty: replace or remove it.")
         head = file.read(HEAD_BYTES)
+        placeholders.check(path, head)
         start = mpeg.id3_size(head)
         if start:
             file.seek(start)

@@ -53,7 +53,15 @@ class Undecoded:
 
 
 @dataclasses.dataclass(frozen=True)
-class FilesConfig(DataConfig):
+class SkippingConfig(DataConfig):
+    """A corpus in files, some of which may be damaged or missing."""
+
+    skip_broken: bool = False  # leave out files that cannot be used; a note counts them
+    broken_list: str | None = None  # CSV file that gets the names of all files that cannot be used
+
+
+@dataclasses.dataclass(frozen=True)
+class FilesConfig(SkippingConfig):
     """A corpus of people's own files; files are split by their content, so that exact copies are in one split."""
 
     near_duplicates: bool = False  # keep near copies in one split too, such as the same picture saved again
@@ -64,8 +72,6 @@ class FilesConfig(DataConfig):
     channels: int = 3  # of pictures: 3 color, 1 gray, 4 color and alpha
     background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
     verify: bool = True  # decode every file once before training, to find damaged ones
-    skip_broken: bool = False  # leave out files that cannot be used; a note counts them
-    broken_list: str | None = None  # CSV file that gets the names of all files that cannot be used
     audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 
     def reading(self) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
+from pipelines import progress
+from pipelines.counts import share, verb
 from pipelines.errors import FileError, UserError
 
 if TYPE_CHECKING:
@@ -18,6 +20,7 @@ MAX_NAMED = 30  # files that a sentence names where no list is written
 
 # What is wrong, by the words of a sentence that does not say itself of which kind it is.
 _KINDS = {
+    "missing": r"No such file",
     "empty": r"\bis empty",
     "truncated or damaged": r"truncated|damaged|cannot be decoded",
     "not readable": "",
@@ -46,7 +49,7 @@ def probe_all(probe: Callable[[str], Result], paths: Sequence[str]) -> tuple[dic
     results: dict[str, Result] = {}
     errors: dict[str, UserError] = {}
     with ThreadPoolExecutor() as pool:
-        for path, result in zip(paths, pool.map(attempt, paths), strict=True):
+        for path, result in zip(paths, progress.track(pool.map(attempt, paths), len(paths), "files"), strict=True):
             if isinstance(result, UserError):
                 errors[path] = result
             else:
@@ -73,7 +76,7 @@ def describe(errors: Mapping[str, UserError], total: int) -> str:
     """
     counts = collections.Counter(kind_of(error) for error in errors.values())
     kinds = ", ".join(f"{count:,} {kind}" for kind, count in counts.most_common())
-    return f"{len(errors):,} of {total:,} files cannot be used ({kinds})"
+    return f"{share(len(errors), total, 'file')} cannot be used ({kinds})"
 
 
 def check(errors: Mapping[str, UserError], total: int, list_path: str | None) -> None:
@@ -187,4 +190,4 @@ def note(errors: Mapping[str, UserError], total: int, list_path: str | None) -> 
         write(errors, list_path)
     names = list(errors)
     listed = f"all in {list_path}" if list_path else ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{describe(errors, total)} and are left out by data.skip_broken: {listed}."
+    return f"{describe(errors, total)} and {verb(len(errors), 'is', 'are')} left out by data.skip_broken: {listed}."

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from pipelines import audio, loudness
 from pipelines.audio_formats.names import shown
+from pipelines.counts import counted, share, verb
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
@@ -155,8 +156,9 @@ def _measured(columns: Mapping[str, Any], whole: bool) -> Callable[[Mapping[str,
     def measured(row: Mapping[str, Any]) -> tuple[Any, ...]:
         frames, peak = audio.decode_channels(row["path"], row["code"] if code is None else code, row["size"])
         channel = row["channel"] if number is None else tf.constant(number)
-        channel = tf.cond(channel >= 0, lambda: channel, lambda: loudness.choose_channel(frames))
-        waveform = loudness.mix(frames, 0 if number == 0 else channel)
+        if number == loudness.AUTOMATIC:
+            channel = loudness.choose_channel(frames)
+        waveform = loudness.mix(frames, channel if number == loudness.AUTOMATIC or number is None else number)
 
         def clip(piece: Any) -> Any:
             return loudness.measure(waveform[piece[0] : tf.minimum(piece[1], tf.size(waveform, tf.int64))])
@@ -209,6 +211,12 @@ def columns_and_decoder(
     columns = _columns(rows, infos, bounds, channel, measures)
     code, from_hz, number = _constants(columns)
     is_whole = all(_is_whole(row) for row in rows)
+    # What is the same in all rows is no column: each one costs time at every row.
+    if is_whole:
+        del columns["start"], columns["stop"]
+    for name, constant in (("code", code), ("rate", from_hz), ("channel", number)):
+        if constant is not None:
+            del columns[name]
 
     def decode(row: Mapping[str, Any]) -> Any:
         waveform = audio.decode(
@@ -241,12 +249,13 @@ def notes(
     """
     counts = collections.Counter(info.sample_rate_hz for info in infos)
     sentences = [
-        f"{count:,} of {len(infos):,} files have {hz:,} Hz and are resampled to {rate:,}."
+        f"{share(count, len(infos), 'file')} {verb(count, 'has', 'have')} {hz:,} Hz and {verb(count, 'is', 'are')}"
+        f" resampled to {rate:,}."
         for hz, count in sorted(counts.items())
         if hz != rate
     ]
     unique = {info.path: i for i, info in reversed(list(enumerate(infos)))}
-    files, total = sorted(unique.values()), f"{len(unique):,} files"
+    files, total = sorted(unique.values()), counted(len(unique), "file")
     several = [i for i in files if infos[i].channels > 1]
     if several:
         what = "two channels" if all(infos[i].channels == 2 for i in several) else "several channels"
@@ -255,7 +264,7 @@ def notes(
             if channel == "average"
             else f"of which only {channel} is read (data.audio_channel)"
         )
-        sentences.append(f"{len(several):,} of {total} have {what}, {treated}.")
+        sentences.append(f"{len(several):,} of {total} {verb(len(several), 'has', 'have')} {what}, {treated}.")
     if measures is not None:
         sentences += _measured_notes(rows, infos, channel, measures, several, files)
     return tuple(sentences)
@@ -271,28 +280,33 @@ def _measured_notes(
 ) -> list[str]:
     """What `notes` says about samples; `several` are rows of files with several channels, `files` one row per file."""
     sentences: list[str] = []
-    total = f"{len(files):,} files"
+    total = counted(len(files), "file")
 
-    def add(indices: Sequence[int], of: str, what: str) -> None:
+    def add(indices: Sequence[int], of: str, singular: str, plural: str, what: str) -> None:
         if indices:
             names = [shown(rows[i].where or rows[i].path) for i in indices[:_SHOWN]]
             more = ", ..." if len(indices) > _SHOWN else ""
-            sentences.append(f"{len(indices):,} of {of} {what}: {', '.join(names)}{more}.")
+            sentences.append(
+                f"{len(indices):,} of {of} {verb(len(indices), singular, plural)} {what}: {', '.join(names)}{more}."
+            )
 
     if channel == "average":
         add(
             [i for i in several if measures.channel[i] != loudness.AVERAGE],
             total,
-            f"have channels that cancel each other, their average is more than {loudness.CANCELLATION_DB:.0f} dB softer"
+            "has",
+            "have",
+            f"channels that cancel each other, their average is more than {loudness.CANCELLATION_DB:.0f} dB softer"
             " than the loudest, which is read instead",
         )
     loud = [i for i in files if infos[i].is_float and measures.file_peak[i] > 1]
-    add(loud, total, f"hold samples above 1, up to {_highest(measures.file_peak, loud):.3g}, which are clipped to 1")
-    of = f"{len(rows):,} clips"
+    above = f"samples above 1, up to {_highest(measures.file_peak, loud):.3g}, which are clipped to 1"
+    add(loud, total, "holds", "hold", above)
+    of = counted(len(rows), "clip")
     silent = np.flatnonzero((measures.samples > 0) & (measures.peak <= loudness.SILENT))
-    add(silent.tolist(), of, "are silent (no sample above -80 dB)")
+    add(silent.tolist(), of, "is", "are", "silent (no sample above -80 dB)")
     clipped = np.flatnonzero(measures.clipped >= loudness.CLIPPED_FRACTION)
-    add(clipped.tolist(), of, f"are clipped ({loudness.CLIPPED_FRACTION:.1%} of their samples or more)")
+    add(clipped.tolist(), of, "is", "are", f"clipped ({loudness.CLIPPED_FRACTION:.1%} of their samples or more)")
     return sentences
 
 
@@ -307,12 +321,14 @@ def _columns(
     channel: str,
     measures: Measures | None,
 ) -> dict[str, Any]:
-    numbers = [0 if info.channels == 1 else audio.find_channel(info, channel) for info in infos]
+    numbers = [audio.find_channel(info, channel) for info in infos]
+    if all(info.channels == 1 for info in infos):
+        numbers = [loudness.ONLY] * len(infos)
     return {
         "path": np.array([os.fsencode(info.path) for info in infos]),
         "code": np.array([info.code for info in infos], np.int32),
         "rate": np.array([info.sample_rate_hz for info in infos], np.int32),
-        "size": np.array([info.size for info in infos], np.int64),
+        "size": np.minimum([info.size for info in infos], np.iinfo(np.int32).max).astype(np.int32),
         "channel": np.array(numbers, np.int32) if measures is None else measures.channel,
         "start": bounds[:, 0],
         # A file decides its own end, which some headers only estimate.

@@ -12,7 +12,7 @@ import dataclasses
 import os
 
 from pipelines.datasets import files, transcripts
-from pipelines.datasets.base import Corpus, DataConfig, Modality
+from pipelines.datasets.base import Corpus, Modality, SkippingConfig
 from pipelines.errors import UserError
 
 LABELS = "texts"
@@ -21,7 +21,7 @@ SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DataConfig):
+class Config(SkippingConfig):
     """Where a language's tables and clips are; its own splits are used."""
 
     name: str = "commonvoice"  # dataset, see `python -m tfrec list`
@@ -66,7 +66,7 @@ def _rows(root: str, table: str, seen: dict[str, str]) -> list[files.Row]:
             raise UserError(
                 f"{where}: the column {name!r} is missing; it has {', '.join(filter(None, indices)) or 'none'}."
             )
-    rows, missing = [], []
+    rows = []
     for where, line in lines:
         cells = line.split("\t")
         if len(cells) != len(indices):
@@ -79,13 +79,8 @@ def _rows(root: str, table: str, seen: dict[str, str]) -> list[files.Row]:
         seen[clip] = where
         # Early releases omit the suffix.
         file = os.path.join(root, "clips", clip if os.path.splitext(clip)[1] else f"{clip}.mp3")
-        if not os.path.isfile(file):
-            missing.append(f"{where}: there is no file {file}")
         text = transcripts.clean(where, sentence)
         rows.append(files.Row(file, split=SPLITS[table], where=where, text=text, speaker=speaker))
-    if missing:
-        count = f" ({len(missing):,} of {len(rows):,} clips are missing)" if len(missing) > 1 else ""
-        raise UserError(f"{missing[0]}{count}: add it, or remove the line.")
     if not rows:
         raise UserError(f"{path} lists no clips.")
     return rows

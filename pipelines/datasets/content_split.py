@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from pipelines.counts import counted, verb
 from pipelines.datasets import fingerprints
 from pipelines.datasets.base import FilesConfig
 from pipelines.datasets.files import Row
@@ -52,18 +53,21 @@ def split_files(rows: Sequence[Row], labels: np.ndarray, config: FilesConfig, by
     identities, notes = _identities(rows, config, by)
     named = {name: [i for i, row in enumerate(rows) if row.split == name] for name in ("test", "validation")}
     intervals = _intervals(config, {name for name, indices in named.items() if indices})
-    free = [i for i, row in enumerate(rows) if row.split in ("", "train")]
+    unreadable = [i for i, row in enumerate(rows) if row.fingerprint == row.path and row.split not in named]
+    free = [i for i, row in enumerate(rows) if row.split in ("", "train") and row.fingerprint != row.path]
     different = len({identities[i] for i in free})
     if by is None and different < len(intervals) <= len(free):
         identities = _numbered(identities)
         notes.append(
-            f"Only {different} examples for {_names(intervals)} are different, so that copies of the same"
+            f"Only {counted(different, 'example')} for {_names(intervals)} {verb(different, 'is', 'are')} different,"
+            f" so that copies of the same"
             " example are in several splits: their scores are meaningless."
         )
     assigned = _Assignment(free, identities, labels, intervals, config.split_seed)
     if len(intervals) > 1:
         assigned.mend(each_class=by is None)
         assigned.require_no_empty(by)
+    named["train"] = unreadable  # they are left out, or an error; a split of them alone would be empty
     parts = {name: np.array(sorted([*assigned.indices(name), *named.get(name, [])]), np.int64) for name in _ORDER}
     _require_trained(rows, labels, parts)
     notes += fingerprints.copy_notes(rows, parts)

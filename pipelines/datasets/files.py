@@ -245,7 +245,7 @@ def _audio_table(
         measures, damaged = clips.measure(rows, infos, bounds, channel)
         errors = clips.empty(rows, measures) | {rows[i].path: _decoding_error(rows[i].path) for i in damaged}
     columns, decode = clips.columns_and_decoder(rows, infos, bounds, rate, channel, measures)
-    seconds = (bounds[:, 1] - bounds[:, 0]) / columns["rate"]
+    seconds = (bounds[:, 1] - bounds[:, 0]) / np.array([info.sample_rate_hz for info in infos])
     notes = clips.notes(rows, infos, rate, channel, measures)
     return _Table("audio", columns, decode, rate, seconds, notes), errors
 

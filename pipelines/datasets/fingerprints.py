@@ -9,8 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from pipelines import progress
+from pipelines.counts import share, verb
 from pipelines.datasets.files import Row
-from pipelines.errors import UserError
 
 SHOWN_COPIES = 3  # named in a note
 _BLOCK = 1 << 20  # bytes read at once
@@ -53,24 +54,13 @@ def of_files(paths: Iterable[str]) -> dict[str, str | None]:
 
     unique = list(dict.fromkeys(paths))
     with ThreadPoolExecutor() as pool:
-        return dict(zip(unique, pool.map(attempt, unique), strict=True))
+        return dict(zip(unique, progress.track(pool.map(attempt, unique), len(unique), "fingerprints"), strict=True))
 
 
 def add(rows: Sequence[Row]) -> list[Row]:
-    """Returns rows with the fingerprints of their files.
-
-    Args:
-        rows: One per example.
-
-    Raises:
-        UserError: A file cannot be read; it counts them.
-    """
+    """Returns rows with the fingerprints of their files; that of a file that cannot be read is its path."""
     known = of_files(row.path for row in rows)
-    unreadable = [path for path, fingerprint in known.items() if fingerprint is None]
-    if unreadable:
-        count = f" (and {len(unreadable) - 1:,} more)" if len(unreadable) > 1 else ""
-        raise UserError(f"{unreadable[0]} cannot be read{count}: check its permissions, or remove it.")
-    return [dataclasses.replace(row, fingerprint=known[row.path] or "") for row in rows]
+    return [dataclasses.replace(row, fingerprint=known[row.path] or row.path) for row in rows]
 
 
 def identity(row: Row) -> str:
@@ -100,16 +90,21 @@ def copy_notes(rows: Sequence[Row], parts: Mapping[str, np.ndarray]) -> list[str
     apart = [indices for indices in copies if len({split_of[i] for i in indices}) > 1]
     together = "" if apart else "; copies are in the same split"
     total = sum(len(indices) - 1 for indices in copies)
-    notes = [f"{total:,} of {len(rows):,} examples are exact copies of others ({_named(rows, copies)}){together}."]
+    notes = [
+        f"{share(total, len(rows), 'example')}"
+        f" {verb(total, 'is an exact copy of another', 'are exact copies of others')}"
+        f" ({_named(rows, copies)}){together}."
+    ]
     differ = [indices for indices in copies if len({_target(rows[i]) for i in indices}) > 1]
     if differ:
         notes.append(
-            f"{len(differ):,} of the copied examples have several labels or texts ({_named(rows, differ)}): correct"
-            " them."
+            f"{len(differ):,} of the copied examples {verb(len(differ), 'has', 'have')} several labels or texts"
+            f" ({_named(rows, differ)}): correct them."
         )
     if apart:
         notes.append(
-            f"{len(apart):,} of the copied examples are in several splits, as the data's own splits or groups say"
+            f"{len(apart):,} of the copied examples {verb(len(apart), 'is', 'are')} in several splits, as the data's"
+            f" own splits or groups say"
             f" ({_named(rows, apart)}): scores on them are too good."
         )
     return notes

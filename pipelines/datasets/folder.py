@@ -7,9 +7,9 @@ from collections.abc import Set
 import numpy as np
 
 from pipelines import paths
-from pipelines.datasets import content_split, files, media_files
+from pipelines.datasets import content_split, files, media_files, names
 from pipelines.datasets.base import Corpus, FilesConfig, Modality
-from pipelines.datasets.names import sort_classes, split_of
+from pipelines.datasets.names import class_name, sort_classes, split_of
 from pipelines.errors import UserError
 
 
@@ -63,7 +63,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         notes=split.notes,
         **config.reading(),
     )
-    return dataclasses.replace(corpus, notes=(*corpus.notes, *notes))
+    return dataclasses.replace(corpus, notes=(*corpus.notes, *notes, *names.notes(classes)))
 
 
 def list_files(config: Config) -> list[files.Row]:
@@ -176,8 +176,9 @@ def _class_rows(path: str, classes: dict[str, list[str]], split: str) -> list[fi
                 "are not UTF-8: rename it."
             )
         # Examples are named by their path where that can be printed.
+        label = class_name(name)
         rows += [
-            files.Row(file, name, split, where="" if paths.is_plain(file) else paths.shown(file)) for file in media
+            files.Row(file, label, split, where="" if paths.is_plain(file) else paths.shown(file)) for file in media
         ]
     return rows
 

@@ -14,7 +14,7 @@ import os
 from typing import Literal
 
 from pipelines.datasets import files, transcripts
-from pipelines.datasets.base import Corpus, DataConfig, Modality
+from pipelines.datasets.base import Corpus, Modality, SkippingConfig
 from pipelines.errors import UserError
 
 LABELS = "texts"
@@ -22,7 +22,7 @@ SAMPLE_RATE_HZ = 16000
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DataConfig):
+class Config(SkippingConfig):
     """Which subsets train, validate and test; or one of them, cut by the fractions."""
 
     name: str = "librispeech"  # dataset, see `python -m tfrec list`

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from pipelines import paths
-from pipelines.datasets import content_split, files, manifest_rows
+from pipelines.datasets import content_split, files, manifest_rows, names
 from pipelines.datasets.base import Corpus, FilesConfig, Modality
 from pipelines.datasets.names import sort_classes
 from pipelines.errors import UserError
@@ -73,7 +73,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         notes=split.notes,
         **config.reading(),
     )
-    corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *listed.notes))
+    corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *listed.notes, *names.notes(classes)))
     return _with_groups(corpus, listed.groups) if listed.groups else corpus
 
 
@@ -99,7 +99,8 @@ def _read(config: Config) -> manifest_rows.Listed:
     if len(set(config.classes)) < len(config.classes):
         raise UserError(f"data.classes names a class twice: {', '.join(config.classes)}.")
     path = paths.local(config.path)
-    listed = manifest_rows.read(path, config.classes, None if config.split_by == "random" else config.split_by)
+    split_by = None if config.split_by == "random" else config.split_by
+    listed = manifest_rows.read(path, config.classes, split_by, config.skip_broken)
     rows = listed.rows
     if not rows:
         raise UserError(f"{path} lists no files.")

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from pipelines import paths
+from pipelines.counts import counted, share, verb
 from pipelines.datasets import columns, files, kaldi, lhotse, tables, transcripts
-from pipelines.datasets.names import SPLITS, split_of
+from pipelines.datasets.names import SPLITS, class_name, split_of
 from pipelines.errors import UserError, unknown
 
 SPEECH_COLUMNS = ("path", "text", "start", "end", "speaker")  # of Kaldi's and Lhotse's lists
@@ -36,7 +37,7 @@ class Listed:
     groups: dict[str, str]
 
 
-def read(path: str, classes: Sequence[str] = (), split_by: str | None = None) -> Listed:
+def read(path: str, classes: Sequence[str] = (), split_by: str | None = None, may_miss: bool = False) -> Listed:
     """Reads a manifest.
 
     Args:
@@ -44,6 +45,7 @@ def read(path: str, classes: Sequence[str] = (), split_by: str | None = None) ->
             or with Hugging Face's `metadata.csv` or `metadata.jsonl`.
         classes: The labels that are allowed; empty allows any.
         split_by: "speaker" or "group", which then every row must have.
+        may_miss: Whether files may be missing.
 
     Returns:
         The rows, in their order.
@@ -62,6 +64,8 @@ def read(path: str, classes: Sequence[str] = (), split_by: str | None = None) ->
     else:
         lines = tables.read(path, reader.check_columns)
     rows = reader.with_durations([reader.row(where, cells) for where, cells in lines])
+    if not may_miss:
+        reader.check_files()
     notes, groups = reader.further_columns()
     return Listed(rows, [*reader.path_notes(), *notes, *_duplicates(path, rows)], groups)
 
@@ -91,6 +95,7 @@ class _Reader:
         self.further: dict[str, dict[str, str]] = {}  # column -> where -> cell
         self.durations: dict[str, float] = {}  # where -> seconds, of rows without a start
         self.cut_files: set[str] = set()  # files of which some row takes a piece
+        self.missing: list[str] = []  # a sentence for each row without its file
         self.lines = self.from_working_folder = 0
 
     def check_columns(self, where: str, names: Sequence[str]) -> None:
@@ -124,6 +129,8 @@ class _Reader:
             if not own.get(key, "-"):
                 raise UserError(f"{where}: {key} is empty.")
         text = transcripts.clean(where, " ".join(own["text"].splitlines())) if "text" in own else ""
+        if "label" in own and not self.classes:
+            own["label"] = class_name(own["label"])
         if self.classes and own.get("label") not in (None, *self.classes):
             error = unknown("label", own["label"], self.classes)
             raise UserError(f"{where}: {error}") from error
@@ -159,6 +166,14 @@ class _Reader:
             else row
             for row in rows
         ]
+
+    def check_files(self) -> None:
+        """UserError for files that are missing; it has the first one and counts them."""
+        if len(self.missing) > 1:
+            hint = ": data.skip_broken leaves these out" if len(self.missing) < self.lines else ""
+            raise UserError(f"{self.missing[0]} ({len(self.missing):,} of {self.lines:,} rows have no file){hint}.")
+        if self.missing:
+            raise UserError(f"{self.missing[0]}.")
 
     def path_notes(self) -> Iterator[str]:
         """A sentence on paths that start from the working folder."""
@@ -213,8 +228,12 @@ class _Reader:
         if here != below and os.path.isfile(here):
             self.from_working_folder += 1
             return here
+        if "://" in path and not path.startswith("file:"):
+            self.missing.append(f"{where}: {paths.shown(path)} is an address: download the file, and list its path")
+            return below
         hint = ": the path has back-slashes, which do not separate folders here" if "\\" in path else ""
-        raise UserError(f"{where}: there is no file {paths.shown(below)}{hint}.")
+        self.missing.append(f"{where}: there is no file {paths.shown(below)}{hint}")
+        return below
 
 
 def _seconds(where: str, key: str, value: str) -> float | None:
@@ -253,14 +272,21 @@ def _duplicates(path: str, rows: Sequence[files.Row]) -> Iterator[str]:
     if several:
         extra = sum(len(group) - 1 for group in several)
         yield (
-            f"{extra:,} of {len(rows):,} rows of {paths.shown(path)} name audio or pictures that an earlier row names,"
-            f" such as {several[0][1].where}."
+            f"{share(extra, len(rows), 'row')} of {paths.shown(path)} {verb(extra, 'names', 'name')} audio or"
+            f" pictures that"
+            f" an earlier row names, such as {several[0][1].where}."
         )
     apart = [group for group in several if len({row.split for row in group}) > 1]
     if apart:
         wheres = " and ".join(row.where for row in apart[0][:2])
-        yield f"{len(apart):,} files are listed in more than one split, such as {wheres}: scores on them are too good."
+        yield (
+            f"{counted(len(apart), 'file')} {verb(len(apart), 'is', 'are')} listed in more than one split, such as"
+            f" {wheres}: scores on {verb(len(apart), 'it', 'them')} are too good."
+        )
     unlike = [group for group in several if len({(row.label, row.text, row.number) for row in group}) > 1]
     if unlike:
         wheres = " and ".join(row.where for row in unlike[0][:2])
-        yield f"{len(unlike):,} files are listed with different labels or texts, such as {wheres}."
+        yield (
+            f"{counted(len(unlike), 'file')} {verb(len(unlike), 'is', 'are')} listed with different labels or texts,"
+            f" such as {wheres}."
+        )

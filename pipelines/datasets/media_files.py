@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Set
 
 from pipelines import audio, images, paths
+from pipelines.counts import counted, verb
 from pipelines.errors import UserError
 
 # Folders that systems and file managers make: caches, thumbnails, waste.
@@ -51,7 +52,7 @@ class LeftOut:
             counts = collections.Counter(_suffix(path) for path in self.foreign)
             targets = sorted({FOREIGN_SUFFIXES[suffix] for suffix in counts})
             raise UserError(
-                f"{_count(len(self.foreign), 'file')} cannot be read ({_listed(counts)}), such as "
+                f"{counted(len(self.foreign), 'file')} cannot be read ({_listed(counts)}), such as "
                 f"{paths.shown(self.foreign[0])}: convert to {' or '.join(targets)}, or remove."
             )
 
@@ -59,12 +60,12 @@ class LeftOut:
         """Sentences on everything else."""
         if self.clutter:
             names = ", ".join(sorted(map(paths.shown, self.clutter)))
-            files = _count(sum(self.clutter.values()), "picture or audio file", "pictures or audio files")
+            files = counted(sum(self.clutter.values()), "picture or audio file", "pictures or audio files")
             yield f"{files} of hidden folders or files, or of folders of file managers, left out: {names}."
         if self.suffixes:
             total = sum(self.suffixes.values())
-            subject = "1 file with another ending was" if total == 1 else f"{total:,} files with other endings were"
-            yield f"{subject} left out: {_listed(self.suffixes)}."
+            subject = counted(total, "file with another ending", "files with other endings")
+            yield f"{subject} {verb(total, 'was', 'were')} left out: {_listed(self.suffixes)}."
         if self.folders:
             names = ", ".join(sorted(map(paths.shown, self.folders)))
             yield f"No class was made of folders without pictures and audio: {names}."
@@ -182,10 +183,6 @@ def _count_clutter(entry: os.DirEntry[str], left_out: LeftOut) -> None:
 
 def _suffix(name: str) -> str:
     return os.path.splitext(name)[1].lower()
-
-
-def _count(number: int, singular: str, plural: str = "") -> str:
-    return f"{number:,} {singular if number == 1 else plural or singular + 's'}"
 
 
 def _listed(counts: collections.Counter[str]) -> str:

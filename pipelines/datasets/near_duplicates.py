@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from pipelines import audio, images
+from pipelines.counts import counted, verb
 from pipelines.datasets import files
 from pipelines.errors import UserError
 
@@ -63,8 +64,8 @@ def merge(rows: Sequence[files.Row], identities: Sequence[str]) -> tuple[list[st
     text = ", ".join([*shown, *(["..."] if len(pairs) > _SHOWN else [])])
     count = sum(old != kept for old, kept in new.items())
     return [new[identity] for identity in identities], [
-        f"{count:,} examples are near copies of others ({text}); they are in the same split, unless the data names"
-        " another."
+        f"{counted(count, 'example')} {verb(count, 'is a near copy of another', 'are near copies of others')} ({text});"
+        " they are in the same split, unless the data names another."
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import images
+from pipelines.counts import counted, share, verb
 from pipelines.errors import UserError
 from pipelines.images import ImageInfo
 
@@ -69,23 +70,32 @@ def header_notes(infos: Mapping[str, ImageInfo], channels: int, background: str)
     Returns:
         Sentences.
     """
-    total = f"{len(infos):,} pictures"
+    total = counted(len(infos), "picture")
 
     def count(attribute: str) -> int:
         return sum(bool(getattr(info, attribute)) for info in infos.values())
 
     notes = []
     if turned := sum(info.orientation > 1 for info in infos.values()):
-        notes.append(f"{turned:,} of {total} have an EXIF orientation and are turned upright.")
+        notes.append(
+            f"{turned:,} of {total} {verb(turned, 'has', 'have')} an EXIF orientation and"
+            f" {verb(turned, 'is', 'are')} turned"
+            " upright."
+        )
     if (transparent := count("is_transparent")) and channels != 4:
         notes.append(
-            f"{transparent:,} of {total} can be transparent and lie on {background} (data.background);"
-            " data.channels 4 keeps their alpha."
+            f"{transparent:,} of {total} can be transparent and {verb(transparent, 'lies', 'lie')} on {background}"
+            " (data.background); data.channels 4 keeps the alpha."
         )
     if deep := count("is_deep"):
-        notes.append(f"{deep:,} of {total} have more than 8 bits per value: all are read as float32.")
+        notes.append(
+            f"{deep:,} of {total} {verb(deep, 'has', 'have')} more than 8 bits per value: all are read as float32."
+        )
     if animated := count("is_animated"):
-        notes.append(f"{animated:,} of {total} have several frames or pages: the first of each is read.")
+        notes.append(
+            f"{animated:,} of {total} {verb(animated, 'has', 'have')} several frames or pages: the first of each is"
+            f" read."
+        )
     return notes
 
 
@@ -115,12 +125,16 @@ def verify(infos: Mapping[str, ImageInfo]) -> tuple[dict[str, UserError], dict[s
     notes = []
     if odd:
         notes.append(
-            f"{len(odd):,} of {len(infos):,} pictures are damaged in places and read all the same, such as {odd[0]}."
+            f"{share(len(odd), len(infos), 'picture')} {verb(len(odd), 'is', 'are')} damaged in places and read all"
+            f" the same,"
+            f" such as {odd[0]}."
         )
     if low:
         notes.append(
-            f"{len(low):,} of {len(infos):,} pictures use less than an eighth of the range of their file, such as"
-            f" {low[0]}: they are read as they are, almost black, and not scaled. With frontend.normalize unit"
+            f"{share(len(low), len(infos), 'picture')} {verb(len(low), 'uses', 'use')} less than an eighth of the"
+            f" range of"
+            f" {verb(len(low), 'its', 'their')} file, such as {low[0]}: they are read as they are, almost black, and"
+            f" not scaled. With frontend.normalize unit"
             " their brightness counts; per_image removes it."
         )
     return errors, changed, notes

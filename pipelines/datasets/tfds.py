@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import audio
+from pipelines.counts import counted
 from pipelines.datasets import builders, transcripts
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError, unknown
@@ -179,7 +180,9 @@ def _parts(config: Config, builder: "DatasetBuilder", features: _Features) -> di
             continue
         count = max(1, round(len(remaining) * fraction))
         if count >= len(remaining):
-            raise UserError(f"{train!r} of {builder.name!r} has {size} examples: too few to take {name} from it.")
+            raise UserError(
+                f"{train!r} of {builder.name!r} has {counted(size, 'example')}: too few to take {name} from it."
+            )
         parts[name] = (train, _mask(size, remaining[:count]))
         remaining = remaining[count:]
     return {"train": (train, None if len(remaining) == size else _mask(size, remaining)), **parts}

@@ -18,7 +18,7 @@ import os
 from typing import Literal
 
 from pipelines.datasets import files, transcripts
-from pipelines.datasets.base import Corpus, DataConfig, Modality
+from pipelines.datasets.base import Corpus, Modality, SkippingConfig
 from pipelines.errors import UserError
 
 LABELS = "texts"
@@ -36,7 +36,7 @@ CORE_TEST, DEVELOPMENT = tuple(_CORE_TEST.split()), tuple(_DEVELOPMENT.split())
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(DataConfig):
+class Config(SkippingConfig):
     """Where the corpus is and what its transcripts consist of; the usual splits are used."""
 
     name: str = "timit"  # dataset, see `python -m tfrec list`

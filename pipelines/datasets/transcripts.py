@@ -7,7 +7,7 @@ import numpy as np
 
 from pipelines import paths
 from pipelines.datasets import files, memory, splitting, text_files
-from pipelines.datasets.base import Corpus, DataConfig, Split
+from pipelines.datasets.base import Corpus, DataConfig, SkippingConfig, Split
 from pipelines.errors import UserError
 
 MAX_CHARACTERS = 10_000  # of a transcript, as many as in ten minutes of fast speech
@@ -98,7 +98,7 @@ def match(
 
 
 def build_corpus(
-    config: DataConfig,
+    config: SkippingConfig,
     rows: Sequence[files.Row],
     sample_rate_hz: int | None,
     *,
@@ -123,7 +123,16 @@ def build_corpus(
         UserError: As `split_rows` and `files.build_corpus` raise it.
     """
     parts = splitting.split_rows(rows, np.zeros(len(rows), np.int64), config, by)
-    return files.build_corpus(config, rows, parts, verify=verify, sample_rate_hz=sample_rate_hz, own_hz=own_hz)
+    return files.build_corpus(
+        config,
+        rows,
+        parts,
+        verify=verify,
+        skip_broken=config.skip_broken,
+        broken_list=config.broken_list,
+        sample_rate_hz=sample_rate_hz,
+        own_hz=own_hz,
+    )
 
 
 def build_corpus_in_memory(

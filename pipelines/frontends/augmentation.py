@@ -154,13 +154,15 @@ def waveform_augmentations(config: "SpeechConfig", seed: int | None) -> list[Ran
 
 def _noise_mix(config: "SpeechConfig", folder: str, sample_rate_hz: int, seed: int | None) -> NoiseMix:
     """The layer that mixes in the training part of the noises in a folder."""
-    return NoiseMix.from_noises(
+    layer = NoiseMix.from_noises(
         noises.waveforms(folder, sample_rate_hz, config.noise_types, "train", config.noise_fraction),
         snr_db=config.snr_db,
         probability=config.noise_probability,
         sample_rate_hz=sample_rate_hz,
         seed=derive_seed(seed, 5),
     )
+    layer.saves_noises = False  # of a checkpoint they would be the largest part
+    return layer
 
 
 def spectrogram_warp(config: "SpeechConfig", seed: int | None) -> SpectrogramWarp | None:

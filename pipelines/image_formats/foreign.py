@@ -2,6 +2,7 @@
 
 import os
 
+from pipelines import placeholders
 from pipelines.errors import FileError
 
 # What cameras call their raw files: most of them are TIFF files whose first picture is a thumbnail.
@@ -39,6 +40,7 @@ def check(path: str, head: bytes) -> None:
     Raises:
         FileError: The file is of such a kind; it says how to convert it.
     """
+    placeholders.check(path, head)
     if (
         os.path.splitext(path)[1].lower() in RAW_SUFFIXES
         or head[:10] == b"II*\0\x10\0\0\0CR"

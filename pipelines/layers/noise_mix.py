@@ -57,6 +57,10 @@ class NoiseMix(BackgroundMix):
         seed: As `BackgroundMix` takes it.
         **kwargs: Of `keras.layers.Layer`.
 
+    Attributes:
+        saves_noises: Whether weights files hold the noises. Where a program reads them from their own files at each
+            start, False saves memory and disk; a weights file then holds their lengths only.
+
     Raises:
         ValueError: As `BackgroundMix` raises it; a size is below 1, or the bank has 2^31 samples or more.
     """
@@ -77,7 +81,7 @@ class NoiseMix(BackgroundMix):
                 "num_noises and bank_samples must be at least 1, bank_samples below 2^31. "
                 f"Received: {num_noises=}, {bank_samples=}"
             )
-        self.num_noises, self.bank_samples = num_noises, bank_samples
+        self.num_noises, self.bank_samples, self.saves_noises = num_noises, bank_samples, True
         self.noises = self.add_weight((bank_samples,), "zeros", trainable=False, name="noises")
         self.noise_starts = self.add_weight((num_noises,), "zeros", "int32", trainable=False, name="noise_starts")
         self.noise_lengths = self.add_weight((num_noises,), "ones", "int32", trainable=False, name="noise_lengths")
@@ -117,6 +121,24 @@ class NoiseMix(BackgroundMix):
                 f"Received: {len(lengths)} noises of {sum(lengths)} samples"
             )
         self._assign(ops.pad(bank, [[0, self.bank_samples - sum(lengths)]]), lengths)
+
+    def save_own_variables(self, store: Any) -> None:
+        """Saves the noises, or their lengths, see `saves_noises`."""
+        if self.saves_noises:
+            super().save_own_variables(store)
+        else:
+            store["noise_lengths"] = ops.convert_to_numpy(self.noise_lengths)
+
+    def load_own_variables(self, store: Any) -> None:
+        """Loads what `save_own_variables` saved.
+
+        Raises:
+            ValueError: The store holds lengths only, and those of this layer's noises are others.
+        """
+        if "noise_lengths" not in store:
+            super().load_own_variables(store)
+        elif not np.array_equal(store["noise_lengths"], ops.convert_to_numpy(self.noise_lengths)):
+            raise ValueError("The noises have changed since these weights were saved: their number or lengths differ.")
 
     def _assign(self, bank: Tensor, lengths: Sequence[int]) -> None:
         self.noises.assign(bank)

@@ -85,7 +85,8 @@ def triangular_filters(edges_hz: np.ndarray, sample_rate_hz: float, fft_length: 
     empty = np.flatnonzero(matrix.max(axis=0) == 0)
     if empty.size:
         raise ValueError(
-            "Every filter must cover an FFT bin: use fewer filters or a longer fft_length. "
+            "Every filter must cover an FFT bin: use fewer filters (frontend.mels) or longer windows"
+            " (frontend.window_ms), or as a layer a larger fft_length. "
             f"Received: {len(peak)} filters, {fft_length=} ({sample_rate_hz / fft_length:.4g} Hz per bin), "
             f"empty filters {empty.tolist()}"
         )

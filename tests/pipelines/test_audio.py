@@ -210,3 +210,26 @@ def test_samples_that_are_nan_or_infinite(tmp_path, value):
 def test_loud_floats_are_clipped(tmp_path):
     path = write(tmp_path, "wav", "FLOAT", samples=5 * tone())
     assert np.abs(audio.read(path)[0]).max() == 1
+
+
+def test_a_wav_file_that_has_changed_since_its_header_was_read_is_an_error(tmp_path):
+    path = write(tmp_path, "wav", "PCM_16")
+    info = audio.probe(path)
+    with open(path, "ab") as file:
+        file.write(b"LIST\0\0\0\0")
+    decoded = tf.data.Dataset.from_tensors(path).map(lambda p: audio.decode(p, info.code, size=info.size))
+    if decoders.tensorflow_io() is None:
+        assert len(next(iter(decoded))) == info.samples
+    else:
+        with pytest.raises(tf.errors.InvalidArgumentError, match="has changed since its header was read"):
+            next(iter(decoded))
+
+
+@pytest.mark.parametrize("right", [1.0, -1.0, 0.0])
+def test_channels_in_a_graph_are_mixed_as_by_blocks(tmp_path, monkeypatch, right):
+    path = str(tmp_path / "stereo.wav")
+    left = np.random.default_rng(0).normal(scale=0.1, size=8000)
+    soundfile.write(path, np.stack([left, right * left], axis=1), 16000, subtype="PCM_16")
+    in_graph = audio.read(path)[0]
+    monkeypatch.setattr(audio, "_BLOCKWISE_VALUES", 0)
+    np.testing.assert_array_equal(in_graph, audio.read(path)[0])

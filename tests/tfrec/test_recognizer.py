@@ -152,6 +152,24 @@ def test_a_clip_from_any_source(tmp_path):
     assert [answer.text for source in sources for answer in built.predict(source)] == [*texts] * len(sources)
 
 
+@pytest.mark.parametrize("name", ["digits", "cnn"])
+def test_prediction_is_traced_once_for_all_sizes(trained, name, monkeypatch):
+    recognizer = trained(name)[1]
+    traces, export_outputs = [], recognizer.task.export_outputs
+    monkeypatch.setattr(recognizer.task, "export_outputs", lambda *a: traces.append(a) or export_outputs(*a))
+    sizes = range(20, 32)
+    random = np.random.default_rng(0)
+    if name == "digits":
+        sources = [random.integers(0, 256, (size, size + 3, 1)).astype("uint8") for size in sizes]
+    else:
+        sources = [random.normal(scale=0.1, size=100 * size).astype("float32") for size in sizes]
+    answers = list(recognizer.predict(sources))
+    assert len(traces) <= 3
+    for source, answer in zip(sources, answers, strict=True):
+        alone = recognizer.answers(recognizer.batch_of_one(source))["probabilities"][0]
+        np.testing.assert_allclose(answer.probabilities, alone, atol=1e-5)
+
+
 def test_a_waveform_with_another_rate_is_resampled():
     built = untrained.recognizer("bilstm_ctc")
     tones = {rate: (0.5 * np.sin(2 * np.pi * 440 * np.arange(rate) / rate)).astype("float32") for rate in (8000, 24000)}

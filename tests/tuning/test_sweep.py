@@ -30,7 +30,7 @@ def test_help(capsys):
     with pytest.raises(SystemExit) as stopped:
         arguments.parse(["--help"])
     assert stopped.value.code == 0
-    assert "python -m tuning.sweep [EXPERIMENT]" in capsys.readouterr().out
+    assert "python -m tuning.sweep [EXPERIMENT | DATA]" in capsys.readouterr().out
 
 
 def test_every_tuner_is_a_choice_of_the_flag():

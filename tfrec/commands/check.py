@@ -1,4 +1,4 @@
-"""Check the data of a training on speech before it starts: `tfrec check [EXPERIMENT] [FLAGS]`."""
+"""Check the data of a training before it starts: `tfrec check [EXPERIMENT | DATA] [FLAGS]`."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -7,12 +7,13 @@ import rich.box
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.counts import counted
 from pipelines.datasets.base import Corpus
-from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.config import flags
 from tfrec.config.schema import Config, Data, Frontend, Model, Task
 from tfrec.recognizer import Recognizer
+from tfrec.reports.class_table import class_table
 from tfrec.tasks.base import Finding
 from tfrec.training import loop, preflight, session
 from tfrec.utils.console import console
@@ -30,26 +31,30 @@ def main(argv: Sequence[str]) -> int:
     """Prints the findings; returns 1 where a training cannot go well."""
     _, arguments = flags.parse_fit(argv, Arguments, "python -m tfrec check")
     config, corpus = session.resolve(flags.to_config(arguments))
-    if corpus.modality != "audio":
-        raise UserError(f"{corpus.name} holds pictures, and this command checks speech: see `python -m tfrec show`.")
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))
     loop.check_settings(recognizer)
     findings = preflight.find(recognizer, corpus)
     console.print(_sizes(corpus))
-    for note in corpus.notes:
-        console.print(note)
-    console.print(_table(findings) if findings else "Nothing is wrong with the clips and their labels.")
+    if corpus.class_names:
+        console.print(class_table(corpus))
+    for sentence in (*corpus.notes, *preflight.warnings(recognizer, corpus)):
+        console.print(sentence)
+    console.print(_table(findings) if findings else f"Nothing is wrong with the {_unit(corpus)}s and their labels.")
     if arguments.rehearsal:
         _print_costs(recognizer, corpus)
     return 1 if any(finding.harmful for finding in findings) else 0
+
+
+def _unit(corpus: Corpus) -> str:
+    return "clip" if corpus.modality == "audio" else "picture"
 
 
 def _sizes(corpus: Corpus) -> str:
     parts = []
     for name, split in corpus.splits.items():
         hours = f", {sum(split.seconds) / 3600:.2f} h" if split.seconds is not None else ""
-        speakers = f", {len(set(split.speakers))} speakers" if split.speakers else ""
-        parts.append(f"{name} {split.size:,} clips{hours}{speakers}")
+        speakers = f", {counted(len(set(split.speakers)), 'speaker')}" if split.speakers else ""
+        parts.append(f"{name} {counted(split.size, _unit(corpus))}{hours}{speakers}")
     return f"{corpus.name}: {'; '.join(parts)}."
 
 
@@ -65,6 +70,15 @@ def _table(findings: Sequence[Finding]) -> Table:
 
 
 def _print_costs(recognizer: Recognizer, corpus: Corpus) -> None:
+    if corpus.modality != "audio":
+        cost, steps = preflight.measure_step(recognizer, corpus), loop.count_steps(recognizer, corpus)
+        minutes = steps * cost.step_seconds / 60
+        console.print(
+            f"A step with {counted(cost.clips, 'picture')} takes {cost.step_seconds:.2f} s and"
+            f" {cost.memory_bytes / 1e6:,.0f} MB of additional memory; an epoch of {counted(steps, 'step')} takes about"
+            f" {minutes:.1f} minutes here."
+        )
+        return
     buckets, costs = preflight.measure_batches(recognizer, corpus)
     console.print(buckets.describe())
     table = Table(box=rich.box.SIMPLE)
@@ -76,4 +90,4 @@ def _print_costs(recognizer: Recognizer, corpus: Corpus) -> None:
     console.print(table)
     mean = sum(cost.step_seconds for cost in costs) / len(costs)
     minutes = buckets.batches * mean / 60
-    console.print(f"An epoch of {buckets.batches} batches takes about {minutes:.1f} minutes here.")
+    console.print(f"An epoch of {counted(buckets.batches, 'batch', 'batches')} takes about {minutes:.1f} minutes here.")

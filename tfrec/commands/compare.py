@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from pipelines.errors import UserError
-from tfrec.config import flags
+from tfrec.config import experiments, flags
 from tfrec.studies import candidates
 from tfrec.studies.comparison import Comparison
 from tfrec.utils.console import console
@@ -22,7 +22,8 @@ RESERVED_FLAGS = {
 class Arguments:
     """Train each model under the same time budget, and write a report: accuracy, training time, costs, curves.
 
-    Any flag of `python -m tfrec.fit` can follow and goes to every model; the name of an experiment can come first.
+    Any flag of `python -m tfrec.fit` can follow and goes to every model; the name of an experiment, or a
+    folder of data, can come first.
     Settings of one model follow its name, those of the architecture without a prefix:
 
     python -m tfrec compare mnist --models cnn:width=8,fit.learning_rate=5e-4,mlp --budget-minutes 2 --fit.clip_norm 1
@@ -72,8 +73,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _parse(argv: Sequence[str]) -> tuple[Arguments, str | None, list[str]]:
     """The command line -> (Arguments, experiment or None, flags of `tfrec.fit`)."""
-    words = list(argv)
-    experiment = words.pop(0) if words and not words[0].startswith("-") else None
+    experiment, words = experiments.split_words(argv)
     own, others = flags.split_flags(words, Arguments)
     for word in others:
         flag = word.split("=")[0]
@@ -81,7 +81,7 @@ def _parse(argv: Sequence[str]) -> tuple[Arguments, str | None, list[str]]:
             flag = "--" + flag[2:].replace("-", "_")
         if flag in RESERVED_FLAGS:
             raise UserError(RESERVED_FLAGS[flag])
-    arguments = flags.parse(Arguments, own, prog="python -m tfrec compare [EXPERIMENT]")
+    arguments = flags.parse(Arguments, own, prog="python -m tfrec compare [EXPERIMENT | DATA]")
     if arguments.resume and not arguments.report:
         raise UserError("--resume needs --report FOLDER, the report to resume.")
     if arguments.resume and not arguments.models and (experiment or others or "budget" in " ".join(own)):

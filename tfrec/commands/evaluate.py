@@ -11,7 +11,6 @@ metrics.json has under this name: "examples", "split", "data_path" of other data
 """
 
 import dataclasses
-import json
 import logging
 import os
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from typing import Any, Literal
 
 import tyro
 
+from pipelines import paths
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
 from tfrec.config import flags
@@ -28,6 +28,7 @@ from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
 from tfrec.runs import splits
 from tfrec.runs.run import Run
+from tfrec.utils import short_numbers
 from tfrec.utils.console import console, messages_to_stderr
 
 logger = logging.getLogger(__name__)
@@ -65,20 +66,19 @@ def main(argv: Sequence[str]) -> int:
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec evaluate")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
+    decode = arguments.decode if arguments.decode != DecodeConfig() else None
     with messages_to_stderr(arguments.json):
         name, corpus, facts = _load(arguments, run, recognizer)
         for note in corpus.notes:
             logger.warning(note)
-    decode = None
-    if arguments.decode != DecodeConfig():
-        decode = arguments.decode
+        measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
+    if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
-    measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
     brief = scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
     if arguments.json:
-        print(json.dumps(brief, indent=2, ensure_ascii=False))
+        print(short_numbers.dumps(brief))
     else:
-        title = f"{name} split" if arguments.data.path is None else f"{arguments.data.path}"
+        title = f"{name} split" if arguments.data.path is None else paths.shown(arguments.data.path)
         console.print(recognizer.task.report(measured, title=title))
         console.print(f"In {run.path}: {', '.join(scores.written_files(run, name))}.")
     return 0

@@ -1,4 +1,4 @@
-"""Train a recognizer, measure it on the test split, and export it: `tfrec fit [EXPERIMENT] [FLAGS]`."""
+"""Train a recognizer, measure it on the test split, and export it: `tfrec fit [EXPERIMENT | DATA] [FLAGS]`."""
 
 import shlex
 import sys

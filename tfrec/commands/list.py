@@ -3,6 +3,7 @@
 import dataclasses
 import inspect
 import json
+import os
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -15,6 +16,8 @@ from tfrec.architectures import ARCHITECTURES, find
 from tfrec.config import flags
 from tfrec.config.experiments import EXPERIMENTS
 from tfrec.utils.console import console
+
+MAX_WIDTH = 120  # characters
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,11 +43,16 @@ def main(argv: Sequence[str]) -> int:
         print(json.dumps(listing, indent=2, ensure_ascii=False))
         return 0
     for kind, entries in listing.items():
-        table = Table("name", "summary", title=kind, title_justify="left", width=120)
+        table = Table("name", "summary", title=kind, title_justify="left", width=_width())
         for name, entry in entries.items():
             table.add_row(name, entry["summary"])
         console.print(table)
     return 0
+
+
+def _width() -> int:
+    """The width of a table: that of the terminal or of COLUMNS, 120 at most and where there is neither."""
+    return min(MAX_WIDTH, console.width) if console.is_terminal or "COLUMNS" in os.environ else MAX_WIDTH
 
 
 def registries() -> dict[str, dict[str, dict[str, Any]]]:

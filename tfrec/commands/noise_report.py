@@ -18,6 +18,7 @@ from tfrec.recognizer import Recognizer
 from tfrec.reports import noise_report, noise_tables
 from tfrec.runs import splits
 from tfrec.runs.run import Run
+from tfrec.utils import short_numbers
 from tfrec.utils.console import console, messages_to_stderr
 
 logger = logging.getLogger(__name__)
@@ -75,7 +76,8 @@ def main(argv: Sequence[str]) -> int:
             result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
         else:
             result = noise.measure(recognizer, corpus, conditions, arguments.batch_size)
-    result = json.loads(json.dumps(result))  # tuples are lists, as in the files of other reports
+    # Keys are strings and tuples are lists, as in the files of other reports.
+    result = json.loads(short_numbers.dumps(result))
     folder = run.free_report("noise", result)
     noise_report.write(folder, result)
     if arguments.json:

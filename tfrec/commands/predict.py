@@ -1,10 +1,8 @@
-"""Recognize files with a run or an export: `tfrec predict RUN_OR_EXPORT FILE...`."""
+"""Recognize files with a run or an export: `tfrec predict RUN_OR_EXPORT FILE_OR_FOLDER...`."""
 
 import dataclasses
-import json
-import sys
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 import tyro
 
@@ -12,10 +10,11 @@ import tfrec
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
-from tfrec.inference import streaming
 from tfrec.inference.chunking import CHUNK_SECONDS, OVERLAP_SECONDS
-from tfrec.recognizer import Recognizer
-from tfrec.utils.console import console
+from tfrec.predictions import sources, streams
+from tfrec.predictions.answers import Answers
+from tfrec.predictions.output import Output
+from tfrec.utils.console import messages_to_stderr
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,65 +22,54 @@ class Arguments:
     """Label and probabilities of each file, its number, or its text."""
 
     model: tyro.conf.Positional[str]  # run folder, saved_models/NAME or saved_models/NAME/VERSION
-    files: tyro.conf.Positional[tuple[str, ...]]  # pictures, or audio of any sample rate
-    json: bool = False  # print JSON, one object for each file
+    files: tyro.conf.Positional[tuple[str, ...]]  # pictures, or audio of any sample rate and length; folders of them
+    # None is that of the suffix of --output, or else text; srt and vtt are subtitles.
+    format: Literal["text", "json", "jsonl", "csv", "srt", "vtt"] | None = None
+    json: bool = False  # the same as --format json
+    output: str | None = None  # file, or folder for a file for each recording or picture; None is standard output
+    top: int | None = None  # the most probable classes that are shown; None is all in JSON, 3 in tables
+    channels: Literal["together", "apart"] = "together"  # of audio; apart: each is transcribed as a speaker
     stream: bool = False  # print words as they are recognized; the file - is raw 16-bit audio from standard input
     chunk_seconds: float = CHUNK_SECONDS  # longer recordings are transcribed in chunks of this length
     overlap_seconds: float = OVERLAP_SECONDS  # context of a chunk on either side, so that no word is cut
     decode: DecodeConfig = DecodeConfig()  # of a run that transcribes
 
+    def __post_init__(self) -> None:
+        if self.top is not None and self.top < 1:
+            raise ValueError(f"top must be 1 or more. Received: {self.top}")
+
 
 def main(argv: Sequence[str]) -> int:
-    """Prints an answer for each file that can be read; returns 1 if one cannot."""
+    """Writes an answer for each file that can be read; returns 1 if one cannot."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec predict")
     if not arguments.files:
         raise UserError("Name at least one file after the model.")
-    if arguments.stream and arguments.decode != DecodeConfig():
-        raise UserError("--stream writes the greedy text: leave out --decode, or --stream.")
-    recognizer = tfrec.load(arguments.model)
-    if arguments.stream:
-        return _stream(arguments, recognizer)
-    defaults = {"chunk_seconds": CHUNK_SECONDS, "overlap_seconds": OVERLAP_SECONDS, "decode": DecodeConfig()}
-    options = {name: value for name in defaults if (value := getattr(arguments, name)) != defaults[name]}
-    answer = recognizer.predictor(**options)
-    answers, failed = _for_each(arguments.files, lambda file: (file, answer(file)))
-    if arguments.json:
-        rows = [{"file": file, **answer.to_dict()} for file, answer in answers]
-        print(json.dumps(rows, indent=2, ensure_ascii=False))
-    elif answers:
-        console.print(type(answers[0][1]).table(answers))
-    return 1 if failed else 0
+    form = "json" if arguments.json else arguments.format
+    if arguments.json and arguments.format not in (None, "json"):
+        raise UserError(f"--json and --format {arguments.format} exclude each other: leave one out.")
+    if arguments.stream and (unused := _unused_by_streams(arguments)):
+        raise UserError(
+            f"--stream writes the greedy text to the terminal: leave out {' and '.join(unused)}, or --stream."
+        )
+    with messages_to_stderr():
+        recognizer = tfrec.load(arguments.model)
+        if arguments.stream:
+            return streams.write(recognizer, arguments.model, arguments.files, as_json=form == "json")
+        found = sources.find(arguments.files, recognizer.modality)
+        defaults = {"chunk_seconds": CHUNK_SECONDS, "overlap_seconds": OVERLAP_SECONDS, "decode": DecodeConfig()}
+        options = {name: value for name in defaults if (value := getattr(arguments, name)) != defaults[name]}
+        answers = Answers(recognizer, arguments.channels == "apart", arguments.top, options)
+        with Output(form, arguments.output, found) as output:
+            return answers.write(found, output)
 
 
-def _for_each(files: Sequence[str], answer: Callable[[str], Any]) -> tuple[list[Any], bool]:
-    """Answers for the files that can be read, and whether one cannot."""
-    answers, failed = [], False
-    for file in files:
-        try:
-            answers.append(answer(file))
-        except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
-            failed = True
-    return answers, failed
-
-
-def _stream(arguments: Arguments, recognizer: Any) -> int:
-    """Prints each file's words as soon as they are recognized; as JSON, a line for each time that the text grows."""
-    if not isinstance(recognizer, Recognizer):
-        raise UserError(f"--stream: only a run takes this, and {arguments.model} is an export; leave it out.")
-    stream = recognizer.task.stream(recognizer)
-
-    def report(file: str) -> None:
-        shown = ""
-        for seconds, text, ended in streaming.transcribe(stream, file):
-            if arguments.json:
-                if ended or text != shown:
-                    row = {"file": file, "seconds": seconds, "text": text}
-                    print(json.dumps(row, ensure_ascii=False), flush=True)
-                shown = text
-            else:
-                whole = text if ended else text[: text.rfind(" ") + 1]  # the last word may not be complete
-                print(whole[len(shown) :], end="\n" if ended else "", flush=True)
-                shown = whole
-
-    return 1 if _for_each(arguments.files, report)[1] else 0
+def _unused_by_streams(arguments: Arguments) -> list[str]:
+    """Flags that are set and do not go with --stream."""
+    unused = {
+        "--decode": arguments.decode != DecodeConfig(),
+        "--format": arguments.format not in (None, "text", "json"),
+        "--output": arguments.output is not None,
+        "--top": arguments.top is not None,
+        "--channels": arguments.channels != "together",
+    }
+    return [flag for flag, is_set in unused.items() if is_set]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
+from pipelines.counts import counted, verb
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.config.schema import Config, Data, Frontend, Model, Task
@@ -49,7 +50,7 @@ def main(argv: Sequence[str]) -> int:
     count, changed = augmentation.draw(arguments, arguments.split, arguments.rows, arguments.columns, path)
     if not changed:
         console.print("All versions of an example are the same: no augmentation is on.")
-    console.print(f"{count} examples of the {arguments.split} split are in {path}.")
+    console.print(f"{counted(count, 'example')} of the {arguments.split} split {verb(count, 'is', 'are')} in {path}.")
     return 0
 
 

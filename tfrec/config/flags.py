@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import tyro
 
 from pipelines.errors import UserError, unknown
-from tfrec.config import from_dict, parts
+from tfrec.config import experiments, from_dict, parts
 from tfrec.config.from_dict import read_json
 from tfrec.config.schema import AnyConfig, Config, Data, Frontend, Model, Task
 from tfrec.config.structure import merge, nested, structure
@@ -44,7 +44,7 @@ class FitArguments(Config[Data, Frontend, Model, Task]):
 def parse_fit(
     argv: Sequence[str], kind: Any = FitArguments, prog: str = "python -m tfrec.fit"
 ) -> tuple[str | None, Any]:
-    """Reads the command line of a training: `[EXPERIMENT] [FLAGS]`.
+    """Reads the command line of a training: `[EXPERIMENT | DATA] [FLAGS]`.
 
     Args:
         argv: the words after the command.
@@ -58,12 +58,11 @@ def parse_fit(
     Raises:
         UserError: an unknown experiment, flag or name, or a value of the wrong type or out of range.
     """
-    words = list(argv)
-    experiment = words.pop(0) if words and not words[0].startswith("-") else None
+    experiment, words = experiments.split_words(argv)
     line = CommandLine.read(words)
     if _asks_for_text(line):
         base = _base_for_help(experiment, line, kind)
-        _print_text(line, parts.with_classes(kind, base), f"{prog} [EXPERIMENT]", kind(**_fields(base)))
+        _print_text(line, parts.with_classes(kind, base), f"{prog} [EXPERIMENT | DATA]", kind(**_fields(base)))
     source = _source(line, kind)
     if source and experiment:
         raise UserError(f"{source} holds a whole configuration: leave out the experiment {experiment!r}.")
@@ -188,7 +187,7 @@ def _print_text(line: CommandLine, kind: Any, prog: str, default: Any = None) ->
         tyro.cli(kind, args=["--help"], prog=prog, **options)
     else:
         _require_shell(completion)
-        command = prog.removesuffix(" [EXPERIMENT]").split(" ")[-1].rpartition(".")[2]
+        command = prog.partition(" [EXPERIMENT")[0].split(" ")[-1].rpartition(".")[2]
         words = [f"--{completion.name}", *completion.values]
         tyro.extras.subcommand_cli_from_dict({command: kind}, prog="tfrec", args=words, **options)
     sys.exit(0)

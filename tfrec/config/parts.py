@@ -33,6 +33,8 @@ def choose(experiment: str | None, settings: Mapping[str, Any]) -> AnyConfig:
     start = _start(experiment, names["data"])
     data = _default_data(start, names["data"])
     frontend_name, model_name = names["frontend"], names["model"]
+    if frontend_name is None and start is not None and set(settings.get("data", {})) <= {"name"} and data is start.data:
+        frontend_name = start.frontend.name  # without a question to the data
     if frontend_name is None:
         configured = structure(merge(unstructure(data), settings.get("data", {}), "data."), type(data), "data")
         frontend_name = frontends.FRONTEND_OF_MODALITY[datasets.find(data.name).modality(configured)]

@@ -1,4 +1,4 @@
-"""Forced alignment: when each symbol and word of a text was spoken, from the outputs of CTC.
+"""Forced alignment: when each symbol of a text was spoken, from the outputs of CTC.
 
 Viterbi search over the states of Graves et al. 2006, section 4.1.
 """
@@ -6,8 +6,6 @@ Viterbi search over the states of Graves et al. 2006, section 4.1.
 from collections.abc import Sequence
 
 import numpy as np
-
-from tfrec.text.tokenizers import Vocabulary
 
 
 def align_symbols(log_probs: np.ndarray, ids: Sequence[int] | np.ndarray) -> np.ndarray:
@@ -37,57 +35,6 @@ def align_symbols(log_probs: np.ndarray, ids: Sequence[int] | np.ndarray) -> np.
     path = _best_path(np.asarray(log_probs, float)[:, states], _may_skip(states))
     steps = [np.flatnonzero(path == state) for state in range(1, len(states), 2)]
     return np.array([(each[0], each[-1] + 1) for each in steps])
-
-
-def log_probs_of_symbols(log_probs: np.ndarray, ids: Sequence[int] | np.ndarray) -> np.ndarray:
-    """Reads how likely the symbols of a text are at their steps in its likeliest alignment.
-
-    Args:
-        log_probs: see `align_symbols`.
-        ids: symbols of the text; 0 is ignored.
-
-    Returns:
-        Natural logarithms, an entry for each step at which a symbol is output; -inf alone where the text needs more
-        steps than there are.
-    """
-    ids = [number for number in ids if number]
-    try:
-        spans = align_symbols(log_probs, ids)
-    except ValueError:
-        return np.array([-np.inf])
-    return np.array([log_probs[t, i] for i, (start, end) in zip(ids, spans, strict=True) for t in range(start, end)])
-
-
-def align_words(
-    log_probs: np.ndarray, ids: Sequence[int] | np.ndarray, vocabulary: Vocabulary, seconds_per_step: float
-) -> list[tuple[str, float, float]]:
-    """Finds the times of a text's words; a word lasts from the start of its first symbol to the end of its last.
-
-    Args:
-        log_probs: see `align_symbols`.
-        ids: symbols of the text; 0 is ignored.
-        vocabulary: the vocabulary of the ids; only `pieces` is used.
-        seconds_per_step: time between two outputs.
-
-    Returns:
-        (word, start_s, end_s) of each word.
-
-    Raises:
-        ValueError: the text needs more steps than there are.
-    """
-    ids = [number for number in ids if number]
-    words: list[tuple[str, float, float]] = []
-    in_word = False
-    for number, (start, end) in zip(ids, align_symbols(log_probs, ids).tolist(), strict=True):
-        for character in vocabulary.pieces[number]:
-            if character == " ":
-                in_word = False
-            elif in_word:
-                words[-1] = (words[-1][0] + character, words[-1][1], end * seconds_per_step)
-            else:
-                words.append((character, start * seconds_per_step, end * seconds_per_step))
-                in_word = True
-    return words
 
 
 def _may_skip(states: np.ndarray) -> np.ndarray:

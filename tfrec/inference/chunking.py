@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -71,10 +71,11 @@ def timing(recognizer: Recognizer) -> Timing:
 
 
 class ChunkedOutputs:
-    """A recognizer's outputs for recordings of any length, in memory that a chunk bounds.
+    """A network's outputs for recordings of any length, in memory that a chunk bounds.
 
     Args:
-        recognizer: has one output per step.
+        forward: from samples `(samples,)` to outputs `(steps, units)` of one chunk.
+        timing: of the network.
         chunk_seconds: longer recordings are cut into chunks of this length.
         overlap_seconds: context of a chunk on either side of the part of it that is kept.
 
@@ -84,7 +85,8 @@ class ChunkedOutputs:
 
     def __init__(
         self,
-        recognizer: Recognizer,
+        forward: Callable[[np.ndarray], dict[str, np.ndarray]],
+        timing: Timing,
         chunk_seconds: float = CHUNK_SECONDS,
         overlap_seconds: float = OVERLAP_SECONDS,
     ) -> None:
@@ -92,7 +94,7 @@ class ChunkedOutputs:
             raise UserError(
                 f"chunk_seconds and overlap_seconds must be 0 or more, not {chunk_seconds} and {overlap_seconds}."
             )
-        self.timing = timing(recognizer)
+        self.timing, self._forward = timing, forward
         self.longest = int(chunk_seconds / self.timing.seconds_per_step)  # steps of a chunk
         self.overlap = math.ceil(overlap_seconds / self.timing.seconds_per_step)
         if self.longest <= 2 * self.overlap:
@@ -101,44 +103,69 @@ class ChunkedOutputs:
                 f" least a step of {self.timing.seconds_per_step:g} s: make the chunks longer or the overlap shorter."
             )
 
+    @classmethod
+    def from_recognizer(cls, recognizer: Recognizer, *lengths: float) -> ChunkedOutputs:
+        """The outputs of a recognizer with one output per step; `lengths` are those of the constructor."""
+
         def forward(audio: Any) -> dict[str, Any]:
             outputs = recognizer({"audio": audio[None], "length": tf.size(audio)[None]})
             return {name: value[0] for name, value in outputs.items() if name != "steps"}
 
         # Chunks and clips have many lengths, for which one trace suffices.
-        self._forward = tf.function(forward, input_signature=[tf.TensorSpec([None], tf.float32)])
+        traced = tf.function(forward, input_signature=[tf.TensorSpec([None], tf.float32)])
+        return cls(lambda samples: _arrays(traced(samples)), timing(recognizer), *lengths)
 
-    def outputs(self, samples: np.ndarray) -> dict[str, np.ndarray]:
-        """Outputs of a recording, as arrays `(steps, units)`.
+    def parts(self, blocks: Iterable[np.ndarray]) -> Iterator[dict[str, np.ndarray]]:
+        """Yields the outputs of a recording, of some steps at a time, in the order of the steps.
 
         Args:
-            samples: float32 `(samples,)` in [-1, 1] at the recognizer's rate.
+            blocks: float32 `(samples,)` in [-1, 1] at the recognizer's rate, any number, one after the other.
 
-        Returns:
-            "logits" and, of a network with a decoder, "encoded".
+        Yields:
+            "logits" and, of a network with a decoder, "encoded": arrays `(steps, units)`.
         """
-        steps = self.timing.count_steps(len(samples))
-        if steps <= self.longest:
-            return _arrays(self._forward(samples))
-        kept = []
-        for first, start, stop, last in plan(steps, self.longest - 2 * self.overlap, self.overlap):
-            begin = first * self.timing.stride
-            end = len(samples) if last == steps else begin + self.timing.covered(last - first)
-            outputs = _arrays(self._forward(samples[begin:end]))
-            kept.append({name: value[start - first : stop - first] for name, value in outputs.items()})
+        for samples, skipped, steps in self._chunks(blocks):
+            yield {name: value[skipped : skipped + steps] for name, value in self._forward(samples).items()}
+
+    def outputs(self, blocks: Iterable[np.ndarray]) -> dict[str, np.ndarray]:
+        """All of `parts`, joined."""
+        kept = list(self.parts(blocks))
         return {name: np.concatenate([part[name] for part in kept]) for name in kept[0]}
+
+    def _chunks(self, blocks: Iterable[np.ndarray]) -> Iterator[tuple[np.ndarray, int, int]]:
+        """Yields `(samples, steps before those that are kept, number of these)` of each chunk."""
+        timing, middle = self.timing, self.longest - 2 * self.overlap
+        samples, offset, known = np.zeros(0, "float32"), 0, 0  # samples from `offset` on; steps before `known` are done
+        for block in blocks:
+            samples = np.concatenate([samples, block]) if len(samples) else block
+            # A chunk before the last two is known as soon as a step follows it.
+            while timing.count_steps(offset + len(samples)) > max(self.longest, known + middle + self.overlap):
+                first, start, known, last = next(plan(known + self.longest, middle, self.overlap, known))
+                begin = first * timing.stride - offset
+                yield samples[begin : begin + timing.covered(last - first)], start - first, known - start
+                unneeded = max(0, known - self.overlap) * timing.stride
+                samples, offset = samples[unneeded - offset :], unneeded
+        steps = timing.count_steps(offset + len(samples))
+        if steps <= self.longest:
+            yield samples, 0, steps
+            return
+        for first, start, stop, last in plan(steps, middle, self.overlap, known):
+            begin = first * timing.stride - offset
+            end = len(samples) if last == steps else begin + timing.covered(last - first)
+            yield samples[begin:end], start - first, stop - start
 
 
 def _arrays(tensors: dict[str, Any]) -> dict[str, np.ndarray]:
     return {name: keras.ops.convert_to_numpy(keras.ops.cast(value, "float32")) for name, value in tensors.items()}
 
 
-def plan(steps: int, middle: int, overlap: int) -> Iterator[tuple[int, int, int, int]]:
+def plan(steps: int, middle: int, overlap: int, begin: int = 0) -> Iterator[tuple[int, int, int, int]]:
     """Yields `(first, start, stop, last)` for each chunk: it covers steps first to last, and start to stop are kept.
 
-    `middle` steps are kept of each chunk, fewer of the last; `overlap` more are covered on both sides, up to the ends.
+    Of steps from `begin` on, `middle` are kept of each chunk, fewer of the last; `overlap` more are covered on both
+    sides, up to the ends.
     """
-    for start in range(0, steps, middle):
+    for start in range(begin, steps, middle):
         stop = min(start + middle, steps)
         yield max(0, start - overlap), start, stop, min(steps, stop + overlap)
 

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -58,6 +59,32 @@ def audio(source: Any, sample_rate_hz: int) -> np.ndarray:
         samples = samples / (np.iinfo(samples.dtype).max + 1)
     samples = samples.astype("float32")
     return samples if rate == sample_rate_hz else audio_files.resample_array(samples, rate, sample_rate_hz)
+
+
+def audio_blocks(
+    source: Any, sample_rate_hz: int, channel: str = "average", on_block: Callable[[float], None] | None = None
+) -> Iterator[np.ndarray]:
+    """Yields what `audio` returns in blocks; of a long file, each as it is decoded.
+
+    Args:
+        source: as `audio` takes it.
+        sample_rate_hz: the rate to convert to.
+        channel: of a file, see `pipelines.audio.read`.
+        on_block: is called with the seconds of a file that have been read.
+
+    Raises:
+        UserError: for a file that cannot be read, possibly after some blocks.
+        ValueError: for samples of another shape.
+    """
+    if isinstance(source, str | os.PathLike):
+        samples = 0
+        for block in audio_files.read_in_parts(source, sample_rate_hz, channel=channel):
+            samples += len(block)
+            if on_block:
+                on_block(samples / sample_rate_hz)
+            yield block
+    else:
+        yield audio(source, sample_rate_hz)
 
 
 def _has_rate(source: Any) -> bool:

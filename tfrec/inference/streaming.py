@@ -17,9 +17,12 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from pipelines import audio, frontends
+from pipelines import frontends
 from pipelines.errors import UserError
+from tfrec.decoding.words import GreedyPath, Word
+from tfrec.inference import reader
 from tfrec.inference.chunking import timing
+from tfrec.inference.delay import output_delay
 from tfrec.inference.streaming_network import StreamingNetwork
 
 if TYPE_CHECKING:
@@ -34,7 +37,8 @@ class Stream:
     """Sound in pieces in, text out.
 
     `feed` and `end` return the logits of the steps that became known; `text` is the greedy text so far, which later
-    pieces only lengthen, and after `end` that of the whole recording. `start` begins another recording.
+    pieces only lengthen, and after `end` that of the whole recording; `words` and `confidence` belong to it. `start`
+    begins another recording.
 
     Raises:
         UserError: where the network or its features depend on the future, or on more than can be carried.
@@ -45,19 +49,29 @@ class Stream:
         self._vocabulary = cast("Transcription", recognizer.task).vocabulary
         self._features = StreamingFeatures(recognizer)
         self._network = StreamingNetwork(recognizer)
+        self._seconds_per_step, self._delay_s = timing(recognizer).seconds_per_step, output_delay(recognizer)
         self.start()
 
     def start(self) -> None:
         """Begins a recording."""
         self._features.start()
         self._network.start()
-        self._ids: list[int] = []
-        self._last = 0
+        self._path = GreedyPath(self._vocabulary, self._seconds_per_step, self._delay_s)
 
     @property
     def text(self) -> str:
         """The text so far."""
-        return self._vocabulary.decode(self._ids)
+        return self._path.text
+
+    @property
+    def words(self) -> list[Word]:
+        """The words so far that no later sound changes."""
+        return self._path.builder.words()[: self._path.builder.complete()]
+
+    @property
+    def confidence(self) -> float:
+        """The confidence of the text so far."""
+        return self._path.confidence
 
     def feed(self, samples: np.ndarray) -> np.ndarray:
         """Samples `(n,)` in [-1, 1] at `sample_rate_hz`, any number -> logits `(steps, outputs)` of those now known."""
@@ -69,10 +83,10 @@ class Stream:
 
     def _advance(self, samples: np.ndarray, last: bool) -> np.ndarray:
         logits = self._network.feed(self._features.feed(samples, last), last)
-        for token in logits.argmax(axis=-1).tolist():
-            if token not in (0, self._last):
-                self._ids.append(token)
-            self._last = token
+        self._path.feed(logits)
+        if last:
+            self._path.end()
+            self._path.builder.separate()
         return logits
 
 
@@ -97,9 +111,9 @@ def _from_standard_input(piece: int) -> Iterator[np.ndarray]:
 
 
 def _from_file(file: str, piece: int, sample_rate_hz: int) -> Iterator[np.ndarray]:
-    samples, _ = audio.read(file, sample_rate_hz)
-    for start in range(0, len(samples), piece):
-        yield samples[start : start + piece]
+    for samples in reader.audio_blocks(file, sample_rate_hz):
+        for start in range(0, len(samples), piece):
+            yield samples[start : start + piece]
 
 
 class StreamingFeatures:

@@ -14,6 +14,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.counts import counted
 from tfrec.evaluation.metrics import transcription
 from tfrec.reports.pages import printable, render
 from tfrec.runs.run import Run
@@ -127,7 +128,7 @@ def _summary(scores: Scores, unit: str) -> str:
         f"{rate.upper()} {100 * scores[rate]:.2f} % ({_interval(scores[f'{rate}_interval'])})"
         for rate in _rates(scores)
     ]
-    return f"{scores['utterances']} utterances: {', '.join(rates)}; {_counts(scores, unit)}"
+    return f"{counted(scores['utterances'], 'utterance')}: {', '.join(rates)}; {_counts(scores, unit)}"
 
 
 def _rates(scores: Scores) -> list[str]:

@@ -15,6 +15,7 @@ import tensorflow as tf
 from rich import box
 from rich.table import Table
 
+from pipelines.counts import counted
 from tfrec.reports import comparison_plots, plots
 from tfrec.runs.run import Run
 
@@ -187,7 +188,7 @@ def result_sentence(label: str, result: Mapping[str, Any]) -> str:
     low, high = result["test_interval"]
     return (
         f"{label}: test accuracy {result['test_accuracy']:.2%} ({low:.2%} to {high:.2%}),"
-        f" {result['epochs']} epochs in {result['minutes']:.3g} min"
+        f" {counted(result['epochs'], 'epoch')} in {result['minutes']:.3g} min"
     )
 
 
@@ -246,7 +247,7 @@ def _report(rows: Sequence[Row], record: Record, resume_command: str, folder: Ru
     failed = [row for row in rows if row["status"] == "failed"]
     waiting = [row["label"] for row in rows if row["status"] == "waiting"]
     known = next((cost for cost in record["costs"].values() if "error" not in cost), None)
-    parts = [f"# {record['data']}: {len(rows)} models, {record['budget_minutes']:g} min of training each"]
+    parts = [f"# {record['data']}: {counted(len(rows), 'model')}, {record['budget_minutes']:g} min of training each"]
     if waiting:
         parts += [
             f"{len(trained)} of {len(rows)} are trained by now; {', '.join(waiting)} wait. Resume with",

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib import pyplot as plt
 
+from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import TITLES
 from tfrec.reports import fonts, noise_tables, plots
 
@@ -98,4 +99,4 @@ def _rows(result: Mapping[str, Any]) -> tuple[list[str], list[str], np.ndarray, 
 
 
 def _title(result: Mapping[str, Any]) -> str:
-    return f"{result['examples']} clips of the {result['split']} split"
+    return f"{counted(result['examples'], 'clip')} of the {result['split']} split"

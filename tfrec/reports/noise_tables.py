@@ -8,6 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
 
 AVERAGED = "20 to 0"  # dB
@@ -25,7 +26,8 @@ def for_terminal(result: Result) -> Table:
         A table with a row for each noise and each set, and a column for each ratio and the average.
     """
     ratios = list(next(iter(result["noises"].values()))["snr"])
-    title = f"{TITLES[result['measure']]} among noises, %: {result['examples']} clips of the {result['split']} split"
+    clips = f"{counted(result['examples'], 'clip')} of the {result['split']} split"
+    title = f"{TITLES[result['measure']]} among noises, %: {clips}"
     table, measure = Table(title=title, caption=_caption(result), box=box.SIMPLE), result["measure"]
     for heading in ("set", "noise"):
         table.add_column(heading)

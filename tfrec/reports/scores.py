@@ -1,12 +1,16 @@
-"""Scores of a recognizer in its run folder: metrics.json and plots."""
+"""Scores of a recognizer in its run folder: metrics.json, the answer to each example, and plots."""
 
 from __future__ import annotations
 
+import csv
+import io
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfrec.reports import plots
 from tfrec.runs.run import Run
+from tfrec.utils import short_numbers
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
@@ -19,7 +23,7 @@ def record(
     history: Sequence[Mapping[str, float]],
     plotted: Sequence[str] = ("test",),
 ) -> dict[str, Any]:
-    """Merges scores into metrics.json and draws them.
+    """Merges scores into metrics.json, writes the answer to each example, and draws the scores.
 
     Args:
         run: the run folder.
@@ -34,11 +38,16 @@ def record(
     """
     before = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
     bulky = recognizer.task.bulky_scores
-    brief = {
-        name: {key: value for key, value in score.items() if key not in bulky} if isinstance(score, dict) else score
-        for name, score in scores.items()
-    }
+    brief = short_numbers.shorten(
+        {
+            name: {key: value for key, value in score.items() if key not in bulky} if isinstance(score, dict) else score
+            for name, score in scores.items()
+        }
+    )
     run.write_json("metrics.json", {**before, **brief})
+    for name, score in scores.items():
+        if isinstance(score, dict):
+            _write_predictions(run, name, recognizer.task.predictions(score))
     for name, score in scores.items():
         if name in plotted:
             folder = run.path if name == "test" else run.path / name
@@ -51,6 +60,23 @@ def record(
 
 def written_files(run: Run, name: str) -> list[str]:
     """Names of the files of a run that hold scores; `name` is that of `record`."""
-    files = sorted(path.name for kind in ("*.png", "*.txt", "*.html") for path in run.path.glob(kind))
-    folders = [f"{name}/"] if (run.path / name).is_dir() else []
-    return ["metrics.json", *files, *folders]
+    folder = run.path if name == "test" else run.path / name
+    drawn = sorted(path for kind in ("*.png", "*.txt", "*.html") for path in folder.glob(kind))
+    answers = [each for each in (predictions_file(run, name),) if each.is_file()]
+    return ["metrics.json", *(str(path.relative_to(run.path)) for path in (*answers, *drawn))]
+
+
+def predictions_file(run: Run, name: str) -> pathlib.Path:
+    """The file of a run with the answer to each example; `name` is that of `record`."""
+    return run.path / f"predictions_{name}.csv"
+
+
+def _write_predictions(run: Run, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Writes a row for each example, in the order of the split."""
+    if not rows:
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(map(short_numbers.shorten, rows))
+    run.write_text(predictions_file(run, name).name, text.getvalue())

@@ -8,6 +8,7 @@ model.keras           raw input to outputs; `keras.saving.load_model` opens it
 best.weights.h5       the network after its best epoch, or the mean of several epochs
 history.csv           one row for each epoch
 metrics.json          scores of the splits
+predictions_SPLIT.csv label, answer and its probability of each example
 *.png                 plots
 hypotheses.txt, .html reference and recognized transcripts of the test split
 examples.npz          a few examples with the network's outputs, replayed before an export is published
@@ -19,6 +20,7 @@ import fcntl
 import json
 import os
 import pathlib
+import shlex
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
@@ -60,13 +62,13 @@ class Run:
         Raises:
             UserError: where there is no run, or none with weights.
         """
-        run = cls(path)
+        run, quoted = cls(path), shlex.quote(os.fspath(path))
         if not (run.path / "config.json").is_file():
             raise UserError(
-                f"{path} is not a run: it has no config.json; `python -m tfrec.fit --run {path}` creates one."
+                f"{path} is not a run: it has no config.json; `python -m tfrec.fit --run {quoted}` creates one."
             )
         if trained and not run.best_weights.is_file():
-            raise UserError(f"{path} has no weights yet: finish it with `python -m tfrec.fit --run {path} --resume`.")
+            raise UserError(f"{path} has no weights yet: finish it with `python -m tfrec.fit --run {quoted} --resume`.")
         return run
 
     @classmethod
@@ -111,7 +113,7 @@ class Run:
         if self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise UserError(
                 f"{self.path} already exists and is not empty: choose another {flag}, or resume it with"
-                f" {flag} {self.path} --resume."
+                f" {flag} {shlex.quote(str(self.path))} --resume."
             )
 
     def create(self) -> None:

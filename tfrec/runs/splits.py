@@ -17,6 +17,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from pipelines import datasets
+from pipelines.counts import counted, verb
 from pipelines.datasets import recorded
 from pipelines.datasets.base import Corpus, DataConfig
 from pipelines.datasets.files import Row
@@ -119,7 +120,7 @@ def _compare(rows: list[Row], splits: list[str], run: Run, skip_missing: bool) -
     needed = recorded.Comparison(*([row for row in part if row.split in splits] for part in _parts(found)))
     others = recorded.Comparison(*([row for row in part if row.split not in splits] for part in _parts(found)))
     total = sum(len(part) for part in _parts(needed))
-    named = f"Of the {total:,} files of {' and '.join(splits)} in {run.path / NAME}, {needed.describe()}"
+    named = f"Of the {counted(total, 'file')} of {' and '.join(splits)} in {run.path / NAME}, {needed.describe()}"
     if needed.describe() and not skip_missing:
         raise UserError(
             f"{named}: restore them, name their new place by --data.moved_to, or leave them out of an evaluation by"
@@ -140,7 +141,10 @@ def _new_notes(data: DataConfig, rows: list[Row]) -> list[str]:
     if not new:
         return []
     shown = ", ".join([*(row.path for row in new[: recorded.SHOWN]), *(["..."] if len(new) > recorded.SHOWN else [])])
-    return [f"{len(new):,} files are new since the run was started and are left out: {shown}."]
+    return [
+        f"{counted(len(new), 'file')} {verb(len(new), 'is', 'are')} new since the run was started and"
+        f" {verb(len(new), 'is', 'are')} left out: {shown}."
+    ]
 
 
 def _parts(found: recorded.Comparison) -> tuple[list[Row], list[Row], list[Row]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import zipfile
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,7 @@ def read(run: Run) -> tuple[list[np.ndarray], list[Answers]]:
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
             f"Cannot read {run.path / FILE}, the examples that an export must repeat: {error}; finish the run with"
-            f" `python -m tfrec.fit --run {run.path} --resume`."
+            f" `python -m tfrec.fit --run {shlex.quote(str(run.path))} --resume`."
         ) from None
 
 

@@ -30,7 +30,7 @@ class ExportedRecognizer:
         self.path, self.description = path, description
         self.task = tasks.find(description["task"])
         self._model = model  # its signatures need it alive
-        self._signature = model.signatures["serving_default"]
+        model.signatures["serving_default"]
 
     @classmethod
     def open(cls, path: Any) -> ExportedRecognizer:
@@ -51,6 +51,11 @@ class ExportedRecognizer:
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
             raise UserError(f"The export {path} is damaged or incomplete: export the run again.") from error
 
+    @property
+    def modality(self) -> str:
+        """What it takes: "image" or "audio"."""
+        return str(self.description["modality"])
+
     def read(self, source: Any) -> np.ndarray:
         """One source of `predict` as the export takes it: pixels, or samples at its rate."""
         if self.description["modality"] == "image":
@@ -58,10 +63,19 @@ class ExportedRecognizer:
             return reader.image(source, self.description["channels"], background)
         return reader.audio(source, self.description["sample_rate_hz"])
 
-    def answers(self, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """Outputs of the signature `serving_default` for a batch of its inputs."""
-        types = {name: spec.dtype for name, spec in self._signature.structured_input_signature[1].items()}
-        outputs = self._signature(**{name: _tensor(value, types[name]) for name, value in inputs.items()})
+    def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
+        """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""
+        return reader.audio_blocks(source, self.description["sample_rate_hz"], **reading)
+
+    def has_signature(self, name: str) -> bool:
+        """Whether the export has a signature; older ones lack some."""
+        return name in self._model.signatures
+
+    def answers(self, inputs: dict[str, np.ndarray], signature: str = "serving_default") -> dict[str, np.ndarray]:
+        """Outputs of a signature for a batch of its inputs."""
+        function = self._model.signatures[signature]
+        types = {name: spec.dtype for name, spec in function.structured_input_signature[1].items()}
+        outputs = function(**{name: _tensor(value, types[name]) for name, value in inputs.items()})
         return {name: value.numpy() for name, value in outputs.items()}
 
     def predict(self, sources: Any, **options: Any) -> Iterator[Answer]:
@@ -73,19 +87,17 @@ class ExportedRecognizer:
         answer = self.predictor(**options)
         return (answer(source) for source in reader.listed(sources))
 
-    def predictor(self, **options: Any) -> Callable[[Any], Answer]:
-        """A function from one source to its Answer; see `predict`."""
-        if options:
-            flags = ", ".join(f"--{name}" for name in options)
-            raise UserError(f"{flags}: only a run takes this, and {self.path} is an export; leave it out.")
-        return lambda source: self._answer(self.read(source))
+    def predictor(self, **options: Any) -> Callable[..., Answer]:
+        """A function from one source to its Answer; see `predict`. It takes the options of `read_blocks` too."""
+        answer = self.task.export_predictor(self, **options)
+        read: Callable[..., Any] = self.read_blocks if self.task.takes_blocks else self.read
+        return lambda source, **reading: answer(read(source, **reading))
 
-    def _answer(self, raw: np.ndarray) -> Answer:
+    def batch_of_one(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """One raw example, pixels or samples, as a batch."""
         if self.description["modality"] == "image":
-            inputs = {"image": raw[None]}
-        else:
-            inputs = {"audio": raw[None], "length": np.array([len(raw)], "int32")}
-        return self.task.read_answers(self.answers(inputs), self.description.get("labels"))[0]
+            return {"image": raw[None]}
+        return {"audio": raw[None], "length": np.array([len(raw)], "int32")}
 
 
 def _tensor(values: np.ndarray, dtype: tf.DType) -> tf.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import dataclasses
 import logging
 import os
@@ -22,6 +23,7 @@ from tfrec.config.schema import ExportConfig
 from tfrec.runs.run import Run
 from tfrec.serving import examples, savedmodel
 from tfrec.serving.examples import Answers
+from tfrec.utils import startup
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
@@ -46,16 +48,18 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
         The version's folder.
 
     Raises:
-        UserError: and leaves nothing behind, when an answer of the SavedModel is not the trained model's.
+        UserError: when an answer of the SavedModel is not the trained model's. It leaves nothing behind, as Ctrl-C.
     """
     export = recognizer.config.export
     export = dataclasses.replace(export, folder=str(folder or export.folder), name=name or export.name)
     base = destination(export, recognizer.run)
     raw, expected = _examples(recognizer)
+    created = [path for path in (base, *base.parents) if not path.exists()]
     base.mkdir(parents=True, exist_ok=True)
     temporary = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
     try:
         savedmodel.write(recognizer, temporary)
+        startup.check_interrupted()
         difference, count = _replay(temporary, recognizer, raw, expected)
         logger.info("Replayed %d requests in a fresh process: maximum difference %.1e.", count, difference)
         if not difference <= TOLERANCE:
@@ -67,6 +71,9 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
         return _rename(temporary, base)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        with contextlib.suppress(OSError):  # those that hold a version stay
+            for path in created:
+                path.rmdir()
 
 
 def destination(export: ExportConfig, run: Run | None) -> pathlib.Path:
@@ -150,6 +157,7 @@ def _fresh_process(saved_model: pathlib.Path, requests: dict[str, Any]) -> Answe
         np.savez(requests_file, **requests)
         command = [sys.executable, "-I", str(REPLAY), str(saved_model), requests_file, answers_file]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        startup.check_interrupted()  # Ctrl-C reaches that process too
         if done.returncode:
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             raise UserError(f"Not published: TensorFlow cannot run the SavedModel in a fresh process: {last}")

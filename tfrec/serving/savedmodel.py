@@ -6,6 +6,7 @@ kernel.
 
 from __future__ import annotations
 
+import functools
 import json
 import pathlib
 from collections.abc import Callable
@@ -33,7 +34,8 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     Images: "image" `(batch, height, width, channels)` of any size, uint8, or float32 in [0, 255] where training had
     files of more than 8 bits; or "encoded" string `(batch,)` of JPEG, PNG, BMP or GIF.
     Speech: "audio" float32 `(batch, samples)` at the recognizer's sample rate with "length" int32
-    `(batch,)`, or "encoded" string `(batch,)` of 16-bit WAV. Outputs: those of the task.
+    `(batch,)`, or "encoded" string `(batch,)` of 16-bit WAV. Outputs: those of the task, which may also have signatures
+    of its own.
     """
     network = recognizer.task.inference_network(without_cudnn(recognizer.network))
     served = recognizer.replace(inference_network=network)
@@ -46,12 +48,20 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     def answer(inputs: Any) -> Outputs:
         return recognizer.task.export_outputs(served(inputs), config.export)
 
-    for name, (function, signature) in SIGNATURES[config.frontend.name](config.frontend, answer).items():
+    make_signatures = SIGNATURES[config.frontend.name]
+    for name, (function, signature) in make_signatures(config.frontend, answer).items():
         archive.add_endpoint(name, function, input_signature=signature)
+    for name, convert in recognizer.task.further_signatures().items():
+        signatures = make_signatures(config.frontend, functools.partial(_converted, served, convert))
+        archive.add_endpoint(name, signatures["serving_default"][0], input_signature=signatures["serving_default"][1])
     archive.write_out(str(folder), verbose=False)
     description = pathlib.Path(folder) / DESCRIPTION
     description.parent.mkdir(exist_ok=True)
     description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
+
+
+def _converted(served: Recognizer, convert: Callable[[Any], Outputs], inputs: Any) -> Outputs:
+    return convert(served(inputs))
 
 
 def describe(recognizer: Recognizer) -> dict[str, Any]:
@@ -62,7 +72,7 @@ def describe(recognizer: Recognizer) -> dict[str, Any]:
         inputs = {"modality": "image", "channels": config.channels, "background": background}
     else:
         inputs = {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
-    return {"task": recognizer.task.name, **inputs, **recognizer.task.description()}
+    return {"task": recognizer.task.name, **inputs, **recognizer.task.description(recognizer)}
 
 
 def without_cudnn(network: keras.Model) -> keras.Model:

@@ -16,6 +16,7 @@ from typing import Any, Self
 
 from rich.table import Table
 
+from pipelines.counts import share, verb
 from pipelines.errors import UserError
 from tfrec.reports import comparison
 from tfrec.runs.environment import environment
@@ -169,7 +170,8 @@ class Comparison:
     def _announce(self, waiting: Sequence[Candidate]) -> None:
         minutes, total = self.record["budget_minutes"], len(self.models)
         logger.info(
-            f"{total - len(waiting)} of {total} models have finished. The others train for {minutes:g} min each,"
+            f"{share(total - len(waiting), total, 'model')} {verb(total - len(waiting), 'has', 'have')} finished."
+            f" The others train for {minutes:g} min each,"
             f" {minutes * len(waiting):.4g} min in total, plus start and evaluation. Report: {self.folder.path}."
         )
         logger.info("To resume after an interruption: %s", self.resume_command)

@@ -81,7 +81,7 @@ class Options(study.Options):
 
 def steps(options: Options, flags: Sequence[str], _: pathlib.Path) -> list[Step]:
     """Plans a training for each model and seed; see `Study.steps`."""
-    study.reject_flags(flags, "--model", "--fit.budget", "--fit.epochs", "--task.name")
+    study.reject_flags(flags, "--model", "--fit.budget_minutes", "--fit.epochs", "--task.name")
     for model in options.models:
         if model not in MODELS:
             raise unknown("row", model, MODELS)

@@ -16,11 +16,13 @@ from keras import ops
 
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
+from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
     from tfrec.recognizer import Recognizer
+    from tfrec.serving.exported import ExportedRecognizer
 
 SHOWN_EXAMPLES = 3  # of a finding
 
@@ -32,6 +34,32 @@ class Answer(abc.ABC):
     @abc.abstractmethod
     def to_dict(self) -> dict[str, Any]:
         """The answer as `predict --json` prints it, without the file."""
+
+    in_table: ClassVar[bool] = True  # whether `table` makes one table of several answers, rather than lines of each
+
+    def columns(self) -> dict[str, Any]:
+        """The answer as a row of a CSV file, without the file: what of `to_dict` is a text or a number."""
+        return {name: value for name, value in self.to_dict().items() if not isinstance(value, dict | list)}
+
+    def plain(self) -> str:
+        """The answer alone, on a line: the first column."""
+        return str(next(iter(self.columns().values())))
+
+    def top(self, count: int) -> Answer:
+        """The answer with its `count` most probable classes alone; UserError where there are no classes."""
+        raise UserError("--top: this model has no classes to choose from; leave it out.")
+
+    def of_speaker(self, name: str) -> Answer:
+        """The answer as that of one of several speakers; UserError where an answer has none."""
+        raise UserError("--channels apart: this model does not transcribe; leave it out.")
+
+    def speaker_name(self) -> str | None:
+        """Whose answer it is, where a recording has several."""
+        return None
+
+    def timed_words(self) -> Sequence[Word] | None:
+        """The words of a transcript; None where there are none with times."""
+        return None
 
     @classmethod
     @abc.abstractmethod
@@ -51,6 +79,13 @@ class Finding:
     harmful: bool  # whether training cannot go well with them
 
 
+def require_no_options(exported: ExportedRecognizer, options: Mapping[str, Any]) -> None:
+    """Raises UserError for options of `predict` that an export does not have."""
+    if options:
+        flags = ", ".join(f"--{name}" for name in options)
+        raise UserError(f"{flags}: only a run takes this, and {exported.path} is an export; leave it out.")
+
+
 def finding(name: str, split: Split, what: str, places: Sequence[int] | np.ndarray, harmful: bool) -> list[Finding]:
     """The Finding that `what` is true of the examples at some places of a split; empty without places."""
     if not len(places):
@@ -58,6 +93,13 @@ def finding(name: str, split: Split, what: str, places: Sequence[int] | np.ndarr
     sources = split.sources or [f"example {i + 1}" for i in range(split.size)]
     shown = tuple(os.path.basename(str(sources[i])) for i in places[:SHOWN_EXAMPLES])
     return [Finding(name, what, len(places), split.size, shown, harmful)]
+
+
+def source_names(split: Split) -> list[str]:
+    """Path or name of each example of a split; its number, from 1, where the corpus has none."""
+    if split.sources is None:
+        return [str(i + 1) for i in range(split.size)]
+    return [os.fspath(source) for source in split.sources]
 
 
 class Task(abc.ABC):
@@ -83,6 +125,8 @@ class Task(abc.ABC):
     xla: ClassVar[bool] = True  # whether XLA can compile the loss
     needs_full_replicas: ClassVar[bool] = False  # whether the loss of an empty part of a batch is NaN
     bulky_scores: ClassVar[tuple[str, ...]] = ()  # scores that are written to files of their own, not to metrics.json
+
+    takes_blocks: ClassVar[bool] = False  # whether `predictor` takes a recording in blocks of samples
 
     num_outputs: int  # size of the architecture's last layer
     class_names: tuple[str, ...] = ()  # names of the outputs, where they have any
@@ -130,7 +174,7 @@ class Task(abc.ABC):
         return []
 
     def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
-        """What is wrong or strange about the labels of a split of speech, named `name`."""
+        """What is wrong or strange about the labels of a split, named `name`."""
         return []
 
     def check_corpus(self, corpus: Corpus, path: pathlib.Path) -> None:  # noqa: B027, most tasks take any
@@ -192,8 +236,12 @@ class Task(abc.ABC):
     def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> Sequence[Answer]:
         """Outputs of `export_outputs` for a batch, as arrays -> an Answer for each example."""
 
-    def description(self) -> dict[str, Any]:
+    def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """What a client of the export must know beyond the input: entries of `assets.extra/tfrec.json`."""
+        return {}
+
+    def further_signatures(self) -> dict[str, Callable[[Any], dict[str, tf.Tensor]]]:
+        """Signatures of the export with the inputs of `serving_default`: {name: function of the network's outputs}."""
         return {}
 
     @classmethod
@@ -210,7 +258,19 @@ class Task(abc.ABC):
         if options:
             flags = ", ".join(f"--{name}" for name in options)
             raise UserError(f"{flags}: task.name {self.name} does not take this; leave it out.")
-        return lambda raw: self.read_answers(recognizer.answers(recognizer.batch_of_one(raw)), self.labels)[0]
+        answers = recognizer.answer_function()
+        return lambda raw: self.read_answers(answers(recognizer.batch_of_one(raw)), self.labels)[0]
+
+    @classmethod
+    def export_predictor(cls, exported: ExportedRecognizer, **options: Any) -> Callable[[Any], Answer]:
+        """A function from one raw example, pixels or samples, to the Answer of an export.
+
+        Raises:
+            UserError: for options, which an export does not have.
+        """
+        require_no_options(exported, options)
+        labels = exported.description.get("labels")
+        return lambda raw: cls.read_answers(exported.answers(exported.batch_of_one(raw)), labels)[0]
 
     def stream(self, recognizer: Recognizer) -> Any:
         """What recognizes while sound arrives, see `inference.streaming`; UserError where the task cannot."""
@@ -239,6 +299,10 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def plot(self, scores: Mapping[str, Any], folder: pathlib.Path) -> None:
         """Writes the scores as pictures or pages into a folder."""
+
+    def predictions(self, scores: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """The answer to each example, from what `evaluate` returned: rows of predictions_SPLIT.csv."""
+        return scores.get("predictions", ())
 
     def require_no_decoding(self, decode: Any) -> None:
         """Raises UserError for decoding options: for tasks that do not decode."""

@@ -13,12 +13,14 @@ import tensorflow as tf
 from keras import ops
 from rich.table import Table
 
+from pipelines import paths
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.evaluation.metrics import classification, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import plots
-from tfrec.tasks.base import Answer, Task
+from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task, source_names
+from tfrec.utils import short_numbers
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 
 SHOWN_ABSENT = 10  # classes without examples that are named
 SHOWN_CLASSES = 3  # in the table of `predict`
+MAX_CLASSES = 40  # in the table of scores; of more, only the worst are shown
+WORST_CLASSES = 20
+RARE = 0.1  # of the most frequent class's training examples: fewer are rare
+FREQUENT = 0.8  # of a split: a class with more decides the accuracy
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Label(Answer):
 
     class_names: tuple[str, ...]
     probabilities: np.ndarray
+    shown: int | None = None  # classes that were asked for; None for all, of which tables show a few
 
     @property
     def label(self) -> str:
@@ -56,8 +63,26 @@ class Label(Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """Label, its probability, and the probabilities of all classes by name."""
-        named = dict(zip(self.class_names, map(float, self.probabilities), strict=True))
+        named = dict(zip(self.class_names, short_numbers.shorten(list(self.probabilities)), strict=True))
         return {"label": self.label, "probability": named[self.label], "probabilities": named}
+
+    def top(self, count: int) -> Label:
+        """The most probable classes, in their order."""
+        order = np.argsort(-self.probabilities, kind="stable")[:count]
+        return dataclasses.replace(
+            self,
+            class_names=tuple(self.class_names[i] for i in order),
+            probabilities=self.probabilities[order],
+            shown=count,
+        )
+
+    def columns(self) -> dict[str, Any]:
+        """Label and probability; after `top` those of the next classes too, as "label_2" and so on."""
+        order = np.argsort(-self.probabilities, kind="stable")
+        row: dict[str, Any] = {"label": self.label, "probability": float(self.probabilities.max())}
+        for rank, i in enumerate(order[1 : self.shown or 1], start=2):
+            row |= {f"label_{rank}": self.class_names[i], f"probability_{rank}": float(self.probabilities[i])}
+        return row
 
     @classmethod
     def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
@@ -67,9 +92,11 @@ class Label(Answer):
             table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
         for file, answer in answers:
             names, probabilities = answer.class_names, answer.probabilities
-            order = np.argsort(probabilities)[::-1]
-            others = ", ".join(f"{names[i]} {probabilities[i]:.3f}" for i in order[1:SHOWN_CLASSES])
-            table.add_row(file, names[order[0]], f"{probabilities[order[0]]:.3f}", others)
+            order = np.argsort(-probabilities, kind="stable")
+            next_best = order[1 : answer.shown or SHOWN_CLASSES]
+            others = ", ".join(f"{paths.shown(names[i])} {probabilities[i]:.3f}" for i in next_best)
+            label, probability = paths.shown(names[order[0]]), f"{probabilities[order[0]]:.3f}"
+            table.add_row(paths.shown(file), label, probability, others)
         return table
 
 
@@ -81,6 +108,7 @@ class Classification(Task):
     default_model = "cnn"
     label_kind = "classes"
     needs_labels = True
+    bulky_scores = ("predictions",)
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
         super().__init__(config, list(labels))
@@ -125,6 +153,35 @@ class Classification(Task):
                 f" {', '.join(corpus.class_names)}: give it the data it was trained on."
             )
 
+    def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
+        """Classes that are absent or rare in the training split, and one that decides the accuracy of another."""
+        counts = class_counts(split, self.num_outputs)
+        if name != "train":
+            return self._majority(name, counts)
+        absent, rare = counts == 0, (counts > 0) & (counts < RARE * counts.max())
+        advice = "" if self.config.class_weights == "balanced" else "; consider task.class_weights balanced"
+        found = []
+        for which, what, harmful in (
+            (absent, "classes have no training examples", True),
+            (
+                rare,
+                f"classes have less than a tenth of the examples of {self.class_names[counts.argmax()]}{advice}",
+                False,
+            ),
+        ):
+            names = tuple(f"{self.class_names[i]} ({counts[i]:,})" for i in np.flatnonzero(which)[:SHOWN_EXAMPLES])
+            if names:
+                found.append(Finding(name, what, int(which.sum()), self.num_outputs, names, harmful))
+        return found
+
+    def _majority(self, name: str, counts: np.ndarray) -> list[Finding]:
+        """The class that is most of a split."""
+        count, total, label = int(counts.max()), int(counts.sum()), self.class_names[counts.argmax()]
+        if count < FREQUENT * total:
+            return []
+        what = f"examples are {label}: always answering it has an accuracy of {count / total:.1%}; see macro F1"
+        return [Finding(name, what, count, total, (label,), False)]
+
     def example_losses(self, outputs: Any, targets: Any) -> Any:
         """Cross-entropy `(batch,)` in nats, smoothed and weighted as configured."""
         smoothing, classes = self.config.label_smoothing, self.num_outputs
@@ -164,14 +221,22 @@ class Classification(Task):
         """A Label for each row of "probabilities"."""
         return [Label(tuple(labels), row) for row in outputs["probabilities"]]
 
-    def description(self) -> dict[str, Any]:
+    def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """The names of the classes, in the order of "probabilities"."""
         return {"labels": list(self.class_names)}
 
     def evaluate(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> dict[str, Any]:
-        """Accuracy, precision, recall, F1, confusion and loss of a split, see `classification.score`."""
+        """Accuracy, precision, recall, F1, confusion and loss, see `classification.score`, and "predictions"."""
         self.require_no_decoding(decode)
-        return self.score(*recognizer.outputs(split, batch_size))
+        logits, targets = recognizer.outputs(split, batch_size)
+        probabilities = ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32")))
+        answers = probabilities.argmax(axis=-1)
+        names = self.class_names
+        rows = [
+            {"path": path, "label": names[label], "answer": names[answer], "probability": row[answer]}
+            for path, label, answer, row in zip(source_names(split), targets, answers, probabilities, strict=True)
+        ]
+        return {**self.score(logits, targets), "predictions": rows}
 
     def per_example(
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
@@ -184,14 +249,21 @@ class Classification(Task):
         return classification.score(logits, targets, self.class_names)
 
     def report(self, scores: Mapping[str, Any], title: str) -> Table:
-        """A table: precision, recall and F1 of each class, their means, accuracy with its interval."""
-        table = Table(title=title, caption=_caption(scores))
+        """A table: precision, recall and F1 of each class, their means, accuracy with its interval.
+
+        Of more than `MAX_CLASSES` classes it has the `WORST_CLASSES` with the lowest F1.
+        """
+        rows, caption = scores["classes"], _caption(scores)
+        if len(rows) > MAX_CLASSES:
+            rows = sorted((row for row in rows if row["examples"]), key=lambda row: row["f1"])[:WORST_CLASSES]
+            caption += f"; the worst {len(rows)} of {len(scores['classes'])} classes are shown, metrics.json has all"
+        table = Table(title=title, caption=caption)
         table.add_column("class")
         for column in ("precision", "recall", "F1", "examples"):
             table.add_column(column, justify="right")
-        for row in scores["classes"]:
+        for row in rows:
             values = [f"{row[key]:.3f}" if row["examples"] else "-" for key in ("precision", "recall", "f1")]
-            table.add_row(row["label"], *values, str(row["examples"]))
+            table.add_row(paths.shown(row["label"]), *values, str(row["examples"]))
         table.add_section()
         macro = [f"{scores[f'macro_{key}']:.3f}" for key in ("precision", "recall", "f1")]
         table.add_row("macro average", *macro, str(scores["examples"]))
@@ -219,7 +291,10 @@ def _caption(scores: Mapping[str, Any]) -> str:
     text += f" ({f1_low:.4f} to {f1_high:.4f})"
     if "top5_accuracy" in scores:
         text += f", top-5 {scores['top5_accuracy']:.2%}"
-    absent = [row["label"] for row in scores["classes"] if not row["examples"]]
+    answered = np.flatnonzero(np.sum(scores["confusion"], axis=0))
+    if len(answered) == 1 and sum(row["examples"] > 0 for row in scores["classes"]) > 1:
+        text += f"; every answer is {paths.shown(scores['classes'][answered[0]]['label'])}"
+    absent = [paths.shown(row["label"]) for row in scores["classes"] if not row["examples"]]
     if absent:
         more = f" and {len(absent) - SHOWN_ABSENT} more" if len(absent) > SHOWN_ABSENT else ""
         text += f"; classes without examples, left out of the means: {', '.join(absent[:SHOWN_ABSENT])}{more}"

@@ -14,11 +14,13 @@ import tensorflow as tf
 from keras import ops
 from rich.table import Table
 
+from pipelines import paths
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.reports import plots
-from tfrec.tasks.base import Answer, Task
+from tfrec.tasks.base import Answer, Task, source_names
+from tfrec.utils import short_numbers
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
@@ -40,7 +42,7 @@ class Number(Answer):
 
     def to_dict(self) -> dict[str, Any]:
         """The number."""
-        return {"number": self.value}
+        return {"number": short_numbers.shorten(self.value)}
 
     @classmethod
     def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
@@ -49,7 +51,7 @@ class Number(Answer):
         table.add_column("file", overflow="fold")
         table.add_column("number", justify="right")
         for file, answer in answers:
-            table.add_row(file, f"{answer.value:.6g}")
+            table.add_row(paths.shown(file), f"{answer.value:.6g}")
         return table
 
 
@@ -60,7 +62,7 @@ class Regression(Task):
     config_type = Config
     default_model = "cnn"
     label_kind = "numbers"
-    bulky_scores = ("pairs",)
+    bulky_scores = ("pairs", "predictions")
     num_outputs = 1
 
     def __init__(self, config: Config, labels: Mapping[str, float]) -> None:
@@ -143,6 +145,10 @@ class Regression(Task):
             "r2": 1 - loss / variance if variance else None,
             "loss": loss,
             "examples": len(errors),
+            "predictions": [
+                {"path": path, "number": float(target), "answer": float(value)}
+                for path, target, value in zip(source_names(split), targets, predicted, strict=True)
+            ],
             "pairs": [[float(target), float(value)] for target, value in zip(targets, predicted, strict=True)],
         }
 

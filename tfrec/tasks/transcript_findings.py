@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipelines.counts import share, verb
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.tasks.base import Finding, finding
@@ -52,14 +53,17 @@ def warnings(task: Transcription, corpus: Corpus) -> list[str]:
     for name, split in corpus.splits.items():
         if places := empty(task, split):
             sentences.append(
-                f"{len(places):,} of {split.size:,} texts of the {name} split are empty after normalization, such as"
+                f"{share(len(places), split.size, 'text')} of the {name} split {verb(len(places), 'is', 'are')}"
+                f" empty after"
+                " normalization, such as"
                 f" {_text_at(split, places[0])}: they are kept, as clips without words; remove them if there is speech."
             )
         if words := mixed(split):
             first, letters = next(iter(words.items()))
             sentences.append(
-                f"{len(words):,} of {split.size:,} texts of the {name} split mix letters of several scripts that look"
-                f" alike in a word, such as {_text_at(split, first)} with {letters}."
+                f"{share(len(words), split.size, 'text')} of the {name} split {verb(len(words), 'mixes', 'mix')}"
+                f" letters of"
+                f" several scripts that look alike in a word, such as {_text_at(split, first)} with {letters}."
             )
         coverage = task.vocabulary.coverage(split.texts or ())
         if missing := coverage.missing:
@@ -90,8 +94,8 @@ def check_training(task: Transcription, recognizer: Recognizer, corpus: Corpus) 
                 f"All {split.size:,} training texts have {why}, {example}: take longer clips, a smaller"
                 " model.subsampling or frontend.hop_ms, or task.unit subwords."
             )
-        count = f"{len(places):,} of {split.size:,} {adjective} texts"
-        sentences.append(f"{count} have {why}, {example}: they are left out of CTC's loss.")
+        count = f"{share(len(places), split.size, f'{adjective} text')} {verb(len(places), 'has', 'have')}"
+        sentences.append(f"{count} {why}, {example}: they are left out of CTC's loss.")
     return sentences
 
 

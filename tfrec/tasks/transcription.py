@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
@@ -20,11 +20,12 @@ from tfrec.decoding import attention, beam_search, ctc
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.validation import TranscriptValidation
+from tfrec.inference.export_transcriber import describe_export, of_export
 from tfrec.inference.streaming import Stream
 from tfrec.inference.transcriber import Transcriber
 from tfrec.reports import alignments
 from tfrec.tasks import transcript_findings
-from tfrec.tasks.base import Finding, Task
+from tfrec.tasks.base import Finding, Task, require_no_options
 from tfrec.tasks.transcript_answer import Transcript
 from tfrec.text import phonemes, vocabulary
 from tfrec.text.normalization import TextConfig, normalize
@@ -32,6 +33,7 @@ from tfrec.text.normalization import TextConfig, normalize
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
     from tfrec.recognizer import Recognizer
+    from tfrec.serving.exported import ExportedRecognizer
 
 
 @dataclasses.dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Transcription(Task):
     xla = False  # XLA has no CTC loss
     needs_full_replicas = True
     bulky_scores = ("hypotheses",)
+    takes_blocks = True
 
     def __init__(self, config: Config, labels: Any) -> None:
         super().__init__(config, labels)
@@ -235,9 +238,27 @@ class Transcription(Task):
         pairs = zip(outputs["text"], outputs["confidence"], strict=True)
         return [Transcript(text.decode(), float(confidence)) for text, confidence in pairs]
 
-    def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[np.ndarray], Transcript]:
+    def description(self, recognizer: Recognizer) -> dict[str, Any]:
+        """The vocabulary, the timing of the signature `logits`, and how `predict` decodes its outputs."""
+        return describe_export(recognizer, self.labels)
+
+    def further_signatures(self) -> dict[str, Callable[[Any], dict[str, tf.Tensor]]]:
+        """`logits`: float32 (batch, steps, outputs) and "steps" int32 (batch,), from which words get their times."""
+        return {"logits": lambda outputs: {"logits": tf.cast(outputs["logits"], tf.float32), "steps": outputs["steps"]}}
+
+    def predictor(
+        self, recognizer: Recognizer, **options: Any
+    ) -> Callable[[np.ndarray | Iterable[np.ndarray]], Transcript]:
         """A function from samples of any length to their Transcript; options are those of Transcriber."""
-        transcriber = Transcriber(recognizer, **options)
+        transcriber = Transcriber.from_recognizer(recognizer, **options)
+        return lambda samples: Transcript(*transcriber(samples))
+
+    @classmethod
+    def export_predictor(cls, exported: ExportedRecognizer, **options: Any) -> Callable[[Any], Transcript]:
+        """A function from samples of any length to their Transcript; options are the lengths of chunks."""
+        lengths = {name: options.pop(name) for name in ("chunk_seconds", "overlap_seconds") if name in options}
+        require_no_options(exported, options)
+        transcriber = of_export(exported, **lengths)
         return lambda samples: Transcript(*transcriber(samples))
 
     def stream(self, recognizer: Recognizer) -> Stream:
@@ -308,6 +329,13 @@ class Transcription(Task):
     def comparable(self, text: str) -> str:
         """What is scored of a text in its normal form: all of it, or TIMIT's phonemes as 39 (Lee & Hon 1989)."""
         return " ".join(phonemes.fold(text.split())) if self.config.fold_phonemes else text
+
+    def predictions(self, scores: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+        """Path, transcript and answer of each utterance, in the form in which they are scored."""
+        return [
+            {"path": row["source"], "text": row["reference"], "answer": row["hypothesis"]}
+            for row in scores["hypotheses"]
+        ]
 
     def report(self, scores: Mapping[str, Any], title: str) -> Any:
         """A table of error rates."""

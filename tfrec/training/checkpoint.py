@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import keras
 import numpy as np
 
+from pipelines.errors import UserError
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
 from tfrec.training.schedules import Schedule
@@ -72,7 +73,15 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         if state is None:
             return 0
         self.state |= state
-        self.training.load_weights(self.run.state_weights(len(self.history)))
+        try:
+            self.training.load_weights(self.run.state_weights(len(self.history)))
+        except ValueError as error:
+            if "noises have changed" not in str(error):
+                raise
+            raise UserError(
+                f"{self.run.path} cannot be resumed: the noises in frontend.noise_path have changed since it was"
+                " started; restore them, or start another run."
+            ) from error
         self.schedule.scale.assign(self.state["scale"])
         self.seconds_before = self.state["seconds"]
         return len(self.history)

@@ -55,3 +55,18 @@ def freeze(blocks: Mapping[str, Sequence[Any]], frozen: Collection[str]) -> None
     for name, layers in blocks.items():
         for layer in layers:
             layer.trainable = name not in frozen
+
+
+def warnings(fit: FitConfig, model: Any) -> list[str]:
+    """Sentences on weights that are frozen though nothing has trained them.
+
+    Args:
+        fit: the settings.
+        model: the settings of the architecture.
+    """
+    if model.weights is not None or fit.freeze in ("none", "gradual"):
+        return []
+    return [
+        f"fit.freeze {fit.freeze} keeps the random initial weights of the backbone, so that only the head learns:"
+        " leave it out, or name trained weights by model.weights."
+    ]

@@ -1,4 +1,4 @@
-"""Checks of a training on speech before it starts: the clips, their labels, memory and time of a step."""
+"""Checks of a training before it starts: the examples, their labels, settings, memory and time of a step."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ import tensorflow as tf
 
 from pipelines import assemble
 from pipelines.buckets import Buckets
+from pipelines.counts import counted, verb
 from pipelines.datasets.base import Corpus, Split
 from tfrec.tasks.base import SHOWN_EXAMPLES, Finding, finding
+from tfrec.training import freezing
 from tfrec.training.loop import training_buckets
 from tfrec.training.step import Training
 
@@ -23,24 +25,38 @@ if TYPE_CHECKING:
 SILENT = 1e-4  # no sample is louder: 80 dB below full scale
 CLIPPED = 0.999  # of full scale
 CLIPPED_FRACTION = 0.001  # of the samples, at least
+FEW_VALIDATION = 30  # with fewer examples chance decides which epoch is best
 
 
 class BatchCost(NamedTuple):
     """What a training step with a batch of one shape takes."""
 
-    clips: int
+    clips: int  # or pictures
     seconds: float  # of each clip
     memory_bytes: int  # by which the peak memory rose
     step_seconds: float
 
 
 def find(recognizer: Recognizer, corpus: Corpus) -> list[Finding]:
-    """Everything that is wrong or strange about a corpus of speech for a recognizer."""
+    """Everything that is wrong or strange about a corpus for a recognizer."""
     findings: list[Finding] = []
     for name, split in corpus.splits.items():
-        findings += _clips(name, split)
+        if corpus.modality == "audio":
+            findings += _clips(name, split)
         findings += recognizer.task.findings(recognizer, name, split)
     return findings + _speakers(corpus.splits)
+
+
+def warnings(recognizer: Recognizer, corpus: Corpus) -> list[str]:
+    """Sentences on settings and sizes that make a training worse than it could be."""
+    count = corpus.splits["validation"].size
+    sentences = freezing.warnings(recognizer.config.fit, recognizer.config.model)
+    if count < FEW_VALIDATION:
+        sentences.append(
+            f"{counted(count, 'validation example')} {verb(count, 'chooses', 'choose')} the epoch that is kept: the"
+            " choice is mostly chance; raise data.validation_fraction, or add data."
+        )
+    return sentences
 
 
 def _clips(name: str, split: Split) -> list[Finding]:
@@ -102,6 +118,22 @@ def measure_batches(recognizer: Recognizer, corpus: Corpus) -> tuple[Buckets, li
         seconds = time.perf_counter() - started
         costs.append(BatchCost(clips, samples / rate, max(0, _peak_memory() - before), seconds))
     return buckets, costs
+
+
+def measure_step(recognizer: Recognizer, corpus: Corpus) -> BatchCost:
+    """Takes a training step with the first batch of a training on pictures, see `measure_batches`."""
+    config, split = recognizer.config, recognizer.task.targets(corpus.splits["train"])
+    training = Training(recognizer, split)
+    training.compile(optimizer="sgd", jit_compile=config.fit.jit_compile)
+    batches = assemble.training_batches(split, training.frontend, config.fit.batch_size, config.seed, 1, 0, None)
+    batch = next(iter(batches))
+    before = _peak_memory()
+    training.train_on_batch(*batch)  # traces
+    started = time.perf_counter()
+    training.train_on_batch(*batch)
+    seconds = time.perf_counter() - started
+    examples = min(config.fit.batch_size, split.size)
+    return BatchCost(examples, 0.0, max(0, _peak_memory() - before), seconds)
 
 
 def _peak_memory() -> int:

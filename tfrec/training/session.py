@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import tensorflow as tf
 
 from pipelines import datasets, frontends
+from pipelines.counts import counted
 from pipelines.datasets import unreadable
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
@@ -27,7 +28,7 @@ from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish
-from tfrec.training import loop
+from tfrec.training import freezing, loop
 
 T = TypeVar("T")
 
@@ -89,7 +90,7 @@ def dry_run(config: Config, run: Run, resume: bool = False) -> Recognizer:
     with strategy_scope(config):
         recognizer = _build(config, corpus, run, weights)
         steps = loop.count_steps(recognizer, corpus)
-    logger.info("%s steps in each of %s epochs", f"{steps:,}", config.fit.epochs)
+    logger.info("%s in each of %s", counted(steps, "step"), counted(config.fit.epochs, "epoch"))
     return recognizer
 
 
@@ -198,7 +199,8 @@ def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:
     if description := architectures.describe(recognizer.config.model):
         logger.info(description)
     unusable = recognizer.task.check_training(recognizer, corpus)
-    for sentence in (*corpus.notes, *recognizer.task.warnings(corpus), *unusable):
+    frozen = freezing.warnings(recognizer.config.fit, recognizer.config.model)
+    for sentence in (*corpus.notes, *recognizer.task.warnings(corpus), *unusable, *frozen):
         logger.warning(sentence)
 
 

@@ -19,9 +19,21 @@ from pipelines import paths
 from pipelines.errors import UserError
 from tfrec.utils import startup
 
+
 # Names of files and classes may hold [brackets] and :colons:, which must not be read as styles.
-console = rich.console.Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
-error_console = rich.console.Console(highlight=False, soft_wrap=True, markup=False, emoji=False, stderr=True)
+class _Console(rich.console.Console):
+    """Prints strings with their control characters escaped, line breaks excepted: names may hold any."""
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        super().print(*(_printable(each) if isinstance(each, str) else each for each in objects), **options)
+
+
+def _printable(text: str) -> str:
+    return "\n".join(map(paths.shown, text.split("\n")))
+
+
+console = _Console(highlight=False, soft_wrap=True, markup=False, emoji=False)
+error_console = _Console(highlight=False, soft_wrap=True, markup=False, emoji=False, stderr=True)
 LOGGERS = ("tfrec", "pipelines", "tuning")
 
 _DISK_FULL = "The disk is full: free some space, and resume with --run FOLDER --resume; finished epochs are kept."
@@ -41,7 +53,8 @@ class ConsoleHandler(logging.Handler):
             self.handleError(record)
             return
         target = error_console if self.to_stderr else console
-        target.print(f"warning: {text}" if record.levelno >= logging.WARNING else text)
+        is_warning = record.levelno >= logging.WARNING  # one sentence, so that a line break in it belongs to a name
+        target.print(f"warning: {paths.shown(text)}" if is_warning else text)
 
 
 def configure_logging() -> None:

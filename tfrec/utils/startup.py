@@ -9,13 +9,45 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from pipelines import native_output
+from tfrec.utils import placeholders
+
 
 def run_command(module: str, words: Sequence[str]) -> None:
     """Imports TensorFlow and the module of a command, calls its `main` with the words, and exits with its status."""
-    import_tensorflow(quiet=os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3")
+    if "-h" in words or "--help" in words:
+        _print_help(module, words)
+    quiet = os.environ.get("TF_CPP_MIN_LOG_LEVEL") == "3"
+    if quiet:
+        native_output.hide_logs()  # some lines come whatever the level is, and decoders name no file
+    import_tensorflow(quiet)
     console = importlib.import_module("tfrec.utils.console")
     console.configure_logging()
+    importlib.import_module("tfrec.utils.progress").show_loops()
     console.run(lambda: importlib.import_module(module).main(words))
+
+
+def _print_help(module: str, words: Sequence[str]) -> None:
+    """Prints the help of a command and exits; returns where that needs TensorFlow, as for sets of its own.
+
+    A child process prints, so that this one keeps no placeholders.
+    """
+    child = os.fork()
+    if child:
+        if os.waitpid(child, 0)[1] == 0:
+            sys.exit(0)
+        return
+    status = 1
+    try:
+        placeholders.install()
+        with contextlib.suppress(SystemExit, BrokenPipeError):
+            importlib.import_module(module).main(words)
+            sys.stdout.flush()
+        status = 0
+    finally:
+        with contextlib.suppress(BrokenPipeError):
+            sys.stdout.flush()
+        os._exit(status)
 
 
 def import_tensorflow(quiet: bool) -> None:

@@ -110,10 +110,10 @@ def test_notes_on_pictures(tmp_path):
     corpus = load(tmp_path)
     notes = "\n".join(corpus.notes)
     for words in (
-        "1 of 20 pictures have an EXIF orientation and are turned upright",
-        "1 of 20 pictures can be transparent and lie on white (data.background)",
-        "1 of 20 pictures have more than 8 bits per value: all are read as float32",
-        "1 of 20 pictures have several frames",
+        "1 of 20 pictures has an EXIF orientation and is turned upright",
+        "1 of 20 pictures can be transparent and lies on white (data.background)",
+        "1 of 20 pictures has more than 8 bits per value: all are read as float32",
+        "1 of 20 pictures has several frames",
         "cat/2.png (values up to 4095 of 65535)",
         "cat/4.png (Corrupt JPEG data:",
     ):

@@ -63,8 +63,8 @@ def test_early_releases_leave_the_suffix_out(folder):
         ([HEADER, "me\t../train.tsv\tHallo\t2"], r"dev\.tsv:2: path must be the name of a file in clips/"),
         ([HEADER, "me\t\tHallo\t2"], r"dev\.tsv:2: path must be the name"),
         ([HEADER, "me\ttrain_1.mp3\tHallo\t2"], r"dev\.tsv:2: 'train_1\.mp3' is already in .*train\.tsv:3"),
-        ([HEADER, "me\tno.mp3\tHallo\t2"], r"dev\.tsv:2: there is no file .*clips/no\.mp3: add it"),
-        ([HEADER, *(f"me\tno{n}.mp3\tA\t2" for n in "12")], r"dev\.tsv:2: .*no1\.mp3 \(2 of 2 clips are missing\)"),
+        ([HEADER, "me\tno.mp3\tHallo\t2"], r"1 of 6 files cannot be used \(1 missing\).*clips/no\.mp3 cannot be read"),
+        ([HEADER, *(f"me\tno{n}.mp3\tA\t2" for n in "12")], r"2 of 7 files cannot be used.*all of them: .*no1.*no2"),
         ([HEADER, f"me\tdev_0.mp3\t{'a' * 10_001}\t2"], r"dev\.tsv:2: the transcript has 10,001 characters"),
     ],
 )
@@ -83,3 +83,14 @@ def test_missing_and_broken(folder):
         load(folder)
     with pytest.raises(UserError, match=r"data\.path is needed"):
         load("")
+
+
+def test_empty_and_missing_clips_are_named_at_once_or_left_out(folder):
+    (folder / "clips" / "train_0.mp3").write_bytes(b"")
+    (folder / "clips" / "test_1.mp3").unlink()
+    with pytest.raises(UserError, match=r"2 of 6 files cannot be used \(1 empty, 1 missing\).*train_0.*test_1"):
+        load(folder)
+    corpus = load(folder, skip_broken=True, broken_list=str(folder / "broken.csv"))
+    assert sizes(corpus) == {"train": 2, "validation": 1, "test": 1}
+    assert any("2 of 6 files cannot be used" in note for note in corpus.notes)
+    assert len((folder / "broken.csv").read_text(encoding="utf-8").splitlines()) == 3

@@ -170,5 +170,5 @@ def test_class_in_test_only(make):
 def test_unreadable_file(make, tmp_path):
     rows = [make(f"{i}.png", i) for i in range(20)]
     (tmp_path / "3.png").unlink()
-    with pytest.raises(UserError, match=r"3\.png cannot be read"):
-        fingerprints.add(rows)
+    # The check of the files names it.
+    assert [row.fingerprint == row.path for row in fingerprints.add(rows)] == [i == 3 for i in range(20)]

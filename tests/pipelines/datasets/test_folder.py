@@ -326,8 +326,8 @@ def test_class_with_one_example(tmp_path):
     corpus = load(tmp_path)
     assert 2 in corpus.splits["train"].labels
     notes = " ".join(corpus.notes)
-    assert "1 of 21 examples are exact copies of others (cat/0.png = fox/0.png)" in notes
-    assert "1 of the copied examples have several labels or texts" in notes
+    assert "1 of 21 examples is an exact copy of another (cat/0.png = fox/0.png)" in notes
+    assert "1 of the copied examples has several labels or texts" in notes
     assert "Classes with one or two training examples: 'fox' (1)." in notes
     assert "Classes without test examples: 'fox'" in notes
 
@@ -349,3 +349,18 @@ def test_channels_of_pictures(tmp_path):
 def test_modality(tmp_path):
     assert folder.modality(folder.Config(path=str(pictures(tmp_path / "a", 1)))) == "image"
     assert folder.modality(folder.Config(path=str(clips(tmp_path / "b", 1)))) == "audio"
+
+
+def test_names_of_classes_that_look_the_same_are_one(tmp_path):
+    for name in ("caf\u00e9", "cafe\u0301", "dog", "dog "):
+        pictures(tmp_path, classes=(name,))
+    corpus = folder.load(folder.Config(path=str(tmp_path)))
+    assert corpus.class_names == ("caf\u00e9", "dog")
+
+
+def test_names_of_classes_that_differ_in_case_are_reported(tmp_path):
+    pictures(tmp_path, classes=("Cat", "cat", "1", "1.0", "nan"))
+    notes = " ".join(folder.load(folder.Config(path=str(tmp_path))).notes)
+    assert "The classes 'Cat' and 'cat' differ in case only" in notes
+    assert "The classes '1' and '1.0' are the same number" in notes
+    assert "The class 'nan' looks like a missing value" in notes

@@ -332,10 +332,10 @@ def test_rows_that_are_there_more_than_once(clips):
             for i in range(12)]  # fmt: skip
     (clips / "t.csv").write_text("path,text,split\n" + "".join(rows))
     notes = load(clips / "t.csv").notes
-    first, second, third = (note for note in notes if note.startswith(("2 of 12 rows", "2 files are", "1 files are")))
+    first, second, third = (note for note in notes if note.startswith(("2 of 12 rows", "2 files are", "1 file is")))
     assert first.startswith("2 of 12 rows")
     assert second.startswith(f"2 files are listed in more than one split, such as {clips}/t.csv:2 and {clips}/t.csv:12")
-    assert third.startswith(f"1 files are listed with different labels or texts, such as {clips}/t.csv:3 and")
+    assert third.startswith(f"1 file is listed with different labels or texts, such as {clips}/t.csv:3 and")
 
 
 def test_columns_without_names_and_cells_without_columns(clips):
@@ -343,3 +343,28 @@ def test_columns_without_names_and_cells_without_columns(clips):
     lines = "".join(f"{i};clips/{i}.wav;a;;\n" for i in range(12))
     (clips / "t.csv").write_text(";path;text;;\n" + lines)
     assert [row[:2] for row in listed(clips / "t.csv")] == [(f"{i}.wav", "a") for i in range(12)]
+
+
+def test_rows_without_files_are_counted_or_left_out(clips):
+    lines = ["path,text", *(f"clips/{i}.wav,one" for i in range(8)), "gone.wav,two", "lost.wav,three"]
+    (clips / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(
+        UserError, match=r"t\.csv:10: there is no file .*gone\.wav \(2 of 10 rows have no file\): data\.skip"
+    ):
+        load(clips / "t.csv")
+    corpus = load(clips / "t.csv", skip_broken=True)
+    assert sum(split.size for split in corpus.splits.values()) == 8
+    assert any("2 of 10 files cannot be used (2 missing)" in note for note in corpus.notes)
+
+
+def test_labels_that_look_the_same_are_one(clips):
+    labels = ("caf\u00e9", "cafe\u0301", "dog")
+    lines = ["path,label", *(f"clips/{i}.wav,{labels[i % 3]}" for i in range(12))]
+    (clips / "t.csv").write_text("\n".join(lines), encoding="utf-8")
+    assert load(clips / "t.csv").class_names == ("caf\u00e9", "dog")
+
+
+def test_addresses_are_named(clips):
+    (clips / "t.csv").write_text("path,label\nhttps://example.org/0.wav,a\nclips/1.wav,b\n", encoding="utf-8")
+    with pytest.raises(UserError, match=r"t\.csv:2: https://example\.org/0\.wav is an address: download the file"):
+        load(clips / "t.csv")

@@ -1,3 +1,4 @@
+import keras
 import numpy as np
 import pytest
 
@@ -171,3 +172,27 @@ def test_bad_noises(noises, quoted):
     layer = NoiseMix(2, 10)
     with pytest.raises(ValueError, match=f"Received: .*{quoted}"):
         layer.fill(noises)
+
+
+def test_weights_files_hold_the_noises_or_their_lengths(tmp_path):
+    noise = np.linspace(-1, 1, 1000, dtype="float32")
+
+    def model(*noises, saves_noises):
+        layer = NoiseMix.from_noises(noises)
+        layer.saves_noises = saves_noises
+        inputs = keras.Input((None,))
+        return keras.Model(inputs, layer(inputs, training=True)), layer
+
+    path = tmp_path / "a.weights.h5"
+    model(noise, saves_noises=True)[0].save_weights(path)
+    whole = path.stat().st_size
+    other, layer = model(0 * noise, saves_noises=True)
+    other.load_weights(path)
+    np.testing.assert_array_equal(layer.noises, noise)
+    model(noise, saves_noises=False)[0].save_weights(path)
+    assert path.stat().st_size < whole - 3000
+    other, layer = model(noise, saves_noises=False)
+    other.load_weights(path)
+    np.testing.assert_array_equal(layer.noises, noise)
+    with pytest.raises(ValueError, match="The noises have changed since these weights were saved"):
+        model(noise, noise, saves_noises=False)[0].load_weights(path)

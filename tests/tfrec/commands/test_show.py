@@ -156,5 +156,5 @@ def test_help(capsys):
         show.main(["--help"])
     assert stop.value.code == 0
     out = capsys.readouterr().out
-    assert "python -m tfrec show [EXPERIMENT]" in out
+    assert "python -m tfrec show [EXPERIMENT | DATA]" in out
     assert "--rows" in out

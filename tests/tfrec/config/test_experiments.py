@@ -66,3 +66,25 @@ def test_the_robust_training_has_none_of_the_corruptions():
 def test_unknown_experiment():
     with pytest.raises(UserError, match="Unknown experiment 'minst': did you mean 'mnist'"):
         experiments.find("minst")
+
+
+def test_data_in_the_place_of_an_experiment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("photos", "digits", "listed"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "listed" / "metadata.csv").touch()
+    (tmp_path / "clips.csv").touch()
+    for word, dataset in (
+        ("photos", "folder"),
+        ("./digits", "folder"),
+        (str(tmp_path), "folder"),
+        ("listed", "manifest"),
+        ("clips.csv", "manifest"),
+        ("gone/", "folder"),
+    ):
+        flags = [f"--data.name={dataset}", f"--data.path={word}", "--seed", "1"]
+        assert experiments.split_words([word, "--seed", "1"]) == (None, flags)
+    assert experiments.split_words(["digits"]) == ("digits", [])
+    assert experiments.split_words(["gone"]) == ("gone", [])
+    assert experiments.split_words(["--seed", "1"]) == (None, ["--seed", "1"])
+    assert experiments.split_words([]) == (None, [])

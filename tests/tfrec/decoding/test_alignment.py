@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.tfrec.decoding import toy
 from tfrec.decoding import alignment
 
 
@@ -39,42 +38,3 @@ def test_rejects_a_text_that_needs_more_steps():
     assert alignment.align_symbols(rows, [1, 1]).tolist() == [[0, 1], [2, 3]]
     with pytest.raises(ValueError, match=r"2 symbols need at least 3 steps\. Received: 2"):
         alignment.align_symbols(rows[:2], [1, 1])
-
-
-def certain(vocabulary, path):
-    ids = [0 if name == "-" else 1 + vocabulary.tokens.index(name) for name in path]
-    return tf.nn.log_softmax(tf.one_hot(ids, len(vocabulary) + 1) * 9.0).numpy()
-
-
-@pytest.mark.parametrize(
-    ("vocabulary", "path", "text"),
-    [
-        (toy.characters("abc"), "-aabc- --cb-", "abc cb"),
-        (toy.words("abc", "cb"), ["-", *["abc"] * 4, "-", "-", "-", "-", "cb", "cb", "-"], "abc cb"),
-    ],
-)
-def test_word_times(vocabulary, path, text):
-    words = alignment.align_words(certain(vocabulary, path), [*vocabulary.encode(text), 0], vocabulary, 0.04)
-    assert [word for word, _, _ in words] == ["abc", "cb"]
-    np.testing.assert_allclose([times for _, *times in words], [[0.04, 0.2], [0.36, 0.44]])
-
-
-def test_word_times_of_pieces_that_contain_spaces():
-    class Pieces:
-        pieces = ["", " ab", "c", "d e", " "]  # noqa: RUF012
-
-    rows = np.log(np.eye(5)[[0, 1, 2, 3, 4, 2]] + 1e-9)
-    words = alignment.align_words(rows, [1, 2, 3, 4, 2], Pieces, 1.0)
-    assert words == [("abcd", 1.0, 4.0), ("e", 3.0, 4.0), ("c", 5.0, 6.0)]
-    assert alignment.align_words(rows, [], Pieces, 1.0) == []
-
-
-def test_log_probs_of_the_symbols_of_a_greedy_path_are_those_of_its_steps():
-    logits = np.random.default_rng(0).normal(size=(40, 5))
-    log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    path = log_probs.argmax(axis=1)
-    ids = [symbol for symbol, before in zip(path, [0, *path[:-1]], strict=True) if symbol and symbol != before]
-    expected = log_probs.max(axis=1)[path != 0]
-    np.testing.assert_allclose(alignment.log_probs_of_symbols(log_probs, ids), expected)
-    assert alignment.log_probs_of_symbols(log_probs, [1] * 30).tolist() == [-np.inf]
-    assert alignment.log_probs_of_symbols(log_probs, []).tolist() == []

@@ -60,24 +60,34 @@ def test_chunks_give_the_outputs_of_the_whole_recording(local_network):
     logits, text = untrained.offline(local_network, samples)
     assert len(text) > 20
     for chunk, overlap in ((1.5, 0.4), (100.0, 0.0)):
-        joined = ChunkedOutputs(local_network, chunk, overlap).outputs(samples)["logits"]
+        joined = ChunkedOutputs.from_recognizer(local_network, chunk, overlap).outputs([samples])["logits"]
         np.testing.assert_allclose(joined, logits, atol=1e-4)
-        transcript = Transcriber(local_network, chunk_seconds=chunk, overlap_seconds=overlap)(samples)
+        transcript = Transcriber.from_recognizer(local_network, chunk_seconds=chunk, overlap_seconds=overlap)(samples)
         assert transcript.text == text
-        assert " ".join(word for word, _, _ in transcript.words).split() == text.split()
-        starts = [start for _, start, _ in transcript.words]
+        assert " ".join(word.word for word in transcript.words).split() == text.split()
+        starts = [word.start_s for word in transcript.words]
         assert starts == sorted(starts)
         assert 0 <= starts[0] < transcript.words[-1][2] <= len(samples) / untrained.RATE_HZ
-    without = ChunkedOutputs(local_network, 2.0, 0.0).outputs(samples)["logits"]
+    without = ChunkedOutputs.from_recognizer(local_network, 2.0, 0.0).outputs([samples])["logits"]
     assert without.shape == logits.shape
     assert np.abs(without - logits).max() > 1e-2  # the overlap is needed
 
 
+@pytest.mark.parametrize("seconds", [0.0, 1.4, 1.5, 1.6, 3.3, 6.1])
+def test_blocks_give_the_chunks_of_the_whole_recording(local_network, seconds):
+    chunks = ChunkedOutputs.from_recognizer(local_network, 1.5, 0.4)
+    samples = untrained.sound(seconds)
+    whole = chunks.outputs([samples])["logits"]
+    for size in (700, 4000, 30_000):
+        blocks = [samples[start : start + size] for start in range(0, len(samples), size)]
+        np.testing.assert_array_equal(chunks.outputs(blocks)["logits"], whole)
+
+
 def test_no_chunk_is_longer_than_configured(local_network):
-    chunks = ChunkedOutputs(local_network, 1.0, 0.25)
+    chunks = ChunkedOutputs.from_recognizer(local_network, 1.0, 0.25)
     lengths, forward = [], chunks._forward
     chunks._forward = lambda samples: lengths.append(len(samples)) or forward(samples)
-    chunks.outputs(untrained.sound(3.3))
+    chunks.outputs([untrained.sound(3.3)])
     assert len(lengths) > 5
     assert max(lengths) <= 1.05 * untrained.RATE_HZ
 
@@ -85,7 +95,7 @@ def test_no_chunk_is_longer_than_configured(local_network):
 @pytest.mark.parametrize(("chunk", "overlap"), [(4, 2), (0, 0), (-1, 0), (float("nan"), 1), (20, -1)])
 def test_impossible_chunks_are_refused(local_network, chunk, overlap):
     with pytest.raises(UserError, match="overlap_seconds"):
-        ChunkedOutputs(local_network, chunk, overlap)
+        ChunkedOutputs.from_recognizer(local_network, chunk, overlap)
 
 
 def test_stretched_time_is_refused():

@@ -136,7 +136,24 @@ def test_standard_input(home, capsys, monkeypatch):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(contents)))
     assert predict.main([str(folder / "run"), "-", "--stream", "--json"]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert rows[-1] == {"file": "-", "seconds": 1.6, "text": texts[str(folder / "a.wav")]}
+    assert predict.main([str(folder / "run"), str(folder / "a.wav"), "--json"]) == 0
+    (whole,) = json.loads(capsys.readouterr().out)
+    assert rows[-1] == {
+        **whole,
+        "file": "-",
+        "seconds": 1.6,
+        "is_final": True,
+        "confidence": rows[-1]["confidence"],
+        "words": rows[-1]["words"],
+    }
+    assert rows[-1]["text"] == texts[str(folder / "a.wav")]
+    assert rows[-1]["confidence"] == pytest.approx(whole["confidence"], abs=1e-4)
+    assert [word["word"] for word in rows[-1]["words"]] == whole["text"].split()
+    for word, expected in zip(rows[-1]["words"], whole["words"], strict=True):
+        assert word == expected | {"confidence": pytest.approx(expected["confidence"], abs=1e-4)}
+    early = [word for row in rows[:-1] for word in row["words"]]
+    assert early
+    assert early == rows[-1]["words"][: len(early)]
     seconds = [row["seconds"] for row in rows]
     assert seconds == sorted(seconds)
     assert seconds[0] < 1

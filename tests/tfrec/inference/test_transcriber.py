@@ -12,6 +12,7 @@ from tests.tfrec import untrained
 from tfrec.commands import predict
 from tfrec.config.schema import ExportConfig
 from tfrec.decoding import DecodeConfig
+from tfrec.inference import reader
 from tfrec.inference.transcriber import Transcriber
 
 
@@ -51,20 +52,40 @@ def test_texts_and_times(home, capsys):
         assert [word["word"] for word in row["words"]] == row["text"].split()
         times = [word[key] for word in row["words"] for key in ("start_s", "end_s")]
         assert times == sorted(times)
+        assert all(0 < word["confidence"] <= 1 for word in row["words"])
         assert 0 <= times[0] < times[-1] <= len(samples) / untrained.RATE_HZ
     assert len(rows["one.wav"]["words"]) > 1
     assert predict.main([str(folder / "run"), str(folder / "one.wav")]) == 0
     assert rows["one.wav"]["text"] in capsys.readouterr().out
 
 
+def test_a_long_stereo_file_is_read_in_blocks(home, capsys, monkeypatch):
+    folder, built = home
+    samples = np.tile(untrained.sound(30.0), 5)
+    stereo = np.repeat(np.stack([samples, 0.5 * samples], axis=1), 6, axis=0)  # 48 kHz
+    for name in ("long.flac", "long.wav"):
+        soundfile.write(folder / name, np.round(stereo * 32767).astype("int16"), 48_000)
+    sizes = []
+    forward = Transcriber.__call__
+    blocks = lambda part: sizes.append(len(part)) or part  # noqa: E731
+    monkeypatch.setattr(Transcriber, "__call__", lambda self, parts: forward(self, map(blocks, parts)))
+    rows, _ = predict_json(capsys, folder, "run", "long.flac", "long.wav")
+    assert max(sizes) <= 30 * untrained.RATE_HZ
+    whole = built.predictor()(reader.audio(folder / "long.wav", untrained.RATE_HZ))
+    for row in rows.values():
+        assert row["text"] == whole.text
+        assert len(row["text"]) > 200
+        assert row["words"] == [word._asdict() for word in whole.words]
+
+
 def test_silence_before_a_recording_shifts_its_words(home):
     """By its duration, in whole steps, where the receptive field is finite."""
     built = untrained.recognizer("wavenet_ctc", "--frontend.normalize", "none")
-    transcriber, samples = Transcriber(built), untrained.sound(1.6)
+    transcriber, samples = Transcriber.from_recognizer(built), untrained.sound(1.6)
     words, later = transcriber(samples).words, transcriber(np.concatenate([np.zeros(8000, "float32"), samples])).words
     same = [(old, new) for old, new in zip(words[-3:], later[-3:], strict=True) if old[0] == new[0]]
     assert len(same) > 1
-    for (_, start, end), (_, new_start, new_end) in same[1:]:
+    for (_, start, end, _), (_, new_start, new_end, _) in same[1:]:
         assert (new_start, new_end) == pytest.approx((start + 1, end + 1))
 
 
@@ -79,22 +100,27 @@ def test_a_beam_search_in_one_chunk_and_in_several(home):
     _, built = home
     samples = untrained.sound(1.6)
     beam = DecodeConfig(method="beam", width=8)
-    whole = Transcriber(built, beam)(samples)
+    whole = Transcriber.from_recognizer(built, beam)(samples)
     outputs = built.task.export_outputs(built(built.batch_of_one(samples)), ExportConfig(beam_width=8))
     assert whole.text == outputs["text"].numpy()[0].decode()
     assert whole.text != untrained.offline(built, samples)[1]
-    for transcript in (whole, Transcriber(built, beam, chunk_seconds=1.0, overlap_seconds=0.2)(samples)):
-        assert [word for word, _, _ in transcript.words] == transcript.text.split()
+    for transcript in (
+        whole,
+        Transcriber.from_recognizer(built, beam, chunk_seconds=1.0, overlap_seconds=0.2)(samples),
+    ):
+        assert [word.word for word in transcript.words] == transcript.text.split()
 
 
 @pytest.mark.slow
 def test_attention():
     built = untrained.recognizer("las")
-    transcript = Transcriber(built, DecodeConfig(method="attention", width=2, max_length=9))(untrained.sound(1.6))
+    transcript = Transcriber.from_recognizer(built, DecodeConfig(method="attention", width=2, max_length=9))(
+        untrained.sound(1.6)
+    )
     assert 0 < len(transcript.text) <= 9
     assert transcript.text != untrained.offline(built, untrained.sound(1.6))[1]
     with pytest.raises(UserError, match="attention needs a network with a decoder"):
-        Transcriber(untrained.recognizer("bilstm_ctc"), DecodeConfig(method="attention"))
+        Transcriber.from_recognizer(untrained.recognizer("bilstm_ctc"), DecodeConfig(method="attention"))
 
 
 def test_files_that_cannot_be_read(home, capsys):
@@ -111,7 +137,7 @@ def test_silence_has_no_words():
     head = built.network.get_layer("logits")
     kernel, bias = head.get_weights()
     head.set_weights([0 * kernel, np.float32([9] + [0] * (len(bias) - 1))])
-    transcriber = Transcriber(built)
+    transcriber = Transcriber.from_recognizer(built)
     for samples in (1, 150, 8000 * 30):
         transcript = transcriber(np.zeros(samples, "float32"))
         assert (transcript.text, transcript.words) == ("", ())

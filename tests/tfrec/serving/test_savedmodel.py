@@ -9,6 +9,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import types
 import zlib
 
 import numpy as np
@@ -24,6 +25,7 @@ from tests.tfrec import untrained
 from tfrec.recognizer import Recognizer
 from tfrec.serving import publish, savedmodel
 from tfrec.serving.exported import ExportedRecognizer
+from tfrec.utils import startup
 
 SPEECH = ["cnn", "lstm"]
 EVERY = ["digits", *SPEECH]
@@ -206,7 +208,7 @@ def test_publish_counts_versions_and_leaves_nothing_else(trained, tmp_path):
 
 @pytest.mark.parametrize("name", ["digits", "cnn"])
 def test_publish_refuses_a_model_that_answers_differently(name, trained, tmp_path, monkeypatch):
-    run, recognizer = trained(name)
+    _, recognizer = trained(name)
     clone = savedmodel.without_cudnn
 
     def changed(network):
@@ -219,7 +221,7 @@ def test_publish_refuses_a_model_that_answers_differently(name, trained, tmp_pat
     monkeypatch.setattr(savedmodel, "without_cudnn", changed)
     with pytest.raises(UserError, match="Not published"):
         publish.publish(recognizer, tmp_path)
-    assert not list((tmp_path / run.name).iterdir())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", SPEECH)
@@ -276,6 +278,20 @@ def test_an_export_that_transcribes(name, width, tmp_path):
     empty = loaded.signatures["serving_default"](audio=tf.zeros([0, 9]), length=tf.zeros([0], tf.int32))
     assert empty["text"].shape == empty["confidence"].shape == (0,)
     (transcript,) = tfrec.load(tmp_path / "saved").predict(tmp_path / "clip.wav")
+    assert transcript.text == texts[0]
+    if width == 1:  # as the run answers, in one chunk and in several, with the times of words
+        soundfile.write(tmp_path / "long.wav", np.tile(sounds[0], 4), untrained.RATE_HZ, subtype="PCM_16")
+        options = {"chunk_seconds": 2.0, "overlap_seconds": 0.5}
+        for name, lengths in (("clip.wav", {}), ("long.wav", options)):
+            (ours,) = built.predict(tmp_path / name, **lengths)
+            (theirs,) = tfrec.load(tmp_path / "saved").predict(tmp_path / name, **lengths)
+            assert theirs.text == ours.text
+            assert [word.word for word in theirs.words] == ours.text.split()
+            np.testing.assert_allclose([w[1:] for w in theirs.words], [w[1:] for w in ours.words], atol=1e-4)
+    (tmp_path / "saved" / "assets.extra" / "tfrec.json").write_text(
+        json.dumps({"task": "transcribe", "modality": "audio", "sample_rate_hz": untrained.RATE_HZ})
+    )
+    (transcript,) = tfrec.load(tmp_path / "saved").predict(tmp_path / "clip.wav")  # an export of an older version
     assert (transcript.text, transcript.words) == (texts[0], None)
 
 
@@ -284,3 +300,19 @@ def test_a_beam_is_refused_for_classification(trained):
     export = dataclasses.replace(recognizer.config.export, beam_width=4)
     with pytest.raises(UserError, match=r"export\.beam_width: task.name classify has no beam search"):
         recognizer.task.check_export(export)
+
+
+@pytest.mark.parametrize("moment", ["written", "replayed"])
+def test_an_interrupted_export_leaves_nothing(trained, tmp_path, monkeypatch, moment):
+    """Also where TensorFlow has lost the interrupt, or another process was interrupted too."""
+    monkeypatch.setattr(startup, "_interrupted", [])
+    if moment == "written":
+        monkeypatch.setattr(savedmodel, "write", lambda *_: startup._interrupted.append(True))
+    else:
+        monkeypatch.setattr(savedmodel, "write", lambda *_: None)
+        done = types.SimpleNamespace(returncode=-2, stderr="")
+        monkeypatch.setattr(publish.subprocess, "run", lambda *_, **__: startup._interrupted.append(True) or done)
+    _, recognizer = trained("digits")
+    with pytest.raises(KeyboardInterrupt):
+        publish.publish(recognizer, tmp_path / "models")
+    assert list(tmp_path.iterdir()) == []

@@ -112,3 +112,23 @@ def test_report_and_plot(tmp_path):
 
 def test_two_classes_have_no_top5():
     assert "top5_accuracy" not in classification.score(np.eye(2), np.arange(2), ("a", "b"))
+
+
+def test_a_network_that_always_gives_the_same_answer_is_named():
+    task = Classification(Config(), ["cat", "objects"])
+    scores = task.score(np.array([[0.0, 1.0]] * 4), np.array([0, 1, 0, 0]))
+    assert "every answer is objects" in task.report(scores, "test split").caption
+    scores = task.score(np.array([[0.0, 1.0], [1.0, 0.0]]), np.array([0, 1]))
+    assert "every answer" not in task.report(scores, "test split").caption
+
+
+def test_of_many_classes_the_worst_are_shown():
+    names = [f"class\n{i}" for i in range(300)]
+    targets = np.arange(300)
+    logits = np.eye(300)
+    logits[5, 5], logits[5, 6] = 0, 1
+    table = Classification(Config(), names).report(Classification(Config(), names).score(logits, targets), "test")
+    shown = list(table.columns[0].cells)
+    assert len(shown) == 21  # and the means
+    assert shown[:2] == ["class\\n5", "class\\n6"]
+    assert "the worst 20 of 300 classes are shown, metrics.json has all" in table.caption

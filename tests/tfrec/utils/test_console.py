@@ -141,3 +141,11 @@ def test_the_console_imports_no_tensorflow():
     assert result.returncode == 1
     assert "ZeroDivisionError" in result.stderr
     assert "During handling" not in result.stderr
+
+
+def test_control_characters_of_names_are_escaped(capsys):
+    console.console.print("In runs/\x1b[31mred\x07:\n    next")
+    assert capsys.readouterr().out == "In runs/\\x1b[31mred\\x07:\n    next\n"
+    record = logging.LogRecord("tfrec", logging.WARNING, "", 0, "%s is damaged.", ("a\nb",), None)
+    console.ConsoleHandler().emit(record)
+    assert capsys.readouterr().out == "warning: a\\nb is damaged.\n"

@@ -6,6 +6,7 @@ import logging
 import pytest
 import rich.console
 
+from pipelines import progress as loops
 from tfrec.utils import progress
 from tfrec.utils.progress import Progress
 
@@ -56,3 +57,28 @@ def test_on_a_terminal_a_live_line(monkeypatch, caplog):
         shown.update(["cnn"])
     assert "0 of 2 models; running cnn" in output.getvalue()
     assert not caplog.records
+
+
+def test_loops_show_themselves_after_two_seconds(clock, monkeypatch):
+    output = io.StringIO()
+    monkeypatch.setattr(progress, "console", rich.console.Console(file=output, force_terminal=True))
+    monkeypatch.setattr(loops, "_shown_by", [progress._show_loop])
+    for _ in loops.track(range(3), 3, "quick files"):
+        clock[0] += 0.5
+    assert output.getvalue() == ""
+    for _ in loops.track(range(4), 4, "slow files"):
+        clock[0] += 1.5
+        assert list(loops.track(range(3), 3, "inner files")) == [0, 1, 2]
+    assert "2 of 4 slow files; about 3 s left" in output.getvalue()
+    assert "inner" not in output.getvalue()
+
+
+def test_loops_are_logged_each_minute(clock, caplog, monkeypatch):
+    caplog.set_level(logging.INFO)
+    monkeypatch.setattr(loops, "_shown_by", [progress._show_loop])
+    for _ in loops.track(range(10), 10, "files"):
+        clock[0] += 13.0
+    assert [record.getMessage() for record in caplog.records] == [
+        "5 of 10 files; about 65 s left",
+        "10 of 10 files; about 0 s left",
+    ]

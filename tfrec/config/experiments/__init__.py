@@ -1,9 +1,11 @@
 """The registry of experiments: functions that return a full configuration; their docstrings state cost and score."""
 
 import importlib
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
-from pipelines.errors import unknown
+from pipelines import paths
+from pipelines.errors import UserError, unknown
 from tfrec.config.schema import AnyConfig
 
 # {experiment: module of this package that defines a function of that name}. The module is imported when the experiment
@@ -26,9 +28,50 @@ EXPERIMENTS = {
     "spoken_digits_tts": "speech",
 }
 
+# Files that make a folder a manifest, see `pipelines.datasets.manifest_rows`.
+FOLDER_LISTS = ("metadata.csv", "metadata.jsonl", "wav.scp")
+
 
 def find(name: str) -> Callable[[], AnyConfig]:
     """Returns the experiment of a name, a function without arguments; raises UserError for an unknown name."""
     if name not in EXPERIMENTS:
         raise unknown("experiment", name, EXPERIMENTS)
     return getattr(importlib.import_module(f"tfrec.config.experiments.{EXPERIMENTS[name]}"), name)
+
+
+def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Divides the words of a command into the experiment, or None, and the flags.
+
+    Data in the place of the experiment becomes flags: a folder or a file, which is anything with a slash, and whatever
+    exists and has no experiment's name.
+
+    >>> split_words(["mnist", "--seed", "1"])
+    ('mnist', ['--seed', '1'])
+    >>> split_words(["PHOTOS/", "--seed", "1"])
+    (None, ['--data.name=folder', '--data.path=PHOTOS/', '--seed', '1'])
+
+    Args:
+        words: the words after the command.
+
+    Returns:
+        The name of the experiment, which may be unknown, and the flags.
+
+    Raises:
+        UserError: for data that a flag gives too.
+    """
+    if not words or words[0].startswith("-"):
+        return None, list(words)
+    first, rest = words[0], list(words[1:])
+    path = paths.local(first)
+    if "/" not in first and (first in EXPERIMENTS or not os.path.exists(path)):
+        return first, rest
+    flags = {word.split("=")[0] for word in rest}
+    if "--data.path" in flags and not flags & {"-h", "--help"}:
+        raise UserError(f"{first} is the data: leave it out, or --data.path.")
+    return None, [f"--data.name={_dataset(path)}", f"--data.path={first}", *rest]
+
+
+def _dataset(path: str) -> str:
+    """The name of the dataset that reads a path."""
+    listed = any(os.path.isfile(os.path.join(path, name)) for name in FOLDER_LISTS)
+    return "manifest" if listed or os.path.isfile(path) else "folder"

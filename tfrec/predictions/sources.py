@@ -1,0 +1,68 @@
+"""The files of a prediction: those that are named, and those in folders that are named."""
+
+from __future__ import annotations
+
+import collections
+import os
+import pathlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from pipelines import audio, images, paths
+from pipelines.datasets import media_files
+from pipelines.errors import UserError
+
+
+class Source(NamedTuple):
+    """A file, and how its answer is named in a folder of answers."""
+
+    path: str
+    name: pathlib.PurePath  # relative, without a suffix
+    error: UserError | None = None  # why there is nothing to answer
+
+
+def find(named: Sequence[str], modality: str) -> list[Source]:
+    """Lists files and, recursively, what is in folders.
+
+    Args:
+        named: files, whatever their names end in, and folders.
+        modality: "image" or "audio": files of folders are these.
+
+    Returns:
+        A Source for each file; a folder without such files is one with an error.
+
+    Raises:
+        UserError: for a folder that cannot be read.
+    """
+    found: list[tuple[str, pathlib.PurePath]] = []
+    errors: dict[str, UserError] = {}
+    for name in map(paths.local, named):
+        if not os.path.isdir(name):
+            found.append((name, _name_of(name)))
+            continue
+        suffixes = images.SUFFIXES if modality == "image" else audio.SUFFIXES
+        kind = "pictures" if modality == "image" else "audio files"
+        files = [
+            path
+            for path in media_files.below(name, media_files.LeftOut())
+            if os.path.splitext(path)[1].lower() in suffixes
+        ]
+        if not files:
+            errors[name] = UserError(f"{paths.shown(name)} holds no {kind}: name a folder with some, or the files.")
+            found.append((name, _name_of(name)))
+        found += [(file, pathlib.PurePath(os.path.relpath(file, name))) for file in files]
+    # a.wav and a.flac, or two files of one name in different folders, keep their answers apart.
+    stems = collections.Counter(name.with_suffix("") for _, name in found)
+    names = [name if stems[name.with_suffix("")] > 1 else name.with_suffix("") for _, name in found]
+    seen: collections.Counter[pathlib.PurePath] = collections.Counter()
+    sources = []
+    for (path, _), relative in zip(found, names, strict=True):
+        seen[relative] += 1
+        number = seen[relative]
+        unique = relative if number == 1 else relative.with_name(f"{relative.name}-{number}")
+        sources.append(Source(path, unique, errors.get(path)))
+    return sources
+
+
+def _name_of(path: str) -> pathlib.PurePath:
+    return pathlib.PurePath(os.path.basename(os.path.abspath(path)) or "root")
