@@ -17,6 +17,7 @@ from tfrec.recognizer import Recognizer
 from tfrec.reports.corruptions import report, tables
 from tfrec.runs import splits
 from tfrec.runs.run import Run
+from tfrec.utils import short_numbers
 from tfrec.utils.console import console, messages_to_stderr
 
 logger = logging.getLogger(__name__)
@@ -78,7 +79,8 @@ def main(argv: Sequence[str]) -> int:
         recognizer.task.check_corpus(corpus, run.path)
         result = measure.measure(recognizer, corpus, arguments.settings(), arguments.batch_size)
         images = measure.pictures(recognizer, corpus.splits[arguments.split], report.SHOWN_PICTURES)
-    result = json.loads(json.dumps(result))  # tuples are lists, as in the files of other reports
+    # Keys are strings and tuples are lists, as in the files of other reports.
+    result = json.loads(short_numbers.dumps(result))
     folder = run.free_report("corruptions", result)
     report.write(folder, result, images)
     if arguments.json:

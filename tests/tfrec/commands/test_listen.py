@@ -62,7 +62,7 @@ def test_recordings_unlike_the_corpus(trained, capsys):
     run, _ = trained("cnn")
     assert noise_report.main([str(run.path), "--recording", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)["recording"]
-    assert list(result["conditions"])[0] == "as it is"
+    assert next(iter(result["conditions"])) == "as it is"
     assert len(result["conditions"]) == 15
     for cell in result["conditions"].values():
         assert cell["interval"][0] <= cell["accuracy"] <= cell["interval"][1]

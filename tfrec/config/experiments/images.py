@@ -95,6 +95,10 @@ def cifar10_robust() -> AnyConfig:
 
     Papers: Hendrycks et al. 2019, arXiv:1912.02781; Zhong et al. 2017, arXiv:1708.04896.
     Command: `python -m tfrec.fit cifar10_robust`.
+    Cost: an epoch takes 10 % longer than one of `cifar10`.
+    Score: not measured at full length. After 6 epochs on 2,000 images of each class, on 1,000 test images: mean
+    accuracy over the 15 corruptions 69.2 % (95 % interval 67.1 to 71.2), where `cifar10` has 57.4 % (56.0 to 59.0);
+    clean 79.1 % (76.5 to 81.5), where `cifar10` has 83.4 % (81.0 to 85.6).
     """
     config = cifar10()
     return dataclasses.replace(

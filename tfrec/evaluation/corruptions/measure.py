@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.counts import counted
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.evaluation.corruptions import registry
@@ -67,7 +68,7 @@ def measure(recognizer: Recognizer, corpus: Corpus, settings: Settings, batch_si
     conditions, left_out = _conditions(settings, frontend.channels)
     split, numbers = _select(corpus.splits[settings.split], settings)
     clean = recognizer.task.per_example(recognizer, split, batch_size)
-    logger.info("%s pictures, each with %s corruptions.", split.size, len(conditions))
+    logger.info("%s, each with %s.", counted(split.size, "picture"), counted(len(conditions), "corruption"))
     corrupted = corrupt_split(recognizer, split, numbers, conditions, settings.seed)
     scores = recognizer.task.per_example(_without_crop(recognizer), corrupted, batch_size)
     counts = dict(zip(conditions, scores.counts.reshape(split.size, len(conditions)).T[:, None], strict=True))

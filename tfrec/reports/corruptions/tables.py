@@ -8,6 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
 
 Result = Mapping[str, Any]
@@ -22,7 +23,7 @@ def accuracies(result: Result, name: str) -> list[float]:
 def title(result: Result) -> str:
     """What was measured, in one line."""
     height, width = result["size"]
-    return f"{result['examples']:,} pictures of {height} x {width} pixels, {result['split']} split"
+    return f"{counted(result['examples'], 'picture')} of {height} x {width} pixels, {result['split']} split"
 
 
 def for_terminal(result: Result) -> Table:
