@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import math
 import os
 from collections.abc import Sequence
@@ -12,6 +13,8 @@ import numpy as np
 
 from pipelines import noises
 from pipelines.errors import UserError, unknown
+
+logger = logging.getLogger(__name__)
 
 CLEAN = math.inf  # decibels: speech without noise
 AVERAGED_DB = (20.0, 15.0, 10.0, 5.0, 0.0)  # the ratios that Aurora-2 averages over (Hirsch & Pearce 2000)
@@ -52,7 +55,7 @@ class Conditions:
             **others: further fields.
 
         Raises:
-            UserError: for types that the folder does not hold, and where nothing is left of set A.
+            UserError: for types that the folder does not hold.
         """
         types = noises.type_names(noise)
         for name in seen or ():
@@ -68,11 +71,12 @@ class Conditions:
                 )
             seen_fraction = frontend.noise_fraction
         if seen and seen_fraction == 1:
-            raise UserError(
-                f"Training used the whole of each noise {', '.join(seen)}, so that nothing is left for set A: train"
-                f" with --frontend.noise_fraction 0.65, or give by --seen-fraction how much of each file in {noise} it"
-                " used."
+            logger.warning(
+                "Training used the whole of each noise %s: set A holds recordings that the run was trained with. Train"
+                " with --frontend.noise_fraction 0.65 to keep the rest for this report.",
+                ", ".join(seen),
             )
+            seen_fraction = 0.0
         return cls(noise=str(noise), seen=tuple(seen), seen_fraction=seen_fraction or 0.0, **others)
 
     def load(self, sample_rate_hz: int) -> dict[str, list[np.ndarray]]:

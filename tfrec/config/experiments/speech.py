@@ -15,7 +15,12 @@ def spoken_digit() -> AnyConfig:
     and rooms, at levels over 50 dB, through narrow bands and clipped; the features are relative to the loudest frames,
     and attention finds the word. The class `silence` takes everything without speech.
 
-    Command: `python -m tfrec.fit spoken_digit`.
+    Command: `python -m tfrec.fit spoken_digit`, then `python -m tfrec noise_report runs/spoken_digit --recording`.
+    Cost: 10 minutes on two busy CPU cores, commit 6d73391.
+    Score, seed 0, on 280 test clips, 30 of them silence: accuracy 99.6 % (95 % interval 98.0 to 99.9); with silence
+    around 100, with hiss 99.3, after 5 s of silence 99.6, 20 to 40 dB softer 99.6, with an offset 99.3, telephone band
+    98.9, mu-law 99.6, mains hum 99.3, clipped by 20 dB 95.4, in a small room 98.6, 15 % faster 99.6, slower 98.9. Of
+    600 examples of zeros, hiss, hum and real noises that training does not include, 99.8 % are rejected.
     """
     return Config(
         data=datasets.spoken_digit.Config(name="spoken_digit", silence_fraction=0.12),
