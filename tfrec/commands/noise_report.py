@@ -90,7 +90,7 @@ def main(argv: Sequence[str]) -> int:
     folder = run.free_report("noise", result)
     report.write(folder, result)
     if arguments.json:
-        print(json.dumps(result | {"recording": changed}, indent=2, ensure_ascii=False))
+        print(json.dumps(result | ({"recording": changed} if changed else {}), indent=2, ensure_ascii=False))
     else:
         if changed:
             console.print(recording_report.table(changed))

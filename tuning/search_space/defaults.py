@@ -141,6 +141,7 @@ def _allows_mfcc(config: Config) -> bool:
     """
     frontend = config.frontend
     needs_energies = frontend.range_db is not None or frontend.channel_db or frontend.tract != NEUTRAL
+    needs_energies = needs_energies or frontend.normalize == "level"
     fits = frontend.frequency_width <= frontend.coefficients <= frontend.mels
     can_choose = tasks.output_kind(config.task) == "vector" and frontend.features in ("log_mel", "mfcc")
     return can_choose and fits and not needs_energies

@@ -31,6 +31,7 @@ ARGUMENTS = {  # of constructors, other than the defaults
     "JoinPairs": {},
     "KeepClass": {},
     "MaskFrames": {},
+    "AttentionPool": {"statistics": True},
     "MaskedMean": {},
     "PlainCell": {"units": 3},
     "PositionEmbedding": {"grid": (2, 3), "prefix": 1, "stddev": 0.1},

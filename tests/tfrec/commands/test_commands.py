@@ -161,7 +161,7 @@ def test_predict(home, monkeypatch, capfd):
     of_run = json.loads(out)
     assert [answer["file"] for answer in of_run] == files
     for answer in of_run:
-        assert set(answer) == {"file", "label", "probability", "probabilities"}
+        assert set(answer) == {"file", "label", "probability", "accepted", "probabilities"}
         assert list(answer["probabilities"]) == list("0123456789")
         assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-5)
         assert (

@@ -103,7 +103,7 @@ def test_several_rates_and_channels_give_one_answer(tmp_path, capsys, caplog):
         soundfile.write(folder / "no" / f"{rate}.wav", np.stack([wave, wave], axis=1), rate, subtype="FLOAT")
     run = train(folder, tmp_path / "run")
     for rate in rates:
-        assert f"1 of 29 files have {rate:,} Hz and are resampled to 16,000." in caplog.text
+        assert f"1 of 29 files has {rate:,} Hz and is resampled to 16,000." in caplog.text
     assert "5 of 29 files have two channels, which are averaged" in caplog.text
     capsys.readouterr()
     predict.main([str(run), *(str(folder / "no" / f"{rate}.wav") for rate in rates), "--json"])

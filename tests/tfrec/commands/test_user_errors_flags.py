@@ -9,7 +9,7 @@ from tfrec.commands import fit
     ("words", "sentence"),
     [
         (["minst"], "Unknown experiment 'minst': did you mean 'mnist'?"),
-        (["runs/mine"], "Unknown experiment 'runs/mine'"),
+        (["runs/mine"], "data.path runs/mine is not a folder"),
         (["--fit.epoch", "3"], "Unknown flag '--fit.epoch': did you mean '--fit.epochs'"),
         (["--model.name", "lstmm"], "Unknown architecture 'lstmm': did you mean 'lstm'"),
         (["--data.name", "digit"], "Unknown dataset 'digit': did you mean 'digits'"),

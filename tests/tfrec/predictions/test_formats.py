@@ -126,7 +126,16 @@ def test_top(trained, tmp_path, capsys):
     (one, _) = csv.DictReader(
         io.StringIO(run(capsys, folder, str(folder), "--format", "csv", "--top", "3", model=str(path)))
     )
-    assert list(one) == ["file", "label", "probability", "label_2", "probability_2", "label_3", "probability_3"]
+    assert list(one) == [
+        "file",
+        "label",
+        "probability",
+        "accepted",
+        "label_2",
+        "probability_2",
+        "label_3",
+        "probability_3",
+    ]
     assert one["label_2"] == best[1][0]
     with pytest.raises(UserError, match="top must be 1 or more"):
         run(capsys, folder, str(folder), "--top", "0", model=str(path))

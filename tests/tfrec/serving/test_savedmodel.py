@@ -78,7 +78,7 @@ def test_only_ops_that_a_server_can_run(name, exported):
             assert tensor.name
             assert tensor.dtype != tf.float16.as_datatype_enum
             assert tensor.tensor_shape.dim[0].size == -1
-        assert set(signature.outputs) == {"label", "probability", "probabilities"}
+        assert set(signature.outputs) == {"label", "probability", "probabilities", "accepted"}
 
 
 def test_image_bytes_and_pixels_agree(call):

@@ -125,9 +125,7 @@ def test_warnings_name_symbols_outside_the_vocabulary(task, split):
     other = dataclasses.replace(split, texts=["abc", "a x", "yx", "b"])
     corpus = datasets.base.Corpus("own", "audio", (), {"train": split, "test": other}, 8000)
     empty, sentence = task.warnings(corpus)
-    assert empty.startswith(
-        "1 of 4 texts of the train split are empty after normalization, such as y '': they are kept"
-    )
+    assert empty.startswith("1 of 4 texts of the train split is empty after normalization, such as y '': they are kept")
     assert "the test split has 3 of 9 characters" in sentence
     assert "'x', 'y'" in sentence
 

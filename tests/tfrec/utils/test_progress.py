@@ -69,7 +69,7 @@ def test_loops_show_themselves_after_two_seconds(clock, monkeypatch):
     for _ in loops.track(range(4), 4, "slow files"):
         clock[0] += 1.5
         assert list(loops.track(range(3), 3, "inner files")) == [0, 1, 2]
-    assert "2 of 4 slow files; about 3 s left" in output.getvalue()
+    assert "4 of 4 slow files; about 0 s left" in output.getvalue()
     assert "inner" not in output.getvalue()
 
 

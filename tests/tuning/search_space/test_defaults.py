@@ -14,7 +14,7 @@ from tfrec.config import experiments, flags
 from tuning.search_space import defaults, grammar
 from tuning.search_space.parameters import active_values, to_flags, to_hyperparameters
 
-DIGITS, SPOKEN, AN4 = experiments.find("digits")(), experiments.find("spoken_digit")(), experiments.find("an4")()
+DIGITS, SPOKEN, AN4 = experiments.find("digits")(), experiments.find("spoken_digits_tts")(), experiments.find("an4")()
 MODULES = {module.__name__: name for name, (module, _) in ARCHITECTURES.items()}  # one name of each
 
 
@@ -221,7 +221,7 @@ def test_the_configurations_own_value_is_among_the_choices():
 
 def frontend_of(config, values):
     """The training frontend of some values, at 8 kHz."""
-    chosen = flags.to_config(flags.parse_fit(["spoken_digit", *to_flags(values)])[1])
+    chosen = flags.to_config(flags.parse_fit(["spoken_digits_tts", *to_flags(values)])[1])
     resolved = chosen.frontend.resolved(8000, None, architectures.find(chosen.model.name).input_kinds)
     return chosen.frontend, frontends.build(resolved, augment=True)
 
