@@ -109,7 +109,7 @@ class Label(Answer):
             next_best = order[1 : answer.shown or SHOWN_CLASSES]
             others = ", ".join(f"{paths.shown(names[i])} {probabilities[i]:.3f}" for i in next_best)
             label, probability = paths.shown(names[order[0]]), f"{probabilities[order[0]]:.3f}"
-            label += "" if answer.accepted else " (rejected)"
+            label += "" if answer.accepted else " (not accepted)"
             table.add_row(paths.shown(file), label, probability, others)
         return table
 
