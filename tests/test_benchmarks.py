@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import augmentation, decoding, features, fit, noise, resnet, timing, transcribing, tuning
+from benchmarks import augmentation, decoding, features, fit, noise, recording, resnet, timing, transcribing, tuning
 from benchmarks import input as benchmark
 
 TORCH = importlib.util.find_spec("torch")
@@ -161,3 +161,11 @@ def test_tuning(capsys):
     assert tuning.main(["--trials", "2", "--epochs", "1"]) == 0
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("without the sweep", "the whole sweep", "MB after the last"))
+
+
+@pytest.mark.slow
+def test_recording(monkeypatch, capsys):
+    monkeypatch.setattr(recording, "REPETITIONS", 1)
+    recording.main()
+    printed = capsys.readouterr().out
+    assert all(name in printed for name in ("none", *recording.PARTS, "all"))
