@@ -28,6 +28,11 @@ def image(contents: Any, channels: int, is_deep: bool = False) -> Any:
     return images.decode(contents, channels, is_deep)
 
 
+def image_pixels(contents: Any) -> Any:
+    """The pixels, int64, of an encoded image by its header; 0 for other bytes, and limited as `image` limits them."""
+    return tf.reduce_prod(tf.minimum(_image_size(contents), images.MAX_PIXELS))
+
+
 def wav(contents: Any, sample_rate_hz: int) -> Any:
     """16-bit WAV -> float32 (samples,), channels averaged; any other sample rate is an error."""
     with tf.control_dependencies(

@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import os
 import pathlib
+import platform
 import shutil
 import subprocess
 import sys
@@ -28,6 +29,7 @@ from tfrec.utils import startup
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
+TEMPORARY = ".tmp-"  # begins the names of folders that are not versions yet
 TOLERANCE = 1e-4  # of a number in an answer
 REPLAY = pathlib.Path(__file__).with_name("replay.py")
 
@@ -56,7 +58,8 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
     raw, expected = _examples(recognizer)
     created = [path for path in (base, *base.parents) if not path.exists()]
     base.mkdir(parents=True, exist_ok=True)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=".tmp-", dir=base))
+    _remove_leftovers(base)
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{platform.node()}-{os.getpid()}-", dir=base))
     try:
         savedmodel.write(recognizer, temporary)
         startup.check_interrupted()
@@ -67,13 +70,39 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
                 f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more"
                 f" than {TOLERANCE:.0e}; the run is unchanged."
             )
-        temporary.chmod(0o755)  # mkdtemp's folders are closed to other users, a server's among them
+        _open_to_others(temporary)
         return _rename(temporary, base)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         with contextlib.suppress(OSError):  # those that hold a version stay
             for path in created:
                 path.rmdir()
+
+
+def _remove_leftovers(base: pathlib.Path) -> None:
+    """Removes what processes of this machine that were killed while they published have left."""
+    for path in base.glob(f"{TEMPORARY}{platform.node()}-*"):
+        number = path.name.removeprefix(f"{TEMPORARY}{platform.node()}-").split("-")[0]
+        if number.isdecimal() and not _is_alive(int(number)):
+            logger.info("Removed %s, which an export that was killed has left.", path)
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # of another user
+        return True
+    return True
+
+
+def _open_to_others(folder: pathlib.Path) -> None:
+    """Lets every user read an export, as a server of another user must, whatever the umask."""
+    folder.chmod(0o755)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
 
 
 def destination(export: ExportConfig, run: Run | None) -> pathlib.Path:

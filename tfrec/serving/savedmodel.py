@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from pipelines.images import MAX_PIXELS
 from pipelines.layers import ImageResize
 from tfrec.serving import decoding
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
+# Of a request: beyond these a batch may exhaust the memory, where some kernels abort the whole server.
+MAX_ROWS = 1024
+MAX_VALUES = 256_000_000  # of pictures as a client sends them: rows x height x width x channels
+MAX_SAMPLES = 32_000_000  # of clips, the padding included
 LOUDEST = 1e3  # full scale is 1
 
 Outputs = dict[str, tf.Tensor]
@@ -99,7 +104,11 @@ def _image_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatur
     def serving_default(image: Any) -> Outputs:
         image = tf.ensure_shape(image, [None, None, None, config.channels])
         size = tf.reduce_min(tf.shape(image)[1:3])
-        with tf.control_dependencies([tf.debugging.assert_positive(size, "An image must have at least one pixel")]):
+        checks = [
+            tf.debugging.assert_positive(size, "An image must have at least one pixel"),
+            *_bounds(tf.shape(image), MAX_VALUES, "values of pixels"),
+        ]
+        with tf.control_dependencies(checks):
             return _never_empty(answer, tf.identity(image))
 
     def encoded(encoded: Any) -> Outputs:
@@ -107,7 +116,12 @@ def _image_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatur
             image = resize(decoding.image(contents, config.channels, config.pixels == "float32")[None])[0]
             return tf.ensure_shape(image, [config.height, config.width, config.channels])
 
-        return _never_empty(answer, tf.map_fn(pixels, tf.ensure_shape(encoded, [None]), fn_output_signature=tf.float32))
+        encoded = tf.ensure_shape(encoded, [None])
+        with tf.control_dependencies(_bounds(tf.shape(encoded), MAX_ROWS, "pictures")):
+            total = tf.reduce_sum(tf.map_fn(decoding.image_pixels, encoded, fn_output_signature=tf.int64))
+        many = "The pictures of a request have too many pixels together: send fewer at once"
+        with tf.control_dependencies([tf.debugging.assert_less_equal(total, tf.constant(MAX_PIXELS, tf.int64), many)]):
+            return _never_empty(answer, tf.map_fn(pixels, tf.identity(encoded), fn_output_signature=tf.float32))
 
     return {
         "serving_default": (
@@ -124,17 +138,24 @@ def _speech_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatu
         same = tf.debugging.assert_equal(tf.shape(audio)[0], tf.size(length), "Each clip needs one length")
         # A client may send anything: a length past the end is cut, NaN is silence, and no sample is so loud that its
         # square overflows. The frontend masks what lies past a clip's length.
-        with tf.control_dependencies([same]):
+        with tf.control_dependencies([same, *_bounds(tf.shape(audio), MAX_SAMPLES, "samples, the padding included,")]):
             audio = tf.clip_by_value(tf.where(tf.math.is_finite(audio), audio, 0.0), -LOUDEST, LOUDEST)
         length = tf.clip_by_value(length, 0, tf.shape(audio)[1])
         return _never_empty(lambda inputs: answer(dict(zip(("audio", "length"), inputs, strict=True))), (audio, length))
 
     def encoded(encoded: Any) -> Outputs:
+        encoded = tf.ensure_shape(encoded, [None])
+        with tf.control_dependencies(_bounds(tf.shape(encoded), MAX_ROWS, "clips")):
+            encoded = tf.identity(encoded)
         clips = tf.map_fn(
             lambda contents: decoding.wav(contents, config.sample_rate_hz),
-            tf.ensure_shape(encoded, [None]),
+            encoded,
             fn_output_signature=tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0),
         )
+        # Before the clips are padded to the longest of them.
+        padded = tf.stack([clips.nrows(), tf.reduce_max(tf.concat([clips.row_lengths(), [0]], axis=0))])
+        with tf.control_dependencies(_bounds(padded, MAX_SAMPLES, "samples, the padding included,")):
+            clips = tf.identity(clips)
         return serving_default(clips.to_tensor(), tf.cast(clips.row_lengths(), tf.int32))
 
     return {
@@ -144,6 +165,18 @@ def _speech_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatu
         ),
         "encoded": (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
     }
+
+
+def _bounds(shape: Any, limit: int, what: str) -> list[Any]:
+    """Assertions that a batch of this shape has at most MAX_ROWS rows, and `limit` of `what` in all."""
+    shape = tf.cast(shape, tf.int64)
+    many = f"A request may have at most {limit:,} {what} together: send fewer at once"
+    return [
+        tf.debugging.assert_less_equal(
+            shape[0], tf.constant(MAX_ROWS, tf.int64), f"A request may have {MAX_ROWS:,} rows"
+        ),
+        tf.debugging.assert_less_equal(tf.reduce_prod(shape), tf.constant(limit, tf.int64), many),
+    ]
 
 
 def _never_empty(answer: Callable[[Any], Outputs], inputs: Any) -> Outputs:

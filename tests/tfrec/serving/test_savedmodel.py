@@ -4,7 +4,9 @@ import dataclasses
 import functools
 import itertools
 import json
+import os
 import pathlib
+import platform
 import shutil
 import struct
 import subprocess
@@ -316,3 +318,54 @@ def test_an_interrupted_export_leaves_nothing(trained, tmp_path, monkeypatch, mo
     with pytest.raises(KeyboardInterrupt):
         publish.publish(recognizer, tmp_path / "models")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "signature", "inputs", "message"),
+    [
+        ("digits", "serving_default", {"image": np.zeros((100_000, 1, 1, 1), "uint8")}, "may have 1,024 rows"),
+        ("digits", "serving_default", {"image": np.zeros((3, 10_000, 9_000, 1), "uint8")}, "values of pixels together"),
+        ("digits", "encoded", {"encoded": [b""] * 5000}, "may have 1,024 rows"),
+        ("digits", "encoded", {"encoded": None}, "too many pixels together"),
+        ("cnn", "serving_default", {"audio": np.zeros((2000, 1)), "length": np.ones(2000, int)}, "may have 1,024 rows"),
+        (
+            "cnn",
+            "serving_default",
+            {"audio": np.zeros((9, 4_000_000)), "length": np.ones(9, int)},
+            "samples, the padding",
+        ),
+    ],
+)
+def test_requests_that_would_exhaust_the_memory(name, signature, inputs, message, call):
+    types = {"audio": "float32", "length": "int32", "image": "uint8"}
+    inputs = {key: np.asarray(value, types[key]) if key in types else value for key, value in inputs.items()}
+    if inputs.get("encoded", "") is None:
+        image = tf.io.encode_png(np.zeros((6000, 6000, 1), "uint8")).numpy()
+        inputs["encoded"] = [image] * 3
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        call(name, signature, **inputs)
+
+
+def test_short_clips_with_a_long_one_are_bounded(call):
+    long, short = (tf.audio.encode_wav(np.zeros((count, 1), "float32"), 8000).numpy() for count in (800_000, 10))
+    assert call("cnn", "encoded", encoded=[long, short])["label"].shape == (2,)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="samples, the padding included"):
+        call("cnn", "encoded", encoded=[long] + [short] * 60)
+
+
+def test_what_a_killed_export_leaves_is_removed(trained, tmp_path):
+    process = subprocess.Popen(["true"])
+    process.wait()
+    node, base = platform.node(), tmp_path / "digits"
+    for name in (f".tmp-{node}-{process.pid}-abc", f".tmp-{node}-{os.getpid()}-abc", ".tmp-elsewhere-1-abc"):
+        (base / name).mkdir(parents=True)
+    before = os.umask(0o077)
+    try:
+        version = publish.publish(trained("digits")[1], tmp_path, "digits")
+    finally:
+        os.umask(before)
+    assert sorted(path.name for path in base.iterdir()) == sorted(
+        [".tmp-elsewhere-1-abc", f".tmp-{node}-{os.getpid()}-abc", "1"]
+    )
+    for path in [version, *version.rglob("*")]:
+        assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
