@@ -46,18 +46,23 @@ def spoken_digit() -> AnyConfig:
             time_masks=1,
             time_width=12,
         ),
-        model=architectures.image.cnn.Config(
-            name="cnn",
-            width=16,
-            depth=4,
-            convolutions=1,
-            time_pools=2,
-            frame_units=96,
-            frame_blocks=2,
-            pooling="attention",
-        ),
+        model=_attentive_cnn(width=16, frame_units=96),
         task=classification.Config(label_smoothing=0.1),
         fit=FitConfig(epochs=30, batch_size=64, learning_rate=3e-3, weight_decay=2e-2, warmup_epochs=4, average=0.99),
+    )
+
+
+def _attentive_cnn(width: int, frame_units: int) -> architectures.image.cnn.Config:
+    """A CNN that finds the word in a longer clip: frames every 40 ms, their neighborhood, and attention over them."""
+    return architectures.image.cnn.Config(
+        name="cnn",
+        width=width,
+        depth=4,
+        convolutions=1,
+        time_pools=2,
+        frame_units=frame_units,
+        frame_blocks=2,
+        pooling="attention",
     )
 
 
