@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -72,10 +73,15 @@ class ExportedRecognizer:
         return name in self._model.signatures
 
     def answers(self, inputs: dict[str, np.ndarray], signature: str = "serving_default") -> dict[str, np.ndarray]:
-        """Outputs of a signature for a batch of its inputs."""
+        """Outputs of a signature for a batch of its inputs; UserError for inputs beyond the export's bounds."""
         function = self._model.signatures[signature]
         types = {name: spec.dtype for name, spec in function.structured_input_signature[1].items()}
-        outputs = function(**{name: _tensor(value, types[name]) for name, value in inputs.items()})
+        try:
+            outputs = function(**{name: _tensor(value, types[name]) for name, value in inputs.items()})
+        except tf.errors.InvalidArgumentError as error:
+            if (found := re.search(r"assertion failed: \[(.*?)\]", str(error))) is None:
+                raise
+            raise UserError(f"The export {self.path} refuses its input: {found[1]}.") from error
         return {name: value.numpy() for name, value in outputs.items()}
 
     def answer_function(self) -> Callable[[Any], dict[str, np.ndarray]]:

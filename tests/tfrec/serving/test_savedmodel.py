@@ -346,6 +346,12 @@ def test_requests_that_would_exhaust_the_memory(name, signature, inputs, message
         call(name, signature, **inputs)
 
 
+def test_an_export_says_what_it_refuses(exported):
+    export = ExportedRecognizer.open(exported("cnn"))
+    with pytest.raises(UserError, match=r"refuses its input: A request may have at most 32,000,000 samples"):
+        export.answers({"audio": np.zeros((1, 33_000_000), "float32"), "length": np.array([5], "int32")})
+
+
 def test_short_clips_with_a_long_one_are_bounded(call):
     long, short = (tf.audio.encode_wav(np.zeros((count, 1), "float32"), 8000).numpy() for count in (800_000, 10))
     assert call("cnn", "encoded", encoded=[long, short])["label"].shape == (2,)
