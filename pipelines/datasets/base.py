@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 Modality = Literal["image", "audio"]
 LabelKind = Literal["classes", "texts", "numbers"]
 
+SILENCE, UNKNOWN = "silence", "unknown"  # classes of what is to be rejected
+OTHERS = "others"  # value of data.unknown: the classes that data.only_classes leaves out
+
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig:
@@ -37,7 +40,7 @@ class DataConfig:
                 raise ValueError(f"data.{field} must be above 0 and below 1. Received: {value}")
         if not 0 <= self.silence_fraction <= 1:
             raise ValueError(f"data.silence_fraction must be from 0 to 1. Received: {self.silence_fraction}")
-        if self.unknown == "others" and not self.only_classes:
+        if self.unknown == OTHERS and not self.only_classes:
             raise ValueError("data.unknown others needs the classes to keep in data.only_classes. Received: none")
         if self.examples_per_class is not None and self.examples_per_class < 1:
             raise ValueError(f"data.examples_per_class must be 1 or more. Received: {self.examples_per_class}")

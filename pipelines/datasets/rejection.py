@@ -7,15 +7,14 @@ import keras
 import numpy as np
 
 from pipelines import audio
+from pipelines.counts import counted, verb
 from pipelines.datasets import fingerprints, media_files, memory
-from pipelines.datasets.base import Corpus, DataConfig, Split
+from pipelines.datasets.base import OTHERS, SILENCE, UNKNOWN, Corpus, DataConfig, Split
 from pipelines.datasets.content_split import position
 from pipelines.datasets.selection import append
 from pipelines.errors import UserError
 from pipelines.layers.synthetic_noise import SyntheticNoise
 
-SILENCE, UNKNOWN = "silence", "unknown"
-OTHERS = "others"  # the value of data.unknown that means the classes which data.only_classes leaves out
 SECONDS = (0.3, 1.5)  # shortest and longest example of silence
 LEVEL_DBFS = (-70.0, -10.0)  # of examples that are not digital silence
 CROWD_SPEAKERS = 6
@@ -43,7 +42,9 @@ def add_classes(corpus: Corpus, config: DataConfig) -> Corpus:
     if config.silence_fraction:
         corpus = _extended(corpus, SILENCE, {name: _silence(corpus, name, config) for name in corpus.splits})
     if config.unknown not in (None, OTHERS):
-        corpus = _extended(corpus, UNKNOWN, _unknown(corpus, config))
+        clips, notes = _unknown(corpus, config)
+        corpus = _extended(corpus, UNKNOWN, clips)
+        corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *notes))
     return corpus
 
 
@@ -102,10 +103,17 @@ def _crowd(split: Split, count: int, rate: int, seed: Sequence[int]) -> np.ndarr
     return crowd
 
 
-def _unknown(corpus: Corpus, config: DataConfig) -> dict[str, list[np.ndarray]]:
-    """The clips below the folder `config.unknown` by split, which follows from their content."""
+def _unknown(corpus: Corpus, config: DataConfig) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+    """The clips below the folder `config.unknown` by split, which follows from their content, and what is left out."""
     left_out = media_files.LeftOut()
-    paths = [path for path in media_files.below(str(config.unknown), left_out) if audio.is_audio(path)]
+    found = media_files.below(str(config.unknown), left_out)
+    left_out.check()
+    paths = [path for path in found if audio.is_audio(path)]
+    notes = [f"data.unknown {config.unknown}: {note}" for note in left_out.notes()]
+    if len(paths) < len(found):
+        left = len(found) - len(paths)
+        what = f"{counted(left, 'file')} {verb(left, 'is', 'are')} left out, since {verb(left, 'it is', 'they are')}"
+        notes.append(f"data.unknown {config.unknown}: {what} not audio.")
     if not paths:
         raise UserError(f"data.unknown {config.unknown} holds no audio files: name a folder of clips, or {OTHERS}.")
     parts: dict[str, list[np.ndarray]] = {name: [] for name in corpus.splits}
@@ -115,4 +123,4 @@ def _unknown(corpus: Corpus, config: DataConfig) -> dict[str, list[np.ndarray]]:
         validation = place < config.test_fraction + config.validation_fraction
         split = "test" if test else "validation" if validation else "train"
         parts[split].append(audio.read(path, corpus.sample_rate_hz)[0])
-    return parts
+    return parts, notes

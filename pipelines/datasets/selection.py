@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.datasets import files
-from pipelines.datasets.base import Corpus, DataConfig, Split
+from pipelines.datasets.base import OTHERS, UNKNOWN, Corpus, DataConfig, Split
 from pipelines.errors import UserError, unknown
 
 _OF_EXAMPLES = ("examples", "size", "undecoded")  # the fields of a Split without an entry per example
@@ -39,13 +39,13 @@ def select_classes(corpus: Corpus, config: DataConfig) -> Corpus:
         if name not in corpus.class_names:
             raise unknown(f"class of {corpus.name} in data.only_classes", name, corpus.class_names)
     # The new index of each class; -1 where it is left out.
-    others = len(names) if config.unknown == "others" else -1
+    others = len(names) if config.unknown == OTHERS else -1
     new_indices = np.array([names.index(name) if name in names else others for name in corpus.class_names])
     splits = {}
     for name, split in corpus.splits.items():
         limit = config.examples_per_class if name == "train" else None
         splits[name] = _selected(split, new_indices, limit, config.split_seed, others)
-    names = names if others < 0 else (*names, "unknown")
+    names = names if others < 0 else (*names, UNKNOWN)
     return dataclasses.replace(corpus, class_names=names, splits=splits)
 
 
@@ -91,7 +91,7 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
     fields = _per_example(split, chosen) | {"labels": labels[kept], "size": int(np.count_nonzero(kept))}
     if others >= 0 and fields["rows"]:  # a record of them must have the class
         fields["rows"] = [
-            dataclasses.replace(row, label="unknown") if label == others else row
+            dataclasses.replace(row, label=UNKNOWN) if label == others else row
             for row, label in zip(fields["rows"], fields["labels"], strict=True)
         ]
     marks = tf.data.Dataset.from_tensor_slices((kept, labels))

@@ -16,7 +16,7 @@ import tensorflow as tf
 from pipelines import datasets, frontends
 from pipelines.counts import counted
 from pipelines.datasets import unreadable
-from pipelines.datasets.base import Corpus
+from pipelines.datasets.base import OTHERS, Corpus
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.config.schema import Config
@@ -152,7 +152,11 @@ def resolve(config: Config, weights: Any = None, resumed: Run | None = None) -> 
 
 def absolute_paths(data: Any) -> Any:
     """The settings of the data with absolute paths, so that they hold in every working folder."""
-    names = [name for name in ("path", "data_dir", "moved_to") if getattr(data, name, None)]
+    names = [
+        name
+        for name in ("path", "data_dir", "moved_to", "unknown")
+        if getattr(data, name, None) not in (None, "", OTHERS)
+    ]
     return dataclasses.replace(
         data, **{name: os.path.abspath(os.path.expanduser(getattr(data, name))) for name in names}
     )

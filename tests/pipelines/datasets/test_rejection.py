@@ -3,6 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from pipelines import datasets
 from pipelines.datasets import folder, memory, recorded, rejection
@@ -66,6 +67,19 @@ def test_unknown_words_come_from_a_folder(tmp_path):
     soundfile.write(tmp_path / "another.wav", more[0], 16000)
     moved = rejection.add_classes(corpus(), DataConfig(unknown=str(tmp_path), test_fraction=0.3))
     assert sum(abs(moved.splits[name].size - 12 - size) for name, size in sizes.items()) == 1
+
+
+def test_what_is_left_out_of_unknown_words_is_told(tmp_path):
+    for i, clip in enumerate(words(6)):
+        soundfile.write(tmp_path / f"{i}.wav", clip, RATE_HZ)
+    (tmp_path / "list.txt").write_text("words")
+    Image.new("RGB", (4, 4)).save(tmp_path / "picture.png")
+    notes = " ".join(rejection.add_classes(corpus(), DataConfig(unknown=str(tmp_path))).notes)
+    assert "1 file with another ending was left out" in notes
+    assert "1 file is left out, since it is not audio." in notes
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
+    with pytest.raises(UserError, match=r"gone\.wav is a link to"):
+        rejection.add_classes(corpus(), DataConfig(unknown=str(tmp_path)))
 
 
 def test_classes_that_are_left_out_become_unknown(tmp_path):

@@ -1,5 +1,6 @@
 """Whole trainings: dry runs, small batches, half precision, speakers that a run does not know."""
 
+import dataclasses
 import json
 import os
 
@@ -10,9 +11,10 @@ import soundfile
 from PIL import Image
 
 import tfrec
+from pipelines.datasets import folder
 from pipelines.errors import UserError
 from tfrec.commands import evaluate, fit
-from tfrec.training import loop
+from tfrec.training import loop, session
 from tfrec.training.step import Training
 
 PICTURES = {"model.name": "resnet18", "model.width_multiplier": 0.125, "model.depth_multiplier": 0.5}
@@ -115,3 +117,11 @@ def test_a_new_speaker_of_spoken_digit(tmp_path, data_dir, capsys):
     assert scores["examples"] == 20
     assert [row["examples"] for row in scores["classes"]] == [2] * 10
     assert run.read_json("metrics.json")["test"] == stored["test"]
+
+
+def test_places_of_data_hold_in_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = folder.Config(path="clips", unknown="words", only_classes=("a", "b"))
+    absolute = session.absolute_paths(config)
+    assert (absolute.path, absolute.unknown) == (str(tmp_path / "clips"), str(tmp_path / "words"))
+    assert session.absolute_paths(dataclasses.replace(config, unknown="others")).unknown == "others"

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 from sklearn import metrics
 
-REJECTED = ("silence", "unknown", "_silence_", "_unknown_")  # the last two as Speech Commands has them
+from pipelines.datasets.base import SILENCE, UNKNOWN
+
+REJECTED = (SILENCE, UNKNOWN, "_silence_", "_unknown_")  # the last two as Speech Commands has them
 MAX_POINTS = 200  # of a curve
 
 
