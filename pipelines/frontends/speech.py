@@ -87,12 +87,12 @@ class SpeechFrontend(Frontend):
         self.speed = None
         if augment and config.speed != NEUTRAL:
             self.speed = Speed(*config.speed, seed=derive_seed(seed, 11))
+        rate = cast(int, config.sample_rate_hz)  # set in a resolved config
         self.placement = None
         if augment and config.place_seconds:
-            rate = cast(int, config.sample_rate_hz)  # set in a resolved config
             self.placement = Placement(config.place_seconds, rate, seed=derive_seed(seed, 20))
-        self.trim = Trim(cast(int, config.sample_rate_hz)) if config.trim else None
-        self.margin = round(config.margin_ms * cast(int, config.sample_rate_hz) / 1000) if config.margin_ms else 0
+        self.trim = Trim(rate) if config.trim else None
+        self.margin = round(config.margin_ms * rate / 1000) if config.margin_ms else 0
         self.wave_augmentations = waveform_augmentations(config, seed) if augment else []
         self.pre_emphasis = PreEmphasis(config.pre_emphasis) if config.pre_emphasis else None
         self.features = None if self.feature_kind == "waveform" else _feature_layer(config)

@@ -9,7 +9,7 @@ score is the event; its time is that of the sound inside the window, by an energ
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -181,27 +181,3 @@ def sound_span(window: np.ndarray, sample_rate_hz: int) -> tuple[float, float]:
     parts = np.split(loud, np.flatnonzero(np.diff(loud) > MAX_PAUSE_SECONDS / BLOCK_SECONDS) + 1)
     part = max(parts, key=lambda blocks: power[blocks].sum())
     return float(part[0] * BLOCK_SECONDS), float((part[-1] + 1) * BLOCK_SECONDS)
-
-
-def events(listener: Listener, pieces: Iterable[np.ndarray]) -> Iterator[tuple[Event, float]]:
-    """Yields the events of a whole sound, each with the seconds of sound that had arrived.
-
-    Args:
-        listener: is started again.
-        pieces: samples in pieces of any length.
-    """
-    listener.start()
-    for piece in pieces:
-        for event in listener.feed(piece):
-            yield event, listener.seconds
-    for event in listener.end():
-        yield event, listener.seconds
-
-
-def split(samples: np.ndarray, sizes: Sequence[int]) -> Iterator[np.ndarray]:
-    """Yields samples in pieces of the given sizes, over and over."""
-    start, number = 0, 0
-    while start < len(samples):
-        yield samples[start : start + sizes[number % len(sizes)]]
-        start += sizes[number % len(sizes)]
-        number += 1

@@ -131,6 +131,10 @@ def kinds():
     """Name -> the bytes of a file of 8 bits; all but the special ones show RGB."""
     frames = [RGB.transpose(Image.Transpose.ROTATE_180)]
     gray = RGB.convert("L")
+    return _jpeg_and_png(frames, gray) | _other_formats(frames, gray)
+
+
+def _jpeg_and_png(frames, gray):
     transparent = {"transparency": bytes(range(0, 256, 16))}
     return {
         "jpeg": encoded(RGB, "JPEG"),
@@ -153,6 +157,11 @@ def kinds():
         "png_gray_trns": encoded(gray, "PNG", transparency=gray.getpixel((3, 3))),
         "png_rgb_trns": encoded(RGB, "PNG", transparency=RGB.getpixel((3, 3))),
         "apng": encoded(RGB, "PNG", save_all=True, append_images=frames),
+    }
+
+
+def _other_formats(frames, gray):
+    return {
         "bmp": encoded(RGB, "BMP"),
         "bmp_palette": encoded(PALETTE, "BMP"),
         "bmp_gray": encoded(gray, "BMP"),

@@ -1,3 +1,4 @@
+import itertools
 import types
 
 import numpy as np
@@ -46,8 +47,26 @@ def sound(*words, gap_s=0.4, word_s=0.35, noise=1e-4):
     return (samples + noise * generator.standard_normal(len(samples))).astype("float32"), starts
 
 
+def events_in(listener, pieces):
+    """Each event of a whole sound, with the seconds of sound that had arrived."""
+    listener.start()
+    for piece in pieces:
+        yield from ((event, listener.seconds) for event in listener.feed(piece))
+    yield from ((event, listener.seconds) for event in listener.end())
+
+
+def pieces_of(samples, sizes):
+    """Samples in pieces of the given sizes, over and over."""
+    start = 0
+    for size in itertools.cycle(sizes):
+        if start >= len(samples):
+            return
+        yield samples[start : start + size]
+        start += size
+
+
 def events_of(samples, sizes):
-    return [event for event, _ in listening.events(Listener(LoudnessModel()), listening.split(samples, sizes))]
+    return [event for event, _ in events_in(Listener(LoudnessModel()), pieces_of(samples, sizes))]
 
 
 def test_each_word_is_one_event_at_its_place():
@@ -83,7 +102,7 @@ def test_nothing_in_noise(level):
 
 def test_events_come_soon_after_the_word():
     samples, starts = sound("low", "high", gap_s=2)
-    arrived = [seconds for _, seconds in listening.events(Listener(LoudnessModel()), listening.split(samples, [80]))]
+    arrived = [seconds for _, seconds in events_in(Listener(LoudnessModel()), pieces_of(samples, [80]))]
     for start, seconds in zip(starts, arrived, strict=True):
         assert start + 0.35 < seconds < start + 0.35 + 1.1
 
@@ -92,12 +111,12 @@ def test_the_threshold_can_be_set():
     samples, _ = sound("low")
     assert [e.word for e in events_of(samples, [800])] == ["low"]
     listener = Listener(LoudnessModel(), threshold=1.0)
-    assert list(listening.events(listener, [samples])) == []
+    assert list(events_in(listener, [samples])) == []
 
 
 def test_windows_are_recognized_in_batches():
     model = LoudnessModel()
-    list(listening.events(Listener(model), [np.zeros(80_000, "float32")]))
+    list(events_in(Listener(model), [np.zeros(80_000, "float32")]))
     assert max(model.calls) <= listening.BATCH_WINDOWS
     assert len(model.calls) < 12
 
