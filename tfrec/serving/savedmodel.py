@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
 DEFAULT, ENCODED, TENSOR = "serving_default", "encoded", "tensor"  # signatures: bytes, the same, pixels or samples
 SPEECH_ROWS = 256  # of a request, where `export.max_rows` is None
-MIN_IMAGE_ROWS, MAX_IMAGE_ROWS = 64, 1024  # likewise: in between so many that their features have IMAGE_VALUES
+MIN_IMAGE_ROWS, MAX_IMAGE_ROWS = 64, 1024  # likewise: in between, those whose features have IMAGE_VALUES
 IMAGE_VALUES = 64 * 224 * 224 * 3
 
 Outputs = dict[str, tf.Tensor]

@@ -109,7 +109,7 @@ def _decode(
     channels: int,
     background: Color,
 ) -> tuple[Tensor, Tensor]:
-    """Pictures `(batch, height, width, channels)`, 0 where there is none, and whether each could be decoded."""
+    """Pictures `(batch, height, width, channels)`, 0 for those that are not decoded, and whether each was decoded."""
     # Most requests have plain pictures, often of the network's size: graphs with less for each picture are faster.
     is_plain = (header.orientation == 1) & ~header.is_transparent & ~header.is_deep
     is_plain = tf.reduce_all(is_plain | ~is_good)

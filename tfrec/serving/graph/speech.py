@@ -130,7 +130,7 @@ def _length_faults(length: Tensor, samples: Tensor, rate_hz: int, window: int, l
 
 
 def _duration_faults(samples: Tensor, rate_hz: int, window: int, limits: Limits) -> Tensor:
-    """What is wrong with clips of so many samples, int64 `(batch,)`."""
+    """What is wrong with the numbers of samples of clips, int64 `(batch,)`."""
     text = tf.strings.as_string(samples)
     needed = f"{window:,} samples ({1000 * window / rate_hz:.4g} ms at {rate_hz:,} Hz)"
     short = tf.strings.join(["has ", text, f" samples, less than one analysis window: send at least {needed}"])
