@@ -1,7 +1,6 @@
 """Requests with bad rows, further signatures, and files as a run reads them."""
 
 import dataclasses
-import functools
 import io
 import json
 
@@ -12,6 +11,7 @@ import tensorflow as tf
 
 from tests.tfrec import untrained
 from tfrec.serving import savedmodel
+from tfrec.serving.graph import rules, speech
 
 
 @pytest.fixture(scope="module")
@@ -116,14 +116,26 @@ def test_files_are_answered_as_the_run_answers_them(transcriber, call, rate, sub
     np.testing.assert_allclose(answer["confidence"], expected["confidence"], atol=1e-4)
 
 
-@pytest.mark.parametrize(("seconds", "rows", "is_refused"), [(3, 1, False), (0.7, 16, False), (0.8, 16, True)])
-def test_self_attention_bounds_the_squares_of_lengths(seconds, rows, is_refused):
-    from tfrec.serving.graph import rules, speech
+@pytest.mark.parametrize(
+    ("rows", "samples", "squared", "message"),
+    [
+        (16, 240_000, None, None),
+        (16, 240_001, None, "may last 480 s together"),
+        (17, 240_000, None, "may last 480 s together"),
+        (16, 240_000, 120.0**2, None),
+        (1, 960_000, 120.0**2, None),
+        (4, 480_001, 120.0**2, "self-attention"),
+    ],
+)
+def test_work_is_bounded_to_the_sample(rows, samples, squared, message):
+    limits = rules.Limits(256, 10**8, 120.0, 480.0, squared, False)
 
-    limits = rules.Limits(256, 10**8, 3.0, 480.0, 9.0, False)
-    require = functools.partial(speech.require_work, tf.zeros([rows, 1]), int(seconds * 8000), 8000, limits)
-    if is_refused:
-        with pytest.raises(tf.errors.InvalidArgumentError, match="self-attention"):
-            require()
+    @tf.function(autograph=False, input_signature=[tf.TensorSpec([None, None]), tf.TensorSpec([], tf.int32)])
+    def require(inputs, longest):
+        return speech.require_work(inputs, longest, 8000, limits)
+
+    if message is None:
+        assert require(tf.zeros([rows, 1]), samples).shape == (rows, 1)
     else:
-        assert require().shape == (rows, 1)
+        with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+            require(tf.zeros([rows, 1]), samples)

@@ -80,9 +80,9 @@ def require_work(inputs: Tensor, longest: Tensor, rate_hz: int, limits: Limits) 
         rate_hz: Samples per second.
         limits: Of the request.
     """
-    rows = tf.cast(tf.shape(inputs)[0], tf.float32)
-    seconds = tf.cast(longest, tf.float32) / rate_hz
-    is_small = rows * seconds <= limits.total_seconds
+    # Without a division, which a graph may replace by a product with a rounded reciprocal.
+    rows, samples = tf.cast(tf.shape(inputs)[0], tf.float64), tf.cast(longest, tf.float64)
+    is_small = rows * samples <= limits.total_seconds * rate_hz
     text = (
         f"the clips of a request may last {limits.total_seconds:g} s together, each padded to the longest: send fewer"
         " at once, or clips of about the same length"
@@ -94,7 +94,7 @@ def require_work(inputs: Tensor, longest: Tensor, rate_hz: int, limits: Limits) 
         "the clips of a request, of which a network with self-attention compares all parts, are too long together: send"
         " fewer at once, or shorter ones"
     )
-    return rules.require(rows * seconds * seconds <= limits.seconds_squared, text, inputs)
+    return rules.require(rows * samples * samples <= limits.seconds_squared * rate_hz**2, text, inputs)
 
 
 def _answer(
@@ -138,7 +138,7 @@ def _duration_faults(samples: Tensor, rate_hz: int, window: int, limits: Limits)
     lasts = tf.strings.as_string(seconds, precision=1)
     long = tf.strings.join(["lasts ", lasts, f" s: send clips of at most {limits.seconds:g} s, a longer one in pieces"])
     faults = tf.where(samples < window, short, "")
-    faults = tf.where(seconds > limits.seconds, long, faults)
+    faults = tf.where(samples > round(limits.seconds * rate_hz), long, faults)
     return tf.where(samples == 0, f"has no samples: send at least {needed}", faults)
 
 
