@@ -18,11 +18,18 @@ class Echo(tf.Module):
     """Answers inputs of several dtypes; refuses negative numbers."""
 
     @tf.function(
-        input_signature=[tf.TensorSpec([None], tf.string, name="text"), tf.TensorSpec([None, 2], tf.int32, name="number")]
+        input_signature=[
+            tf.TensorSpec([None], tf.string, name="text"),
+            tf.TensorSpec([None, 2], tf.int32, name="number"),
+        ]
     )
     def answer(self, text, number):
         with tf.control_dependencies([tf.debugging.assert_non_negative(number, "row 0 is negative")]):
-            return {"text": tf.strings.join([text, "!"]), "half": tf.cast(number, tf.float32) / 2, "even": number % 2 == 0}
+            return {
+                "text": tf.strings.join([text, "!"]),
+                "half": tf.cast(number, tf.float32) / 2,
+                "even": number % 2 == 0,
+            }
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +56,9 @@ def test_strings_and_numbers_pass(loader, echo):
 def test_a_failing_request_is_named(echo):
     inputs = {"text": np.array([b"a"], object), "number": np.int32([[1, -2]])}
     for loader in ("c_api", "v1_session"):
-        with pytest.raises(process.LoaderError, match="request 5, of the signature serving_default, fails: .*row 0 is neg"):
+        with pytest.raises(
+            process.LoaderError, match=r"request 5, of the signature serving_default, fails: .*row 0 is neg"
+        ):
             process.answer(loader, echo, {(5, "serving_default"): inputs})
     with pytest.raises(process.LoaderError, match="cannot be loaded"):
         process.answer("c_api", echo.parent, {})
@@ -61,9 +70,9 @@ def test_the_c_library_checks_no_shape_before_the_graph(echo):
     with pytest.raises(c_api.TensorFlowError) as caught:
         model("serving_default", {"text": np.array([b"a"], object), "number": np.int32([[-1, 2]])})
     assert caught.value.code == c_api.INVALID_ARGUMENT
-    assert model("serving_default", {"text": np.array([b"a"], object), "number": np.int32([[1, 2]])})["even"].tolist() == [
-        [False, True]
-    ]
+    assert model("serving_default", {"text": np.array([b"a"], object), "number": np.int32([[1, 2]])})[
+        "even"
+    ].tolist() == [[False, True]]
 
 
 def test_stored_arrays_round_trip(tmp_path):
