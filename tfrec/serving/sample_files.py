@@ -16,11 +16,6 @@ Encoders = dict[str, Callable[..., bytes]]
 
 def pictures(pixels: np.ndarray) -> dict[str, bytes]:
     """{kind: file} of pixels `(height, width, channels)` in [0, 255], uint8 or float32."""
-    return {kind: contents for kind, contents in every_picture(pixels).items() if kind not in PENDING}
-
-
-def every_picture(pixels: np.ndarray) -> dict[str, bytes]:
-    """`pictures` with the kinds that training reads and an export does not."""
     eight_bits = np.clip(np.rint(pixels), 0, 255).astype("uint8")
     image = Image.fromarray(eight_bits[..., 0] if pixels.shape[-1] == 1 else eight_bits)
     return {kind: encode(image, pixels) for kind, encode in PICTURES.items()}
@@ -28,7 +23,7 @@ def every_picture(pixels: np.ndarray) -> dict[str, bytes]:
 
 def sounds(samples: np.ndarray, sample_rate_hz: int) -> dict[str, bytes]:
     """{kind: file} of samples `(samples,)` in [-1, 1]."""
-    return {kind: encode(samples, sample_rate_hz) for kind, encode in SOUNDS.items() if kind not in PENDING}
+    return {kind: encode(samples, sample_rate_hz) for kind, encode in SOUNDS.items()}
 
 
 def _saved(image: Image.Image, form: str, **options: Any) -> bytes:
@@ -88,7 +83,3 @@ SOUNDS: Encoders = {
     "WAV, two channels": lambda samples, rate: _wav(np.stack([samples, samples[::-1] / 2], axis=1), rate),
     "WAV of another rate": lambda samples, rate: _wav(samples, 44100 if rate != 44100 else 48000),
 }
-PENDING = (
-    *("PNG with alpha", "PNG with a palette", "PNG of 16 bits", "JPEG, CMYK", "JPEG, turned"),
-    *("WAV of 8 bits", "WAV of 24 bits", "WAV of 32 bits", "WAV of floats", "WAV, extensible", "WAV of another rate"),
-)

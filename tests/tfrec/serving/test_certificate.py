@@ -94,7 +94,7 @@ def test_padding_of_a_batch_is_no_difference():
 
 def test_every_kind_of_picture_is_read_by_training(tmp_path):
     pixels = R.integers(0, 256, (9, 7, 3)).astype("uint8")
-    for kind, contents in sample_files.every_picture(pixels).items():
+    for kind, contents in sample_files.pictures(pixels).items():
         (tmp_path / "file").write_bytes(contents)
         read = images.read(tmp_path / "file", 3)
         assert read.shape == pixels.shape, kind

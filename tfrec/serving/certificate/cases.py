@@ -11,11 +11,12 @@ import numpy as np
 from pipelines.errors import UserError
 from tfrec.serving import examples, sample_files, savedmodel
 from tfrec.serving.examples import Answers
+from tfrec.serving.graph.rules import Limits
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
-FILES_IN_BATCH = 16
+ROWS_IN_BATCH = 16
 TEXT_SEEDS = 16  # of generated clips, tried until one has a text
 TEXT_OUTPUT = "text"
 
@@ -49,8 +50,10 @@ class Request:
 def collect(recognizer: Recognizer) -> list[Case]:
     """The held-out examples of the recognizer's run, or noise, and one file of every kind made of them.
 
-    Where no example of a transcriber has a text, clips of noise that have one join.
+    Where no example of a transcriber has a text, a clip of noise that has one joins them. What is beyond the limits of
+    the export is left out.
     """
+    limits = savedmodel.limits_of(recognizer)
     if recognizer.run is None:
         raw = examples.generate(recognizer)
         expected = examples.answer_each(recognizer, raw)
@@ -61,7 +64,18 @@ def collect(recognizer: Recognizer) -> list[Case]:
     cases = [Case(f"example {i}", *pair) for i, pair in enumerate(zip(raw, expected, strict=True))]
     if TEXT_OUTPUT in expected[0] and not has_texts(cases):
         cases += _spoken_noise(recognizer)
-    return cases + list(_files(recognizer, cases))
+    cases = [case for case in cases if _is_within(case, limits, recognizer)]
+    if not cases:
+        raise UserError("Not published: every example is beyond the limits of the export: raise export.max_seconds.")
+    return cases + [case for case in _files(recognizer, cases) if _is_within(case, limits, recognizer)]
+
+
+def _is_within(case: Case, limits: Limits, recognizer: Recognizer) -> bool:
+    """Whether the export takes an example at all."""
+    if recognizer.modality == "image":
+        return int(np.prod(case.raw.shape[:2])) <= limits.pixels
+    seconds = len(case.raw) / recognizer.config.frontend.sample_rate_hz
+    return len(case.raw) >= savedmodel.window(recognizer) and seconds <= limits.seconds
 
 
 def answers_of(recognizer: Recognizer, raw: np.ndarray) -> Answers:
@@ -94,11 +108,7 @@ def _files(recognizer: Recognizer, cases: Sequence[Case]) -> Iterator[Case]:
     """A file of each kind, made of the examples in turn; what training reads from it is the input."""
     config = recognizer.config.frontend
     is_image = recognizer.frontend.modality == "image"
-    kinds = [
-        kind
-        for kind in (sample_files.PICTURES if is_image else sample_files.SOUNDS)
-        if kind not in sample_files.PENDING
-    ]
+    kinds = list(sample_files.PICTURES if is_image else sample_files.SOUNDS)
     # The last ones first: a generated clip with a text is among them.
     for kind, case in zip(kinds, _repeated(cases[::-1]), strict=False):
         if is_image:
@@ -116,30 +126,51 @@ def _repeated(cases: Sequence[Case]) -> Iterator[Case]:
         yield from cases
 
 
-def requests(cases: Sequence[Case], signatures: dict[str, set[str]]) -> list[Request]:
+def requests(cases: Sequence[Case], signatures: dict[str, set[str]], limits: Limits, rate: int = 1) -> list[Request]:
     """Every case by itself, and cases of all kinds and sizes together, for every signature.
 
     Args:
         cases: what to send.
         signatures: the inputs of each signature.
+        limits: of a request.
+        rate: samples a second, of clips.
     """
     made = []
     for signature, inputs in signatures.items():
         of_bytes = inputs == {"encoded"}
         taken = [case for case in cases if (case.contents is not None) == of_bytes]
-        groups = [[case] for case in taken]
-        if of_bytes:
-            groups = [] if signature == savedmodel.ENCODED else groups  # the alias gets the mixed batches alone
-            groups += [taken[i : i + FILES_IN_BATCH] for i in range(0, len(taken), FILES_IN_BATCH)]
+        # The alias gets the mixed batches alone.
+        groups = [] if signature == savedmodel.ENCODED else [[case] for case in taken]
+        if of_bytes or inputs == {"audio", "length"}:
+            groups += _batches(taken, limits, rate)
         elif inputs == {"image"}:
-            shapes = sorted({case.raw.shape for case in taken})
-            groups += [[case for case in taken if case.raw.shape == shape] for shape in shapes]
-        elif inputs == {"audio", "length"}:
-            groups.append(taken)
+            for shape in sorted({case.raw.shape for case in taken}):
+                groups += _batches([case for case in taken if case.raw.shape == shape], limits, rate)
         else:
             raise UserError(f"Not published: no request is known for the inputs {sorted(inputs)} of {signature}.")
         made += [Request(signature, _inputs(group, inputs), group) for group in groups]
     return made
+
+
+def _batches(cases: Sequence[Case], limits: Limits, rate: int) -> list[list[Case]]:
+    """Cases in their order, as many together as the limits of a request allow."""
+    batches: list[list[Case]] = []
+    for case in cases:
+        if batches and _fits([*batches[-1], case], limits, rate):
+            batches[-1].append(case)
+        else:
+            batches.append([case])
+    return batches
+
+
+def _fits(cases: Sequence[Case], limits: Limits, rate: int) -> bool:
+    if len(cases) > min(limits.rows, ROWS_IN_BATCH):
+        return False
+    if cases[0].raw.ndim > 1:
+        return sum(int(np.prod(case.raw.shape[:2])) for case in cases) <= limits.pixels
+    longest = max(len(case.raw) for case in cases) / rate
+    total, squared = len(cases) * longest, len(cases) * longest**2
+    return total <= limits.total_seconds and squared <= (limits.seconds_squared or squared)
 
 
 def _inputs(cases: Sequence[Case], names: set[str]) -> dict[str, np.ndarray]:

@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import UserError
-from tfrec.serving import protos
+from tfrec.serving import protos, savedmodel
 from tfrec.serving.certificate import cases as certified_cases
 from tfrec.serving.certificate.cases import Case, Request
 from tfrec.serving.certificate.compare import TOLERANCE, Comparison, DifferenceError
@@ -51,7 +51,8 @@ def certify(recognizer: Recognizer, folder: Any, cases: Sequence[Case]) -> dict[
     (graph,) = protos.read_saved_model(folder).meta_graphs
     definitions = {key: graph.signature_def[key] for key in sorted(graph.signature_def) if not key.startswith("__")}
     signatures = {name: set(definition.inputs) for name, definition in definitions.items()}
-    requests = list(enumerate(certified_cases.requests(cases, signatures)))
+    limits, rate = savedmodel.limits_of(recognizer), getattr(recognizer.config.frontend, "sample_rate_hz", 1)
+    requests = list(enumerate(certified_cases.requests(cases, signatures, limits, rate)))
     numeric = "logits" if "logits" in definitions else "tensor"
     chosen = {
         name: [pair for pair in requests if name != "openvino" or pair[1].signature == numeric]

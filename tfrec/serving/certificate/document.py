@@ -19,6 +19,14 @@ CERTIFICATE = pathlib.Path("assets.extra") / "certificate.json"
 CARD = pathlib.Path("assets.extra") / "README.md"
 LABELS = pathlib.Path("assets") / "labels.txt"
 SHOWN_LABELS = 20
+LIMITS = {
+    "rows": "rows",
+    "pixels": "pixels of all pictures together",
+    "seconds": "seconds of a clip",
+    "total_seconds": "seconds of all clips together, each padded to the longest",
+    "seconds_squared": "the same with the square of the longest",
+    "samples": "samples of a clip, at least",
+}
 
 logger = logging.getLogger(__name__)
 
@@ -68,8 +76,10 @@ def _card(
     if isinstance(labels, list):
         more = f" and {len(labels) - SHOWN_LABELS} more" if len(labels) > SHOWN_LABELS else ""
         yield f"Classes, {len(labels)}: {', '.join(map(str, labels[:SHOWN_LABELS]))}{more}."
-    bounds = description.get("bounds", {})
-    yield from (f"- at most {value:,} {key.replace('_', ' ')}" for key, value in bounds.items() if value)
+    yield ""
+    yield "A request is refused beyond these limits:"
+    yield ""
+    yield from (f"- {LIMITS.get(key, key)}: {value:,}" for key, value in description["limits"].items())
     yield ""
     yield "## Training"
     yield ""

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import UserError
-from tfrec.serving import protos, sample_files
+from tfrec.serving import protos, sample_files, savedmodel
+from tfrec.serving.graph.rules import Limits
 from tfrec.serving.loaders import c_api, process
 from tfrec.serving.warmup import records
 
@@ -37,7 +38,8 @@ def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int
     Raises:
         UserError: where the export does not answer one.
     """
-    folder, batches = pathlib.Path(folder), recognizer.config.export.warmup_batches
+    folder, limits = pathlib.Path(folder), savedmodel.limits_of(recognizer)
+    batches = sorted({min(rows, limits.rows) for rows in recognizer.config.export.warmup_batches})
     if not batches:
         return 0
     graph = next(graph for graph in protos.read_saved_model(folder).meta_graphs)
@@ -46,7 +48,7 @@ def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int
         for signature in sorted(graph.signature_def)
         if not signature.startswith("__")
         for rows in batches
-        for inputs in _inputs(set(graph.signature_def[signature].inputs), rows, raw, recognizer.config.frontend)
+        for inputs in _inputs(set(graph.signature_def[signature].inputs), rows, raw, recognizer.config.frontend, limits)
     ]
     numbered = {(number, signature): inputs for number, (signature, inputs) in enumerate(requests, start=1)}
     try:
@@ -63,9 +65,11 @@ def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int
     return len(requests)
 
 
-def _inputs(names: set[str], rows: int, raw: Sequence[np.ndarray], config: Any) -> Iterator[Inputs]:
+def _inputs(names: set[str], rows: int, raw: Sequence[np.ndarray], config: Any, limits: Limits) -> Iterator[Inputs]:
     """Requests of `rows` rows for a signature with these inputs; none for one whose inputs are unknown."""
     is_image = config.name == "image"
+    if not is_image:
+        raw = [clip[: _longest(rows, limits, config.sample_rate_hz)] for clip in raw]
     if names == {"encoded"}:
         for i in range(OF_EACH):
             yield {"encoded": _files(raw, rows, i, config)}
@@ -93,6 +97,12 @@ def _files(raw: Sequence[np.ndarray], rows: int, turn: int, config: Any) -> np.n
             noise = _noise(length, config.sample_rate_hz)
             contents[row] = sample_files.SOUNDS[SOUND_KIND](noise, config.sample_rate_hz)
     return contents
+
+
+def _longest(rows: int, limits: Limits, sample_rate_hz: int) -> int:
+    """Samples of the longest clip that a request of `rows` rows may have."""
+    squared = (limits.seconds_squared or float("inf")) / rows
+    return int(sample_rate_hz * min(limits.seconds, limits.total_seconds / rows, squared**0.5))
 
 
 def lengths(raw: Sequence[np.ndarray], sample_rate_hz: int) -> list[int]:
