@@ -73,9 +73,9 @@ def test_every_signature_and_batch_size_three_times(exported, trained, tmp_path)
     raw = recognizer.examples()
     export = dataclasses.replace(recognizer.config.export, warmup_batches=(1, 3))
     recognizer = recognizer.replace(config=dataclasses.replace(recognizer.config, export=export))
-    assert requests.write(folder, recognizer, raw) == 18
+    assert requests.write(folder, recognizer, raw) == 30
     written = records.read(folder / records.FILE)
-    for signature in ("encoded", "serving_default", "tensor"):
+    for signature in ("embedding", "encoded", "features", "serving_default", "tensor"):
         inputs = [
             {name: records.array(tensor) for name, tensor in each.items()} for key, each in written if key == signature
         ]

@@ -62,6 +62,9 @@ def collect(recognizer: Recognizer) -> list[Case]:
         if recognizer.config.export.beam_width > 1 or set(expected[0]) != set(answers_of(recognizer, raw[0])):
             expected = examples.answer_each(recognizer, raw)  # the run holds other answers than the export gives
     cases = [Case(f"example {i}", *pair) for i, pair in enumerate(zip(raw, expected, strict=True))]
+    if recognizer.modality == "audio":  # so that a batch has padding, also where all examples are equally long
+        half = cases[0].raw[: len(cases[0].raw) // 2]
+        cases.append(Case(f"half of {cases[0].name}", half, answers_of(recognizer, half)))
     if TEXT_OUTPUT in expected[0] and not has_texts(cases):
         cases += _spoken_noise(recognizer)
     cases = [case for case in cases if _is_within(case, limits, recognizer)]
