@@ -243,7 +243,7 @@ def upright(image: tf.Tensor, orientation: int | tf.Tensor) -> tf.Tensor:
 def in_channels(color: tf.Tensor, channels: int) -> tf.Tensor:
     """uint8 color in the number of channels; gray is computed as Pillow does, in whole numbers."""
     if channels == 4:
-        return tf.concat([color, tf.fill(tf.concat([tf.shape(color)[:2], [1]], 0), tf.constant(255, tf.uint8))], -1)
+        return tf.concat([color, tf.fill(tf.concat([tf.shape(color)[:-1], [1]], 0), tf.constant(255, tf.uint8))], -1)
     if channels == 3:
         return color
     red, green, blue = tf.unstack(tf.cast(color, tf.int32), num=3, axis=-1)

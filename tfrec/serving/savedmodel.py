@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from pipelines.images import parse_color
 from tfrec import architectures
+from tfrec.architectures.layers.attention import Attention
 from tfrec.serving.graph import image, speech
 from tfrec.serving.graph.rules import Limits
 
@@ -127,14 +128,14 @@ def limits_of(recognizer: Recognizer) -> Limits:
         pixels=round(export.max_megapixels * 1e6),
         seconds=export.max_seconds,
         total_seconds=export.max_total_seconds,
-        seconds_squared=export.max_seconds**2 if _has_attention(recognizer.network) else None,
+        seconds_squared=export.max_seconds**2 if _has_attention(recognizer.inference_network) else None,
         fill_bad_rows=export.on_bad_row == "fill",
     )
 
 
 def _has_attention(network: keras.Model) -> bool:
     """Whether a network compares all parts of a clip with each other."""
-    return any("Attention" in type(layer).__name__ for layer in network._flatten_layers())
+    return any(isinstance(layer, Attention) for layer in network._flatten_layers())
 
 
 def describe(recognizer: Recognizer) -> dict[str, Any]:

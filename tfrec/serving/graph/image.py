@@ -7,6 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipelines import images as picture_files
 from pipelines.image_formats.pixels import Color
 from pipelines.layers import ImageResize
 from tfrec.serving.graph import picture_headers, pictures, resizing, rules
@@ -64,12 +65,12 @@ def encoded_signature(
         large = f"has more than {MAX_ENCODED_BYTES:,} bytes: send a smaller one"
         is_large = (header.fault == "") & (tf.strings.length(contents) > MAX_ENCODED_BYTES)
         faults = tf.where(is_large, large, header.fault)
-        # Pixels of 16 bits, or with alpha, take several times the memory.
+        # Pixels of 16 bits, or with alpha, take more time and memory.
         weight = tf.where(header.is_deep | header.is_transparent, tf.constant(4, tf.int64), 1)
         pixels = tf.cast(header.height, tf.float64) * tf.cast(header.width * weight, tf.float64)
         announced = tf.strings.as_string(header.width), " x ", tf.strings.as_string(header.height)
         many = tf.strings.join(["announces ", *announced, " pixels: send at most ", f"{limits.pixels:,}"])
-        many = tf.strings.join([many, ", or a quarter with transparency or 16 bits"])
+        many = tf.strings.join([many, ", or a quarter of it with transparency or 16 bits"])
         faults = tf.where((faults == "") & (pixels > limits.pixels), many, faults)
         contents, header = rules.accept(faults, limits, (contents, header))
         total = tf.reduce_sum(tf.where(faults == "", pixels, 0.0))
@@ -85,8 +86,8 @@ def encoded_signature(
 
 def _many_pixels(limits: Limits) -> str:
     return (
-        f"the pictures of a request may have {limits.pixels:,} pixels together, those with transparency or 16 bits a"
-        " quarter of it: send fewer at once, or smaller ones"
+        f"the pictures of a request may have {limits.pixels:,} pixels together, those with transparency or 16 bits"
+        " a quarter of it: send fewer at once, or smaller ones"
     )
 
 
@@ -115,8 +116,14 @@ def _decode(
     size = tf.stack([header.height, header.width], axis=1)
     is_sized = tf.reduce_all((size == [layer.height, layer.width]) | ~is_good[:, None]) & (layer.crop_fraction == 1.0)
 
+    def convert(x: Tensor) -> Tensor:
+        return picture_files.in_channels(x, channels)
+
+    def sized(i: Tensor) -> Tensor:
+        return convert(picture_files.decode_color(contents[i]))  # this kernel reads PNG, too
+
     def plain(i: Tensor) -> Tensor:
-        return pictures.decode_plain(contents[i], channels)
+        return resizing.resize(layer, picture_files.decode_color(contents[i])[None], convert)[0]
 
     def general(i: Tensor) -> Tensor:
         one = picture_headers.Header(*(field[i] for field in header))
@@ -126,8 +133,8 @@ def _decode(
     count = tf.size(contents, tf.int64)
     branches = [
         lambda: _in_parallel(general, rows, count, shape, tf.float32),
-        lambda: _in_parallel(lambda i: resizing.resize(layer, plain(i)[None])[0], rows, count, shape, tf.float32),
-        lambda: _in_parallel(plain, rows, count, shape, tf.uint8),
+        lambda: _in_parallel(plain, rows, count, shape, tf.float32),
+        lambda: _in_parallel(sized, rows, count, shape, tf.uint8),
     ]
     code = tf.where(is_plain, 1 + tf.cast(is_sized, tf.int32), 0)
     images, is_decoded = tf.switch_case(code, branches)

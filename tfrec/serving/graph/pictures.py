@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
@@ -32,35 +33,34 @@ def decode(contents: Tensor, header: Header, resize: ImageResize, channels: int,
         tf.errors.InvalidArgumentError: When it runs: the file is damaged.
     """
 
-    def resized(pixels: Tensor) -> Tensor:
-        upright = images.upright(tf.ensure_shape(pixels, [None, None, channels]), header.orientation)
-        return resizing.resize(resize, upright[None])[0]
+    def resized(pixels: Tensor, convert: Callable[[Tensor], Tensor]) -> Tensor:
+        upright = images.upright(pixels, header.orientation)
+        return resizing.resize(resize, upright[None], convert)[0]
+
+    def with_alpha(dtype: tf.DType) -> Tensor:
+        return tf.ensure_shape(tf.io.decode_png(contents, channels=4, dtype=dtype), [None, None, 4])
 
     def opaque() -> Tensor:
-        return resized(decode_plain(contents, channels))
+        return resized(images.decode_color(contents), lambda x: images.in_channels(x, channels))
 
     def transparent() -> Tensor:
-        pixels = tf.ensure_shape(tf.io.decode_png(contents, channels=4), [None, None, 4])
-        return resized(pixels if channels == 4 else images.in_channels(_composite(pixels, background), channels))
+        def over_background(x: Tensor) -> Tensor:
+            return x if channels == 4 else images.in_channels(_composite(x, background), channels)
+
+        return resized(with_alpha(tf.uint8), over_background)
 
     def deep() -> Tensor:
-        values = tf.ensure_shape(tf.io.decode_png(contents, channels=4, dtype=tf.uint16), [None, None, 4])
-        return resized(_convert_deep(values, channels, background))
+        return resized(with_alpha(tf.uint16), lambda x: _convert_deep(x, channels, background))
 
     code = tf.where(header.is_deep, 2, tf.cast(header.is_transparent, tf.int32))
     return tf.switch_case(code, [opaque, transparent, deep])
 
 
-def decode_plain(contents: Tensor, channels: int) -> Tensor:
-    """Decodes a JPEG, or a PNG of 8 bits without transparency: uint8 `(height, width, channels)`."""
-    return images.in_channels(images.decode_color(contents), channels)  # this kernel reads PNG, too
-
-
 def _composite(pixels: Tensor, background: Color) -> Tensor:
     """uint8 color and alpha over a color, in the whole numbers of Pillow's `alpha_composite`."""
     x = tf.cast(pixels, tf.int32)
-    weight = x[..., 3:] * 128
-    mixed = x[..., :3] * weight + tf.constant(background, tf.int32) * (255 * 128 - weight) + (128 << 7)
+    below = tf.constant(background, tf.int32)
+    mixed = (x[..., :3] - below) * (x[..., 3:] * 128) + (below * (255 * 128) + (128 << 7))
     mixed = tf.bitwise.right_shift(tf.bitwise.right_shift(mixed, 8) + mixed, 8)
     return tf.cast(tf.bitwise.right_shift(mixed, 7), tf.uint8)
 
