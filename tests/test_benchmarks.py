@@ -7,8 +7,21 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from benchmarks import augmentation, decoding, features, fit, noise, recording, resnet, timing, transcribing, tuning
+from benchmarks import (
+    augmentation,
+    decoding,
+    features,
+    first_request,
+    fit,
+    noise,
+    recording,
+    resnet,
+    timing,
+    transcribing,
+    tuning,
+)
 from benchmarks import input as benchmark
+from tfrec.serving.warmup import records
 
 TORCH = importlib.util.find_spec("torch")
 
@@ -169,3 +182,19 @@ def test_recording(monkeypatch, capsys):
     recording.main()
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("none", *recording.PARTS, "all"))
+
+
+def test_first_request(tmp_path, capsys):
+    network = tf.Module()
+    function = tf.function(
+        lambda audio, length: {"y": tf.reduce_sum(audio, axis=1) + tf.cast(length, tf.float32)},
+        input_signature=[tf.TensorSpec([None, None], name="audio"), tf.TensorSpec([None], tf.int32, name="length")],
+    )
+    tf.saved_model.save(network, str(tmp_path / "1"), signatures={"tensor": function.get_concrete_function()})
+    inputs = {"audio": np.ones((1, 100), "float32"), "length": np.int32([90])}
+    (tmp_path / "1" / records.FILE).parent.mkdir()
+    tensors = {name: records.tensor_proto(value) for name, value in inputs.items()}
+    records.write(tmp_path / "1" / records.FILE, [("tensor", tensors)])
+    first_request.main([str(tmp_path), "--repetitions", "1", "--processes", "1"])
+    printed = capsys.readouterr().out
+    assert printed.count("new lengths") == printed.count("shapes of the") == 2

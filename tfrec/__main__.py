@@ -38,6 +38,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     if error := _mistake(*words):
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
+    is_check = words[0] == "export" and not {"-h", "--help"} & set(words)
+    if is_check and any(word.partition("=")[0] == "--check" for word in words):
+        from tfrec.serving.lint import report
+
+        report.run_command(words[1:])
     startup.run_command(f"tfrec.commands.{_module(words[0])}", words[1:])
 
 

@@ -1,4 +1,4 @@
-"""Publish a run as the next version for TensorFlow Serving: `tfrec export RUN`."""
+"""Publish a run as the next version for TensorFlow Serving: `tfrec export RUN`; or check one: `--check PATH`."""
 
 import dataclasses
 import shlex
@@ -6,20 +6,26 @@ from collections.abc import Sequence
 
 import tyro
 
+from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.config.schema import ExportConfig
 from tfrec.recognizer import Recognizer
+from tfrec.serving.lint import report
 from tfrec.utils.console import console
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """Replay the run's examples through its SavedModel and publish it if they agree."""
+    """Replay the run's examples through its SavedModel and publish it if they agree.
 
-    run: tyro.conf.Positional[str]  # run folder
+    With --check alone: print what TensorFlow Serving would not take of any SavedModel.
+    """
+
+    run: tyro.conf.Positional[str | None] = None  # run folder
     folder: str | None = None  # holds NAME/VERSION/; None is the run's export.folder
     name: str | None = None  # the model's name; None is the run's export.name, or else the run folder's
     beam_width: int | None = None  # of a beam search inside the graph; None is the run's export.beam_width
+    check: str | None = None  # a SavedModel's folder to check instead; then there is no RUN
 
     def __post_init__(self) -> None:
         if self.beam_width is not None:
@@ -29,6 +35,10 @@ class Arguments:
 def main(argv: Sequence[str]) -> int:
     """Publishes one version and prints where it is."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec export")
+    if arguments.check is not None:
+        report.run_command(argv)
+    if arguments.run is None:
+        raise UserError("export takes a run's folder, or --check and the folder of a SavedModel.")
     recognizer = Recognizer.from_run(arguments.run)
     if arguments.beam_width is not None:
         export = dataclasses.replace(recognizer.config.export, beam_width=arguments.beam_width)

@@ -10,6 +10,8 @@ Frontend = TypeVar("Frontend")
 Model = TypeVar("Model")
 Task = TypeVar("Task")
 
+WARMUP_BATCHES = (1, 8)
+
 
 def _require(holds: bool, rule: str, received: object) -> None:
     if not holds:
@@ -77,6 +79,7 @@ class ExportConfig:
     folder: str = "saved_models"  # folder of the exports, each at NAME/VERSION/
     name: str | None = None  # name of the model; None is the name of the run folder
     beam_width: int = 1  # transcription: width of the beam search inside the graph; 1 is greedy
+    warmup_batches: tuple[int, ...] = WARMUP_BATCHES  # batch sizes that a server answers before it takes traffic
     # What a request of the export may ask for; more is refused, since it could exhaust the memory of the server
     max_rows: int | None = (
         None  # of a request; None is 256 clips, or 64 pictures of 224 pixels, up to 1,024 smaller ones
@@ -91,6 +94,8 @@ class ExportConfig:
         for name in ("max_megapixels", "max_seconds", "max_total_seconds"):
             value = getattr(self, name)
             _require(0 < value <= 1e6, f"export.{name} must be above 0 and at most 1,000,000", value)
+        batches = all(1 <= size <= 1024 for size in self.warmup_batches) and len(self.warmup_batches) <= 16
+        _require(batches, "export.warmup_batches must be at most 16 sizes from 1 to 1,024", self.warmup_batches)
         _require(1 <= self.beam_width <= 1000, "export.beam_width must be from 1 to 1,000", self.beam_width)
 
 

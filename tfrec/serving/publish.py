@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import dataclasses
 import logging
@@ -10,36 +9,29 @@ import os
 import pathlib
 import platform
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
-import tensorflow as tf
 
 from pipelines.errors import UserError
 from tfrec.config.schema import ExportConfig
 from tfrec.runs.run import Run
-from tfrec.serving import examples, savedmodel
-from tfrec.serving.examples import Answers
+from tfrec.serving import savedmodel
+from tfrec.serving.certificate import certify, document
+from tfrec.serving.certificate.cases import Case, collect
+from tfrec.serving.warmup import requests
 from tfrec.utils import startup
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 TEMPORARY = ".tmp-"  # begins the names of folders that are not versions yet
-TOLERANCE = 1e-4  # of a number in an answer
-REPLAY = pathlib.Path(__file__).with_name("replay.py")
-
-Requests = Iterator[tuple[list[int], dict[str, np.ndarray]]]
 
 logger = logging.getLogger(__name__)
 
 
 def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None) -> pathlib.Path:
-    """Writes the next version of a model, replays examples through it, and renames it into place.
+    """Writes the next version of a model, with its certificate and warm-up records, and renames it into place.
 
     Args:
         recognizer: the trained recognizer; the examples are those of its run, or else generated.
@@ -55,7 +47,7 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
     export = recognizer.config.export
     export = dataclasses.replace(export, folder=str(folder or export.folder), name=name or export.name)
     base = destination(export, recognizer.run)
-    raw, expected = _examples(recognizer)
+    cases = collect(recognizer)
     created = [path for path in (base, *base.parents) if not path.exists()]
     base.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(base)
@@ -63,13 +55,7 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
     try:
         savedmodel.write(recognizer, temporary)
         startup.check_interrupted()
-        difference, count = _replay(temporary, recognizer, raw, expected)
-        logger.info("Replayed %d requests in a fresh process: maximum difference %.1e.", count, difference)
-        if not difference <= TOLERANCE:
-            raise UserError(
-                f"Not published: an answer of the SavedModel differs from the trained model's by {difference:.1e}, more"
-                f" than {TOLERANCE:.0e}; the run is unchanged."
-            )
+        _complete(recognizer, temporary, base.name, cases)
         _open_to_others(temporary)
         return _rename(temporary, base)
     finally:
@@ -77,6 +63,14 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
         with contextlib.suppress(OSError):  # those that hold a version stay
             for path in created:
                 path.rmdir()
+
+
+def _complete(recognizer: Recognizer, folder: pathlib.Path, name: str, cases: Sequence[Case]) -> None:
+    """Compares the SavedModel with the trained model, and writes what belongs to it."""
+    certificate = certify.certify(recognizer, folder, cases)
+    startup.check_interrupted()
+    certificate["warmup_records"] = requests.write(folder, recognizer, [case.raw for case in cases])
+    document.write(recognizer, folder, name, certificate)
 
 
 def _remove_leftovers(base: pathlib.Path) -> None:
@@ -130,111 +124,3 @@ def _rename(temporary: pathlib.Path, base: pathlib.Path) -> pathlib.Path:
                 raise
             continue  # another process has published meanwhile
         return target
-
-
-def _examples(recognizer: Recognizer) -> tuple[list[np.ndarray], list[Answers]]:
-    """Raw inputs, and the recognizer's answers to them."""
-    if recognizer.run is None:
-        raw = examples.generate(recognizer)
-        return raw, examples.answer_each(recognizer, raw)
-    raw, expected = examples.read(recognizer.run)
-    if recognizer.config.export.beam_width > 1:  # the run holds the answers of the greedy path
-        expected = examples.answer_each(recognizer, raw)
-    return raw, expected
-
-
-def _replay(
-    saved_model: pathlib.Path, recognizer: Recognizer, raw: Sequence[np.ndarray], expected: Sequence[Answers]
-) -> tuple[float, int]:
-    """Sends each example by itself and all in one batch, by each signature.
-
-    Returns:
-        The largest difference of a number, and the number of requests.
-
-    Raises:
-        UserError: where a text or a truth value differs.
-    """
-    groups = [[i] for i in range(len(raw))] + [list(range(len(raw)))]
-    requests: dict[str, Any] = {}
-    order: list[list[int]] = []
-    for signature, make in REQUESTS[recognizer.config.frontend.name].items():
-        for group in groups:
-            for rows, inputs in make([raw[i] for i in group], recognizer.config.frontend):
-                for name, value in inputs.items():
-                    requests[f"{len(order)}/{signature}/{name}"] = value
-                order.append([group[row] for row in rows])
-    answers = _fresh_process(saved_model, requests)
-    differences = []
-    for number, rows in enumerate(order):
-        for name in expected[0]:
-            answer, reference = _same_width(answers[f"{number}/{name}"], [expected[row][name] for row in rows])
-            if reference.dtype.kind not in "Ub":
-                differences.append(np.abs(answer - reference).max())
-            elif not np.array_equal(answer, reference):
-                raise UserError(
-                    f"Not published: the SavedModel's {name} is {', '.join(map(str, answer))} where the trained model's"
-                    f" is {', '.join(map(str, reference))}; the run is unchanged."
-                )
-    difference = float(np.max(differences))
-    return difference if np.isfinite(difference) else float("inf"), len(order)
-
-
-def _same_width(answer: np.ndarray, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """An answer and the expected rows of it, all padded with 0 or "" to the longest."""
-    if np.ndim(rows[0]) == 0:
-        return answer, np.stack(rows)
-    width = max(answer.shape[1], *(len(row) for row in rows))
-
-    def padded(row: np.ndarray) -> np.ndarray:
-        return np.pad(row, [(0, width - len(row)), *[(0, 0)] * (row.ndim - 1)])
-
-    return np.stack([padded(row) for row in answer]), np.stack([padded(row) for row in rows])
-
-
-def _fresh_process(saved_model: pathlib.Path, requests: dict[str, Any]) -> Answers:
-    """Outputs of the SavedModel for requests, by the loader of TensorFlow Serving in a process without Keras."""
-    with tempfile.TemporaryDirectory() as folder:
-        requests_file, answers_file = (os.path.join(folder, name) for name in ("requests.npz", "answers.npz"))
-        np.savez(requests_file, **requests)
-        command = [sys.executable, "-I", str(REPLAY), str(saved_model), requests_file, answers_file]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=600)
-        startup.check_interrupted()  # Ctrl-C reaches that process too
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise UserError(f"Not published: TensorFlow cannot run the SavedModel in a fresh process: {last}")
-        with np.load(answers_file, allow_pickle=False) as answers:
-            return dict(answers)
-
-
-def _raw_images(images: Sequence[np.ndarray], config: Any) -> Requests:
-    """Pictures of one size go into one request; yields (rows, inputs)."""
-    shapes = sorted({image.shape for image in images})
-    for shape in shapes:
-        rows = [i for i, image in enumerate(images) if image.shape == shape]
-        yield rows, {"image": np.stack([images[i] for i in rows])}
-
-
-def _encoded_images(images: Sequence[np.ndarray], config: Any) -> Requests:
-    yield list(range(len(images))), {"encoded": _base64([tf.io.encode_png(image).numpy() for image in images])}
-
-
-def _raw_clips(clips: Sequence[np.ndarray], config: Any) -> Requests:
-    """Padded as TensorFlow Serving pads when it merges requests: with a clip's first sample, not with 0."""
-    lengths = [len(clip) for clip in clips]
-    audio = [np.pad(clip, (0, max(lengths) - len(clip)), constant_values=clip[0] if len(clip) else 0) for clip in clips]
-    yield list(range(len(clips))), {"audio": np.stack(audio), "length": np.array(lengths, "int32")}
-
-
-def _encoded_clips(clips: Sequence[np.ndarray], config: Any) -> Requests:
-    wavs = [tf.audio.encode_wav(clip[:, None], config.sample_rate_hz).numpy() for clip in clips]
-    yield list(range(len(clips))), {"encoded": _base64(wavs)}
-
-
-def _base64(contents: Any) -> np.ndarray:
-    return np.array([base64.b64encode(content) for content in contents])
-
-
-REQUESTS: dict[str, dict[str, Callable[[Sequence[np.ndarray], Any], Requests]]] = {
-    "image": {savedmodel.TENSOR: _raw_images, savedmodel.DEFAULT: _encoded_images},
-    "speech": {savedmodel.TENSOR: _raw_clips, savedmodel.DEFAULT: _encoded_clips},
-}

@@ -28,6 +28,7 @@ from tests.tfrec import untrained
 from tfrec.recognizer import Recognizer
 from tfrec.serving import publish, savedmodel
 from tfrec.serving.exported import ExportedRecognizer
+from tfrec.serving.loaders import process
 from tfrec.utils import startup
 
 SPEECH = ["cnn", "lstm"]
@@ -310,9 +311,8 @@ def test_an_interrupted_export_leaves_nothing(trained, tmp_path, monkeypatch, mo
     if moment == "written":
         monkeypatch.setattr(savedmodel, "write", lambda *_: startup._interrupted.append(True))
     else:
-        monkeypatch.setattr(savedmodel, "write", lambda *_: None)
         done = types.SimpleNamespace(returncode=-2, stderr="")
-        monkeypatch.setattr(publish.subprocess, "run", lambda *_, **__: startup._interrupted.append(True) or done)
+        monkeypatch.setattr(process.subprocess, "run", lambda *_, **__: startup._interrupted.append(True) or done)
     _, recognizer = trained("digits")
     with pytest.raises(KeyboardInterrupt):
         publish.publish(recognizer, tmp_path / "models")

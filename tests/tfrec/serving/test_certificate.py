@@ -1,0 +1,131 @@
+"""The certificate: what is compared, what fails, and what lies in an export."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+from pipelines import images
+from tests.tfrec import untrained
+from tfrec.serving import publish, sample_files
+from tfrec.serving.certificate import cases, compare, document
+from tfrec.serving.lint import report
+
+R = np.random.default_rng(0)
+
+
+@pytest.fixture(scope="session")
+def published(trained, tmp_path_factory):
+    return publish.publish(trained("digits")[1], tmp_path_factory.mktemp("published"), "digits")
+
+
+def test_what_lies_in_an_export(published):
+    assert (published / document.LABELS).read_text().splitlines() == [str(digit) for digit in range(10)]
+    certificate = json.loads((published / document.CERTIFICATE).read_text())
+    assert (certificate["passed"], certificate["examples"]) == (True, "held out of the training")
+    kinds = {name.partition(" as ")[2] for name in certificate["inputs"]}
+    assert kinds == {"", *sample_files.PICTURES}
+    results = {name: loader["result"] for name, loader in certificate["loaders"].items()}
+    if importlib.util.find_spec("openvino") is None:
+        assert results.pop("openvino") == "not run: it is not installed"
+    for result in results.values():
+        assert result["requests"] > 8
+        assert result["largest_difference"] <= 1e-4
+    assert results["v1_session"]["texts_not_empty"] > 20
+    card = (published / document.CARD).read_text()
+    assert card.startswith("# digits\n")
+    assert "Scores on test: accuracy " in card
+    assert "TensorFlow Serving itself: not run" in card
+
+
+def test_the_linter_finds_nothing_in_an_export(published):
+    findings = report.check(report.open_folder(published))
+    assert {each.rule: each.text for each in findings if each.status != "ok"} == {}
+
+
+ROW = {
+    "label": np.array("a"),
+    "probabilities": np.float32([0.7, 0.3]),
+    "number": np.float32(1000),
+    "accepted": np.array(True),
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({}, None),
+        ({"number": 1000.05}, None),  # relative to numbers above 1
+        ({"probabilities": np.float32([0.70005, 0.29995])}, None),
+        ({"other": 1}, None),
+        ({"label": "b"}, "label is 'b' where the trained model's is 'a'"),
+        ({"accepted": False}, "accepted is False"),
+        ({"number": 1000.2}, "number differs from the trained model's by 2.0e-04"),
+        ({"probabilities": np.float32([0.7, np.nan])}, "probabilities differs from the trained model's by inf"),
+    ],
+)
+def test_rows_are_compared(change, message):
+    comparison = compare.Comparison()
+    if message is None:
+        comparison.add(ROW | change, ROW)
+        assert (comparison.texts, comparison.ties) == (1, 0)
+    else:
+        with pytest.raises(compare.DifferenceError) as caught:
+            comparison.add(ROW | change, ROW)
+        assert str(caught.value).startswith(message)
+
+
+def test_either_of_two_equal_classes_is_right():
+    comparison = compare.Comparison()
+    tie = {"label": np.array("a"), "probabilities": np.float32([0.50001, 0.49999])}
+    comparison.add({"label": np.array("b"), "probabilities": np.float32([0.49999, 0.50001])}, tie)
+    assert comparison.ties == 1
+
+
+def test_padding_of_a_batch_is_no_difference():
+    alone = {"words": np.array(["a"]), "tokens": np.int32([3]), "logits": np.float32([[1, 2]]), "steps": np.int32(1)}
+    batch = {"words": np.array(["a", ""]), "tokens": np.int32([3, 0]), "logits": np.float32([[1, 2], [9, 9]])}
+    compare.Comparison().add(batch | {"steps": np.int32(1)}, alone)
+    with pytest.raises(compare.DifferenceError, match="tokens"):
+        compare.Comparison().add(batch | {"tokens": np.int32([3, 1]), "steps": np.int32(1)}, alone)
+
+
+def test_every_kind_of_picture_is_read_by_training(tmp_path):
+    pixels = R.integers(0, 256, (9, 7, 3)).astype("uint8")
+    for kind, contents in sample_files.pictures(pixels).items():
+        (tmp_path / "file").write_bytes(contents)
+        read = images.read(tmp_path / "file", 3)
+        assert read.shape == pixels.shape, kind
+        if kind in ("PNG", "PNG of 16 bits"):
+            np.testing.assert_array_equal(np.rint(read), pixels)
+
+
+def silent(blank_logit):
+    """An untrained transcriber whose texts are all empty where the blank's logit is large."""
+    built = untrained.recognizer.__wrapped__("bilstm_ctc")
+    head = built.network.get_layer("logits")
+    kernel, bias = head.get_weights()
+    bias[0] += blank_logit
+    head.set_weights([kernel, bias])
+    return built
+
+
+def test_empty_texts_prove_nothing(monkeypatch):
+    monkeypatch.setattr(cases, "TEXT_SEEDS", 2)
+    collected = cases.collect(silent(1000))
+    assert not cases.has_texts(collected)
+    assert cases.has_texts(cases.collect(silent(0)))
+
+
+def test_a_clip_with_a_text_is_searched(monkeypatch):
+    """Where the held-out clips have none."""
+    built = silent(0)
+    answers = cases.examples.answer_each
+    zeros = [np.zeros(4000, "float32")]
+    monkeypatch.setattr(cases.examples, "generate", lambda _: zeros)
+    empty = {"text": np.array(""), "confidence": np.float32(0)}
+    monkeypatch.setattr(cases.examples, "answer_each", lambda r, raw: answers(r, raw) if raw[0].any() else [empty])
+    collected = cases.collect(built)
+    assert [case.name.split(" ")[0] for case in collected[:4]] == ["example", "half", "generated", "generated"]
+    assert str(collected[2].expected["text"])  # and a file is made of it

@@ -1,0 +1,43 @@
+"""Every architecture of the registry exports, and passes the linter and the certificate."""
+
+import json
+
+import pytest
+
+from tests.tfrec.serving.hostile.networks import PICTURES, SOUNDS
+from tfrec.architectures.registry import ARCHITECTURES, find
+from tfrec.config import flags
+from tfrec.recognizer import Recognizer
+from tfrec.serving import publish
+from tfrec.serving.certificate import document
+from tfrec.serving.lint import report
+from tfrec.text import vocabulary
+
+TEXTS = ["--data.name", "an4", "--data.path", "none"]
+SIDES = {"inception_v3": 96}  # where 64 pixels are too few
+
+
+def build(name):
+    """An untrained recognizer with the architecture's own settings."""
+    architecture = find(name)
+    words = ["--model.name", name]
+    if architecture.output_kind == "sequence":
+        config = flags.to_config(flags.parse_fit([*TEXTS, *words])[1])
+        return Recognizer(config, vocabulary.build("characters", ["abc de"]).as_json())
+    if "image" in architecture.input_kinds and name not in ("cnn", "mlp"):
+        side = str(SIDES.get(name, 64))
+        words += [*PICTURES, "--frontend.height", side, "--frontend.width", side]
+    else:
+        words += SOUNDS
+    return Recognizer(flags.to_config(flags.parse_fit(words)[1]), ["high", "low", "middle"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ARCHITECTURES)
+def test_an_architecture_is_published(name, tmp_path):
+    version = publish.publish(build(name), tmp_path, name)
+    findings = report.check(report.open_folder(version))
+    assert {each.rule: each.text for each in findings if each.status == "problem"} == {}
+    certificate = json.loads((version / document.CERTIFICATE).read_text())
+    for loader in certificate["loaders"].values():
+        assert isinstance(loader["result"], dict) or loader["result"].startswith("not run: it is not installed")

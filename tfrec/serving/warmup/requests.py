@@ -1,0 +1,129 @@
+"""Warm-up requests of an export: every signature, at the batch sizes that are served, three of each."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipelines.errors import UserError
+from tfrec.serving import protos, sample_files, savedmodel
+from tfrec.serving.graph.rules import Limits
+from tfrec.serving.loaders import c_api, process
+from tfrec.serving.warmup import records
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
+
+OF_EACH = 3
+SHORTEST_S = 0.2  # of the generated lengths
+PICTURE_KINDS, SOUND_KIND = ("JPEG", "PNG"), "WAV of 16 bits"
+
+Inputs = dict[str, np.ndarray]
+
+
+def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int:
+    """Writes the records of an export, and sends each to it in a process of its own.
+
+    Args:
+        folder: the version's folder.
+        recognizer: that was exported.
+        raw: examples, whose sizes and lengths the requests have.
+
+    Returns:
+        The number of records; 0 where `export.warmup_batches` is empty.
+
+    Raises:
+        UserError: where the export does not answer one.
+    """
+    folder, limits = pathlib.Path(folder), savedmodel.limits_of(recognizer)
+    batches = sorted({min(rows, limits.rows) for rows in recognizer.config.export.warmup_batches})
+    if not batches:
+        return 0
+    graph = next(graph for graph in protos.read_saved_model(folder).meta_graphs)
+    requests = [
+        (signature, inputs)
+        for signature in sorted(graph.signature_def)
+        if not signature.startswith("__")
+        for rows in batches
+        for inputs in _inputs(set(graph.signature_def[signature].inputs), rows, raw, recognizer.config.frontend, limits)
+    ]
+    numbered = {(number, signature): inputs for number, (signature, inputs) in enumerate(requests, start=1)}
+    try:
+        process.answer("v1_session" if c_api.library_path() is None else "c_api", folder, numbered)
+    except process.LoaderError as error:
+        raise UserError(
+            f"Not published: warm-up {error}; the run is unchanged: change export.warmup_batches."
+        ) from None
+    protos_of = [
+        (name, {key: records.tensor_proto(value) for key, value in inputs.items()}) for name, inputs in requests
+    ]
+    (folder / records.FILE).parent.mkdir(exist_ok=True)
+    records.write(folder / records.FILE, protos_of)
+    return len(requests)
+
+
+def _inputs(names: set[str], rows: int, raw: Sequence[np.ndarray], config: Any, limits: Limits) -> Iterator[Inputs]:
+    """Requests of `rows` rows for a signature with these inputs; none for one whose inputs are unknown."""
+    is_image = config.name == "image"
+    if not is_image:
+        raw = [clip[: _longest(rows, limits, config.sample_rate_hz)] for clip in raw]
+    if names == {"encoded"}:
+        for i in range(OF_EACH):
+            yield {"encoded": _files(raw, rows, i, config)}
+    elif names == {"image"} and is_image:
+        for shape in _picture_shapes(raw):
+            yield {"image": np.full((rows, *shape), 127, raw[0].dtype)}
+    elif names == {"audio", "length"} and not is_image:
+        for length in lengths(raw, config.sample_rate_hz):
+            audio = np.zeros((rows, length), "float32")
+            audio[0] = _noise(length, config.sample_rate_hz)
+            spread = np.linspace(length, max(length // 2, 1), rows)
+            yield {"audio": audio, "length": spread.astype("int32")}
+
+
+def _files(raw: Sequence[np.ndarray], rows: int, turn: int, config: Any) -> np.ndarray:
+    contents = np.empty(rows, object)
+    for row in range(rows):
+        if config.name == "image":
+            shape = _picture_shapes(raw)[turn]
+            kind = PICTURE_KINDS[(row + turn) % len(PICTURE_KINDS)]
+            pixels = np.random.default_rng(row).integers(0, 256, shape).astype("uint8")
+            contents[row] = sample_files.pictures(pixels)[kind]
+        else:
+            length = lengths(raw, config.sample_rate_hz)[turn]
+            noise = _noise(length, config.sample_rate_hz)
+            contents[row] = sample_files.SOUNDS[SOUND_KIND](noise, config.sample_rate_hz)
+    return contents
+
+
+def _longest(rows: int, limits: Limits, sample_rate_hz: int) -> int:
+    """Samples of the longest clip that a request of `rows` rows may have."""
+    squared = (limits.seconds_squared or float("inf")) / rows
+    return int(sample_rate_hz * min(limits.seconds, limits.total_seconds / rows, squared**0.5))
+
+
+def lengths(raw: Sequence[np.ndarray], sample_rate_hz: int) -> list[int]:
+    """Three lengths in samples: the shortest, the median and the longest of examples, or 1/2, 3/4 and 1 of one."""
+    found = np.array([len(clip) for clip in raw])
+    chosen = [int(found.min()), int(np.median(found)), int(found.max())]
+    if len(set(chosen)) < OF_EACH or chosen[0] < SHORTEST_S * sample_rate_hz:
+        longest = max(chosen[-1], int(2 * SHORTEST_S * sample_rate_hz))
+        chosen = [longest // 2, 3 * longest // 4, longest]
+    return chosen
+
+
+def _picture_shapes(raw: Sequence[np.ndarray]) -> list[tuple[int, ...]]:
+    """Three shapes of pictures, the same one where all have one."""
+    shapes = sorted({picture.shape for picture in raw}, key=np.prod)
+    return [shapes[0], shapes[len(shapes) // 2], shapes[-1]]
+
+
+def _noise(length: int, sample_rate_hz: int) -> np.ndarray:
+    """A tenth of a second of noise, then silence, which takes no space in a record."""
+    audio = np.zeros(length, "float32")
+    loud = min(length, sample_rate_hz // 10)
+    audio[:loud] = np.random.default_rng(0).integers(-3000, 3000, loud).astype("float32") / 32768
+    return audio
