@@ -1,4 +1,4 @@
-"""Classes to reject: "silence", made of synthetic backgrounds, and "unknown", other words."""
+"""Examples that are made for a corpus of clips: classes to reject, and further voices for the classes to recognize."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines import audio
 from pipelines.counts import counted, verb
-from pipelines.datasets import fingerprints, media_files, memory
-from pipelines.datasets.base import OTHERS, SILENCE, UNKNOWN, Corpus, DataConfig, Split
+from pipelines.datasets import fingerprints, media_files, memory, synthetic_speech
+from pipelines.datasets.base import OTHERS, SILENCE, SYNTHETIC, UNKNOWN, Corpus, DataConfig, Split
 from pipelines.datasets.content_split import position
 from pipelines.datasets.selection import append
 from pipelines.errors import UserError
@@ -22,26 +22,32 @@ _KINDS = ("zeros", "noise", "crowd")
 _SEEDS = {"train": 1, "validation": 2, "test": 3}
 
 
-def add_classes(corpus: Corpus, config: DataConfig) -> Corpus:
-    """Adds the examples and the classes of `config.silence_fraction` and of the folder `config.unknown`.
+def add_examples(corpus: Corpus, config: DataConfig) -> Corpus:
+    """Adds the examples and classes of `config.synthetic_examples`, `config.silence_fraction` and `config.unknown`.
 
     Args:
         corpus: Clips with classes, unless the config adds nothing.
-        config: Its `split_seed` decides the examples of silence, and in which split an unknown clip is.
+        config: Its `split_seed` decides what is made, and in which split a clip of the folder `unknown` is.
 
     Returns:
         The corpus; a class that it already has is extended.
 
     Raises:
-        UserError: The corpus has no clips or no classes, or the folder holds no clips.
+        UserError: The corpus has no clips or no classes, the folder holds no clips, or espeak-ng is not installed.
     """
-    if not config.silence_fraction and config.unknown in (None, OTHERS):
+    if not config.silence_fraction and not config.synthetic_examples and config.unknown in (None, OTHERS):
         return corpus
     if corpus.modality != "audio" or not corpus.class_names:
-        raise UserError(f"{corpus.name} has no classes of clips: leave out data.silence_fraction and data.unknown.")
+        settings = "data.silence_fraction, data.unknown and data.synthetic_examples"
+        raise UserError(f"{corpus.name} has no classes of clips: leave out {settings}.")
+    own = corpus
+    if config.synthetic_examples:
+        corpus = _with_synthetic_voices(corpus, config)
     if config.silence_fraction:
-        corpus = _extended(corpus, SILENCE, {name: _silence(corpus, name, config) for name in corpus.splits})
-    if config.unknown not in (None, OTHERS):
+        corpus = _extended(corpus, SILENCE, {name: _silence(own, name, config) for name in corpus.splits})
+    if config.unknown == SYNTHETIC:
+        corpus = _extended(corpus, UNKNOWN, {name: _other_words(own, name, config) for name in corpus.splits})
+    elif config.unknown not in (None, OTHERS):
         clips, notes = _unknown(corpus, config)
         corpus = _extended(corpus, UNKNOWN, clips)
         corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *notes))
@@ -58,6 +64,52 @@ def _extended(corpus: Corpus, name: str, waveforms: dict[str, list[np.ndarray]])
             labels = np.full(len(clips), names.index(name))
             splits[split] = append(splits[split], memory.clips(clips, labels, sources, corpus.sample_rate_hz))
     return dataclasses.replace(corpus, class_names=names, splits=splits)
+
+
+def _with_synthetic_voices(corpus: Corpus, config: DataConfig) -> Corpus:
+    """The corpus with `config.synthetic_examples` of each class in training."""
+    rate = corpus.sample_rate_hz or 0
+    labels = np.arange(config.synthetic_examples * len(corpus.class_names)) % len(corpus.class_names)
+    words = [corpus.class_names[label] for label in labels]
+    generator = np.random.default_rng((config.split_seed, 0))
+    clips = synthetic_speech.speak(words, synthetic_speech.VOICES["train"], rate, generator)
+    sources = [f"synthetic {word} {i}" for i, word in enumerate(words)]
+    train = append(corpus.splits["train"], memory.clips(clips, labels, sources, rate))
+    return dataclasses.replace(corpus, splits={**corpus.splits, "train": train})
+
+
+def _other_words(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
+    """Words that are no class, half of them spoken by espeak-ng, half made of pieces of the split's clips."""
+    split, rate = corpus.splits[name], corpus.sample_rate_hz or 0
+    count = max(2, round(config.unknown_fraction * split.size))
+    generator = np.random.default_rng((config.split_seed, _SEEDS[name]))
+    classes = {name.casefold() for name in corpus.class_names}
+    known = [word for word in synthetic_speech.WORDS[name].split() if word not in classes]
+    words = [known[i] for i in generator.integers(len(known), size=count // 2)]
+    spoken = synthetic_speech.speak(words, synthetic_speech.VOICES[name], rate, generator)
+    return spoken + _fragments(split, count - len(spoken), rate, generator)
+
+
+def _fragments(split: Split, count: int, rate: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """Parts of a split's clips in turn: the end of one before the beginning of another, a half, a clip backward."""
+    random = int(generator.integers(2**31))
+    examples = list(split.examples.shuffle(split.size, random).take(2 * count).as_numpy_iterator())
+    fade = max(1, round(0.01 * rate))
+    clips = []
+    for i in range(count):
+        first, second = (examples[j % len(examples)]["audio"] for j in (2 * i, 2 * i + 1))
+        share = generator.uniform(0.3, 0.5, 2)
+        beginning, end = first[: round(share[0] * len(first))], second[len(second) - round(share[1] * len(second)) :]
+        if i % 4 == 3:
+            clips.append(first[::-1])
+        elif i % 4 == 2:
+            clips.append(beginning if i % 8 == 2 else end)
+        else:
+            overlap = min(fade, len(beginning), len(end))
+            weight = np.linspace(0, 1, overlap, dtype="float32")
+            joint = end[len(end) - overlap :] * (1 - weight) + beginning[:overlap] * weight
+            clips.append(np.concatenate([end[: len(end) - overlap], joint, beginning[overlap:]]))
+    return clips
 
 
 def _silence(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
