@@ -31,7 +31,7 @@ class DataConfig:
     # Of clips: number of examples of the class "silence", made of synthetic backgrounds, as a fraction of each split
     silence_fraction: float = 0.0
     # Of clips: the class "unknown": a folder of other words; "others", the classes that only_classes leaves out; or
-    # "synthetic", words spoken by espeak-ng and pieces of the corpus's own clips
+    # "synthetic", speech of espeak-ng and pieces of the corpus's own clips
     unknown: str | None = None
     unknown_fraction: float = 0.3  # of "synthetic": number of its examples as a fraction of each split
     # Of clips: further training examples of each class, whose name is spoken by the voices of espeak-ng

@@ -18,6 +18,7 @@ from pipelines.layers.synthetic_noise import SyntheticNoise
 SECONDS = (0.3, 1.5)  # shortest and longest example of silence
 LEVEL_DBFS = (-70.0, -10.0)  # of examples that are not digital silence
 CROWD_SPEAKERS = 6
+PIECE_SECONDS = (0.3, 0.9)  # of a sentence
 _KINDS = ("zeros", "noise", "crowd")
 _SEEDS = {"train": 1, "validation": 2, "test": 3}
 
@@ -79,15 +80,24 @@ def _with_synthetic_voices(corpus: Corpus, config: DataConfig) -> Corpus:
 
 
 def _other_words(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
-    """Words that are no class, half of them spoken by espeak-ng, half made of pieces of the split's clips."""
+    """Speech that is no class: a third words, a third pieces of sentences, a third made of the split's own clips."""
     split, rate = corpus.splits[name], corpus.sample_rate_hz or 0
-    count = max(2, round(config.unknown_fraction * split.size))
+    count = max(3, round(config.unknown_fraction * split.size))
     generator = np.random.default_rng((config.split_seed, _SEEDS[name]))
-    classes = {name.casefold() for name in corpus.class_names}
-    known = [word for word in synthetic_speech.WORDS[name].split() if word not in classes]
-    words = [known[i] for i in generator.integers(len(known), size=count // 2)]
-    spoken = synthetic_speech.speak(words, synthetic_speech.VOICES[name], rate, generator)
-    return spoken + _fragments(split, count - len(spoken), rate, generator)
+    voices, classes = synthetic_speech.VOICES[name], corpus.class_names
+    words = synthetic_speech.words(name, count // 3, classes, generator)
+    clips = synthetic_speech.speak(words, voices, rate, generator)
+    sentences = [" ".join(synthetic_speech.words(name, 6, classes, generator)) for _ in range(count // 9 + 1)]
+    spoken = synthetic_speech.speak(sentences, voices, rate, generator)
+    clips += [_piece(spoken[i % len(spoken)], rate, generator) for i in range(count // 3)]
+    return clips + _fragments(split, count - len(clips), rate, generator)
+
+
+def _piece(clip: np.ndarray, rate: int, generator: np.random.Generator) -> np.ndarray:
+    """A part of a clip, anywhere in it."""
+    length = min(len(clip), round(generator.uniform(*PIECE_SECONDS) * rate))
+    start = generator.integers(len(clip) - length + 1)
+    return clip[start : start + length]
 
 
 def _fragments(split: Split, count: int, rate: int, generator: np.random.Generator) -> list[np.ndarray]:

@@ -20,7 +20,7 @@ VOICES = {
     "validation": ("aunty", "john", "klatt3", "m6", "paul", "shelby"),
     "test": ("f5", "grandpa", "klatt6", "m8", "robert", "steph", "travis"),
 }
-# Common words and the names of letters. No word is in two splits.
+# Common words. No word is in two splits.
 WORDS = {
     "train": (
         "about above again air all along also always and animal another answer any apple arm around ask away baby back "
@@ -44,7 +44,7 @@ WORDS = {
         "this time today together tomorrow tonight town toward train travel true try turn under until up use very "
         "visit voice wait walk wall want warm wash watch water way we week well west wet what wheel when where white "
         "who why wide will wind window winter wish with wolf woman word work world write yard year yellow yesterday "
-        "you young a b c d e f g h i j k l m n p q r s t u v w x y"
+        "you young"
     ),
     "validation": (
         "afternoon banana breakfast bridge cheese coffee daughter doctor elephant engine finger flower guitar hammer "
@@ -55,6 +55,32 @@ WORDS = {
         "jungle kettle ladder marble mirror needle ocean pepper pocket rocket saddle spider temple thunder violin zee"
     ),
 }
+
+# Their names are short and sound like words that are taught: A like eight, I like five, R like four.
+LETTERS = "a b c d e f g h i j k l m n p q r s t u v w x y"
+LETTER_SHARE = 0.25  # of the words in training
+
+
+def words(split: str, count: int, without: Sequence[str], generator: np.random.Generator) -> list[str]:
+    """Draws words and, for training, letters.
+
+    Args:
+        split: Key of WORDS.
+        count: Number of words.
+        without: Words that are left out, such as the names of classes.
+        generator: Draws.
+
+    Returns:
+        `count` words, some of them several times.
+    """
+    names = {name.casefold() for name in without}
+    known = [word for word in WORDS[split].split() if word not in names]
+    drawn = [known[i] for i in generator.integers(len(known), size=count)]
+    letters = [letter for letter in LETTERS.split() if letter not in names]
+    if split == "train" and letters:
+        for i in np.flatnonzero(generator.random(count) < LETTER_SHARE):
+            drawn[i] = letters[generator.integers(len(letters))]
+    return drawn
 
 
 def speak(words: Sequence[str], voices: Sequence[str], rate: int, generator: np.random.Generator) -> list[np.ndarray]:

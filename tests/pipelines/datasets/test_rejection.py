@@ -152,7 +152,8 @@ def test_synthetic_unknown_words():
         assert np.bincount(split.labels).tolist() == [6, 6, 6]
         clips[name] = [clip for label, clip in loaded(extended, name) if label == 2]
         assert all(len(clip) > 0 and np.isfinite(clip).all() for clip in clips[name])
-    spoken = {name: [len(clip) for clip in made[:3]] for name, made in clips.items()}
+        assert all(0.29 < len(clip) / RATE_HZ < 0.91 for clip in clips[name][2:4])  # pieces of sentences
+    spoken = {name: [len(clip) for clip in made[:4]] for name, made in clips.items()}
     assert not set(spoken["train"]) & set(spoken["test"])
 
 
