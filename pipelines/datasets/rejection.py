@@ -19,7 +19,7 @@ SECONDS = (0.3, 1.5)  # shortest and longest example of silence
 LEVEL_DBFS = (-70.0, -10.0)  # of examples that are not digital silence
 CROWD_SPEAKERS = 6
 PIECE_SECONDS = (0.3, 0.9)  # of a sentence
-_KINDS = ("zeros", "noise", "crowd")
+_KINDS = ("zeros", "noise", "crowd")  # no crowds beside the class "unknown", to which speech belongs
 _SEEDS = {"train": 1, "validation": 2, "test": 3}
 
 
@@ -123,7 +123,7 @@ def _fragments(split: Split, count: int, rate: int, generator: np.random.Generat
 
 
 def _silence(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
-    """Zeros, synthetic noise and crowds of reversed speech, a third each; the same for the same config."""
+    """Zeros, synthetic noise and crowds of reversed speech in equal parts; the same for the same config."""
     split, rate = corpus.splits[name], corpus.sample_rate_hz or 0
     count = max(1, round(config.silence_fraction * split.size))
     seed = (config.split_seed, _SEEDS[name])
@@ -134,9 +134,10 @@ def _silence(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
         "noise": _noise(count, rate, seed),
         "crowd": _crowd(split, count, rate, seed),
     }
+    kinds = _KINDS[:2] if config.unknown else _KINDS
     clips = []
     for i, seconds in enumerate(lengths):
-        clip = rendered[_KINDS[i % len(_KINDS)]][i, : max(1, round(seconds * rate))]
+        clip = rendered[kinds[i % len(kinds)]][i, : max(1, round(seconds * rate))]
         level = 10 ** (generator.uniform(*LEVEL_DBFS) / 20) / max(1e-12, float(np.sqrt(np.mean(clip**2))))
         clips.append(np.clip(clip * level, -1, 1).astype("float32"))
     return clips

@@ -157,6 +157,13 @@ def test_synthetic_unknown_words():
     assert not set(spoken["train"]) & set(spoken["test"])
 
 
+def test_silence_beside_unknown_words_has_no_speech():
+    config = DataConfig(silence_fraction=0.5, unknown="synthetic", unknown_fraction=0.3)
+    pytest.importorskip("espeakng_loader")
+    silence = [clip for label, clip in loaded(rejection.add_examples(corpus(), config)) if label == 2]
+    assert [bool(np.any(clip)) for clip in silence] == [False, True] * 3
+
+
 def test_fragments_are_of_the_split():
     split = corpus().splits["train"]
     fragments = rejection._fragments(split, 8, RATE_HZ, np.random.default_rng(0))

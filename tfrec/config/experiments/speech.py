@@ -23,7 +23,13 @@ def spoken_digit() -> AnyConfig:
     600 examples of zeros, hiss, hum and real noises that training does not include, 99.8 % are rejected.
     """
     return Config(
-        data=datasets.spoken_digit.Config(name="spoken_digit", silence_fraction=0.12),
+        data=datasets.spoken_digit.Config(
+            name="spoken_digit",
+            silence_fraction=0.12,
+            unknown="synthetic",
+            unknown_fraction=0.8,
+            synthetic_examples=150,
+        ),
         frontend=frontends.SpeechConfig(
             pre_emphasis=0.97,  # an offset and the mains hum become negligible
             low_hz=60.0,
@@ -35,7 +41,7 @@ def spoken_digit() -> AnyConfig:
             channel_db=4.0,
             gain_db=5.0,
             attenuation_db=45.0,
-            place_seconds=0.8,
+            place_seconds=0.6,
             reverb_probability=0.25,
             synthetic_probability=0.5,
             synthetic_snr_db=(-3.0, 35.0),
@@ -48,7 +54,7 @@ def spoken_digit() -> AnyConfig:
         ),
         model=_attentive_cnn(width=16, frame_units=96),
         task=classification.Config(label_smoothing=0.1),
-        fit=FitConfig(epochs=30, batch_size=64, learning_rate=3e-3, weight_decay=2e-2, warmup_epochs=4, average=0.99),
+        fit=FitConfig(epochs=34, batch_size=64, learning_rate=3e-3, weight_decay=2e-2, warmup_epochs=4, average=0.99),
     )
 
 
