@@ -98,7 +98,14 @@ def _plan(
     parameters: tuple[Parameter, ...],
     config: Config,
 ) -> Plan:
-    measured = tasks.scores(config.task)
+    measured = list(tasks.scores(config.task))
+    if getattr(config.data, "validation_speakers", ()):
+        measured.append(objectives.UNSEEN_SPEAKERS)
+    elif objectives.UNSEEN_SPEAKERS in (arguments.objective or ()):
+        raise UserError(
+            f"The objective {objectives.UNSEEN_SPEAKERS} needs speakers that training leaves out: name one or more in"
+            " --data.validation_speakers, for a corpus such as spoken_digit."
+        )
     epochs = [f"--fit.epochs={arguments.max_epochs}"] if arguments.max_epochs else []
     return Plan(
         folder,

@@ -16,7 +16,8 @@ class Score:
     """One number that is measured for a trial.
 
     `source` is what it is measured on: the validation split (as `metrics.json` holds it), the network alone (without
-    data, so that it is known before the training), or the run.
+    data, so that it is known before the training), or the run. `metric` is its name in `metrics.json`, where that is
+    another.
     """
 
     direction: Literal["max", "min"]
@@ -24,7 +25,10 @@ class Score:
     title: str
     unit: str = ""
     source: Literal["validation", "network", "run"] = "validation"
+    metric: str = ""
 
+
+UNSEEN_SPEAKERS = "unseen_speakers"  # only where whole speakers are the validation split
 
 SCORES: dict[str, Score] = {
     "accuracy": Score("max", True, "validation accuracy", "%"),
@@ -32,6 +36,7 @@ SCORES: dict[str, Score] = {
     "macro_recall": Score("max", True, "validation macro recall", "%"),
     "macro_f1": Score("max", True, "validation macro f1", "%"),
     "top5_accuracy": Score("max", True, "validation top5 accuracy", "%"),
+    UNSEEN_SPEAKERS: Score("max", True, "accuracy on the validation speakers", "%", metric="accuracy"),
     "loss": Score("min", False, "validation loss"),
     "wer": Score("min", True, "validation wer", "%"),
     "cer": Score("min", True, "validation cer", "%"),

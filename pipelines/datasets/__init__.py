@@ -96,7 +96,7 @@ def load(config: DataConfig, sample_rate_hz: int | None = None) -> Corpus:
         UserError: As the module's `load` raises it, or a split is empty.
     """
     corpus = find(config.name).load(config, sample_rate_hz)
-    corpus = join_validation(rejection.add_classes(select_classes(corpus, config), config), config)
+    corpus = join_validation(rejection.add_examples(select_classes(corpus, config), config), config)
     for name, split in corpus.splits.items():
         if split.size == 0:
             raise UserError(f"The {name} split of {config.name} holds no examples: see the settings data.* in --help.")

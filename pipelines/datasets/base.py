@@ -14,7 +14,8 @@ Modality = Literal["image", "audio"]
 LabelKind = Literal["classes", "texts", "numbers"]
 
 SILENCE, UNKNOWN = "silence", "unknown"  # classes of what is to be rejected
-OTHERS = "others"  # value of data.unknown: the classes that data.only_classes leaves out
+# Values of data.unknown that name no folder: the classes that data.only_classes leaves out; words made for the purpose.
+OTHERS, SYNTHETIC = "others", "synthetic"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,8 +30,12 @@ class DataConfig:
     examples_per_class: int | None = None  # maximum number of training examples per class
     # Of clips: number of examples of the class "silence", made of synthetic backgrounds, as a fraction of each split
     silence_fraction: float = 0.0
-    # Of clips: the class "unknown": a folder of other words, or "others", the classes that only_classes leaves out
+    # Of clips: the class "unknown": a folder of other words; "others", the classes that only_classes leaves out; or
+    # "synthetic", speech of espeak-ng and pieces of the corpus's own clips
     unknown: str | None = None
+    unknown_fraction: float = 0.3  # of "synthetic": number of its examples as a fraction of each split
+    # Of clips: further training examples of each class, whose name is spoken by the voices of espeak-ng
+    synthetic_examples: int = 0
     train_on_validation: bool = False  # train on the validation examples too: their scores are then meaningless
 
     def __post_init__(self) -> None:
@@ -38,8 +43,11 @@ class DataConfig:
             value = getattr(self, field)
             if not 0 < value < 1:
                 raise ValueError(f"data.{field} must be above 0 and below 1. Received: {value}")
-        if not 0 <= self.silence_fraction <= 1:
-            raise ValueError(f"data.silence_fraction must be from 0 to 1. Received: {self.silence_fraction}")
+        for field in ("silence_fraction", "unknown_fraction"):
+            if not 0 <= getattr(self, field) <= 1:
+                raise ValueError(f"data.{field} must be from 0 to 1. Received: {getattr(self, field)}")
+        if not 0 <= self.synthetic_examples <= 10_000:
+            raise ValueError(f"data.synthetic_examples must be 0 to 10,000. Received: {self.synthetic_examples}")
         if self.unknown == OTHERS and not self.only_classes:
             raise ValueError("data.unknown others needs the classes to keep in data.only_classes. Received: none")
         if self.examples_per_class is not None and self.examples_per_class < 1:

@@ -148,7 +148,7 @@ def load(
         notes=notes,
         **(config.reading() if isinstance(config, FilesConfig) else {}),
     )
-    return rejection.add_classes(corpus, config)
+    return rejection.add_examples(corpus, config)
 
 
 def is_split_by_content(config: DataConfig) -> bool:

@@ -1,4 +1,4 @@
-"""Classes to reject: "silence", made of synthetic backgrounds, and "unknown", other words."""
+"""Examples that are made for a corpus of clips: classes to reject, and further voices for the classes to recognize."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines import audio
 from pipelines.counts import counted, verb
-from pipelines.datasets import fingerprints, media_files, memory
-from pipelines.datasets.base import OTHERS, SILENCE, UNKNOWN, Corpus, DataConfig, Split
+from pipelines.datasets import fingerprints, media_files, memory, synthetic_speech
+from pipelines.datasets.base import OTHERS, SILENCE, SYNTHETIC, UNKNOWN, Corpus, DataConfig, Split
 from pipelines.datasets.content_split import position
 from pipelines.datasets.selection import append
 from pipelines.errors import UserError
@@ -18,30 +18,37 @@ from pipelines.layers.synthetic_noise import SyntheticNoise
 SECONDS = (0.3, 1.5)  # shortest and longest example of silence
 LEVEL_DBFS = (-70.0, -10.0)  # of examples that are not digital silence
 CROWD_SPEAKERS = 6
-_KINDS = ("zeros", "noise", "crowd")
+PIECE_SECONDS = (0.3, 0.9)  # of a sentence
+_KINDS = ("zeros", "noise", "crowd")  # no crowds beside the class "unknown", to which speech belongs
 _SEEDS = {"train": 1, "validation": 2, "test": 3}
 
 
-def add_classes(corpus: Corpus, config: DataConfig) -> Corpus:
-    """Adds the examples and the classes of `config.silence_fraction` and of the folder `config.unknown`.
+def add_examples(corpus: Corpus, config: DataConfig) -> Corpus:
+    """Adds the examples and classes of `config.synthetic_examples`, `config.silence_fraction` and `config.unknown`.
 
     Args:
         corpus: Clips with classes, unless the config adds nothing.
-        config: Its `split_seed` decides the examples of silence, and in which split an unknown clip is.
+        config: Its `split_seed` decides what is made, and in which split a clip of the folder `unknown` is.
 
     Returns:
         The corpus; a class that it already has is extended.
 
     Raises:
-        UserError: The corpus has no clips or no classes, or the folder holds no clips.
+        UserError: The corpus has no clips or no classes, the folder holds no clips, or espeak-ng is not installed.
     """
-    if not config.silence_fraction and config.unknown in (None, OTHERS):
+    if not config.silence_fraction and not config.synthetic_examples and config.unknown in (None, OTHERS):
         return corpus
     if corpus.modality != "audio" or not corpus.class_names:
-        raise UserError(f"{corpus.name} has no classes of clips: leave out data.silence_fraction and data.unknown.")
+        settings = "data.silence_fraction, data.unknown and data.synthetic_examples"
+        raise UserError(f"{corpus.name} has no classes of clips: leave out {settings}.")
+    own = corpus
+    if config.synthetic_examples:
+        corpus = _with_synthetic_voices(corpus, config)
     if config.silence_fraction:
-        corpus = _extended(corpus, SILENCE, {name: _silence(corpus, name, config) for name in corpus.splits})
-    if config.unknown not in (None, OTHERS):
+        corpus = _extended(corpus, SILENCE, {name: _silence(own, name, config) for name in corpus.splits})
+    if config.unknown == SYNTHETIC:
+        corpus = _extended(corpus, UNKNOWN, {name: _other_words(own, name, config) for name in corpus.splits})
+    elif config.unknown not in (None, OTHERS):
         clips, notes = _unknown(corpus, config)
         corpus = _extended(corpus, UNKNOWN, clips)
         corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *notes))
@@ -60,8 +67,63 @@ def _extended(corpus: Corpus, name: str, waveforms: dict[str, list[np.ndarray]])
     return dataclasses.replace(corpus, class_names=names, splits=splits)
 
 
+def _with_synthetic_voices(corpus: Corpus, config: DataConfig) -> Corpus:
+    """The corpus with `config.synthetic_examples` of each class in training."""
+    rate = corpus.sample_rate_hz or 0
+    labels = np.arange(config.synthetic_examples * len(corpus.class_names)) % len(corpus.class_names)
+    words = [corpus.class_names[label] for label in labels]
+    generator = np.random.default_rng((config.split_seed, 0))
+    clips = synthetic_speech.speak(words, synthetic_speech.VOICES["train"], rate, generator)
+    sources = [f"synthetic {word} {i}" for i, word in enumerate(words)]
+    train = append(corpus.splits["train"], memory.clips(clips, labels, sources, rate))
+    return dataclasses.replace(corpus, splits={**corpus.splits, "train": train})
+
+
+def _other_words(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
+    """Speech that is no class: a third words, a third pieces of sentences, a third made of the split's own clips."""
+    split, rate = corpus.splits[name], corpus.sample_rate_hz or 0
+    count = max(3, round(config.unknown_fraction * split.size))
+    generator = np.random.default_rng((config.split_seed, _SEEDS[name]))
+    voices, classes = synthetic_speech.VOICES[name], corpus.class_names
+    words = synthetic_speech.words(name, count // 3, classes, generator)
+    clips = synthetic_speech.speak(words, voices, rate, generator)
+    sentences = [" ".join(synthetic_speech.words(name, 6, classes, generator)) for _ in range(count // 9 + 1)]
+    spoken = synthetic_speech.speak(sentences, voices, rate, generator)
+    clips += [_piece(spoken[i % len(spoken)], rate, generator) for i in range(count // 3)]
+    return clips + _fragments(split, count - len(clips), rate, generator)
+
+
+def _piece(clip: np.ndarray, rate: int, generator: np.random.Generator) -> np.ndarray:
+    """A part of a clip, anywhere in it."""
+    length = min(len(clip), round(generator.uniform(*PIECE_SECONDS) * rate))
+    start = generator.integers(len(clip) - length + 1)
+    return clip[start : start + length]
+
+
+def _fragments(split: Split, count: int, rate: int, generator: np.random.Generator) -> list[np.ndarray]:
+    """Parts of a split's clips in turn: the end of one before the beginning of another, a half, a clip backward."""
+    random = int(generator.integers(2**31))
+    examples = list(split.examples.shuffle(split.size, random).take(2 * count).as_numpy_iterator())
+    fade = max(1, round(0.01 * rate))
+    clips = []
+    for i in range(count):
+        first, second = (examples[j % len(examples)]["audio"] for j in (2 * i, 2 * i + 1))
+        share = generator.uniform(0.3, 0.5, 2)
+        beginning, end = first[: round(share[0] * len(first))], second[len(second) - round(share[1] * len(second)) :]
+        if i % 4 == 3:
+            clips.append(first[::-1])
+        elif i % 4 == 2:
+            clips.append(beginning if i % 8 == 2 else end)
+        else:
+            overlap = min(fade, len(beginning), len(end))
+            weight = np.linspace(0, 1, overlap, dtype="float32")
+            joint = end[len(end) - overlap :] * (1 - weight) + beginning[:overlap] * weight
+            clips.append(np.concatenate([end[: len(end) - overlap], joint, beginning[overlap:]]))
+    return clips
+
+
 def _silence(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
-    """Zeros, synthetic noise and crowds of reversed speech, a third each; the same for the same config."""
+    """Zeros, synthetic noise and crowds of reversed speech in equal parts; the same for the same config."""
     split, rate = corpus.splits[name], corpus.sample_rate_hz or 0
     count = max(1, round(config.silence_fraction * split.size))
     seed = (config.split_seed, _SEEDS[name])
@@ -72,9 +134,10 @@ def _silence(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:
         "noise": _noise(count, rate, seed),
         "crowd": _crowd(split, count, rate, seed),
     }
+    kinds = _KINDS[:2] if config.unknown else _KINDS
     clips = []
     for i, seconds in enumerate(lengths):
-        clip = rendered[_KINDS[i % len(_KINDS)]][i, : max(1, round(seconds * rate))]
+        clip = rendered[kinds[i % len(kinds)]][i, : max(1, round(seconds * rate))]
         level = 10 ** (generator.uniform(*LEVEL_DBFS) / 20) / max(1e-12, float(np.sqrt(np.mean(clip**2))))
         clips.append(np.clip(clip * level, -1, 1).astype("float32"))
     return clips

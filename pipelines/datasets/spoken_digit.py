@@ -19,12 +19,13 @@ _NAME = re.compile(r"\d_(?P<speaker>[a-z]+)_(?P<index>\d+)\.wav")
 
 @dataclasses.dataclass(frozen=True)
 class Config(DataConfig):
-    """The test split is the corpus's own or whole speakers; the validation split is a fraction of the rest."""
+    """The test split is the corpus's own or whole speakers; the validation split is of the rest, likewise."""
 
     name: str = "spoken_digit"  # dataset, see `python -m tfrec list`
     data_dir: str | None = None  # folder of prepared sets; none = TFDS_DATA_DIR, or else ~/tensorflow_datasets
     split: Literal["index", "speaker"] = "index"  # index: clips 0 to 4 of every digit and speaker are the test
     test_speakers: tuple[str, ...] = ()  # the test split when `split` is speaker
+    validation_speakers: tuple[str, ...] = ()  # the validation split; empty is validation_fraction of all speakers
 
 
 def modality(config: Config) -> Modality:
@@ -43,7 +44,8 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         The Corpus.
 
     Raises:
-        UserError: Test speakers do not exist or are all of them; or as `builders.prepare` raises it.
+        UserError: Speakers do not exist, are all of them or are named for two splits; or as `builders.prepare` raises
+            it.
     """
     builder = builders.find_builder("spoken_digit", config.data_dir)
     builders.prepare(builder)
@@ -55,7 +57,12 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     labels = np.array([label for _, label, _ in clips], np.int64)
     is_test = _is_test(config, sources)
     rest, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
-    kept, taken = split_indices(labels[rest], config.validation_fraction, config.split_seed)
+    if config.validation_speakers:
+        remaining = [_speaker_and_index(sources[i]) for i in rest]
+        is_taken = _spoken_by(config.validation_speakers, remaining, "data.validation_speakers")
+        kept, taken = np.flatnonzero(~is_taken), np.flatnonzero(is_taken)
+    else:
+        kept, taken = split_indices(labels[rest], config.validation_fraction, config.split_seed)
     rate = sample_rate_hz or SAMPLE_RATE_HZ
     waveforms = [
         audio.resample_array(samples.astype(np.float32) / 32768, SAMPLE_RATE_HZ, rate) for _, _, samples in clips
@@ -80,14 +87,17 @@ def _is_test(config: Config, sources: list[str]) -> np.ndarray:
         if config.test_speakers:
             raise UserError("data.test_speakers needs data.split to be 'speaker'; it is 'index'.")
         return np.array([index <= 4 for _, index in clips])
+    return _spoken_by(config.test_speakers, clips, "data.test_speakers")
+
+
+def _spoken_by(chosen: tuple[str, ...], clips: list[tuple[str, int]], setting: str) -> np.ndarray:
+    """Which clips are by the speakers that a setting names, bool `(clips,)`."""
     speakers = sorted({speaker for speaker, _ in clips})
-    unknown = sorted(set(config.test_speakers) - set(speakers))
-    if unknown or not config.test_speakers or set(config.test_speakers) == set(speakers):
-        received = ", ".join(map(repr, config.test_speakers)) or "none"
-        raise UserError(
-            f"data.test_speakers takes some, not all, of {', '.join(map(repr, speakers))}; received {received}."
-        )
-    return np.array([speaker in config.test_speakers for speaker, _ in clips])
+    unknown = sorted(set(chosen) - set(speakers))
+    if unknown or not chosen or set(chosen) == set(speakers):
+        received = ", ".join(map(repr, chosen)) or "none"
+        raise UserError(f"{setting} takes some, not all, of {', '.join(map(repr, speakers))}; received {received}.")
+    return np.array([speaker in chosen for speaker, _ in clips])
 
 
 def _speaker_and_index(source: str) -> tuple[str, int]:

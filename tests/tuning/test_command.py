@@ -102,6 +102,15 @@ def test_constraints_and_a_second_objective(search):
     assert pathlib.Path("mine/front.png").is_file()
 
 
+def test_unseen_speakers_as_the_objective(search):
+    words = ["--set", "fit.learning_rate=0.001,0.003", "--tuner", "grid", "--objective", "unseen_speakers"]
+    speakers = ["--data.split", "speaker", "--data.test_speakers", "theo", "--data.validation_speakers", "george"]
+    search("spoken_digit", "--run", "mine", *words, *speakers)
+    lines = list(csv.DictReader(pathlib.Path("mine/trials.csv").read_text().splitlines()))
+    assert max(float(line["unseen_speakers"]) for line in lines) == 1
+    assert "accuracy on the validation speakers" in pathlib.Path("mine/report.html").read_text()
+
+
 def test_a_network_that_is_too_large_is_not_trained(search):
     words = ["--set", "model.depth=1..2", "--tuner", "grid", "--constraint", "parameters<5"]
     with pytest.raises(UserError, match=r"No trial has completed: see mine/report\.html for the reasons"):
@@ -204,6 +213,7 @@ def test_a_sweep_may_be_moved(search, tmp_path):
         (["--set", RATE, "--data.train_on_validation"], "needs the validation split"),
         (["--set", RATE, "--set", "fit.epochs=1..5", "--max-epochs", "4"], "fit.epochs is searched: leave out"),
         (["--set", RATE, "--workers", "0"], "workers must be 1 or more"),
+        (["--set", RATE, "--objective", "unseen_speakers"], "name one or more in --data.validation_speakers"),
     ],
 )
 def test_errors_before_the_first_trial(search, words, message):

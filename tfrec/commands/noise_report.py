@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import logging
+import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -77,10 +78,11 @@ def main(argv: Sequence[str]) -> int:
         changed = None
         if arguments.recording:
             split = corpus.splits[arguments.split]
-            changed = recording.measure(recognizer, split, arguments.batch_size, arguments.seed)
-            recording_report.write(run, changed)
+            changed = {"split": arguments.split, "seed": arguments.seed}
+            changed |= recording.measure(recognizer, split, arguments.batch_size, arguments.seed)
+            changed_folder = recording_report.write(run, changed)
             if conditions is None and split.conditions is None:
-                return _print(arguments, run, changed)
+                return _print(arguments, changed_folder, changed)
         if conditions is None:
             result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
         else:
@@ -99,13 +101,13 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _print(arguments: Arguments, run: Run, changed: dict[str, Any]) -> int:
+def _print(arguments: Arguments, folder: pathlib.Path, changed: dict[str, Any]) -> int:
     """Prints a report without noises."""
     if arguments.json:
         print(json.dumps({"recording": changed}, indent=2, ensure_ascii=False))
     else:
         console.print(recording_report.table(changed))
-        console.print(f"In {run.path}: {recording_report.NAME}.csv, {recording_report.NAME}.json.")
+        console.print(f"In {folder}: {recording_report.NAME}.csv, {recording_report.NAME}.json.")
     return 0
 
 

@@ -77,6 +77,7 @@ def _speed(factor: float) -> Change:
 CHANGES: dict[str, Change] = {
     "half a second of silence around": _around(0.5, 0.0),
     "half a second of hiss around": _around(0.5, HISS),
+    "2 s of silence around": _around(2.0, 0.0),
     "5 s of silence before": lambda clip, rate, random: np.pad(clip, (5 * rate, 0)),
     "20 dB softer": _gain(-20.0),
     "30 dB softer": _gain(-30.0),

@@ -16,7 +16,7 @@ import tensorflow as tf
 from pipelines import datasets, frontends
 from pipelines.counts import counted
 from pipelines.datasets import unreadable
-from pipelines.datasets.base import OTHERS, Corpus
+from pipelines.datasets.base import OTHERS, SYNTHETIC, Corpus
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.config.schema import Config
@@ -155,7 +155,7 @@ def absolute_paths(data: Any) -> Any:
     names = [
         name
         for name in ("path", "data_dir", "moved_to", "unknown")
-        if getattr(data, name, None) not in (None, "", OTHERS)
+        if getattr(data, name, None) not in (None, "", OTHERS, SYNTHETIC)
     ]
     return dataclasses.replace(
         data, **{name: os.path.abspath(os.path.expanduser(getattr(data, name))) for name in names}

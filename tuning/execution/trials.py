@@ -14,7 +14,7 @@ from tfrec.runs.run import Run
 from tfrec.studies import model_costs
 from tuning.execution import workers
 from tuning.execution.plan import Plan, without_tuner_values
-from tuning.objectives import NETWORK_SCORES, VALIDATION_SCORES
+from tuning.objectives import NETWORK_SCORES, SCORES, VALIDATION_SCORES
 from tuning.report.results import DEFAULT
 
 INFEASIBLE = "infeasible: "  # begins the reason of a trial that violates a constraint
@@ -131,7 +131,8 @@ def split_reason(reason: str) -> tuple[str, str]:
 def read_scores(run: Run) -> dict[str, float]:
     """Reads the scores of a finished run: of its validation split, its parameters and its seconds."""
     metrics = run.read_json("metrics.json")
-    scores = {name: metrics["validation"][name] for name in VALIDATION_SCORES if name in metrics["validation"]}
+    names = {name: SCORES[name].metric or name for name in VALIDATION_SCORES}
+    scores = {name: metrics["validation"][key] for name, key in names.items() if key in metrics["validation"]}
     scores |= {name: metrics[name] for name in ("parameters", "fit_seconds")}
     return {name: float(value) for name, value in scores.items()}
 

@@ -6,7 +6,7 @@ import soundfile
 from PIL import Image
 
 from pipelines import datasets
-from pipelines.datasets import folder, memory, recorded, rejection
+from pipelines.datasets import folder, memory, recorded, rejection, synthetic_speech
 from pipelines.datasets.base import Corpus, DataConfig
 from pipelines.errors import UserError
 
@@ -26,7 +26,7 @@ def corpus(**changes):
 
 
 def test_silence_is_a_class_of_its_own():
-    extended = rejection.add_classes(corpus(), DataConfig(silence_fraction=0.5))
+    extended = rejection.add_examples(corpus(), DataConfig(silence_fraction=0.5))
     assert extended.class_names == ("no", "yes", "silence")
     added = {}
     for name, split in extended.splits.items():
@@ -43,7 +43,7 @@ def test_silence_is_a_class_of_its_own():
         assert [bool(np.any(clip)) for clip in added[name]] == [False, True, True] * 2
         assert all(np.abs(clip).max() <= 1 for clip in added[name])
     assert not np.array_equal(added["train"][1][:1000], added["test"][1][:1000])
-    again = rejection.add_classes(corpus(), DataConfig(silence_fraction=0.5))
+    again = rejection.add_examples(corpus(), DataConfig(silence_fraction=0.5))
     for first, second in zip(
         extended.splits["test"].examples.as_numpy_iterator(),
         again.splits["test"].examples.as_numpy_iterator(),
@@ -55,7 +55,7 @@ def test_silence_is_a_class_of_its_own():
 def test_unknown_words_come_from_a_folder(tmp_path):
     for i, clip in enumerate(words(40)):
         soundfile.write(tmp_path / f"{i}.wav", clip, 16000)
-    extended = rejection.add_classes(corpus(), DataConfig(unknown=str(tmp_path), test_fraction=0.3))
+    extended = rejection.add_examples(corpus(), DataConfig(unknown=str(tmp_path), test_fraction=0.3))
     assert extended.class_names == ("no", "yes", "unknown")
     sizes = {name: split.size - 12 for name, split in extended.splits.items()}
     assert sum(sizes.values()) == 40
@@ -65,7 +65,7 @@ def test_unknown_words_come_from_a_folder(tmp_path):
     assert 900 < len(example["audio"]) < 1300  # at half the rate
     more = [*words(41)][40:]
     soundfile.write(tmp_path / "another.wav", more[0], 16000)
-    moved = rejection.add_classes(corpus(), DataConfig(unknown=str(tmp_path), test_fraction=0.3))
+    moved = rejection.add_examples(corpus(), DataConfig(unknown=str(tmp_path), test_fraction=0.3))
     assert sum(abs(moved.splits[name].size - 12 - size) for name, size in sizes.items()) == 1
 
 
@@ -74,12 +74,12 @@ def test_what_is_left_out_of_unknown_words_is_told(tmp_path):
         soundfile.write(tmp_path / f"{i}.wav", clip, RATE_HZ)
     (tmp_path / "list.txt").write_text("words")
     Image.new("RGB", (4, 4)).save(tmp_path / "picture.png")
-    notes = " ".join(rejection.add_classes(corpus(), DataConfig(unknown=str(tmp_path))).notes)
+    notes = " ".join(rejection.add_examples(corpus(), DataConfig(unknown=str(tmp_path))).notes)
     assert "1 file with another ending was left out" in notes
     assert "1 file is left out, since it is not audio." in notes
     (tmp_path / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
     with pytest.raises(UserError, match=r"gone\.wav is a link to"):
-        rejection.add_classes(corpus(), DataConfig(unknown=str(tmp_path)))
+        rejection.add_examples(corpus(), DataConfig(unknown=str(tmp_path)))
 
 
 def test_classes_that_are_left_out_become_unknown(tmp_path):
@@ -115,10 +115,82 @@ def hash_of(word):
 
 def test_bad_settings(tmp_path):
     with pytest.raises(UserError, match="no classes of clips"):
-        rejection.add_classes(corpus(modality="image"), DataConfig(silence_fraction=0.1))
+        rejection.add_examples(corpus(modality="image"), DataConfig(silence_fraction=0.1))
     with pytest.raises(UserError, match="holds no audio files"):
-        rejection.add_classes(corpus(), DataConfig(unknown=str(tmp_path)))
+        rejection.add_examples(corpus(), DataConfig(unknown=str(tmp_path)))
     with pytest.raises(ValueError, match="needs the classes to keep"):
         DataConfig(unknown="others")
     with pytest.raises(ValueError, match="silence_fraction"):
         DataConfig(silence_fraction=2)
+
+
+def loaded(corpus, name="train"):
+    return [(int(e["label"]), e["audio"]) for e in corpus.splits[name].examples.as_numpy_iterator()]
+
+
+def test_synthetic_voices_speak_the_names_of_the_classes():
+    pytest.importorskip("espeakng_loader")
+    extended = rejection.add_examples(corpus(), DataConfig(synthetic_examples=3))
+    assert extended.class_names == ("no", "yes")
+    assert {name: split.size for name, split in extended.splits.items()} == {"train": 18, "validation": 12, "test": 12}
+    added = loaded(extended)[12:]
+    assert [label for label, _ in added] == [0, 1, 0, 1, 0, 1]
+    assert extended.splits["train"].sources[12:14] == ["synthetic no 0", "synthetic yes 1"]
+    assert all(0.15 < len(clip) / RATE_HZ < 1.5 and 0.2 < np.abs(clip).max() <= 1 for _, clip in added)
+    assert len({len(clip) for _, clip in added}) > 3
+    again = loaded(rejection.add_examples(corpus(), DataConfig(synthetic_examples=3)))[12:]
+    for (_, first), (_, second) in zip(added, again, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_synthetic_unknown_words():
+    pytest.importorskip("espeakng_loader")
+    extended = rejection.add_examples(corpus(), DataConfig(unknown="synthetic", unknown_fraction=0.5))
+    assert extended.class_names == ("no", "yes", "unknown")
+    clips = {}
+    for name, split in extended.splits.items():
+        assert np.bincount(split.labels).tolist() == [6, 6, 6]
+        clips[name] = [clip for label, clip in loaded(extended, name) if label == 2]
+        assert all(len(clip) > 0 and np.isfinite(clip).all() for clip in clips[name])
+        assert all(0.29 < len(clip) / RATE_HZ < 0.91 for clip in clips[name][2:4])  # pieces of sentences
+    spoken = {name: [len(clip) for clip in made[:4]] for name, made in clips.items()}
+    assert not set(spoken["train"]) & set(spoken["test"])
+
+
+def test_silence_beside_unknown_words_has_no_speech():
+    config = DataConfig(silence_fraction=0.5, unknown="synthetic", unknown_fraction=0.3)
+    pytest.importorskip("espeakng_loader")
+    silence = [clip for label, clip in loaded(rejection.add_examples(corpus(), config)) if label == 2]
+    assert [bool(np.any(clip)) for clip in silence] == [False, True] * 3
+
+
+def test_fragments_are_of_the_split():
+    split = corpus().splits["train"]
+    fragments = rejection._fragments(split, 8, RATE_HZ, np.random.default_rng(0))
+    assert len(fragments) == 8
+    backward = [clip[::-1] for clip in words()]
+    for i in (3, 7):
+        assert any(len(clip) == len(fragments[i]) and np.array_equal(clip, fragments[i]) for clip in backward)
+    assert any(np.array_equal(clip[: len(fragments[2])], fragments[2]) for clip in words())
+    assert any(np.array_equal(clip[len(clip) - len(fragments[6]) :], fragments[6]) for clip in words())
+
+
+def test_no_word_and_no_voice_is_in_two_splits():
+    for parts in (synthetic_speech.VOICES, {name: text.split() for name, text in synthetic_speech.WORDS.items()}):
+        everything = [item for part in parts.values() for item in part]
+        assert len(everything) == len(set(everything))
+        assert set(parts) == {"train", "validation", "test"}
+
+
+def test_a_class_is_no_unknown_word(monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        synthetic_speech, "speak", lambda words, *rest: asked.extend(words) or [np.ones(9)] * len(words)
+    )
+    monkeypatch.setattr(rejection, "_fragments", lambda *rest: [])
+    config = DataConfig(unknown="synthetic", unknown_fraction=1.0)
+    names = ("Water", "yes")
+    for seed in range(10):
+        rejection.add_examples(corpus(class_names=names), dataclasses.replace(config, split_seed=seed))
+    assert len(asked) > 100
+    assert not {word.casefold() for word in asked} & {"water"}

@@ -72,3 +72,21 @@ def test_by_speaker(prepared):
 def test_wrong_settings(prepared, fields, message):
     with pytest.raises(UserError, match=message):
         spoken_digit.load(spoken_digit.Config(data_dir=prepared, **fields))
+
+
+def test_speakers_of_the_validation_split(prepared):
+    config = spoken_digit.Config(
+        data_dir=prepared, split="speaker", test_speakers=("jackson",), validation_speakers=("theo",)
+    )
+    splits = spoken_digit.load(config).splits
+    speakers = {name: {source.split("_")[1] for source in split.sources} for name, split in splits.items()}
+    assert speakers == {"train": {"george", "nicolas", "yweweler"}, "validation": {"theo"}, "test": {"jackson"}}
+
+
+@pytest.mark.parametrize("speakers", [("jackson",), ("nobody",), ("george", "nicolas", "theo", "yweweler")])
+def test_speakers_that_cannot_be_the_validation_split(prepared, speakers):
+    config = spoken_digit.Config(
+        data_dir=prepared, split="speaker", test_speakers=("jackson",), validation_speakers=speakers
+    )
+    with pytest.raises(UserError, match=r"data\.validation_speakers takes some, not all, of 'george', 'nicolas'"):
+        spoken_digit.load(config)

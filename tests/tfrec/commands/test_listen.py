@@ -63,10 +63,13 @@ def test_recordings_unlike_the_corpus(trained, capsys):
     assert noise_report.main([str(run.path), "--recording", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)["recording"]
     assert next(iter(result["conditions"])) == "as it is"
-    assert len(result["conditions"]) == 15
+    assert len(result["conditions"]) == 16
     for cell in result["conditions"].values():
         assert cell["interval"][0] <= cell["accuracy"] <= cell["interval"][1]
-    assert (run.path / "recording.csv").read_text().startswith("condition,accuracy,low,high\n")
+    assert (run.path / "recording" / "recording.csv").read_text().startswith("condition,accuracy,low,high\n")
+    assert noise_report.main([str(run.path), "--recording", "--seed", "1"]) == 0
+    assert "recording-2: recording.csv, recording.json" in capsys.readouterr().out.replace("\n", "")
+    assert json.loads((run.path / "recording" / "recording.json").read_text())["seed"] == 0
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -11,21 +12,25 @@ from rich.table import Table
 
 from tfrec.evaluation.metrics.per_example import TITLES
 from tfrec.runs.run import Run
+from tfrec.utils import short_numbers
 
 NAME = "recording"
 
 
-def write(run: Run, result: Mapping[str, Any]) -> list[pathlib.Path]:
-    """Writes recording.json and recording.csv into a run; returns their paths."""
+def write(run: Run, result: Mapping[str, Any]) -> pathlib.Path:
+    """Writes recording.json and recording.csv into a folder of the run; returns the folder."""
+    result = json.loads(short_numbers.dumps(result))
+    folder = Run(run.free_report(NAME, result))
+    folder.path.mkdir(exist_ok=True)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     measure = result["measure"]
     writer.writerow(["condition", measure, "low", "high"])
     for name, cell in result["conditions"].items():
         writer.writerow([name, cell[measure], *cell["interval"]])
-    run.write_json(f"{NAME}.json", result)
-    run.write_text(f"{NAME}.csv", text.getvalue())
-    return [run.path / f"{NAME}.json", run.path / f"{NAME}.csv"]
+    folder.write_json(f"{NAME}.json", result)
+    folder.write_text(f"{NAME}.csv", text.getvalue())
+    return folder.path
 
 
 def table(result: Mapping[str, Any]) -> Table:
