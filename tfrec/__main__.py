@@ -11,6 +11,7 @@ COMMANDS = {
     "evaluate": "measure a run on a split, with plots",
     "predict": "label or transcribe files with a run or an export",
     "export": "export a run as the next version for TensorFlow Serving",
+    "serve": "answer as TensorFlow Serving does, for development and tests",
     "list": "list architectures, datasets, experiments and layers",
     "show": "draw examples with and without augmentation",
     "check": "check the data of a training before it starts",
