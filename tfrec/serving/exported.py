@@ -14,7 +14,7 @@ import tensorflow as tf
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.inference import reader
-from tfrec.serving.savedmodel import DESCRIPTION
+from tfrec.serving.savedmodel import DEFAULT, DESCRIPTION, TENSOR
 from tfrec.tasks.base import Answer
 
 
@@ -31,7 +31,7 @@ class ExportedRecognizer:
         self.path, self.description = path, description
         self.task = tasks.find(description["task"])
         self._model = model  # its signatures need it alive
-        model.signatures["serving_default"]
+        _ = model.signatures[DEFAULT], model.signatures[TENSOR]
 
     @classmethod
     def open(cls, path: Any) -> ExportedRecognizer:
@@ -72,7 +72,7 @@ class ExportedRecognizer:
         """Whether the export has a signature; older ones lack some."""
         return name in self._model.signatures
 
-    def answers(self, inputs: dict[str, np.ndarray], signature: str = "serving_default") -> dict[str, np.ndarray]:
+    def answers(self, inputs: dict[str, np.ndarray], signature: str = TENSOR) -> dict[str, np.ndarray]:
         """Outputs of a signature for a batch of its inputs; UserError for inputs beyond the export's bounds."""
         function = self._model.signatures[signature]
         types = {name: spec.dtype for name, spec in function.structured_input_signature[1].items()}

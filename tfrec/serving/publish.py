@@ -223,6 +223,6 @@ def _base64(contents: Any) -> np.ndarray:
 
 
 REQUESTS: dict[str, dict[str, Callable[[Sequence[np.ndarray], Any], Requests]]] = {
-    "image": {"serving_default": _raw_images, "encoded": _encoded_images},
-    "speech": {"serving_default": _raw_clips, "encoded": _encoded_clips},
+    "image": {savedmodel.TENSOR: _raw_images, savedmodel.DEFAULT: _encoded_images},
+    "speech": {savedmodel.TENSOR: _raw_clips, savedmodel.DEFAULT: _encoded_clips},
 }

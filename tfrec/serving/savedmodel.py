@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
+DEFAULT, ENCODED, TENSOR = "serving_default", "encoded", "tensor"  # signatures: bytes, the same, pixels or samples
 # Of a request: beyond these a batch may exhaust the memory, where some kernels abort the whole server.
 MAX_ROWS = 1024
 MAX_VALUES = 256_000_000  # of pictures as a client sends them: rows x height x width x channels
@@ -34,13 +35,12 @@ Signatures = dict[str, tuple[Callable[..., Outputs], list[tf.TensorSpec]]]
 
 
 def write(recognizer: Recognizer, folder: Any) -> None:
-    """Writes the SavedModel with the signatures `serving_default` (raw tensors) and `encoded` (bytes of files).
+    """Writes the SavedModel with the signatures `serving_default`, alias `encoded`, and `tensor`.
 
-    Images: "image" `(batch, height, width, channels)` of any size, uint8, or float32 in [0, 255] where training had
-    files of more than 8 bits; or "encoded" string `(batch,)` of JPEG, PNG, BMP or GIF.
-    Speech: "audio" float32 `(batch, samples)` at the recognizer's sample rate with "length" int32
-    `(batch,)`, or "encoded" string `(batch,)` of 16-bit WAV. Outputs: those of the task, which may also have signatures
-    of its own.
+    `serving_default` takes the bytes of files: "encoded", string `(batch,)`. `tensor` takes what they hold: "image"
+    `(batch, height, width, channels)` of any size, uint8, or float32 in [0, 255] where training had files of more than
+    8 bits; or "audio" float32 `(batch, samples)` at the recognizer's sample rate with "length" int32 `(batch,)`.
+    Outputs: those of the task, which may also have signatures of its own, with the inputs of `tensor`.
     """
     network = recognizer.task.inference_network(without_cudnn(recognizer.network))
     served = recognizer.replace(inference_network=network)
@@ -55,10 +55,13 @@ def write(recognizer: Recognizer, folder: Any) -> None:
 
     make_signatures = SIGNATURES[config.frontend.name]
     for name, (function, signature) in make_signatures(config.frontend, answer).items():
-        archive.add_endpoint(name, function, input_signature=signature)
+        endpoint = archive.add_endpoint(name, function, input_signature=signature)
+        if name == DEFAULT:
+            endpoint.get_concrete_function()
+            archive.add_endpoint(ENCODED, endpoint)
     for name, convert in recognizer.task.further_signatures().items():
-        signatures = make_signatures(config.frontend, functools.partial(_converted, served, convert))
-        archive.add_endpoint(name, signatures["serving_default"][0], input_signature=signatures["serving_default"][1])
+        function, signature = make_signatures(config.frontend, functools.partial(_converted, served, convert))[TENSOR]
+        archive.add_endpoint(name, function, input_signature=signature)
     archive.write_out(str(folder), verbose=False)
     description = pathlib.Path(folder) / DESCRIPTION
     description.parent.mkdir(exist_ok=True)
@@ -101,7 +104,7 @@ def without_cudnn(network: keras.Model) -> keras.Model:
 def _image_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatures:
     resize = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
 
-    def serving_default(image: Any) -> Outputs:
+    def tensor(image: Any) -> Outputs:
         image = tf.ensure_shape(image, [None, None, None, config.channels])
         size = tf.reduce_min(tf.shape(image)[1:3])
         checks = [
@@ -124,16 +127,16 @@ def _image_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatur
             return _never_empty(answer, tf.map_fn(pixels, tf.identity(encoded), fn_output_signature=tf.float32))
 
     return {
-        "serving_default": (
-            serving_default,
+        TENSOR: (
+            tensor,
             [tf.TensorSpec([None, None, None, config.channels], config.pixels or "uint8", name="image")],
         ),
-        "encoded": (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
+        DEFAULT: (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
     }
 
 
 def _speech_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatures:
-    def serving_default(audio: Any, length: Any) -> Outputs:
+    def tensor(audio: Any, length: Any) -> Outputs:
         audio, length = tf.ensure_shape(audio, [None, None]), tf.ensure_shape(length, [None])
         same = tf.debugging.assert_equal(tf.shape(audio)[0], tf.size(length), "Each clip needs one length")
         # A client may send anything: a length past the end is cut, NaN is silence, and no sample is so loud that its
@@ -156,14 +159,14 @@ def _speech_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatu
         padded = tf.stack([clips.nrows(), tf.reduce_max(tf.concat([clips.row_lengths(), [0]], axis=0))])
         with tf.control_dependencies(_bounds(padded, MAX_SAMPLES, "samples, the padding included,")):
             clips = tf.identity(clips)
-        return serving_default(clips.to_tensor(), tf.cast(clips.row_lengths(), tf.int32))
+        return tensor(clips.to_tensor(), tf.cast(clips.row_lengths(), tf.int32))
 
     return {
-        "serving_default": (
-            serving_default,
+        TENSOR: (
+            tensor,
             [tf.TensorSpec([None, None], tf.float32, name="audio"), tf.TensorSpec([None], tf.int32, name="length")],
         ),
-        "encoded": (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
+        DEFAULT: (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
     }
 
 

@@ -248,7 +248,7 @@ class Task(abc.ABC):
         return {}
 
     def further_signatures(self) -> dict[str, Callable[[Any], dict[str, tf.Tensor]]]:
-        """Signatures of the export with the inputs of `serving_default`: {name: function of the network's outputs}."""
+        """Signatures of the export with the inputs of `tensor`: {name: function of the network's outputs}."""
         return {}
 
     @classmethod

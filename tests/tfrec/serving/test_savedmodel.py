@@ -69,13 +69,13 @@ def meta_graph(folder):
 def test_only_ops_that_a_server_can_run(name, exported):
     _, graph = meta_graph(exported(name))
     assert list(graph.meta_info_def.tags) == ["serve"]
-    assert {"serving_default", "encoded"} <= set(graph.signature_def)
+    assert {"serving_default", "encoded", "tensor"} <= set(graph.signature_def)
     functions = [function.node_def for function in graph.graph_def.library.function]
     for node in itertools.chain(graph.graph_def.node, *functions):
         assert ">" not in node.op, node.op
         assert not node.op.startswith(("PyFunc", "EagerPyFunc", "Cudnn")), node.op
         assert "GPU" not in node.device, node.device
-    for signature in (graph.signature_def[key] for key in ("serving_default", "encoded")):
+    for signature in (graph.signature_def[key] for key in ("serving_default", "encoded", "tensor")):
         for tensor in [*signature.inputs.values(), *signature.outputs.values()]:
             assert tensor.name
             assert tensor.dtype != tf.float16.as_datatype_enum
@@ -85,11 +85,11 @@ def test_only_ops_that_a_server_can_run(name, exported):
 
 def test_image_bytes_and_pixels_agree(call):
     image = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1)).astype("uint8")
-    raw = call("digits", "serving_default", image=image)
+    raw = call("digits", "tensor", image=image)
     png = call("digits", "encoded", encoded=[tf.io.encode_png(one).numpy() for one in image])
     np.testing.assert_allclose(raw["probabilities"], png["probabilities"], atol=1e-6)
     assert raw["label"].tolist() == png["label"].tolist()
-    larger = call("digits", "serving_default", image=np.repeat(np.repeat(image, 3, axis=1), 2, axis=2))
+    larger = call("digits", "tensor", image=np.repeat(np.repeat(image, 3, axis=1), 2, axis=2))
     assert larger["probabilities"].shape == (5, 10)
 
 
@@ -98,17 +98,17 @@ def test_answers_do_not_depend_on_other_clips_of_a_batch(name, call):
     random = np.random.default_rng(0)
     clips = [random.normal(scale=0.1, size=size).astype("float32") for size in (8000, 3001, 200)]
     lengths = np.int32([len(clip) for clip in clips])
-    single = [call(name, "serving_default", audio=clip[None], length=[len(clip)])["probabilities"][0] for clip in clips]
+    single = [call(name, "tensor", audio=clip[None], length=[len(clip)])["probabilities"][0] for clip in clips]
     for filler in (0.0, 0.7, np.nan):
         audio = np.stack([np.pad(clip, (0, 8500 - len(clip)), constant_values=filler) for clip in clips])
-        together = call(name, "serving_default", audio=audio, length=lengths)
+        together = call(name, "tensor", audio=audio, length=lengths)
         np.testing.assert_allclose(together["probabilities"], single, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", SPEECH)
 def test_rules_for_odd_speech_requests(name, call):
     def ask(audio, length):
-        return call(name, "serving_default", audio=np.float32(audio), length=np.int32(length))["probabilities"]
+        return call(name, "tensor", audio=np.float32(audio), length=np.int32(length))["probabilities"]
 
     assert ask(np.zeros((0, 100)), []).shape == (0, 2)
     assert ask(np.zeros((2, 0)), [0, 0]).shape == (2, 2)
@@ -120,7 +120,7 @@ def test_rules_for_odd_speech_requests(name, call):
 
 
 def test_empty_image_batches(call):
-    assert call("digits", "serving_default", image=np.zeros((0, 8, 8, 1), "uint8"))["probabilities"].shape == (0, 10)
+    assert call("digits", "tensor", image=np.zeros((0, 8, 8, 1), "uint8"))["probabilities"].shape == (0, 10)
     assert call("digits", "encoded", encoded=tf.zeros([0], tf.string))["probabilities"].shape == (0, 10)
 
 
@@ -132,9 +132,9 @@ def bomb(width, height):
 
 HOSTILE = {
     "digits": [
-        ("serving_default", {"image": np.zeros((8, 8, 1), "uint8")}),
-        ("serving_default", {"image": np.zeros((1, 8, 8, 3), "uint8")}),
-        ("serving_default", {"image": np.zeros((1, 0, 8, 1), "uint8")}),
+        ("tensor", {"image": np.zeros((8, 8, 1), "uint8")}),
+        ("tensor", {"image": np.zeros((1, 8, 8, 3), "uint8")}),
+        ("tensor", {"image": np.zeros((1, 0, 8, 1), "uint8")}),
         ("encoded", {"encoded": np.array([b"not a picture"], object)}),
         ("encoded", {"encoded": np.array([b""], object)}),
         ("encoded", {"encoded": np.array([[b"x"]], object)}),
@@ -145,10 +145,10 @@ HOSTILE = {
         ("encoded", {"encoded": np.array([b"\xff\xd8\xff"], object)}),
     ],
     "cnn": [
-        ("serving_default", {"audio": np.zeros(100, "float32"), "length": np.int32([100])}),
-        ("serving_default", {"audio": np.zeros((1, 100, 1), "float32"), "length": np.int32([100])}),
-        ("serving_default", {"audio": np.zeros((2, 100), "float32"), "length": np.int32([100])}),
-        ("serving_default", {"audio": np.zeros((1, 100), "float32"), "length": np.int32([[100]])}),
+        ("tensor", {"audio": np.zeros(100, "float32"), "length": np.int32([100])}),
+        ("tensor", {"audio": np.zeros((1, 100, 1), "float32"), "length": np.int32([100])}),
+        ("tensor", {"audio": np.zeros((2, 100), "float32"), "length": np.int32([100])}),
+        ("tensor", {"audio": np.zeros((1, 100), "float32"), "length": np.int32([[100]])}),
         ("encoded", {"encoded": np.array([b"RIFF"], object)}),
         ("encoded", {"encoded": np.array([b""], object)}),
     ],
@@ -267,7 +267,7 @@ def test_an_export_that_transcribes(name, width, tmp_path):
 
     def ask(clips, lengths):
         audio = np.stack([np.pad(clip, (0, 20000 - len(clip)), constant_values=0.3) for clip in clips])
-        answer = loaded.signatures["serving_default"](audio=tf.constant(audio), length=tf.constant(np.int32(lengths)))
+        answer = loaded.signatures["tensor"](audio=tf.constant(audio), length=tf.constant(np.int32(lengths)))
         return [text.decode() for text in answer["text"].numpy()], answer["confidence"].numpy()
 
     texts, confidences = ask(sounds, [len(clip) for clip in sounds])
@@ -277,7 +277,7 @@ def test_an_export_that_transcribes(name, width, tmp_path):
     assert len(texts[0]) > 5
     assert (texts[0] == untrained.offline(built, sounds[0])[1]) == (width == 1)
     assert ask(sounds[:1], [-3])[0] == ask(sounds[:1], [0])[0]
-    empty = loaded.signatures["serving_default"](audio=tf.zeros([0, 9]), length=tf.zeros([0], tf.int32))
+    empty = loaded.signatures["tensor"](audio=tf.zeros([0, 9]), length=tf.zeros([0], tf.int32))
     assert empty["text"].shape == empty["confidence"].shape == (0,)
     (transcript,) = tfrec.load(tmp_path / "saved").predict(tmp_path / "clip.wav")
     assert transcript.text == texts[0]
@@ -323,14 +323,14 @@ def test_an_interrupted_export_leaves_nothing(trained, tmp_path, monkeypatch, mo
 @pytest.mark.parametrize(
     ("name", "signature", "inputs", "message"),
     [
-        ("digits", "serving_default", {"image": np.zeros((100_000, 1, 1, 1), "uint8")}, "may have 1,024 rows"),
-        ("digits", "serving_default", {"image": np.zeros((3, 10_000, 9_000, 1), "uint8")}, "values of pixels together"),
+        ("digits", "tensor", {"image": np.zeros((100_000, 1, 1, 1), "uint8")}, "may have 1,024 rows"),
+        ("digits", "tensor", {"image": np.zeros((3, 10_000, 9_000, 1), "uint8")}, "values of pixels together"),
         ("digits", "encoded", {"encoded": [b""] * 5000}, "may have 1,024 rows"),
         ("digits", "encoded", {"encoded": None}, "too many pixels together"),
-        ("cnn", "serving_default", {"audio": np.zeros((2000, 1)), "length": np.ones(2000, int)}, "may have 1,024 rows"),
+        ("cnn", "tensor", {"audio": np.zeros((2000, 1)), "length": np.ones(2000, int)}, "may have 1,024 rows"),
         (
             "cnn",
-            "serving_default",
+            "tensor",
             {"audio": np.zeros((9, 4_000_000)), "length": np.ones(9, int)},
             "samples, the padding",
         ),
