@@ -8,7 +8,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from pipelines.errors import UserError
-from tests.serving.conftest import start, target_of
+from tests.serving.targets import start, target_of
 from tfrec.serving.deployment import batching_config
 from tfrec.serving.deployment.batching_config import BatchingConfig
 

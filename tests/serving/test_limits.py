@@ -13,7 +13,7 @@ import time
 import pytest
 
 from tests.serving import models
-from tests.serving.conftest import Target, start, target_of
+from tests.serving.targets import Target, start, target_of
 
 SLOW = {"signature_name": "slow", "instances": [5000]}  # about 50 s
 

@@ -12,7 +12,7 @@ from tensorflow_serving.apis import model_management_pb2, predict_pb2, predictio
 
 from pipelines.errors import UserError
 from tests.serving import models
-from tests.serving.conftest import start, target_of
+from tests.serving.targets import start, target_of
 from tfrec.serving.server import models as server_models
 from tfrec.serving.server import warmup
 

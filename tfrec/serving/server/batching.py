@@ -26,6 +26,7 @@ class _Task:
     inputs: Tensors
     rows: int
     deadline: float | None  # of time.monotonic()
+    is_running: bool = False
     done: threading.Event = dataclasses.field(default_factory=threading.Event)
     outputs: Tensors = dataclasses.field(default_factory=dict)
     error: ServingError | None = None
@@ -84,7 +85,11 @@ class Batcher:
             queue = self._queues.setdefault(key, _Queue(servable, signature, list(wanted)))
             self._add(queue, task, now)
             self._changed.notify()
-        task.done.wait()
+        if not task.done.wait(timeout_s):
+            with self._changed:
+                if not task.is_running:
+                    raise _queue_timeout()
+            task.done.wait()  # the session has the deadline too
         if task.error:
             raise task.error
         return task.outputs
@@ -141,12 +146,13 @@ class Batcher:
 
     def _answer(self, queue: _Queue, batch: _Batch) -> None:
         now, tasks = time.monotonic(), []
-        for task in batch.tasks:
-            if task.deadline is not None and task.deadline <= now:
-                message = "Run() timeout exceeded while waiting in batching queue"
-                task.finish(error=ServingError("RESOURCE_EXHAUSTED", message))
-            else:
-                tasks.append(task)
+        with self._changed:
+            for task in batch.tasks:
+                task.is_running = task.deadline is None or task.deadline > now
+                if task.is_running:
+                    tasks.append(task)
+                else:
+                    task.finish(error=_queue_timeout())
         batch.tasks = tasks
         if not tasks:
             return
@@ -212,3 +218,7 @@ def _rows(inputs: Tensors) -> int:
     if len(sizes) != 1:
         raise invalid("Batching Run() input tensors must have equal 0th-dimension size")
     return sizes.pop()
+
+
+def _queue_timeout() -> ServingError:
+    return ServingError("RESOURCE_EXHAUSTED", "Run() timeout exceeded while waiting in batching queue")
