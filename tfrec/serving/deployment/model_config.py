@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
+import types
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from tensorflow_serving.config import model_server_config_pb2
 
 from pipelines.errors import UserError
 from tfrec.serving.server.errors import ServingError, invalid
+
+NO_LABELS: Mapping[str, Mapping[str, int]] = types.MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,16 +38,34 @@ class ModelConfig:
             return [version for version in versions if version in self.specific]
         return versions if self.latest is None else versions[-self.latest :]
 
+    def path_of(self, version: int) -> pathlib.Path:
+        """The folder of a version on the disk, whose name may have leading zeros."""
+        paths = [path for path in self.base_path.iterdir() if path.name.isdecimal()]
+        return next(path for path in paths if int(path.name) == version)
 
-def in_folder(folder: pathlib.Path) -> list[ModelConfig]:
-    """The models in a folder of models, `saved_models/`, or the one of a folder of versions, `saved_models/NAME/`."""
+
+def in_folder(folder: pathlib.Path, labels: Mapping[str, Mapping[str, int]] = NO_LABELS) -> list[ModelConfig]:
+    """The models in a folder of models, `saved_models/`, or the one of a folder of versions, `saved_models/NAME/`.
+
+    Args:
+        folder: holds them.
+        labels: model -> label -> version: labeled versions are served beyond the latest one.
+    """
     if _has_versions(folder):
-        return [ModelConfig(folder.resolve().name, folder)]
+        folder = folder.resolve()
+        return [_with_labels(ModelConfig(folder.name, folder), labels)]
     try:
         children = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     except OSError:
         return []
-    return [ModelConfig(path.name, path) for path in children if _has_versions(path)]
+    return [_with_labels(ModelConfig(path.name, path), labels) for path in children if _has_versions(path)]
+
+
+def _with_labels(config: ModelConfig, labels: Mapping[str, Mapping[str, int]]) -> ModelConfig:
+    own = labels.get(config.name, {})
+    if not own:
+        return config
+    return dataclasses.replace(config, specific=tuple({*own.values(), *config.aspired()}), labels=dict(own))
 
 
 def _has_versions(folder: pathlib.Path) -> bool:

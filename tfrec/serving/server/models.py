@@ -63,11 +63,6 @@ class Model:
     def _is_available(self, number: int) -> bool:
         return self.versions[number].state == "AVAILABLE"
 
-    def _path(self, version: Version) -> pathlib.Path:
-        """The folder of a version, whose name may have leading zeros."""
-        paths = [path for path in self.config.base_path.iterdir() if path.name.isdecimal()]
-        return next(path for path in paths if int(path.name) == version.number)
-
     def _may_retry(self, version: Version) -> bool:
         if version.attempts == 0:  # unloaded, and aspired once more
             return True
@@ -80,7 +75,7 @@ class Model:
         started = time.monotonic()
         servable = None
         try:
-            path = self._path(version)
+            path = self.config.path_of(version.number)
             version.files = _newest(path)
             servable = Servable(path)
             records = warmup.run(servable, path)

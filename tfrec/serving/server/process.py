@@ -8,6 +8,7 @@ import logging
 import os
 import pathlib
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from aiohttp import web
@@ -50,6 +51,7 @@ class Server:
 
     Args:
         source: a folder of models, a folder of versions, or a model config file.
+        labels: model -> label -> version, for a folder.
         options: addresses and limits.
 
     Attributes:
@@ -59,11 +61,16 @@ class Server:
         UserError: where there is nothing to serve, or a port is taken.
     """
 
-    def __init__(self, source: pathlib.Path, options: Options | None = None) -> None:
+    def __init__(
+        self,
+        source: pathlib.Path,
+        options: Options | None = None,
+        labels: Mapping[str, Mapping[str, int]] = model_config.NO_LABELS,
+    ) -> None:
         self.options = options or Options()
         self._source = pathlib.Path(os.path.abspath(source))
         self._batcher = Batcher(self.options.batching) if self.options.batching else None
-        self.models = Models(self._finder(), self._on_load)
+        self.models = Models(self._finder(labels), self._on_load)
         self.api = API(self.models, Metrics(), self._batcher_of, self.options.max_requests)
         self.rest_port = self.grpc_port = 0
         self._loop = asyncio.new_event_loop()
@@ -106,7 +113,7 @@ class Server:
             self._batcher.close()
         self._runner = self._grpc = self._rest = self._batcher = None
 
-    def _finder(self) -> Any:
+    def _finder(self, labels: Mapping[str, Mapping[str, int]]) -> Any:
         if self._source.is_file():
             configs = model_config.from_file(self._source)
             return lambda: configs
@@ -114,7 +121,7 @@ class Server:
             raise UserError(f"{self._source} is neither a folder of exports nor a model config file.")
         if not model_config.in_folder(self._source):
             raise UserError(f"{self._source} holds no export: name the folder of NAME/VERSION/, or export a run.")
-        return lambda: model_config.in_folder(self._source)
+        return lambda: model_config.in_folder(self._source, labels)
 
     def _check_models(self) -> None:
         for name, model in self.models.models.items():
