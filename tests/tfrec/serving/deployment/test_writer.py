@@ -31,7 +31,7 @@ def saved_models(tmp_path):
     """Two versions of "digits", and "words"."""
     folder = tmp_path / "saved models"
     for version in (1, 2):
-        export(folder / "digits" / str(version), modality="image", on_bad_row="fail")
+        export(folder / "digits" / str(version), modality="image", on_bad_row="error")
     export(folder / "words" / "1", modality="audio", on_bad_row="fill")
     (folder / "digits" / ".tmp-3").mkdir()
     return folder
