@@ -96,7 +96,7 @@ class Servable:
         graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=graph)
         try:
-            with graph.as_default():
+            with graph.as_default(), _without_advice():
                 meta_graph = tf.compat.v1.saved_model.loader.load(self._session, ["serve"], str(path))
             self.definitions = dict(meta_graph.signature_def)
             self.signatures = {
@@ -156,6 +156,18 @@ class Servable:
         if self.batcher is not None:
             self.batcher.close()
         self._session.close()
+
+
+@contextlib.contextmanager
+def _without_advice() -> Iterator[None]:
+    """Hides TensorFlow's warning that the loader is deprecated: it is the one that servers use."""
+    logger = tf.get_logger()
+    level = logger.level
+    logger.setLevel("ERROR")
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _array(value: Any) -> np.ndarray:
