@@ -8,6 +8,7 @@ import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2
 
 from pipelines.errors import UserError
+from tests.serving import models
 from tests.serving.targets import start, target_of
 from tfrec.serving.deployment import batching_config
 from tfrec.serving.deployment.batching_config import BatchingConfig
@@ -106,6 +107,19 @@ def test_a_timeout_in_the_queue(contract_config):
         status, answer = target.predict({"signature_name": "slow", "instances": [1]})
         assert running.result().outputs["y"].float_val
     assert (status, "batching queue" in answer["error"]) == (429, True)
+
+
+def test_a_model_with_a_batching_file_of_its_own(tmp_path):
+    for name in ("merged", "alone"):
+        models.write_scaled(tmp_path / name / "1")
+    parameters = BatchingConfig(max_batch_size=1, num_batch_threads=1)
+    (tmp_path / "merged" / "1" / "batching_params.pbtxt").write_text(batching_config.render(parameters))
+    with start(tmp_path, per_model_batching=True) as server:
+        target = target_of(server)
+        assert target.predict({"instances": [1.0, 2.0]}, "alone")[0] == 200
+        assert "larger than maximum" in target.predict({"instances": [1.0, 2.0]}, "merged")[1]["error"]
+    with start(tmp_path) as server:
+        assert target_of(server).predict({"instances": [1.0, 2.0]}, "merged")[0] == 200
 
 
 def test_a_file_is_read_and_written():

@@ -12,8 +12,11 @@ import time
 
 import pytest
 
+from pipelines.errors import UserError
 from tests.serving import models
 from tests.serving.targets import Target, start, target_of
+from tfrec.commands import serve
+from tfrec.serving import stubs
 
 SLOW = {"signature_name": "slow", "instances": [5000]}  # about 50 s
 
@@ -23,6 +26,24 @@ def limited(contract_config):
     options = {"max_requests": 2, "max_body_bytes": 10_000, "body_timeout_s": 0.5, "rest_timeout_s": 1.0}
     with start(contract_config, **options) as server:
         yield target_of(server)
+
+
+def test_health(limited):
+    check = limited.channel.unary_unary("/grpc.health.v1.Health/Check")
+    assert check(b"") == b"\x08\x01"  # SERVING
+
+
+def test_names_of_models_that_are_not_served_are_not_counted(limited):
+    assert limited.predict({"instances": [1.0]}, "any-name")[0] == 404
+    page = limited.rest("GET", "/monitoring/prometheus/metrics")[1]
+    assert 'model_name="",status="NOT_FOUND"' in page
+    assert "any-name" not in page
+
+
+def test_missing_libraries(monkeypatch):
+    monkeypatch.setattr(stubs, "LIBRARIES", ("json", "no_such_library"))
+    with pytest.raises(UserError, match=r"needs no_such_library.*pip install 'tfrec\[serve\]'"):
+        serve.main(["saved_models"])
 
 
 def test_a_large_body(limited):

@@ -257,6 +257,11 @@ def test_methods_that_a_signature_does_not_have(target, method):
         error(target.rest("POST", f"/v1/models/examples:{method}", wrong))
 
 
+def test_values_that_are_nested_deeply(target):
+    for depth in (20, 500, 100_000):
+        error(echo(target, "int32", "[" * depth + "1" + "]" * depth))
+
+
 def test_metrics(target):
     target.predict({"instances": [1.0]})
     status, page = target.rest("GET", "/monitoring/prometheus/metrics")

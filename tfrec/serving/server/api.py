@@ -52,6 +52,8 @@ class API:
     def request(self, model: str, method: str, entrypoint: str, is_limited: bool = True) -> Iterator[None]:
         """Context of one request, which counts it and turns every exception into a ServingError."""
         started, status = time.perf_counter(), "OK"
+        if model not in self.models.models:
+            model = ""  # else clients could name any number of models, and each would be counted
         if is_limited and not self._slots.acquire(blocking=False):
             self.metrics.add(model, method, entrypoint, "UNAVAILABLE", 0.0)
             raise ServingError("UNAVAILABLE", "The server has as many requests as it takes at once: try again")

@@ -12,6 +12,7 @@ from tensorflow_serving.apis import model_service_pb2_grpc, prediction_service_p
 from tfrec.serving.server.api import API
 from tfrec.serving.server.errors import ServingError
 
+SERVING = b"\x08\x01"  # a HealthCheckResponse
 NO_DEADLINE_S = 1e9  # what gRPC reports without a deadline is above this
 
 
@@ -69,6 +70,12 @@ def _answer(
         context.abort(grpc.StatusCode[error.code], error.grpc_message)
 
 
+def _health() -> Any:
+    """The standard health check; a server that answers has loaded its models."""
+    check = grpc.unary_unary_rpc_method_handler(lambda request, context: SERVING)
+    return grpc.method_handlers_generic_handler("grpc.health.v1.Health", {"Check": check})
+
+
 def start(api: API, host: str, port: int, max_message_bytes: int, threads: int) -> tuple[Any, int]:
     """Starts a server.
 
@@ -87,6 +94,7 @@ def start(api: API, host: str, port: int, max_message_bytes: int, threads: int) 
     server = grpc.server(futures.ThreadPoolExecutor(threads), options=[*options, ("grpc.so_reuseport", 0)])
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(api), server)
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(api), server)
+    server.add_generic_rpc_handlers((_health(),))
     try:
         chosen = server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
     except RuntimeError:

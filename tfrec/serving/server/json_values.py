@@ -18,6 +18,7 @@ INT_TYPES = (tf.int8, tf.int16, tf.int32, tf.uint8)
 RANGES = {tf.int64: (-(2**63), 2**63), tf.uint32: (0, 2**32), tf.uint64: (0, 2**64)} | dict.fromkeys(
     INT_TYPES, (-(2**31), 2**31)
 )
+MAX_RANK = 16  # of a tensor
 MAX_SHOWN = 200  # characters of a value in a message
 
 
@@ -129,6 +130,8 @@ def to_array(value: Any, dtype: Any) -> np.ndarray:
     while isinstance(deepest, list):
         shape.append(len(deepest))
         deepest = deepest[0] if deepest else None
+    if len(shape) > MAX_RANK:
+        raise invalid(f"JSON Value: {_shown(value)} has more than {MAX_RANK} dimensions")
     leaves = list(_leaves(value, shape, 0))
     return _converted(leaves, dtype).reshape(shape)
 
