@@ -30,7 +30,19 @@ from pipelines.image_formats.headers import (
 from pipelines.image_formats.pixels import Color, parse_color
 from pipelines.image_formats.tiff import orient
 
-__all__ = ["CODINGS", "MAX_PIXELS", "SUFFIXES", "ImageInfo", "check", "decode", "decode_file", "parse_color", "probe"]
+__all__ = [
+    "CODINGS",
+    "MAX_PIXELS",
+    "SUFFIXES",
+    "ImageInfo",
+    "check",
+    "decode_color",
+    "decode_file",
+    "in_channels",
+    "parse_color",
+    "probe",
+    "upright",
+]
 
 # Suffixes of pictures; those of kinds that are not read are among them, so that a sentence names the kind.
 SUFFIXES = (
@@ -44,42 +56,6 @@ CHECKED_TOGETHER = 128  # files whose decoders' messages are captured together
 # libjpeg's words for a picture whose data ends early, which it fills up with gray.
 _BAD_JPEG = "less JPEG data than announced, or wrong data"
 _ENDS_EARLY = re.compile("premature end", re.IGNORECASE)
-
-
-def decode(data: tf.Tensor, channels: int, is_deep: bool = False) -> tf.Tensor:
-    """Decodes a JPEG, PNG, BMP or GIF in a graph that has no Python, such as an export; of a GIF, the first frame.
-
-    Orientation and transparency are ignored here.
-
-    Args:
-        data: The file's content, a string scalar.
-        channels: 1 (gray), 3 (color) or 4 (color and alpha, which is opaque).
-        is_deep: Whether to return float32, so that PNG files of 16 bits keep all of them.
-
-    Returns:
-        uint8 `(height, width, channels)`, or float32 in [0, 255].
-    """
-    if is_deep:
-        is_png = tf.equal(tf.strings.substr(data, 0, 4), b"\x89PNG")
-        return tf.cond(
-            is_png, lambda: _png_of_16_bits(data, channels), lambda: tf.cast(decode(data, channels), tf.float32)
-        )
-    is_jpeg = tf.equal(tf.strings.substr(data, 0, 2), b"\xff\xd8")
-    color = tf.cond(
-        is_jpeg,
-        lambda: _decode_jpeg(data),
-        lambda: tf.ensure_shape(tf.io.decode_image(data, channels=3, expand_animations=False), (None, None, 3)),
-    )
-    return _in_channels(color, channels)
-
-
-def _png_of_16_bits(data: tf.Tensor, channels: int) -> tf.Tensor:
-    """A PNG of 8 or 16 bits: float32 `(height, width, channels)` in [0, 255]."""
-    color = tf.ensure_shape(tf.io.decode_png(data, channels=3, dtype=tf.uint16), (None, None, 3))
-    x = tf.cast(color, tf.float32) / 257.0
-    if channels == 4:
-        return tf.pad(x, [[0, 0], [0, 0], [0, 1]], constant_values=255.0)
-    return x if channels == 3 else tf.tensordot(x, tf.constant(pixels.LUMA), 1)[..., None]
 
 
 def decode_file(
@@ -113,7 +89,7 @@ def decode_file(
         return tf.numpy_function(read, [path], dtype)
 
     def tensorflow() -> tf.Tensor:
-        return tf.cast(_in_channels(_upright(_decode_jpeg(tf.io.read_file(path)), orientation), channels), dtype)
+        return tf.cast(in_channels(upright(decode_color(tf.io.read_file(path)), orientation), channels), dtype)
 
     def png16() -> tf.Tensor:
         values = tf.io.decode_png(tf.io.read_file(path), channels=0, dtype=tf.uint16)
@@ -231,7 +207,7 @@ def _decoded(info: ImageInfo, channels: int, background: Color) -> np.ndarray:
     """Pixels of a file; TensorFlow decodes every JPEG, since Pillow keeps libjpeg's messages to itself."""
     path = tf.constant(os.fsencode(info.path))
     if info.has_messages and info.coding == "pillow":
-        _decode_jpeg(tf.io.read_file(path))
+        decode_color(tf.io.read_file(path))
     return decode_file(path, info.code, info.orientation, channels, background, info.is_deep).numpy()
 
 
@@ -244,12 +220,12 @@ def _reason(error: tf.errors.OpError) -> str:
     return sentences[-1] if sentences else re.sub(r"^\{\{.*?\}\} ", "", lines[0] if lines else "")
 
 
-def _decode_jpeg(data: tf.Tensor) -> tf.Tensor:
+def decode_color(data: tf.Tensor) -> tf.Tensor:
     """Color of a JPEG, or of a PNG without alpha, uint8 `(height, width, 3)`, by Pillow's exact method."""
     return tf.ensure_shape(tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"), (None, None, 3))
 
 
-def _upright(image: tf.Tensor, orientation: int | tf.Tensor) -> tf.Tensor:
+def upright(image: tf.Tensor, orientation: int | tf.Tensor) -> tf.Tensor:
     """`tiff.orient` in a graph."""
     if isinstance(orientation, int):
         if orientation == 1:
@@ -264,10 +240,10 @@ def _upright(image: tf.Tensor, orientation: int | tf.Tensor) -> tf.Tensor:
     return tf.cond(orientation > 1, turned, lambda: image)
 
 
-def _in_channels(color: tf.Tensor, channels: int) -> tf.Tensor:
+def in_channels(color: tf.Tensor, channels: int) -> tf.Tensor:
     """uint8 color in the number of channels; gray is computed as Pillow does, in whole numbers."""
     if channels == 4:
-        return tf.concat([color, tf.fill(tf.concat([tf.shape(color)[:2], [1]], 0), tf.constant(255, tf.uint8))], -1)
+        return tf.concat([color, tf.fill(tf.concat([tf.shape(color)[:-1], [1]], 0), tf.constant(255, tf.uint8))], -1)
     if channels == 3:
         return color
     red, green, blue = tf.unstack(tf.cast(color, tf.int32), num=3, axis=-1)

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-_ZERO_CROSSINGS = 10  # of the filter on either side, at the lower of the two rates
-_KAISER_BETA = 5.0
+ZERO_CROSSINGS = 10  # of the filter on either side, at the lower of the two rates
+KAISER_BETA = 5.0
 
 
 def resample_array(waveform: np.ndarray, from_hz: int, to_hz: int) -> np.ndarray:
@@ -38,7 +38,7 @@ class Resampler:
     def __init__(self, from_hz: int, to_hz: int) -> None:
         self._up, self._down = _ratio(from_hz, to_hz)
         # Samples on either side that a result depends on; a block begins where the phase of the filter is 0.
-        self._reach = -(-_ZERO_CROSSINGS * max(self._up, self._down) // self._up)
+        self._reach = -(-ZERO_CROSSINGS * max(self._up, self._down) // self._up)
         self._context = -(-self._reach // self._down) * self._down
         self._kept: list[np.ndarray] = []
         self._kept_samples = self._done = 0  # of the kept samples, those of which the results are known
@@ -90,8 +90,8 @@ def _low_pass(up: int, down: int) -> np.ndarray:
     from scipy.signal import firwin
 
     factor = max(up, down)
-    taps = 2 * _ZERO_CROSSINGS * factor + 1
-    return firwin(taps, 1 / factor, window=("kaiser", _KAISER_BETA)).astype(np.float32)
+    taps = 2 * ZERO_CROSSINGS * factor + 1
+    return firwin(taps, 1 / factor, window=("kaiser", KAISER_BETA)).astype(np.float32)
 
 
 def _ratio(from_hz: int, to_hz: int) -> tuple[int, int]:

@@ -77,19 +77,46 @@ class ImageResize(Float32Layer):
         if self.crop_fraction == 1.0 and check_image_shape(self, images.shape)[1:3] == (self.height, self.width):
             return ops.cast(images, "float32")
         rows, columns, channels = check_image_shape(self, ops.shape(images))[1:]
+        (top, bottom, down), (left, right, across) = self.plan(rows, columns)
+        x = ops.cast(images[:, top:bottom, left:right], "float32")
+        # Two matrix products: the resize operations of the backends do not all compile under XLA.
+        x = ops.matmul(down, ops.reshape(x, (-1, bottom - top, (right - left) * channels)))
+        return self.resize_columns(ops.reshape(x, (-1, self.height, right - left, channels)), across)
+
+    def plan(self, rows: Tensor, columns: Tensor) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+        """Plans the resampling of images of a size.
+
+        Args:
+            rows: Height of the images: an int, or a tensor where it is not known.
+            columns: Their width.
+
+        Returns:
+            For rows and for columns: the first one that the crop needs, the one after the last, and the weights
+            `(target, last - first)` of these in each of the output's.
+        """
         # In float64, since a position near 1000 in float32 would be wrong by 1e-4 pixels.
         smaller = min if isinstance(rows, int) and isinstance(columns, int) else ops.minimum
         step = self.crop_fraction * smaller(_float64(rows) / self.height, _float64(columns) / self.width)
         top, bottom = _source_interval(rows, self.height, step)
         left, right = _source_interval(columns, self.width, step)
-        x = ops.cast(images[:, top:bottom, left:right], "float32")
-        # Two matrix products: the resize operations of the backends do not all compile under XLA.
         down = self._weights(rows, top, bottom, self.height, step)
-        across = ops.transpose(self._weights(columns, left, right, self.width, step))
-        x = ops.matmul(down, ops.reshape(x, (-1, bottom - top, (right - left) * channels)))
-        x = ops.transpose(ops.reshape(x, (-1, self.height, right - left, channels)), (0, 1, 3, 2))
+        return (top, bottom, down), (left, right, self._weights(columns, left, right, self.width, step))
+
+    def resize_columns(self, x: Tensor, weights: Tensor) -> Tensor:
+        """Resamples the columns of images whose rows are resampled already.
+
+        Args:
+            x: `(batch, height, columns, channels)`, float32.
+            weights: Of the columns, `(width, columns)`.
+
+        Returns:
+            `(batch, height, width, channels)`, float32.
+        """
+        columns, channels = ops.shape(x)[2:]
+        across = ops.transpose(weights)
+        x = ops.transpose(x, (0, 1, 3, 2))
         # One product with the many rows first is faster than einsum's many small ones.
-        x = ops.reshape(ops.matmul(ops.reshape(x, (-1, right - left)), across), (-1, self.height, channels, self.width))
+        x = ops.reshape(ops.matmul(ops.reshape(x, (-1, columns)), across), (-1, self.height, channels, self.width))
         x = ops.transpose(x, (0, 1, 3, 2))
         return ops.clip(x, 0.0, 255.0) if self.interpolation == "bicubic" else x
 

@@ -197,23 +197,6 @@ def test_gray_of_all_kinds_is_alike(tmp_path):
     np.testing.assert_allclose(means, 84.4, atol=2)
 
 
-@pytest.mark.parametrize("kind", ["jpeg", "jpeg_gray", "png", "png_gray", "png_palette", "bmp", "gif"])
-@pytest.mark.parametrize("channels", [1, 3])
-def test_the_decoder_of_exports_agrees(kind, channels):
-    pixels = tf.function(lambda data: images.decode(data, channels))(tf.constant(files.KINDS[kind])).numpy()
-    np.testing.assert_array_equal(pixels, files.reference(files.KINDS[kind], channels))
-
-
-def test_the_decoder_of_exports_keeps_16_bits(tmp_path):
-    values = R.integers(0, 65536, (5, 7, 3))
-    (tmp_path / "a.png").write_bytes(files.png16(values))
-    for channels in (1, 3, 4):
-        for data in (files.png16(values), files.KINDS["png"], files.KINDS["jpeg"]):
-            (tmp_path / "a").write_bytes(data)
-            decode = tf.function(lambda data, channels=channels: images.decode(data, channels, is_deep=True))
-            np.testing.assert_allclose(decode(tf.constant(data)), images.read(tmp_path / "a", channels), atol=0.51)
-
-
 CUT = ["jpeg", "jpeg_progressive", "jpeg_gray", "jpeg_cmyk", "jpeg_turned_6", "png", "png_rgba", "bmp", "gif", "webp",
        "tiff", "tiff_lzw", "avif", "ppm", "gif_animated", "webp_animated"]  # fmt: skip
 

@@ -16,7 +16,7 @@ from tfrec.architectures.registry import (
     describe,
     find,
 )
-from tfrec.architectures.submodels import backbone_blocks, decoder, encoder, feature_extractor
+from tfrec.architectures.submodels import backbone_blocks, decoder, embedder, encoder, feature_extractor
 
 __all__ = [
     "ARCHITECTURES",
@@ -30,6 +30,7 @@ __all__ = [
     "decoder",
     "default_config",
     "describe",
+    "embedder",
     "encoder",
     "feature_extractor",
     "find",

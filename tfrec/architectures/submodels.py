@@ -30,6 +30,23 @@ def feature_extractor(net: keras.Model) -> keras.Model:
     return keras.Model(_encoder_inputs(net), x, name=f"{net.name}_features")
 
 
+def embedder(net: keras.Model) -> keras.Model:
+    """The network without its head, with named outputs.
+
+    Args:
+        net: a network of the registry.
+
+    Returns:
+        A model like `feature_extractor`'s with the output {"embedding": float32}, and of a network with the output kind
+        "sequence" "steps" (batch,), the number of true steps of each clip.
+    """
+    extractor = feature_extractor(net)
+    outputs = {"embedding": extractor.output}
+    if isinstance(net.output, dict) and "steps" in net.output:
+        outputs["steps"] = net.output["steps"]
+    return keras.Model(extractor.input, outputs, name=f"{net.name}_embedder")
+
+
 def backbone_blocks(net: keras.Model) -> dict[str, list[keras.layers.Layer]]:
     """The layers of the backbone by block, from the input on.
 

@@ -77,8 +77,20 @@ class ExportConfig:
     folder: str = "saved_models"  # folder of the exports, each at NAME/VERSION/
     name: str | None = None  # name of the model; None is the name of the run folder
     beam_width: int = 1  # transcription: width of the beam search inside the graph; 1 is greedy
+    # What a request of the export may ask for; more is refused, since it could exhaust the memory of the server
+    max_rows: int | None = (
+        None  # of a request; None is 256 clips, or 64 pictures of 224 pixels, up to 1,024 smaller ones
+    )
+    max_megapixels: float = 100.0  # of the pictures of a request together
+    max_seconds: float = 120.0  # of a clip
+    max_total_seconds: float = 480.0  # of the clips of a request, each padded to the longest
+    on_bad_row: Literal["error", "fill"] = "error"  # a bad row fails its request (error), or is answered empty (fill)
 
     def __post_init__(self) -> None:
+        _require(self.max_rows is None or self.max_rows >= 1, "export.max_rows must be 1 or more", self.max_rows)
+        for name in ("max_megapixels", "max_seconds", "max_total_seconds"):
+            value = getattr(self, name)
+            _require(0 < value <= 1e6, f"export.{name} must be above 0 and at most 1,000,000", value)
         _require(1 <= self.beam_width <= 1000, "export.beam_width must be from 1 to 1,000", self.beam_width)
 
 

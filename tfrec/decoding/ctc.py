@@ -94,11 +94,15 @@ def greedy(logits: Tensor, steps: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     logits = tf.cast(logits, tf.float32)
     inside = tf.sequence_mask(steps, tf.shape(logits)[1])
     path = tf.where(inside, tf.argmax(logits, axis=-1, output_type=tf.int32), 0)
-    before = tf.pad(path[:, :-1], [[0, 0], [1, 0]])[:, : tf.shape(path)[1]]
-    kept = (path != 0) & (path != before)
+    kept = (path != 0) & (path != before_each(path))
     ids = _left_aligned(path, kept)
     best = tf.reduce_max(tf.nn.log_softmax(logits), axis=-1)
     return ids, tf.math.count_nonzero(kept, axis=1, dtype=tf.int32), tf.reduce_sum(tf.where(inside, best, 0.0), axis=1)
+
+
+def before_each(path: Tensor) -> Tensor:
+    """The id before each of `(batch, steps)`, 0 before the first."""
+    return tf.pad(path[:, :-1], [[0, 0], [1, 0]])[:, : tf.shape(path)[1]]
 
 
 def _left_aligned(ids: Tensor, kept: Tensor) -> Tensor:

@@ -31,10 +31,16 @@ def describe_export(recognizer: Recognizer, labels: Any) -> dict[str, Any]:
         labels: the vocabulary as JSON.
     """
     entries = {"vocabulary": labels, "beam_width": recognizer.config.export.beam_width}
+    times = step_times(recognizer)
+    return entries if times is None else {**entries, "timing": dataclasses.asdict(times[0]), "delay_s": times[1]}
+
+
+def step_times(recognizer: Recognizer) -> tuple[Timing, float] | None:
+    """The Timing of steps and the delay in seconds; None where the frontend stretches clips."""
     try:
-        return {**entries, "timing": dataclasses.asdict(timing(recognizer)), "delay_s": output_delay(recognizer)}
-    except UserError:  # its frontend stretches clips, so that steps have no times
-        return entries
+        return timing(recognizer), output_delay(recognizer)
+    except UserError:
+        return None
 
 
 def of_export(exported: ExportedRecognizer, **lengths: float) -> Callable[[Iterable[np.ndarray]], TimedText]:

@@ -82,4 +82,5 @@ def _raw(example: dict[str, Any]) -> np.ndarray:
 
 def _storable(value: Any) -> np.ndarray:
     """Texts as unicode, since numpy stores bytes objects as a pickle."""
-    return np.array(value.decode() if isinstance(value, bytes) else value)
+    value = np.asarray(value)
+    return value if value.dtype.kind not in "OS" else np.vectorize(lambda text: text.decode(), otypes=["U"])(value)

@@ -167,7 +167,7 @@ def _replay(
     differences = []
     for number, rows in enumerate(order):
         for name in expected[0]:
-            answer, reference = answers[f"{number}/{name}"], np.stack([expected[row][name] for row in rows])
+            answer, reference = _same_width(answers[f"{number}/{name}"], [expected[row][name] for row in rows])
             if reference.dtype.kind not in "Ub":
                 differences.append(np.abs(answer - reference).max())
             elif not np.array_equal(answer, reference):
@@ -177,6 +177,18 @@ def _replay(
                 )
     difference = float(np.max(differences))
     return difference if np.isfinite(difference) else float("inf"), len(order)
+
+
+def _same_width(answer: np.ndarray, rows: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """An answer and the expected rows of it, all padded with 0 or "" to the longest."""
+    if np.ndim(rows[0]) == 0:
+        return answer, np.stack(rows)
+    width = max(answer.shape[1], *(len(row) for row in rows))
+
+    def padded(row: np.ndarray) -> np.ndarray:
+        return np.pad(row, [(0, width - len(row)), *[(0, 0)] * (row.ndim - 1)])
+
+    return np.stack([padded(row) for row in answer]), np.stack([padded(row) for row in rows])
 
 
 def _fresh_process(saved_model: pathlib.Path, requests: dict[str, Any]) -> Answers:

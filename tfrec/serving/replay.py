@@ -30,8 +30,8 @@ def main(saved_model: str, requests: str, answers: str) -> None:
             feed = {definition.inputs[name].name: _decoded(value) for name, value in inputs.items()}
             fetch = {name: tensor.name for name, tensor in definition.outputs.items()}
             for name, value in session.run(fetch, feed).items():
-                text = value.dtype == object
-                results[f"{number}/{name}"] = np.array([row.decode() for row in value]) if text else value
+                texts = [text.decode() for text in value.flat] if value.dtype == object else None
+                results[f"{number}/{name}"] = value if texts is None else np.array(texts).reshape(value.shape)
     np.savez(answers, **results)
 
 

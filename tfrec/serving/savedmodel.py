@@ -1,7 +1,7 @@
 """A trained recognizer as a SavedModel: raw tensors or encoded bytes in, the task's answers out.
 
 Every signature begins with `tf.ensure_shape`, because a request of the wrong rank can abort the whole server inside a
-kernel.
+kernel; `serving.graph` has the signatures.
 """
 
 from __future__ import annotations
@@ -15,61 +15,127 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
-from pipelines.images import MAX_PIXELS
-from pipelines.layers import ImageResize
-from tfrec.serving import decoding
+from pipelines.images import parse_color
+from tfrec import architectures
+from tfrec.architectures.layers.attention import Attention
+from tfrec.serving.graph import image, speech
+from tfrec.serving.graph.rules import Limits
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
 DEFAULT, ENCODED, TENSOR = "serving_default", "encoded", "tensor"  # signatures: bytes, the same, pixels or samples
-# Of a request: beyond these a batch may exhaust the memory, where some kernels abort the whole server.
-MAX_ROWS = 1024
-MAX_VALUES = 256_000_000  # of pictures as a client sends them: rows x height x width x channels
-MAX_SAMPLES = 32_000_000  # of clips, the padding included
-LOUDEST = 1e3  # full scale is 1
+SPEECH_ROWS = 256  # of a request, where `export.max_rows` is None
+MIN_IMAGE_ROWS, MAX_IMAGE_ROWS = 64, 1024  # likewise: in between so many that their features have IMAGE_VALUES
+IMAGE_VALUES = 64 * 224 * 224 * 3
 
 Outputs = dict[str, tf.Tensor]
-Signatures = dict[str, tuple[Callable[..., Outputs], list[tf.TensorSpec]]]
+Signature = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
 
 
 def write(recognizer: Recognizer, folder: Any) -> None:
-    """Writes the SavedModel with the signatures `serving_default`, alias `encoded`, and `tensor`.
+    """Writes the SavedModel.
 
-    `serving_default` takes the bytes of files: "encoded", string `(batch,)`. `tensor` takes what they hold: "image"
-    `(batch, height, width, channels)` of any size, uint8, or float32 in [0, 255] where training had files of more than
-    8 bits; or "audio" float32 `(batch, samples)` at the recognizer's sample rate with "length" int32 `(batch,)`.
-    Outputs: those of the task, which may also have signatures of its own, with the inputs of `tensor`.
+    The signature `serving_default`, alias `encoded`, takes the bytes of files: "encoded", string `(batch,)`. The others
+    take what files hold: "image" `(batch, height, width, channels)` of any size, uint8, or float32 in [0, 255] where
+    training had files of more than 8 bits; or "audio" float32 `(batch, samples)` at the recognizer's sample rate with
+    "length" int32 `(batch,)`. `tensor` answers the task's outputs, as `serving_default`; `features` what the network
+    reads, `embedding` the input of its head, and further ones what the task has in addition.
     """
-    network = recognizer.task.inference_network(without_cudnn(recognizer.network))
+    copy = without_cudnn(recognizer.network)
+    network, embedder = recognizer.task.inference_network(copy), architectures.embedder(copy)
     served = recognizer.replace(inference_network=network)
     archive = keras.export.ExportArchive()
     recognizer.frontend(recognizer.frontend.inputs())  # an archive takes only layers that have been called
-    archive.track(recognizer.frontend)
-    archive.track(network)
-    config = recognizer.config
+    for layer in (recognizer.frontend, network, embedder):
+        archive.track(layer)
+    export = recognizer.task.exporter(recognizer)
+    limits = limits_of(recognizer)
 
     def answer(inputs: Any) -> Outputs:
-        return recognizer.task.export_outputs(served(inputs), config.export)
+        return export(served(inputs))
 
-    make_signatures = SIGNATURES[config.frontend.name]
-    for name, (function, signature) in make_signatures(config.frontend, answer).items():
-        endpoint = archive.add_endpoint(name, function, input_signature=signature)
-        if name == DEFAULT:
-            endpoint.get_concrete_function()
-            archive.add_endpoint(ENCODED, endpoint)
+    endpoint = archive.add_endpoint(DEFAULT, *_encoded_signature(recognizer, answer, limits))
+    endpoint.get_concrete_function()
+    archive.add_endpoint(ENCODED, endpoint)
+    functions: dict[str, Callable[[Any], Outputs]] = {
+        TENSOR: answer,
+        "features": lambda inputs: _named_features(served.features(inputs)),
+        "embedding": lambda inputs: _float32(served.replace(inference_network=embedder)(inputs)),
+    }
     for name, convert in recognizer.task.further_signatures().items():
-        function, signature = make_signatures(config.frontend, functools.partial(_converted, served, convert))[TENSOR]
-        archive.add_endpoint(name, function, input_signature=signature)
+        functions[name] = functools.partial(_converted, served, convert)
+    for name, function in functions.items():
+        archive.add_endpoint(name, *_tensor_signature(recognizer, function, limits))
     archive.write_out(str(folder), verbose=False)
     description = pathlib.Path(folder) / DESCRIPTION
     description.parent.mkdir(exist_ok=True)
     description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
 
 
+def _encoded_signature(recognizer: Recognizer, answer: Callable[[Any], Outputs], limits: Limits) -> Signature:
+    config = recognizer.config.frontend
+    if recognizer.modality == "audio":
+        return speech.encoded_signature(answer, config.sample_rate_hz, window(recognizer), limits)
+    background = parse_color(getattr(recognizer.config.data, "background", "white"))
+    resize = recognizer.frontend.resize
+    return image.encoded_signature(_of_resized(recognizer, answer), resize, config.channels, background, limits)
+
+
+def _tensor_signature(recognizer: Recognizer, answer: Callable[[Any], Outputs], limits: Limits) -> Signature:
+    config = recognizer.config.frontend
+    if recognizer.modality == "audio":
+        return speech.tensor_signature(answer, config.sample_rate_hz, window(recognizer), limits)
+    resize = recognizer.frontend.resize
+    dtype = config.pixels or "uint8"
+    return image.tensor_signature(_of_resized(recognizer, answer), resize, config.channels, dtype, limits)
+
+
+def _of_resized(recognizer: Recognizer, answer: Callable[[Any], Outputs]) -> Callable[[Any], Outputs]:
+    """The answer to pictures that the frontend's layer has resized already."""
+    return lambda images: answer(recognizer.as_features(recognizer.frontend.normalize(images)))
+
+
 def _converted(served: Recognizer, convert: Callable[[Any], Outputs], inputs: Any) -> Outputs:
     return convert(served(inputs))
+
+
+def _named_features(features: Any) -> Outputs:
+    return dict(features) if isinstance(features, dict) else {"features": features}
+
+
+def _float32(outputs: Outputs) -> Outputs:
+    """Outputs without the half precision of training."""
+    return {name: tf.cast(x, tf.float32) if x.dtype.is_floating else x for name, x in outputs.items()}
+
+
+def window(recognizer: Recognizer) -> int:
+    """The fewest samples that a clip may have: those of one analysis window."""
+    features = recognizer.frontend.features
+    return 1 if features is None else int(features.window)
+
+
+def limits_of(recognizer: Recognizer) -> Limits:
+    """What a request of the export may ask for."""
+    export, config = recognizer.config.export, recognizer.config.frontend
+    rows = SPEECH_ROWS
+    if recognizer.modality == "image":
+        values = config.height * config.width * config.channels
+        rows = min(max(IMAGE_VALUES // values, MIN_IMAGE_ROWS), MAX_IMAGE_ROWS)
+    return Limits(
+        rows=export.max_rows or rows,
+        pixels=round(export.max_megapixels * 1e6),
+        seconds=export.max_seconds,
+        total_seconds=export.max_total_seconds,
+        seconds_squared=export.max_seconds**2 if _has_attention(recognizer.inference_network) else None,
+        fill_bad_rows=export.on_bad_row == "fill",
+    )
+
+
+def _has_attention(network: keras.Model) -> bool:
+    """Whether a network compares all parts of a clip with each other."""
+    return any(isinstance(layer, Attention) for layer in network._flatten_layers())
 
 
 def describe(recognizer: Recognizer) -> dict[str, Any]:
@@ -80,6 +146,15 @@ def describe(recognizer: Recognizer) -> dict[str, Any]:
         inputs = {"modality": "image", "channels": config.channels, "background": background}
     else:
         inputs = {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
+    limits = limits_of(recognizer)
+    bounds: dict[str, Any] = {"rows": limits.rows}
+    if config.name == "image":
+        bounds["pixels"] = limits.pixels
+    else:
+        bounds |= {"seconds": limits.seconds, "total_seconds": limits.total_seconds, "samples": window(recognizer)}
+        if limits.seconds_squared is not None:
+            bounds["seconds_squared"] = limits.seconds_squared
+    inputs |= {"limits": bounds, "on_bad_row": recognizer.config.export.on_bad_row}
     return {"task": recognizer.task.name, **inputs, **recognizer.task.description(recognizer)}
 
 
@@ -99,95 +174,3 @@ def without_cudnn(network: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(network, clone_function=plain)
     copy.set_weights(network.get_weights())
     return copy
-
-
-def _image_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatures:
-    resize = ImageResize(config.height, config.width, crop_fraction=config.crop_fraction)
-
-    def tensor(image: Any) -> Outputs:
-        image = tf.ensure_shape(image, [None, None, None, config.channels])
-        size = tf.reduce_min(tf.shape(image)[1:3])
-        checks = [
-            tf.debugging.assert_positive(size, "An image must have at least one pixel"),
-            *_bounds(tf.shape(image), MAX_VALUES, "values of pixels"),
-        ]
-        with tf.control_dependencies(checks):
-            return _never_empty(answer, tf.identity(image))
-
-    def encoded(encoded: Any) -> Outputs:
-        def pixels(contents: Any) -> Any:
-            image = resize(decoding.image(contents, config.channels, config.pixels == "float32")[None])[0]
-            return tf.ensure_shape(image, [config.height, config.width, config.channels])
-
-        encoded = tf.ensure_shape(encoded, [None])
-        with tf.control_dependencies(_bounds(tf.shape(encoded), MAX_ROWS, "pictures")):
-            total = tf.reduce_sum(tf.map_fn(decoding.image_pixels, encoded, fn_output_signature=tf.int64))
-        many = "The pictures of a request have too many pixels together: send fewer at once"
-        with tf.control_dependencies([tf.debugging.assert_less_equal(total, tf.constant(MAX_PIXELS, tf.int64), many)]):
-            return _never_empty(answer, tf.map_fn(pixels, tf.identity(encoded), fn_output_signature=tf.float32))
-
-    return {
-        TENSOR: (
-            tensor,
-            [tf.TensorSpec([None, None, None, config.channels], config.pixels or "uint8", name="image")],
-        ),
-        DEFAULT: (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
-    }
-
-
-def _speech_signatures(config: Any, answer: Callable[[Any], Outputs]) -> Signatures:
-    def tensor(audio: Any, length: Any) -> Outputs:
-        audio, length = tf.ensure_shape(audio, [None, None]), tf.ensure_shape(length, [None])
-        same = tf.debugging.assert_equal(tf.shape(audio)[0], tf.size(length), "Each clip needs one length")
-        # A client may send anything: a length past the end is cut, NaN is silence, and no sample is so loud that its
-        # square overflows. The frontend masks what lies past a clip's length.
-        with tf.control_dependencies([same, *_bounds(tf.shape(audio), MAX_SAMPLES, "samples, the padding included,")]):
-            audio = tf.clip_by_value(tf.where(tf.math.is_finite(audio), audio, 0.0), -LOUDEST, LOUDEST)
-        length = tf.clip_by_value(length, 0, tf.shape(audio)[1])
-        return _never_empty(lambda inputs: answer(dict(zip(("audio", "length"), inputs, strict=True))), (audio, length))
-
-    def encoded(encoded: Any) -> Outputs:
-        encoded = tf.ensure_shape(encoded, [None])
-        with tf.control_dependencies(_bounds(tf.shape(encoded), MAX_ROWS, "clips")):
-            encoded = tf.identity(encoded)
-        clips = tf.map_fn(
-            lambda contents: decoding.wav(contents, config.sample_rate_hz),
-            encoded,
-            fn_output_signature=tf.RaggedTensorSpec([None], tf.float32, ragged_rank=0),
-        )
-        # Before the clips are padded to the longest of them.
-        padded = tf.stack([clips.nrows(), tf.reduce_max(tf.concat([clips.row_lengths(), [0]], axis=0))])
-        with tf.control_dependencies(_bounds(padded, MAX_SAMPLES, "samples, the padding included,")):
-            clips = tf.identity(clips)
-        return tensor(clips.to_tensor(), tf.cast(clips.row_lengths(), tf.int32))
-
-    return {
-        TENSOR: (
-            tensor,
-            [tf.TensorSpec([None, None], tf.float32, name="audio"), tf.TensorSpec([None], tf.int32, name="length")],
-        ),
-        DEFAULT: (encoded, [tf.TensorSpec([None], tf.string, name="encoded")]),
-    }
-
-
-def _bounds(shape: Any, limit: int, what: str) -> list[Any]:
-    """Assertions that a batch of this shape has at most MAX_ROWS rows, and `limit` of `what` in all."""
-    shape = tf.cast(shape, tf.int64)
-    many = f"A request may have at most {limit:,} {what} together: send fewer at once"
-    return [
-        tf.debugging.assert_less_equal(
-            shape[0], tf.constant(MAX_ROWS, tf.int64), f"A request may have {MAX_ROWS:,} rows"
-        ),
-        tf.debugging.assert_less_equal(tf.reduce_prod(shape), tf.constant(limit, tf.int64), many),
-    ]
-
-
-def _never_empty(answer: Callable[[Any], Outputs], inputs: Any) -> Outputs:
-    """`answer` for batches that may be empty, for which some kernels fail: an empty one gets a row that is dropped."""
-    size = tf.shape(tf.nest.flatten(inputs)[0])[0]
-    missing = tf.maximum(1 - size, 0)
-    padded = tf.nest.map_structure(lambda x: tf.pad(x, [[0, missing], *[[0, 0]] * (len(x.shape) - 1)]), inputs)
-    return {name: output[:size] for name, output in answer(padded).items()}
-
-
-SIGNATURES = {"image": _image_signatures, "speech": _speech_signatures}

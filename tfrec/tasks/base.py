@@ -239,6 +239,10 @@ class Task(abc.ABC):
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """TensorFlow code from the network's outputs to the named outputs of the export."""
 
+    def exporter(self, recognizer: Recognizer) -> Callable[[Any], dict[str, tf.Tensor]]:
+        """The function from the network's outputs to those of the export: `export_outputs`, and what it adds."""
+        return lambda outputs: self.export_outputs(outputs, recognizer.config.export)
+
     @classmethod
     @abc.abstractmethod
     def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> Sequence[Answer]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 SHOWN_ABSENT = 10  # classes without examples that are named
+TOP_CLASSES = 5  # of the export's "top_labels"
 SHOWN_CLASSES = 3  # in the table of `predict`
 MAX_CLASSES = 40  # in the table of scores; of more, only the worst are shown
 WORST_CLASSES = 20
@@ -242,16 +243,22 @@ class Classification(Task):
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes), ...}.
 
-        "accepted": bool (batch,), whether the probability reaches the threshold and the class is not to be rejected.
+        "accepted": bool (batch,), whether the probability reaches the threshold and the class is not to be rejected;
+        "top_labels" and "top_probabilities" (batch, k), of the k most probable classes; "logits" (batch, classes).
         """
-        probabilities = tf.nn.softmax(tf.cast(outputs, tf.float32))
+        logits = tf.cast(outputs, tf.float32)
+        probabilities = tf.nn.softmax(logits)
+        top = tf.math.top_k(probabilities, min(TOP_CLASSES, self.num_outputs))
         best = tf.argmax(probabilities, axis=-1)
         named = tf.logical_not(tf.gather(tf.constant(self.rejected), best))
         return {
             "accepted": tf.logical_and(named, tf.reduce_max(probabilities, axis=-1) >= self.threshold),
             "label": tf.gather(tf.constant(self.class_names), best),
+            "logits": logits,
             "probability": tf.reduce_max(probabilities, axis=-1),
             "probabilities": probabilities,
+            "top_labels": tf.gather(tf.constant(self.class_names), top.indices),
+            "top_probabilities": top.values,
         }
 
     @classmethod

@@ -16,12 +16,12 @@ from keras import ops
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures, decoding
-from tfrec.decoding import attention, beam_search, ctc
+from tfrec.decoding import attention, beam_search, ctc, word_outputs
 from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.validation import TranscriptValidation
-from tfrec.inference.export_transcriber import describe_export, of_export
+from tfrec.inference.export_transcriber import describe_export, of_export, step_times
 from tfrec.inference.streaming import Stream
 from tfrec.inference.transcriber import Transcriber
 from tfrec.reports import alignments
@@ -205,29 +205,37 @@ class Transcription(Task):
         """Every export setting applies."""
 
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
-        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)}, greedy or by a beam search.
+        """Logits and steps -> {"text": string (batch,), "confidence": (batch,), ...}, greedy or by a beam search.
 
-        The confidence is that of the greedy path, also of a beam search's text, but 0 of an empty text.
-        """
-        answers = self.greedy_outputs(outputs)
-        if export.beam_width == 1:
-            return answers
-        logits = tf.cast(outputs["logits"], tf.float32)
-        text = self.detokenize(beam_search.search(logits, outputs["steps"], export.beam_width)[0])
-        return {"text": text, "confidence": tf.where(text == "", 0.0, answers["confidence"])}
-
-    def greedy_outputs(self, outputs: Any) -> dict[str, tf.Tensor]:
-        """Logits and steps -> {"text": string (batch,), "confidence": (batch,)} of the greedy path.
-
-        The confidence is the geometric mean of the probabilities of the tokens at the steps where they are output,
-        blanks left out: most steps are blanks, sure ones. That of an empty text is 0.
+        "tokens": int32 (batch, steps), the ids of the text, then 0; "lengths": int32 (batch,), their number; "scores":
+        float32 (batch,), log-probability of the path, or of the text if a beam search found it. "confidence" is the
+        geometric mean of the probabilities of the tokens at the steps where the greedy path outputs them, also of a
+        beam search's text: most steps are blanks, sure ones, and left out. That of an empty text is 0.
         """
         logits, steps = tf.cast(outputs["logits"], tf.float32), outputs["steps"]
         best, path = tf.reduce_max(tf.nn.log_softmax(logits), axis=-1), tf.argmax(logits, axis=-1)
         output = tf.cast(path != 0, tf.float32) * tf.sequence_mask(steps, tf.shape(logits)[1], tf.float32)
         mean = tf.reduce_sum(best * output, axis=1) / tf.maximum(tf.reduce_sum(output, axis=1), 1.0)
-        text = self.detokenize(ctc.greedy(logits, steps)[0])
-        return {"text": text, "confidence": tf.where(text == "", 0.0, tf.exp(mean))}
+        is_greedy = export.beam_width == 1
+        found = ctc.greedy(logits, steps) if is_greedy else beam_search.search(logits, steps, export.beam_width)
+        tokens, lengths, scores = found
+        text = self.detokenize(tokens)
+        confidence = tf.where(text == "", 0.0, tf.exp(mean))
+        return {"text": text, "confidence": confidence, "tokens": tokens, "lengths": lengths, "scores": scores}
+
+    def exporter(self, recognizer: Recognizer) -> Callable[[Any], dict[str, tf.Tensor]]:
+        """`export_outputs`, and of greedy texts the words with their times, where the steps have times."""
+        export, pieces = recognizer.config.export, self.vocabulary.pieces
+        times = step_times(recognizer)
+        if times is None or export.beam_width > 1 or not word_outputs.are_supported(pieces):
+            return super().exporter(recognizer)
+
+        def outputs_and_words(outputs: Any) -> dict[str, tf.Tensor]:
+            logits = tf.cast(outputs["logits"], tf.float32)
+            words = word_outputs.find(logits, outputs["steps"], pieces, times[0].seconds_per_step, times[1])
+            return {**self.export_outputs(outputs, export), **words}
+
+        return outputs_and_words
 
     def detokenize(self, ids: Any) -> tf.Tensor:
         """Ids `(batch, length)`, 0 for nothing, -> texts `(batch,)`, in TensorFlow."""

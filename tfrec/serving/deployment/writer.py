@@ -67,7 +67,7 @@ def _notes(found: Sequence[Export], planned: Sequence[Service]) -> list[str]:
             if not export.fills_bad_rows:
                 notes.append(
                     f"{name}: send the signature `tensor` alone to the service {service.name}; a broken file in a batch"
-                    " would fail the requests of others. An export whose on_bad_row is fill has no such limit."
+                    " would fail the requests of others. An export with --export.on_bad_row fill has no such limit."
                 )
     return notes
 

@@ -71,11 +71,15 @@ def test_the_answers_are_those_of_predict(exports, urls, capsys, monkeypatch, ki
     monkeypatch.chdir(exports)
     served = json.loads(printed(capsys, command.main, urls(kind, name), file, "--json").out)[0]
     local = json.loads(printed(capsys, predict.main, f"saved_models/{name}", file, "--json").out)[0]
-    assert [key for key in local if key in served or key != "words"] == list(served)
+    assert list(served) == list(local)
     for key in ("file", "label", "text", "accepted"):
         assert served.get(key) == local.get(key)
     for key in ("probability", "confidence"):
         assert served.get(key) == pytest.approx(local.get(key), abs=1e-4)
+    assert [word["word"] for word in served.get("words", [])] == [word["word"] for word in local.get("words", [])]
+    for one, other in zip(served.get("words", []), local.get("words", []), strict=True):
+        assert list(one) == list(other)
+        assert one["start_s"] == pytest.approx(other["start_s"], abs=1e-3)
 
 
 @pytest.mark.parametrize("kind", ["rest", "grpc"])

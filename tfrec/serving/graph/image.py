@@ -1,0 +1,159 @@
+"""Signatures of exports that take pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from pipelines import images as picture_files
+from pipelines.image_formats.pixels import Color
+from pipelines.layers import ImageResize
+from tfrec.serving.graph import picture_headers, pictures, resizing, rules
+from tfrec.serving.graph.rules import Limits, Outputs
+
+Tensor = Any
+MAX_ENCODED_BYTES = 64_000_000  # of one file
+_PARALLEL = 16  # files that are decoded at once, at most
+
+
+def tensor_signature(
+    answer: Callable[[Any], Outputs], layer: ImageResize, channels: int, dtype: str, limits: Limits
+) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
+    """A function of pixels with its input signature.
+
+    Args:
+        answer: From pictures `(batch, height, width, channels)` of the network's size to outputs.
+        layer: Resizes to that size.
+        channels: Of the pictures.
+        dtype: Of the pixels, "uint8" or "float32".
+        limits: Of a request.
+    """
+
+    def tensor(image: Tensor) -> Outputs:
+        image = rules.require_rows(tf.ensure_shape(image, [None, None, None, channels]), limits)
+        height, width = tf.shape(image)[1], tf.shape(image)[2]
+        image = rules.require(tf.minimum(height, width) > 0, "a picture needs at least one pixel: send some", image)
+        pixels = tf.reduce_prod(tf.cast(tf.shape(image)[:3], tf.float64))
+        image = rules.require(pixels <= limits.pixels, _many_pixels(limits), image)
+        faults = _pixel_faults(image)
+        image = rules.accept(faults, limits, image)
+        if limits.fill_bad_rows and image.dtype.is_floating:
+            image = tf.where((faults == "")[:, None, None, None], image, 0.0)
+        return rules.fill(rules.never_empty(answer, resizing.resize(layer, image)), faults, limits)
+
+    return tensor, [tf.TensorSpec([None, None, None, channels], dtype, name="image")]
+
+
+def encoded_signature(
+    answer: Callable[[Any], Outputs], layer: ImageResize, channels: int, background: Color, limits: Limits
+) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
+    """A function of the bytes of JPEG and PNG files with its input signature.
+
+    Args:
+        answer: From pictures `(batch, height, width, channels)` of the network's size to outputs.
+        layer: Resizes to that size.
+        channels: Of the pictures.
+        background: The color below transparent pixels.
+        limits: Of a request.
+    """
+
+    def encoded(encoded: Tensor) -> Outputs:
+        contents = rules.require_rows(tf.ensure_shape(encoded, [None]), limits)
+        header = picture_headers.read_headers(contents)
+        large = f"has more than {MAX_ENCODED_BYTES:,} bytes: send a smaller one"
+        is_large = (header.fault == "") & (tf.strings.length(contents) > MAX_ENCODED_BYTES)
+        faults = tf.where(is_large, large, header.fault)
+        # Pixels of 16 bits, or with alpha, take more time and memory.
+        weight = tf.where(header.is_deep | header.is_transparent, tf.constant(4, tf.int64), 1)
+        pixels = tf.cast(header.height, tf.float64) * tf.cast(header.width * weight, tf.float64)
+        announced = tf.strings.as_string(header.width), " x ", tf.strings.as_string(header.height)
+        many = tf.strings.join(["announces ", *announced, " pixels: send at most ", f"{limits.pixels:,}"])
+        many = tf.strings.join([many, ", or a quarter of it with transparency or 16 bits"])
+        faults = tf.where((faults == "") & (pixels > limits.pixels), many, faults)
+        contents, header = rules.accept(faults, limits, (contents, header))
+        total = tf.reduce_sum(tf.where(faults == "", pixels, 0.0))
+        contents = rules.require(total <= limits.pixels, _many_pixels(limits), contents)
+        images, is_decoded = _decode(contents, header, faults == "", layer, channels, background)
+        damaged = "cannot be decoded as a picture, it is truncated or damaged: copy it again"
+        faults = tf.where((faults == "") & ~is_decoded, damaged, faults)
+        images = rules.accept(faults, limits, images)
+        return rules.fill(rules.never_empty(answer, images), faults, limits)
+
+    return encoded, [tf.TensorSpec([None], tf.string, name="encoded")]
+
+
+def _many_pixels(limits: Limits) -> str:
+    return (
+        f"the pictures of a request may have {limits.pixels:,} pixels together, those with transparency or 16 bits"
+        " a quarter of it: send fewer at once, or smaller ones"
+    )
+
+
+def _pixel_faults(image: Tensor) -> Tensor:
+    """What is wrong with pictures `(batch, height, width, channels)`: NaN, or values on another scale."""
+    if not image.dtype.is_floating:
+        return tf.fill(tf.shape(image)[:1], "")
+    low, high = tf.reduce_min(image, axis=[1, 2, 3]), tf.reduce_max(image, axis=[1, 2, 3])
+    is_finite = tf.math.is_finite(tf.reduce_sum(image, axis=[1, 2, 3])) & tf.math.is_finite(high - low)
+    scale = tf.where((low < 0) | (high > 255), "has pixels outside 0 to 255: send that range", "")
+    return tf.where(is_finite, scale, "has a pixel that is NaN or infinite: send finite numbers")
+
+
+def _decode(
+    contents: Tensor,
+    header: picture_headers.Header,
+    is_good: Tensor,
+    layer: ImageResize,
+    channels: int,
+    background: Color,
+) -> tuple[Tensor, Tensor]:
+    """Pictures `(batch, height, width, channels)`, 0 where there is none, and whether each could be decoded."""
+    # Most requests have plain pictures, often of the network's size: graphs with less for each picture are faster.
+    is_plain = (header.orientation == 1) & ~header.is_transparent & ~header.is_deep
+    is_plain = tf.reduce_all(is_plain | ~is_good)
+    size = tf.stack([header.height, header.width], axis=1)
+    is_sized = tf.reduce_all((size == [layer.height, layer.width]) | ~is_good[:, None]) & (layer.crop_fraction == 1.0)
+
+    def convert(x: Tensor) -> Tensor:
+        return picture_files.in_channels(x, channels)
+
+    def sized(i: Tensor) -> Tensor:
+        return convert(picture_files.decode_color(contents[i]))  # this kernel reads PNG, too
+
+    def plain(i: Tensor) -> Tensor:
+        return resizing.resize(layer, picture_files.decode_color(contents[i])[None], convert)[0]
+
+    def general(i: Tensor) -> Tensor:
+        one = picture_headers.Header(*(field[i] for field in header))
+        return pictures.decode(contents[i], one, layer, channels, background)
+
+    shape, rows = [layer.height, layer.width, channels], tf.where(is_good)[:, 0]
+    count = tf.size(contents, tf.int64)
+    branches = [
+        lambda: _in_parallel(general, rows, count, shape, tf.float32),
+        lambda: _in_parallel(plain, rows, count, shape, tf.float32),
+        lambda: _in_parallel(sized, rows, count, shape, tf.uint8),
+    ]
+    code = tf.where(is_plain, 1 + tf.cast(is_sized, tf.int32), 0)
+    images, is_decoded = tf.switch_case(code, branches)
+    return tf.ensure_shape(images, [None, *shape]), tf.ensure_shape(is_decoded, [None])
+
+
+def _in_parallel(
+    picture: Callable[[Any], Tensor], rows: Tensor, count: Tensor, shape: list[int], dtype: tf.DType
+) -> tuple[Tensor, Tensor]:
+    """`picture` of some rows, in their places among all, as float32, and which rows could be decoded."""
+    decoded = tf.data.Dataset.from_tensor_slices(rows)
+    decoded = decoded.map(lambda i: (i, tf.ensure_shape(picture(i), shape)), num_parallel_calls=_PARALLEL)
+    # One picture more than there are, because a data set without a batch has no element.
+    filler = tf.data.Dataset.from_tensors((count, tf.zeros(shape, dtype)))
+    places, values = decoded.ignore_errors().concatenate(filler).batch(count + 1).get_single_element()
+    is_decoded = tf.scatter_nd(places[:, None], tf.fill(tf.shape(places), True), [count + 1])[:-1]
+
+    def in_their_places() -> Tensor:
+        return tf.scatter_nd(places[:, None], values, tf.concat([[count + 1], tf.constant(shape, tf.int64)], axis=0))
+
+    values = tf.cond(tf.reduce_all(is_decoded), lambda: values, in_their_places)[:-1]
+    return tf.cast(values, tf.float32), is_decoded

@@ -1,0 +1,173 @@
+"""Signatures of exports that take speech."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import tensorflow as tf
+
+from tfrec.serving.graph import kinds, resampling, rules, wav
+from tfrec.serving.graph.rules import Limits, Outputs
+
+Tensor = Any
+MAX_ENCODED_BYTES = 64_000_000  # of one file
+_PARALLEL = 4  # files that are decoded at once
+
+
+def tensor_signature(
+    answer: Callable[[Any], Outputs], rate_hz: int, window: int, limits: Limits
+) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
+    """A function of samples with its input signature.
+
+    Args:
+        answer: From {"audio": float32 `(batch, samples)`, "length": int32 `(batch,)`} to outputs.
+        rate_hz: Samples per second.
+        window: The fewest samples that a clip may have.
+        limits: Of a request.
+    """
+
+    def tensor(audio: Tensor, length: Tensor) -> Outputs:
+        audio, length = tf.ensure_shape(audio, [None, None]), tf.ensure_shape(length, [None])
+        audio = rules.require_rows(audio, limits)
+        same = tf.equal(tf.shape(audio)[0], tf.size(length))
+        audio, length = rules.require(same, "each clip needs one length: send as many lengths as rows", (audio, length))
+        faults = _length_faults(length, tf.shape(audio)[1], rate_hz, window, limits)
+        length = tf.where(faults == "", length, 0)
+        longest = tf.reduce_max(tf.concat([length, [0]], axis=0))
+        audio = require_work(audio, longest, rate_hz, limits)[:, :longest]
+        # What lies past a clip's length may be anything, NaN included.
+        audio = tf.where(tf.sequence_mask(length, longest), audio, 0.0)
+        faults = tf.where(faults == "", wav.fault_of_samples(audio[..., None]), faults)
+        return _answer(answer, rules.accept(faults, limits, audio), length, faults, window, limits)
+
+    return tensor, [
+        tf.TensorSpec([None, None], tf.float32, name="audio"),
+        tf.TensorSpec([None], tf.int32, name="length"),
+    ]
+
+
+def encoded_signature(
+    answer: Callable[[Any], Outputs], rate_hz: int, window: int, limits: Limits
+) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
+    """A function of the bytes of WAV files with its input signature; the arguments are those of `tensor_signature`."""
+
+    def encoded(encoded: Tensor) -> Outputs:
+        contents = rules.require_rows(tf.ensure_shape(encoded, [None]), limits)
+        _, faults = kinds.refusals(contents, ("WAV",))
+        large = f"has more than {MAX_ENCODED_BYTES:,} bytes: send it in pieces"
+        faults = tf.where((faults == "") & (tf.strings.length(contents) > MAX_ENCODED_BYTES), large, faults)
+        header = wav.read_headers(contents, faults)
+        faults = _header_faults(header, rate_hz, window, limits)
+        contents, header = rules.accept(faults, limits, (contents, header))
+        length = resampling.length(header.frames, header.rate_hz, rate_hz)
+        length = tf.cast(tf.where(faults == "", length, 0), tf.int32)
+        longest = tf.reduce_max(tf.concat([length, [0]], axis=0))
+        contents = require_work(contents, longest, rate_hz, limits)
+        audio, late = _decode(contents, header, faults, longest, rate_hz)
+        faults = tf.where(faults == "", late, faults)
+        return _answer(answer, rules.accept(faults, limits, audio), length, faults, window, limits)
+
+    return encoded, [tf.TensorSpec([None], tf.string, name="encoded")]
+
+
+def require_work(inputs: Tensor, longest: Tensor, rate_hz: int, limits: Limits) -> Tensor:
+    """A tensor `(batch, ...)`, refused where its clips are too much work together.
+
+    Args:
+        inputs: Of the request.
+        longest: Samples of the longest clip, to which the others are padded.
+        rate_hz: Samples per second.
+        limits: Of the request.
+    """
+    rows = tf.cast(tf.shape(inputs)[0], tf.float32)
+    seconds = tf.cast(longest, tf.float32) / rate_hz
+    is_small = rows * seconds <= limits.total_seconds
+    text = (
+        f"the clips of a request may last {limits.total_seconds:g} s together, each padded to the longest: send fewer"
+        " at once, or clips of about the same length"
+    )
+    inputs = rules.require(is_small, text, inputs)
+    if limits.seconds_squared is None:
+        return inputs
+    text = (
+        "the clips of a request, of which a network with self-attention compares all parts, are too long together: send"
+        " fewer at once, or shorter ones"
+    )
+    return rules.require(rows * seconds * seconds <= limits.seconds_squared, text, inputs)
+
+
+def _answer(
+    answer: Callable[[Any], Outputs], audio: Tensor, length: Tensor, faults: Tensor, window: int, limits: Limits
+) -> Outputs:
+    """The answer to clips; those with a fault are silent."""
+    if limits.fill_bad_rows:
+        audio = tf.where((faults == "")[:, None], audio, 0.0)
+
+    def of_clips(inputs: tuple[Tensor, Tensor]) -> Outputs:
+        audio, length = inputs
+        audio = tf.pad(audio, [[0, 0], [0, tf.maximum(window - tf.shape(audio)[1], 0)]])
+        return answer({"audio": audio, "length": tf.maximum(length, window)})
+
+    return rules.fill(rules.never_empty(of_clips, (audio, length)), faults, limits)
+
+
+def _length_faults(length: Tensor, samples: Tensor, rate_hz: int, window: int, limits: Limits) -> Tensor:
+    """What is wrong with the lengths of clips in a tensor that is `samples` long: strings `(batch,)`."""
+    text = tf.strings.as_string(length)
+    past = tf.strings.join(
+        [
+            "has the length ",
+            text,
+            ", past its ",
+            tf.strings.as_string(samples),
+            " samples: send the number of its samples",
+        ]
+    )
+    negative = tf.strings.join(["has the length ", text, ": send the number of its samples"])
+    faults = tf.where(length > samples, past, _duration_faults(tf.cast(length, tf.int64), rate_hz, window, limits))
+    return tf.where(length < 0, negative, faults)
+
+
+def _duration_faults(samples: Tensor, rate_hz: int, window: int, limits: Limits) -> Tensor:
+    """What is wrong with clips of so many samples, int64 `(batch,)`."""
+    text = tf.strings.as_string(samples)
+    needed = f"{window:,} samples ({1000 * window / rate_hz:.4g} ms at {rate_hz:,} Hz)"
+    short = tf.strings.join(["has ", text, f" samples, less than one analysis window: send at least {needed}"])
+    seconds = tf.cast(samples, tf.float64) / rate_hz
+    lasts = tf.strings.as_string(seconds, precision=1)
+    long = tf.strings.join(["lasts ", lasts, f" s: send clips of at most {limits.seconds:g} s, a longer one in pieces"])
+    faults = tf.where(samples < window, short, "")
+    faults = tf.where(seconds > limits.seconds, long, faults)
+    return tf.where(samples == 0, f"has no samples: send at least {needed}", faults)
+
+
+def _header_faults(header: wav.Header, rate_hz: int, window: int, limits: Limits) -> Tensor:
+    """What is wrong with files by their headers."""
+    samples = resampling.length(header.frames, header.rate_hz, rate_hz)
+    faults = tf.where(header.fault == "", _duration_faults(samples, rate_hz, window, limits), header.fault)
+    hz = tf.strings.as_string(header.rate_hz)
+    odd = tf.strings.join(["has the unusual rate of ", hz, f" samples a second: convert it to {rate_hz:,} first"])
+    return tf.where(wav.too_costly(header._replace(fault=faults), rate_hz), odd, faults)
+
+
+def _decode(
+    contents: Tensor, header: wav.Header, faults: Tensor, longest: Tensor, rate_hz: int
+) -> tuple[Tensor, Tensor]:
+    """The clips `(batch, longest)`, 0 past their ends and where there is a fault, and faults of their samples."""
+
+    def clip(i: Tensor) -> tuple[Tensor, Tensor]:
+        one = wav.Header(*(field[i] for field in header))
+
+        def decoded() -> tuple[Tensor, Tensor]:
+            return wav.decode(contents[i], one, rate_hz)
+
+        samples, fault = tf.cond(faults[i] == "", decoded, lambda: (tf.zeros([0]), tf.constant("")))
+        return tf.pad(samples, [[0, longest - tf.size(samples)]]), fault
+
+    rows = tf.size(contents, tf.int64)
+    clips = tf.data.Dataset.range(rows).map(clip, num_parallel_calls=_PARALLEL)
+    # One clip more than there are, because a data set without a batch has no element.
+    clips = clips.concatenate(tf.data.Dataset.from_tensors((tf.zeros([longest]), "")))
+    audio, late = clips.batch(rows + 1).get_single_element()
+    return tf.ensure_shape(audio[:-1], [None, None]), tf.ensure_shape(late[:-1], [None])
