@@ -43,7 +43,10 @@ API = {
     ),
     "layers": ("Preprocessing and augmentation as Keras layers.", ["pipelines.layers.base"]),  # and every public layer
     "runs": ("The folder of a training.", ["tfrec.runs.run"]),
-    "serving": ("An export, opened again.", ["tfrec.serving.exported"]),
+    "serving": (
+        "An export, opened again, and a client of a server.",
+        ["tfrec.serving.exported", "tfrec.serving.client.client", "tfrec.serving.client.requests"],
+    ),
     "errors": ("The exception that a user can correct.", ["pipelines.errors"]),
 }
 

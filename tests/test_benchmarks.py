@@ -1,7 +1,11 @@
 """Every benchmark runs and prints its table; the times depend on the machine and are not tested."""
 
 import importlib.util
+import os
+import pathlib
+import types
 
+import grpc
 import keras
 import numpy as np
 import pytest
@@ -16,12 +20,15 @@ from benchmarks import (
     noise,
     recording,
     resnet,
+    serving,
     timing,
     transcribing,
     tuning,
 )
 from benchmarks import input as benchmark
 from tfrec.serving.warmup import records
+from tests.serving import targets
+from tfrec.serving.deployment import batching_config
 
 TORCH = importlib.util.find_spec("torch")
 
@@ -198,3 +205,26 @@ def test_first_request(tmp_path, capsys):
     first_request.main([str(tmp_path), "--repetitions", "1", "--processes", "1"])
     printed = capsys.readouterr().out
     assert printed.count("new lengths") == printed.count("shapes of the") == 2
+class ServerInThisProcess(serving.Process):
+    """A stand-in without a process of its own, which takes seconds to start."""
+
+    def __init__(self, folder, *words):
+        batching = batching_config.parse(pathlib.Path(words[1]).read_text(), words[1]) if words else None
+        self.server = targets.start(folder, batching=batching).__enter__()
+        self.channel = grpc.insecure_channel(f"127.0.0.1:{self.server.grpc_port}")
+        self.predict = self.channel.unary_unary(serving.PREDICT)
+        self.process = types.SimpleNamespace(pid=os.getpid())
+
+    def __exit__(self, *_):
+        self.channel.close()
+        self.server.close()
+
+
+def test_serving(monkeypatch, capsys):
+    monkeypatch.setattr(serving, "Process", ServerInThisProcess)
+    monkeypatch.setattr(serving, "ROUNDS", 1)
+    monkeypatch.setattr("tfrec.serving.server.models.POLL_INTERVAL_S", 0.05)
+    words = ["--models", "mlp", "--clients", "2", "--seconds", "0.3", "--repetitions", "2", "--swaps", "2"]
+    assert serving.main(words) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("the SavedModel", "no batching", "versions under load", "p99"))

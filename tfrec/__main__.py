@@ -11,6 +11,8 @@ COMMANDS = {
     "evaluate": "measure a run on a split, with plots",
     "predict": "label or transcribe files with a run or an export",
     "export": "export a run as the next version for TensorFlow Serving",
+    "serve": "answer as TensorFlow Serving does, for development, or write the files to deploy it",
+    "client": "send files to a server, and print its answers",
     "list": "list architectures, datasets, experiments and layers",
     "show": "draw examples with and without augmentation",
     "check": "check the data of a training before it starts",

@@ -12,6 +12,12 @@ from pipelines import audio, images, paths
 from pipelines.datasets import media_files
 from pipelines.errors import UserError
 
+KINDS = {
+    "image": ("pictures", images.SUFFIXES),
+    "audio": ("audio files", audio.SUFFIXES),
+    "served": ("JPEG, PNG or WAV files", (".jpg", ".jpeg", ".png", ".wav")),  # that every export reads by itself
+}
+
 
 class Source(NamedTuple):
     """A file, and how its answer is named in a folder of answers."""
@@ -26,7 +32,7 @@ def find(named: Sequence[str], modality: str) -> list[Source]:
 
     Args:
         named: files, whatever their names end in, and folders.
-        modality: "image" or "audio": files of folders are these.
+        modality: a key of KINDS: files of folders are these.
 
     Returns:
         A Source for each file; a folder without such files is one with an error.
@@ -40,8 +46,7 @@ def find(named: Sequence[str], modality: str) -> list[Source]:
         if not os.path.isdir(name):
             found.append((name, _name_of(name)))
             continue
-        suffixes = images.SUFFIXES if modality == "image" else audio.SUFFIXES
-        kind = "pictures" if modality == "image" else "audio files"
+        kind, suffixes = KINDS[modality]
         files = [
             path
             for path in media_files.below(name, media_files.LeftOut())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 from typing import Any
 
 from pipelines.datasets.base import Corpus
@@ -27,6 +28,19 @@ def find(name: str) -> type[Task]:
     if name not in TASKS:
         raise unknown("task", name, TASKS)
     return TASKS[name]
+
+
+def of_outputs(outputs: Iterable[str]) -> type[Task]:
+    """The class of the task whose exports have these outputs; UserError for any other ones.
+
+    >>> of_outputs(["text", "confidence"]).name
+    'transcribe'
+    """
+    names = set(outputs)
+    for task in TASKS.values():
+        if task.served_output in names:
+            return task
+    raise UserError(f"The outputs {', '.join(sorted(names))} are not those of an export of tfrec.")
 
 
 def default_config(name: str) -> Any:

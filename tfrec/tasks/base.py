@@ -120,6 +120,7 @@ class Task(abc.ABC):
     config_type: ClassVar[type]  # frozen dataclass of the settings `task.*`
     default_model: ClassVar[str]  # architecture where none is named
     label_kind: ClassVar[Literal["classes", "numbers", "texts"]]  # what the labels of its corpora are
+    served_output: ClassVar[str] = ""  # of its exports, by which a client of a server recognizes the task
     output_kind: ClassVar[str] = "vector"  # of its networks: "vector" or "sequence"
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
     xla: ClassVar[bool] = True  # whether XLA can compile the loss
@@ -246,6 +247,11 @@ class Task(abc.ABC):
     @abc.abstractmethod
     def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> Sequence[Answer]:
         """Outputs of `export_outputs` for a batch, as arrays -> an Answer for each example."""
+
+    @classmethod
+    def served_answers(cls, outputs: Mapping[str, np.ndarray]) -> Sequence[Answer]:
+        """What `read_answers` returns, by a client that has the outputs of a server and no labels."""
+        return cls.read_answers(outputs, None)
 
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """What a client of the export must know beyond the input: entries of `assets.extra/tfrec.json`."""

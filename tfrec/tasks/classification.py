@@ -121,6 +121,7 @@ class Classification(Task):
     name = "classify"
     config_type = Config
     default_model = "cnn"
+    served_output = "label"
     label_kind = "classes"
     needs_labels = True
     bulky_scores = ("predictions",)
@@ -266,6 +267,17 @@ class Classification(Task):
         rows = outputs["probabilities"]
         accepted = outputs.get("accepted", np.ones(len(rows), bool))  # older exports have none
         return [Label(tuple(labels), row, bool(taken)) for row, taken in zip(rows, accepted, strict=True)]
+
+    @classmethod
+    def served_answers(cls, outputs: Mapping[str, np.ndarray]) -> list[Label]:
+        """A Label for each row, of the most probable classes, whose names are among the outputs."""
+        labels = outputs.get("top_labels", outputs["label"][:, None])  # older exports name one class
+        probabilities = outputs.get("top_probabilities", outputs["probability"][:, None])
+        accepted = outputs.get("accepted", np.ones(len(labels), bool))
+        return [
+            Label(tuple(name.decode() for name in names), row, bool(taken))
+            for names, row, taken in zip(labels, probabilities, accepted, strict=True)
+        ]
 
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """The names of the classes, in the order of "probabilities", and the threshold of "accepted"."""

@@ -61,6 +61,7 @@ class Regression(Task):
     name = "regress"
     config_type = Config
     default_model = "cnn"
+    served_output = "number"
     label_kind = "numbers"
     bulky_scores = ("pairs", "predictions")
     num_outputs = 1

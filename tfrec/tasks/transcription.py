@@ -17,6 +17,7 @@ from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures, decoding
 from tfrec.decoding import attention, beam_search, ctc, word_outputs
+from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.validation import TranscriptValidation
@@ -74,6 +75,7 @@ class Transcription(Task):
     name = "transcribe"
     config_type = Config
     default_model = "bilstm_ctc"
+    served_output = "text"
     label_kind = "texts"
     output_kind = "sequence"
     xla = False  # XLA has no CTC loss
@@ -245,6 +247,19 @@ class Transcription(Task):
         """A Transcript without word times for each text."""
         pairs = zip(outputs["text"], outputs["confidence"], strict=True)
         return [Transcript(text.decode(), float(confidence)) for text, confidence in pairs]
+
+    @classmethod
+    def served_answers(cls, outputs: Mapping[str, np.ndarray]) -> list[Transcript]:
+        """A Transcript for each row, with the times of its words where the export has them."""
+        transcripts = cls.read_answers(outputs, None)
+        if "words" not in outputs:
+            return transcripts
+        columns = [outputs[name] for name in ("words", "word_starts", "word_ends", "word_confidences")]
+        words = [
+            tuple(Word(one[0].decode(), *map(float, one[1:])) for one in zip(*row, strict=True) if one[0])
+            for row in zip(*columns, strict=True)
+        ]
+        return [dataclasses.replace(one, words=row) for one, row in zip(transcripts, words, strict=True)]
 
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """The vocabulary, the timing of the signature `logits`, and how `predict` decodes its outputs."""

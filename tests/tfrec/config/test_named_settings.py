@@ -42,7 +42,11 @@ COMMANDS = [
 ]
 KINDS = [FitArguments, Sweep, *(module.Arguments for module in COMMANDS if hasattr(module, "Arguments"))]
 KINDS += [module.Options for module in STUDIES if hasattr(module, "Options")]
-SERVER = {"model_name", "model_base_path"}  # of tensorflow_model_server
+SERVER = {  # of tensorflow_model_server
+    *("model_name", "model_base_path", "model_config_file", "model_config_file_poll_wait_seconds", "port"),
+    *("rest_api_port", "rest_api_timeout_in_ms", "allow_version_labels_for_unavailable_models"),
+    *("monitoring_config_file", "enable_batching", "batching_parameters_file"),
+}
 FLAGS = {field.name for kind in KINDS for field in dataclasses.fields(kind)} | {"help", "version"} | SERVER
 
 

@@ -1,0 +1,1 @@
+"""The files that TensorFlow Serving is started with: models, batching, monitoring, Docker Compose, Kubernetes."""
