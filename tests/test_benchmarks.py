@@ -26,9 +26,9 @@ from benchmarks import (
     tuning,
 )
 from benchmarks import input as benchmark
-from tfrec.serving.warmup import records
 from tests.serving import targets
 from tfrec.serving.deployment import batching_config
+from tfrec.serving.warmup import records
 
 TORCH = importlib.util.find_spec("torch")
 
@@ -205,6 +205,8 @@ def test_first_request(tmp_path, capsys):
     first_request.main([str(tmp_path), "--repetitions", "1", "--processes", "1"])
     printed = capsys.readouterr().out
     assert printed.count("new lengths") == printed.count("shapes of the") == 2
+
+
 class ServerInThisProcess(serving.Process):
     """A stand-in without a process of its own, which takes seconds to start."""
 

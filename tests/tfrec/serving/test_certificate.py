@@ -8,8 +8,8 @@ import pytest
 
 from pipelines import images
 from tests.tfrec import untrained
-from tfrec.serving import publish, sample_files
-from tfrec.serving.certificate import cases, compare, document
+from tfrec.serving import publish
+from tfrec.serving.certificate import cases, compare, document, sample_files
 from tfrec.serving.lint import report
 
 R = np.random.default_rng(0)

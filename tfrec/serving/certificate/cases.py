@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import UserError
-from tfrec.serving import examples, sample_files, savedmodel
+from tfrec.serving import examples, savedmodel
+from tfrec.serving.certificate import sample_files
 from tfrec.serving.examples import Answers
 from tfrec.serving.graph.rules import Limits
 

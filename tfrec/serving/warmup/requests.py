@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import UserError
-from tfrec.serving import protos, sample_files, savedmodel
+from tfrec.serving import protos, savedmodel
+from tfrec.serving.certificate import sample_files
 from tfrec.serving.graph.rules import Limits
 from tfrec.serving.loaders import c_api, process
 from tfrec.serving.warmup import records
