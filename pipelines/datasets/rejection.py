@@ -19,7 +19,7 @@ SECONDS = (0.3, 1.5)  # shortest and longest example of silence
 LEVEL_DBFS = (-70.0, -10.0)  # of examples that are not digital silence
 CROWD_SPEAKERS = 6
 PIECE_SECONDS = (0.3, 0.9)  # of a sentence
-_KINDS = ("zeros", "noise", "crowd")  # no crowds beside the class "unknown", to which speech belongs
+_KINDS = ("zeros", "noise", "crowd")  # crowds only without the class "unknown", to which speech belongs
 _SEEDS = {"train": 1, "validation": 2, "test": 3}
 
 

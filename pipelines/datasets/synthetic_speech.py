@@ -30,7 +30,7 @@ WORDS = {
         "deep dinner dog door down draw dream drink drive dry each early earth east easy eat egg end evening every eye "
         "face fall family farm fast father feel few field find fire fish fly follow food foot forest friend from front "
         "full game garden gate gave girl give glass gold good grass gray great green ground grow hair half hand happy "
-        "hard hat have head heart heavy high hill hold home hope horse hot hour house how hundred ice idea in "
+        "hard hat have head heart heavy high hill hold home horse hot hour house how hundred ice idea in "
         "inside iron island job jump just keep kind king kitchen know lake land large last late laugh lead learn leave "
         "left leg letter light line list little long look lot love low lunch machine make man many map mark market "
         "meat milk mind minute money monkey moon more morning most mother mountain mouth move much music my name "

@@ -8,6 +8,11 @@ from tfrec.config.schema import AnyConfig, Config, FitConfig
 from tfrec.tasks import classification
 
 
+_DIGITS_AND_OTHER_SOUNDS = datasets.spoken_digit.Config(
+    name="spoken_digit", silence_fraction=0.12, unknown="synthetic", unknown_fraction=0.8, synthetic_examples=150
+)
+
+
 def spoken_digit() -> AnyConfig:
     """A CNN on log-mel features of the ten digits, spoken by five speakers; clips 0 to 4 of each are the test split.
 
@@ -26,13 +31,7 @@ def spoken_digit() -> AnyConfig:
     noises that training does not include, 99.2 % are rejected, and of the digits 0.8 %.
     """
     return Config(
-        data=datasets.spoken_digit.Config(
-            name="spoken_digit",
-            silence_fraction=0.12,
-            unknown="synthetic",
-            unknown_fraction=0.8,
-            synthetic_examples=150,
-        ),
+        data=_DIGITS_AND_OTHER_SOUNDS,
         frontend=frontends.SpeechConfig(
             pre_emphasis=0.97,  # an offset and the mains hum become negligible
             low_hz=60.0,
