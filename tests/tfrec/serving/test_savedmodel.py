@@ -37,19 +37,6 @@ OUTPUTS = {"label", "probability", "probabilities", "accepted", "logits", "top_l
 
 
 @pytest.fixture(scope="session")
-def exported(trained, tmp_path_factory):
-    """A function from a trained recognizer's name to its SavedModel's folder."""
-
-    @functools.cache
-    def folder_of(name):
-        folder = tmp_path_factory.mktemp("export") / name
-        savedmodel.write(trained(name)[1], folder)
-        return folder
-
-    return folder_of
-
-
-@pytest.fixture(scope="session")
 def call(exported):
     """`call(name, signature, **inputs)`: the outputs of the SavedModel as numpy arrays."""
     load = functools.cache(lambda name: tf.saved_model.load(str(exported(name))))
