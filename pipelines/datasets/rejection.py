@@ -102,24 +102,25 @@ def _piece(clip: np.ndarray, rate: int, generator: np.random.Generator) -> np.nd
 
 def _fragments(split: Split, count: int, rate: int, generator: np.random.Generator) -> list[np.ndarray]:
     """Parts of a split's clips in turn: the end of one before the beginning of another, a half, a clip backward."""
-    random = int(generator.integers(2**31))
-    examples = list(split.examples.shuffle(split.size, random).take(2 * count).as_numpy_iterator())
+    order = generator.permutation(split.size)[: 2 * count]  # a shuffled dataset would follow the process's seed, too
+    wanted, examples = set(order), enumerate(split.examples.as_numpy_iterator())
+    clips = {i: example["audio"] for i, example in examples if i in wanted}
     fade = max(1, round(0.01 * rate))
-    clips = []
+    fragments: list[np.ndarray] = []
     for i in range(count):
-        first, second = (examples[j % len(examples)]["audio"] for j in (2 * i, 2 * i + 1))
+        first, second = (clips[order[j % len(order)]] for j in (2 * i, 2 * i + 1))
         share = generator.uniform(0.3, 0.5, 2)
         beginning, end = first[: round(share[0] * len(first))], second[len(second) - round(share[1] * len(second)) :]
         if i % 4 == 3:
-            clips.append(first[::-1])
+            fragments.append(first[::-1])
         elif i % 4 == 2:
-            clips.append(beginning if i % 8 == 2 else end)
+            fragments.append(beginning if i % 8 == 2 else end)
         else:
             overlap = min(fade, len(beginning), len(end))
             weight = np.linspace(0, 1, overlap, dtype="float32")
             joint = end[len(end) - overlap :] * (1 - weight) + beginning[:overlap] * weight
-            clips.append(np.concatenate([end[: len(end) - overlap], joint, beginning[overlap:]]))
-    return clips
+            fragments.append(np.concatenate([end[: len(end) - overlap], joint, beginning[overlap:]]))
+    return fragments
 
 
 def _silence(corpus: Corpus, name: str, config: DataConfig) -> list[np.ndarray]:

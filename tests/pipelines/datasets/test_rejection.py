@@ -1,5 +1,6 @@
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 import soundfile
@@ -173,6 +174,19 @@ def test_fragments_are_of_the_split():
         assert any(len(clip) == len(fragments[i]) and np.array_equal(clip, fragments[i]) for clip in backward)
     assert any(np.array_equal(clip[: len(fragments[2])], fragments[2]) for clip in words())
     assert any(np.array_equal(clip[len(clip) - len(fragments[6]) :], fragments[6]) for clip in words())
+
+
+def test_what_is_made_does_not_follow_the_seed_of_the_process():
+    made = []
+    for seed in (0, 1):
+        keras.utils.set_random_seed(seed)
+        split = corpus().splits["train"]
+        made.append(
+            rejection._fragments(split, 8, RATE_HZ, np.random.default_rng(0))
+            + rejection._silence(corpus(), "train", DataConfig(silence_fraction=0.5))
+        )
+    for first, second in zip(*made, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 def test_no_word_and_no_voice_is_in_two_splits():
