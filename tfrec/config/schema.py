@@ -81,9 +81,7 @@ class ExportConfig:
     beam_width: int = 1  # transcription: width of the beam search inside the graph; 1 is greedy
     warmup_batches: tuple[int, ...] = WARMUP_BATCHES  # batch sizes that a server answers before it takes traffic
     # What a request of the export may ask for; more is refused, since it could exhaust the memory of the server
-    max_rows: int | None = (
-        None  # of a request; None is 256 clips, or 64 pictures of 224 pixels, up to 1,024 smaller ones
-    )
+    max_rows: int | None = None  # rows; None is 256 clips, or 64 pictures of 224 pixels, up to 1,024 smaller ones
     max_megapixels: float = 100.0  # of the pictures of a request together
     max_seconds: float = 120.0  # of a clip
     max_total_seconds: float = 480.0  # of the clips of a request, each padded to the longest
