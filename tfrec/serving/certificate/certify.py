@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import importlib.util
+import textwrap
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ LOADERS: dict[str, tuple[str, Callable[[], bool]]] = {
     "openvino": ("OpenVINO, numbers alone", lambda: importlib.util.find_spec("openvino") is not None),
 }
 NOT_INSTALLED = "not run: it is not installed"
+MAX_REASON = 160  # characters
 NO_TEXTS = "texts: the model's answers to all clips are empty, so that equality is no proof"
 
 Answers = dict[str, np.ndarray]
@@ -86,7 +88,7 @@ def _answers(folder: Any, chosen: dict[str, Numbered]) -> dict[str, Any]:
             return process.answer(name, folder, requests)
         except process.LoaderError as error:
             if name == "openvino":
-                return f"not run: {error}"
+                return f"not run: {textwrap.shorten(str(error), MAX_REASON)}"
             raise UserError(f"Not published: {LOADERS[name][0]}: {error}; the run is unchanged.") from None
 
     with ThreadPoolExecutor(2) as pool:

@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from pipelines.counts import counted
 from pipelines.errors import UserError
 from tfrec.serving import savedmodel
 from tfrec.serving.certificate.certify import LOADERS
@@ -68,7 +69,7 @@ def _card(
     yield "## Use"
     yield ""
     if description["modality"] == "image":
-        yield f"Input: pictures with {description['channels']} channel(s), or JPEG and PNG files."
+        yield f"Input: pictures with {counted(description['channels'], 'channel')}, or JPEG and PNG files."
     else:
         yield f"Input: audio at {description['sample_rate_hz']:,} Hz, or WAV files."
     yield f"Signatures: {', '.join(f'`{each}`' for each in certificate['signatures'])}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import stat
 
+from pipelines.counts import counted
 from tfrec.serving.lint.finding import Finding, Folder, result
 
 TEMPORARY = ".tmp-"  # begins what a publication that was killed leaves
@@ -27,7 +28,7 @@ def variables(folder: Folder) -> Finding:
         problems.append(f"{len(shards)} of {max(counts, default=1)} files variables.data-* are there: {AGAIN}")
     problems += [f"variables/{path.name} is empty: {AGAIN}" for path in shards if not path.stat().st_size]
     size = sum(path.stat().st_size for path in shards)
-    return result("variables", problems, f"the index and {len(shards)} file(s) of data, {size / 1e6:.1f} MB")
+    return result("variables", problems, f"the index and {counted(len(shards), 'file')} of data, {size / 1e6:.1f} MB")
 
 
 def assets(folder: Folder) -> Finding:
@@ -35,7 +36,7 @@ def assets(folder: Folder) -> Finding:
     names = sorted({asset.filename for asset in folder.graph.asset_file_def})
     missing = [name for name in names if not (folder.path / "assets" / name).is_file()]
     problems = [f"assets/{name} is missing: {AGAIN}" for name in missing]
-    return result("assets", problems, f"the graph reads {len(names)} file(s)")
+    return result("assets", problems, f"the graph reads {counted(len(names), 'file')}")
 
 
 def place(folder: Folder) -> Finding:
