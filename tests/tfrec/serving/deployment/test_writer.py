@@ -103,7 +103,9 @@ def test_models_and_labels(saved_models):
 def test_the_stand_in_serves_what_is_written(tmp_path):
     for version in (1, 2):
         models.write_scaled(tmp_path / "saved_models" / "scaled" / str(version), float(version))
-    text = write(tmp_path / "saved_models", "--labels", "scaled:stable=1")["serving-models.config"]
+    text = write(tmp_path / "saved_models", "--labels", "scaled:stable=1", "--image", "ours/serving")[
+        "serving-models.config"
+    ]
     config = tmp_path / "models.config"
     config.write_text(text.replace("/models", str(tmp_path / "saved_models")))
     with start(config) as server:
