@@ -72,7 +72,7 @@ def test_unknown_things(target):
     assert "label" in fails(INVALID, predict, target, X, label="none")
     code = grpc.StatusCode.FAILED_PRECONDITION  # over REST it is 400
     assert fails(code, predict, target, X, "none") == 'Serving signature key "none" not found.'
-    fails(INVALID, predict, target, X, model="")
+    assert fails(INVALID, predict, target, X, model="")
 
 
 def test_output_filter(target):
@@ -84,22 +84,22 @@ def test_output_filter(target):
 
 
 def test_inputs_of_other_names(target):
-    fails(INVALID, predict, target, {})
-    fails(INVALID, predict, target, {"z": X["x"]})
+    assert fails(INVALID, predict, target, {})
+    assert fails(INVALID, predict, target, {"z": X["x"]})
     assert "z" in fails(INVALID, predict, target, {**X, "z": X["x"]})
 
 
 @pytest.mark.parametrize("values", [np.array([1.0]), np.array([1], "int32"), np.array([b"1"])], ids=["f8", "i4", "S"])
 def test_nothing_is_cast(target, values):
-    fails(INVALID, predict, target, {"x": values})
+    assert fails(INVALID, predict, target, {"x": values})
 
 
 def test_tensors_that_contradict_themselves(target):
     lying = tf.make_tensor_proto(np.ones(4, "float32"))
     lying.tensor_shape.dim[0].size = 3
-    fails(INVALID, predict, target, {"x": lying})
+    assert fails(INVALID, predict, target, {"x": lying})
     lying.tensor_shape.dim[0].size = -1
-    fails(INVALID, predict, target, {"x": lying})
+    assert fails(INVALID, predict, target, {"x": lying})
 
 
 def test_messages_are_cut(target):
@@ -124,9 +124,9 @@ def test_metadata(target):
     response.metadata["signature_def"].Unpack(definitions)
     assert {"serving_default", "two"} <= set(definitions.signature_def)
     request.metadata_field[:] = ["none"]
-    fails(INVALID, target.prediction.GetModelMetadata, request)
+    assert fails(INVALID, target.prediction.GetModelMetadata, request)
     request.metadata_field[:] = []
-    fails(INVALID, target.prediction.GetModelMetadata, request)
+    assert fails(INVALID, target.prediction.GetModelMetadata, request)
 
 
 def test_status(target):
@@ -159,7 +159,7 @@ def test_classify_and_regress(target):
     regress.model_spec.signature_name = ""
     assert "method_name" in fails(INVALID, target.prediction.Regress, regress)
     classify.input.Clear()
-    fails(INVALID, target.prediction.Classify, classify)
+    assert fails(INVALID, target.prediction.Classify, classify)
 
 
 def test_multi_inference(target):
@@ -172,6 +172,6 @@ def test_multi_inference(target):
     assert results[0].classification_result.classifications[0].classes[0].score == 0.75
     assert results[1].regression_result.regressions[0].value == 0.5
     request.tasks[1].model_spec.signature_name = "serving_default"
-    fails(INVALID, target.prediction.MultiInference, request)
+    assert fails(INVALID, target.prediction.MultiInference, request)
     del request.tasks[:]
-    fails(INVALID, target.prediction.MultiInference, request)
+    assert fails(INVALID, target.prediction.MultiInference, request)

@@ -51,7 +51,7 @@ def test_columns_of_several_inputs_and_outputs(target):
 
 @pytest.mark.parametrize("row", [{"a": [1.0]}, {"a": [1.0], "b": 1, "c": 1}, {}])
 def test_a_row_has_exactly_the_keys_of_the_signature(target, row):
-    error(target.predict({"signature_name": "two", "instances": [row]}))
+    assert error(target.predict({"signature_name": "two", "instances": [row]}))
 
 
 def test_a_plain_row_for_several_inputs(target):
@@ -64,8 +64,8 @@ def test_ragged_rows_are_not_padded(target):
 
 
 def test_rows_are_not_mixed_with_objects(target):
-    error(target.predict({"instances": [1.0, {"x": 1.0}]}))
-    error(target.predict({"instances": [{"x": 1.0}, 1.0]}))
+    assert error(target.predict({"instances": [1.0, {"x": 1.0}]}))
+    assert error(target.predict({"instances": [{"x": 1.0}, 1.0]}))
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_rows_are_not_mixed_with_objects(target):
     ],
 )
 def test_malformed_bodies(target, body):
-    error(target.rest("POST", f"{MODEL}:predict", body))
+    assert error(target.rest("POST", f"{MODEL}:predict", body))
 
 
 @pytest.mark.parametrize("where", ["/versions/1", "/labels/stable"])
@@ -127,7 +127,7 @@ def test_bytes_that_are_no_text(target):
 
 @pytest.mark.parametrize("value", [{"b64": "*"}, {"b64": 1}, {"b64": "YQ==", "c": 1}, 1.0, None])
 def test_strings_that_are_none(target, value):
-    error(target.predict({"signature_name": "text", "inputs": [value]}))
+    assert error(target.predict({"signature_name": "text", "inputs": [value]}))
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -145,7 +145,7 @@ def test_floats(target, dtype):
 def test_values_of_other_types(target, dtype, value):
     if (dtype, value) == ("bool", "true"):
         value = "1"
-    error(echo(target, dtype, f"[[1, 1], {value}]" if dtype != "bool" else f"[[true, true], {value}]"))
+    assert error(echo(target, dtype, f"[[1, 1], {value}]" if dtype != "bool" else f"[[true, true], {value}]"))
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_numbers_that_would_lose_precision(target, dtype, value):
 @pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "uint8", "uint32", "int64", "uint64"])
 def test_integers_reject_decimals(target, dtype):
     assert echo(target, dtype, "[1, 100]") == (200, {"outputs": [1, 100]})
-    error(echo(target, dtype, "[1.0]"))
+    assert error(echo(target, dtype, "[1.0]"))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +166,7 @@ def test_integers_reject_decimals(target, dtype):
     [("int32", 2**31), ("int64", 2**63), ("uint32", -1), ("uint32", 2**32), ("uint64", -1)],
 )
 def test_integers_out_of_range(target, dtype, value):
-    error(echo(target, dtype, f"[{value}]"))
+    assert error(echo(target, dtype, f"[{value}]"))
 
 
 @pytest.mark.parametrize("value", ["[true, false]", "[[true], [false]]"])
@@ -176,9 +176,9 @@ def test_booleans(target, value):
 
 def test_shapes_are_kept(target):
     assert echo(target, "int32", "[[[1, 2]], [[3, 4]]]") == (200, {"outputs": [[[1, 2]], [[3, 4]]]})
-    error(echo(target, "int32", "[[1, 2], [3]]"))
-    error(echo(target, "int32", "[[1, 2], 3]"))
-    error(echo(target, "int32", "[1, [2]]"))
+    assert error(echo(target, "int32", "[[1, 2], [3]]"))
+    assert error(echo(target, "int32", "[[1, 2], 3]"))
+    assert error(echo(target, "int32", "[1, [2]]"))
 
 
 def test_outputs_that_rows_or_json_cannot_hold(target):
@@ -190,8 +190,8 @@ def test_outputs_that_rows_or_json_cannot_hold(target):
 
 def test_an_error_of_the_graph(target):
     assert "must be positive" in error(target.predict({"signature_name": "guarded", "instances": [[1.0, 2.0, -1.0]]}))
-    error(target.predict({"signature_name": "guarded", "instances": [[1.0, 2.0]]}))
-    error(target.predict({"signature_name": "guarded", "instances": [1.0]}))
+    assert error(target.predict({"signature_name": "guarded", "instances": [[1.0, 2.0]]}))
+    assert error(target.predict({"signature_name": "guarded", "instances": [1.0]}))
 
 
 def test_unknown_things(target):
@@ -205,7 +205,7 @@ def test_unknown_things(target):
     assert "Malformed request" in error(target.rest("POST", f"{MODEL}:explain", body))
     assert "Malformed request" in error(target.rest("GET", f"{MODEL}:predict"))
     assert "Malformed request" in error(target.rest("POST", MODEL, body))
-    error(target.predict(body, where=f"/versions/{2**64}"))
+    assert error(target.predict(body, where=f"/versions/{2**64}"))
 
 
 @pytest.mark.parametrize("path", ["/", "/v2/models/arithmetic", "/v1x", "/monitoring"])
@@ -223,7 +223,7 @@ def test_status(target):
     assert target.rest("GET", f"{MODEL}/labels/canary") == (200, {"model_version_status": [version(2)]})
     assert error(target.rest("GET", f"{MODEL}/versions/9"), 404) == "Could not find version 9 of model arithmetic"
     assert error(target.rest("GET", "/v1/models/none"), 404) == "Could not find any versions of model none"
-    error(target.rest("GET", "/v1/models"))
+    assert error(target.rest("GET", "/v1/models"))
 
 
 def test_metadata(target):
@@ -235,7 +235,7 @@ def test_metadata(target):
     assert signature["inputs"]["b"]["dtype"] == "DT_INT32"
     sizes = [dim["size"] for dim in signature["inputs"]["a"]["tensor_shape"]["dim"]]
     assert sizes == ["-1", "-1"]  # texts
-    error(target.rest("GET", "/v1/models/none/metadata"), 404)
+    assert error(target.rest("GET", "/v1/models/none/metadata"), 404)
 
 
 def test_classify_and_regress(target):

@@ -13,8 +13,8 @@ from tensorflow_serving.apis import model_management_pb2, predict_pb2, predictio
 from pipelines.errors import UserError
 from tests.serving import models
 from tests.serving.targets import start, target_of
+from tfrec.serving import layout
 from tfrec.serving.server import models as server_models
-from tfrec.serving.server import warmup
 
 
 @pytest.fixture(autouse=True)
@@ -62,8 +62,8 @@ def states(target):
 
 
 def warm_up(path, *records):
-    (path / warmup.FILE).parent.mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(path / warmup.FILE)) as writer:
+    (path / layout.WARMUP_RECORDS).parent.mkdir(exist_ok=True)
+    with tf.io.TFRecordWriter(str(path / layout.WARMUP_RECORDS)) as writer:
         for record in records:
             writer.write(record)
 
@@ -116,6 +116,7 @@ def test_a_new_model_appears(base, versions):
         target = target_of(server)
         shutil.copytree(versions / "3", base.parent / "other" / "1")
         wait_for(lambda: target.predict({"instances": [1.0]}, "other")[0] == 200)
+        assert target.predict({"instances": [1.0]}, "other") == (200, {"predictions": [3.0]})
 
 
 def test_a_half_copied_version_is_reported_and_loaded_when_it_is_whole(base, versions):
@@ -195,7 +196,7 @@ def test_a_bad_warm_up_record_fails_the_load(base, versions, records):
 
 def test_a_broken_warm_up_file(base):
     warm_up(base / "1", record())
-    (base / "1" / warmup.FILE).write_bytes((base / "1" / warmup.FILE).read_bytes()[:-1])
+    (base / "1" / layout.WARMUP_RECORDS).write_bytes((base / "1" / layout.WARMUP_RECORDS).read_bytes()[:-1])
     with pytest.raises(UserError, match="No version of scaled can be loaded"), start(base):
         pass
 

@@ -31,72 +31,87 @@ def riff(rate, data=None, tag=1, channels=1, bits=16, align=None, size=None, ext
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def sample_cases(signature, rate):
-    def clip(audio, length=None, kind="int32"):
-        def build():
-            array = np.asarray(audio() if callable(audio) else audio)
-            array = array if array.dtype.kind in "iO" or array.dtype == np.float64 else array.astype("float32")
-            return {"audio": array, "length": np.array([len(array[0])] if length is None else length, kind)}
+def clip(audio, length=None, kind="int32"):
+    """A function that builds the inputs of one request."""
 
-        return build
+    def build():
+        array = np.asarray(audio() if callable(audio) else audio)
+        array = array if array.dtype.kind in "iO" or array.dtype == np.float64 else array.astype("float32")
+        return {"audio": array, "length": np.array([len(array[0])] if length is None else length, kind)}
 
-    second = tone(rate)[None]
-    with_nan = second.copy()
-    with_nan[0, 50] = np.nan
+    return build
+
+
+def shapes(rate, second):
+    """(name, build, outcome, heavy): ranks, and lengths that do not fit."""
     yield from (
-        Case(f"{signature}: {name}", signature, build, outcome, heavy)
-        for name, build, outcome, heavy in (
-            ("rank 0", clip(np.float32(1), [1]), REFUSE, False),
-            ("rank 1", clip(tone(800), [800]), REFUSE, False),
-            ("rank 3", clip(tone(800).reshape(1, 800, 1), [800]), REFUSE, False),
-            ("rank 4", clip(tone(800).reshape(1, 1, 800, 1), [800]), REFUSE, False),
-            ("lengths of rank 0", clip(second, 800), REFUSE, False),
-            ("lengths of rank 2", clip(second, [[800]]), REFUSE, False),
-            ("more clips than lengths", clip(np.tile(second, (2, 1)), [800]), REFUSE, False),
-            ("more lengths than clips", clip(second, [800, 800]), REFUSE, False),
-            ("no lengths", clip(second, []), REFUSE, False),
-            ("no rows", clip(np.zeros((0, 800)), []), EITHER, False),
-            ("no rows, no samples", clip(np.zeros((0, 0)), []), EITHER, False),
-            ("no samples", clip(np.zeros((1, 0)), [0]), REFUSE, False),
-            ("length zero", clip(second, [0]), REFUSE, False),
-            ("length negative", clip(second, [-5]), REFUSE, False),
-            ("length least", clip(second, [-(2**31)]), REFUSE, False),
-            ("length past the end", clip(second, [rate + 1]), REFUSE, False),
-            ("length greatest", clip(second, [2**31 - 1]), REFUSE, False),
-            ("one sample", clip(tone(1)[None], [1]), REFUSE, False),
-            ("shorter than a window", clip(tone(20)[None], [20]), REFUSE, False),
-            ("NaN everywhere", clip(np.full((1, rate), np.nan, "float32")), REFUSE, False),
-            ("one NaN", clip(with_nan), REFUSE, False),
-            ("infinite", clip(np.where(np.isnan(with_nan), np.inf, with_nan)), REFUSE, False),
-            ("NaN past the length", clip(with_nan, [40 * rate // 100 if rate < 5000 else rate // 2]), EITHER, False),
-            ("in the scale of int16", clip(second * 32768), REFUSE, False),
-            ("1e38", clip(second * 1e38), REFUSE, False),
-            ("denormal", clip(second * 1e-40), ANSWER, False),
-            ("silence", clip(second * 0), ANSWER, False),
-            ("full scale", clip(np.sign(second)), ANSWER, False),
-            ("float64", clip(second.astype("float64")), REFUSE, False),
-            ("int16", clip((second * 32767).astype("int16")), REFUSE, False),
-            ("lengths of int64", clip(second, [800], "int64"), REFUSE, False),
-            ("lengths of float32", clip(second, [800], "float32"), REFUSE, False),
-            ("1,025 clips", clip(np.zeros((1025, 400)), [400] * 1025), REFUSE, False),
-            ("10,000 clips", clip(np.zeros((10_000, 1)), [1] * 10_000), REFUSE, False),
-            ("1,000,000 clips of one sample", clip(np.zeros((1_000_000, 1)), [1] * 1_000_000), REFUSE, False),
-            ("1,024 clips", clip(lambda: np.tile(tone(rate // 2), (1024, 1)), [rate // 2] * 1024), EITHER, True),
-            ("five minutes", clip(lambda: tone(300 * rate)[None]), EITHER, True),
-            ("ten minutes", clip(lambda: tone(600 * rate)[None]), EITHER, True),
-            ("an hour", clip(lambda: np.zeros((1, 3600 * rate))), EITHER, True),
-            ("16 clips of 30 s", clip(lambda: np.tile(tone(30 * rate), (16, 1)), [30 * rate] * 16), ANSWER, True),
-            ("120 s", clip(lambda: tone(120 * rate)[None]), ANSWER, True),
-            ("400 clips padded to 60 s", clip(lambda: np.zeros((400, 60 * rate)), [rate] * 400), EITHER, True),
-        )
+        ("rank 0", clip(np.float32(1), [1]), REFUSE, False),
+        ("rank 1", clip(tone(800), [800]), REFUSE, False),
+        ("rank 3", clip(tone(800).reshape(1, 800, 1), [800]), REFUSE, False),
+        ("rank 4", clip(tone(800).reshape(1, 1, 800, 1), [800]), REFUSE, False),
+        ("lengths of rank 0", clip(second, 800), REFUSE, False),
+        ("lengths of rank 2", clip(second, [[800]]), REFUSE, False),
+        ("more clips than lengths", clip(np.tile(second, (2, 1)), [800]), REFUSE, False),
+        ("more lengths than clips", clip(second, [800, 800]), REFUSE, False),
+        ("no lengths", clip(second, []), REFUSE, False),
+        ("no rows", clip(np.zeros((0, 800)), []), EITHER, False),
+        ("no rows, no samples", clip(np.zeros((0, 0)), []), EITHER, False),
+        ("no samples", clip(np.zeros((1, 0)), [0]), REFUSE, False),
+        ("length zero", clip(second, [0]), REFUSE, False),
+        ("length negative", clip(second, [-5]), REFUSE, False),
+        ("length least", clip(second, [-(2**31)]), REFUSE, False),
+        ("length past the end", clip(second, [rate + 1]), REFUSE, False),
+        ("length greatest", clip(second, [2**31 - 1]), REFUSE, False),
+        ("one sample", clip(tone(1)[None], [1]), REFUSE, False),
+        ("shorter than a window", clip(tone(20)[None], [20]), REFUSE, False),
     )
 
 
-def files(rate):
-    """(name, contents, outcome)."""
-    sound = tone(rate)
-    good = wav(sound, rate)
-    floats = sound.astype("<f4")
+def values(rate, second):
+    """(name, build, outcome, heavy): samples that are no sound, and other types."""
+    with_nan = second.copy()
+    with_nan[0, 50] = np.nan
+    yield from (
+        ("NaN everywhere", clip(np.full((1, rate), np.nan, "float32")), REFUSE, False),
+        ("one NaN", clip(with_nan), REFUSE, False),
+        ("infinite", clip(np.where(np.isnan(with_nan), np.inf, with_nan)), REFUSE, False),
+        ("NaN past the length", clip(with_nan, [40 * rate // 100 if rate < 5000 else rate // 2]), EITHER, False),
+        ("in the scale of int16", clip(second * 32768), REFUSE, False),
+        ("1e38", clip(second * 1e38), REFUSE, False),
+        ("denormal", clip(second * 1e-40), ANSWER, False),
+        ("silence", clip(second * 0), ANSWER, False),
+        ("full scale", clip(np.sign(second)), ANSWER, False),
+        ("float64", clip(second.astype("float64")), REFUSE, False),
+        ("int16", clip((second * 32767).astype("int16")), REFUSE, False),
+        ("lengths of int64", clip(second, [800], "int64"), REFUSE, False),
+        ("lengths of float32", clip(second, [800], "float32"), REFUSE, False),
+    )
+
+
+def sizes(rate):
+    """(name, build, outcome, heavy): much of everything."""
+    yield from (
+        ("1,025 clips", clip(np.zeros((1025, 400)), [400] * 1025), REFUSE, False),
+        ("10,000 clips", clip(np.zeros((10_000, 1)), [1] * 10_000), REFUSE, False),
+        ("1,000,000 clips of one sample", clip(np.zeros((1_000_000, 1)), [1] * 1_000_000), REFUSE, False),
+        ("1,024 clips", clip(lambda: np.tile(tone(rate // 2), (1024, 1)), [rate // 2] * 1024), EITHER, True),
+        ("five minutes", clip(lambda: tone(300 * rate)[None]), EITHER, True),
+        ("ten minutes", clip(lambda: tone(600 * rate)[None]), EITHER, True),
+        ("an hour", clip(lambda: np.zeros((1, 3600 * rate))), EITHER, True),
+        ("16 clips of 30 s", clip(lambda: np.tile(tone(30 * rate), (16, 1)), [30 * rate] * 16), ANSWER, True),
+        ("120 s", clip(lambda: tone(120 * rate)[None]), ANSWER, True),
+        ("400 clips padded to 60 s", clip(lambda: np.zeros((400, 60 * rate)), [rate] * 400), EITHER, True),
+    )
+
+
+def sample_cases(signature, rate):
+    second = tone(rate)[None]
+    for name, build, outcome, heavy in (*shapes(rate, second), *values(rate, second), *sizes(rate)):
+        yield Case(f"{signature}: {name}", signature, build, outcome, heavy)
+
+
+def headers(rate, sound, good):
+    """(name, contents, outcome): sizes and chunks."""
     yield from (
         ("empty", b"", REFUSE),
         ("text", b"no sound at all", REFUSE),
@@ -112,6 +127,12 @@ def files(rate):
         ("a chunk that never ends", riff(rate, extra=b"LIST" + struct.pack("<I", 2**31)), REFUSE),
         ("a chunk of odd size", riff(rate, extra=b"LIST" + struct.pack("<I", 3) + b"abc\0"), EITHER),
         ("10,000 chunks", riff(rate, extra=(b"junk" + struct.pack("<I", 0)) * 10_000), EITHER),
+    )
+
+
+def formats(rate, sound):
+    """(name, contents, outcome): what `fmt` says."""
+    yield from (
         ("no channels", riff(rate, channels=0), REFUSE),
         ("65,535 channels", riff(rate, channels=65_535, align=65_535 * 2 % 65_536), REFUSE),
         ("65,535 channels of data", riff(rate, bytes(65_535 * 2 * 4), channels=65_535), EITHER),
@@ -129,6 +150,13 @@ def files(rate):
         ("MP3 inside", riff(rate, tag=85), REFUSE),
         ("ADPCM inside", riff(rate, tag=2), REFUSE),
         ("mu-law inside", wav(sound, rate, "ULAW"), REFUSE),
+    )
+
+
+def samples(rate, sound, good):
+    """(name, contents, outcome): codings, values, and other kinds of files."""
+    floats = sound.astype("<f4")
+    yield from (
         ("floats", wav(sound, rate, "FLOAT"), ANSWER),
         (
             "floats, one NaN",
@@ -153,6 +181,15 @@ def files(rate):
         ("MP3", b"ID3\x03" + bytes(100), REFUSE),
         ("JPEG", b"\xff\xd8\xff\xe0" + bytes(100), REFUSE),
     )
+
+
+def files(rate):
+    """(name, contents, outcome)."""
+    sound = tone(rate)
+    good = wav(sound, rate)
+    yield from headers(rate, sound, good)
+    yield from formats(rate, sound)
+    yield from samples(rate, sound, good)
 
 
 def file_cases(signature, rate):
