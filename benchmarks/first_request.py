@@ -16,6 +16,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from tfrec.serving import layout
 from tfrec.serving.lint import report
 from tfrec.serving.loaders import c_api
 from tfrec.serving.warmup import records
@@ -35,7 +36,7 @@ def requests_of(path):
     """[(signature, inputs)] of the warm-up records."""
     return [
         (signature, {name: records.array(tensor) for name, tensor in inputs.items()})
-        for signature, inputs in records.read(path / records.FILE)
+        for signature, inputs in records.read(path / layout.WARMUP_RECORDS)
     ]
 
 

@@ -6,6 +6,7 @@ of espeak-ng's test voices), over noise of all types at 10 to 30 dB below the sp
 """
 
 import argparse
+import itertools
 import time
 
 import numpy as np
@@ -87,7 +88,7 @@ class Remembered:
 
     def answer_function(self):
         """The function `answers` for one more pass over the sound."""
-        calls = iter(range(10**9))
+        calls = itertools.count()
 
         def answers(inputs):
             call = next(calls)

@@ -27,6 +27,7 @@ from benchmarks import (
 )
 from benchmarks import input as benchmark
 from tests.serving import targets
+from tfrec.serving import layout
 from tfrec.serving.deployment import batching_config
 from tfrec.serving.warmup import records
 
@@ -199,9 +200,9 @@ def test_first_request(tmp_path, capsys):
     )
     tf.saved_model.save(network, str(tmp_path / "1"), signatures={"tensor": function.get_concrete_function()})
     inputs = {"audio": np.ones((1, 100), "float32"), "length": np.int32([90])}
-    (tmp_path / "1" / records.FILE).parent.mkdir()
+    (tmp_path / "1" / layout.WARMUP_RECORDS).parent.mkdir()
     tensors = {name: records.tensor_proto(value) for name, value in inputs.items()}
-    records.write(tmp_path / "1" / records.FILE, [("tensor", tensors)])
+    records.write(tmp_path / "1" / layout.WARMUP_RECORDS, [("tensor", tensors)])
     first_request.main([str(tmp_path), "--repetitions", "1", "--processes", "1"])
     printed = capsys.readouterr().out
     assert printed.count("new lengths") == printed.count("shapes of the") == 2

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines import audio
 from pipelines.errors import UserError
 
 Speak = Callable[[str, str, int, int], np.ndarray]  # (text, voice, words per minute, pitch) -> float32 (samples,)
@@ -100,6 +101,35 @@ def vary(waveform: np.ndarray, rate: int, generator: np.random.Generator) -> np.
     peak = 10 ** (generator.uniform(_QUIETEST_PEAK_DB, 0) / 20)
     before, after = generator.integers(0, rate // 10, 2)
     return np.pad(waveform * (peak / np.abs(waveform).max()), (before, after)).astype(np.float32)
+
+
+def utter(
+    engine: tuple[Speak, int],
+    text: str,
+    voice: str,
+    rate: int,
+    generator: np.random.Generator,
+    low: tuple[int, int] = (120, 30),
+    high: tuple[int, int] = (220, 71),
+) -> np.ndarray:
+    """Speaks a text at a random tempo and pitch, and varies it.
+
+    Args:
+        engine: What `engine` yields.
+        text: What is spoken.
+        voice: The engine's name of it.
+        rate: Sample rate of the result in hertz.
+        generator: Draws tempo and pitch, then what `vary` draws.
+        low: The lowest tempo in words a minute, and the lowest pitch.
+        high: One more than the highest of both.
+
+    Returns:
+        float32 `(samples,)`.
+    """
+    speak, engine_hz = engine
+    words_per_minute, pitch = (int(value) for value in generator.integers(low, high))
+    spoken = trim(speak(text, voice, words_per_minute, pitch))
+    return vary(audio.resample_array(spoken, engine_hz, rate), rate, generator)
 
 
 def _load() -> tuple[ctypes.CDLL, str]:

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 
-from pipelines import audio
 from pipelines.datasets import espeak, memory
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.datasets.splitting import split_indices
@@ -83,15 +82,12 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
 def _speak(config: Config, rate: int) -> _Clips:
     generator = np.random.default_rng(config.speech_seed)
     waveforms, labels, speakers, sources = [], [], [], []
-    with espeak.LOCK, espeak.engine() as (speak, engine_hz):
+    with espeak.LOCK, espeak.engine() as engine:
         for speaker in SPEAKERS:
             for accent in ACCENTS:
                 for label, word in enumerate(WORDS):
                     for take in range(config.renderings):
-                        words_per_minute, pitch = (int(value) for value in generator.integers((120, 30), (220, 71)))
-                        spoken = espeak.trim(speak(word, f"gmw/{accent}+{speaker}", words_per_minute, pitch))
-                        spoken = audio.resample_array(spoken, engine_hz, rate)
-                        waveforms.append(espeak.vary(spoken, rate, generator))
+                        waveforms.append(espeak.utter(engine, word, f"gmw/{accent}+{speaker}", rate, generator))
                         labels.append(label)
                         speakers.append(speaker)
                         sources.append(f"{word}_{accent}+{speaker}_{take}")

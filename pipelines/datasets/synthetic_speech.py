@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipelines import audio
 from pipelines.datasets import espeak
 
+MANNER = ((110, 30), (220, 75))  # from the lowest tempo in words a minute and pitch to those above the highest
 ACCENTS = ("en", "en-US", "en-US-nyc", "en-029", "en-GB-scotland", "en-GB-x-rp", "en-GB-x-gbclan", "en-GB-x-gbcwmd")
 # Voice variants by split: no voice is in two. Robots and whispers are left out.
 VOICES = {
@@ -99,10 +99,9 @@ def speak(words: Sequence[str], voices: Sequence[str], rate: int, generator: np.
         UserError: The engine is not installed.
     """
     clips = []
-    with espeak.LOCK, espeak.engine() as (say, engine_hz):
+    with espeak.LOCK, espeak.engine() as engine:
         for i, word in enumerate(words):
             accent = ACCENTS[generator.integers(len(ACCENTS))]
-            words_per_minute, pitch = (int(value) for value in generator.integers((110, 30), (220, 75)))
-            spoken = espeak.trim(say(word, f"gmw/{accent}+{voices[i % len(voices)]}", words_per_minute, pitch))
-            clips.append(espeak.vary(audio.resample_array(spoken, engine_hz, rate), rate, generator))
+            voice = f"gmw/{accent}+{voices[i % len(voices)]}"
+            clips.append(espeak.utter(engine, word, voice, rate, generator, *MANNER))
     return clips

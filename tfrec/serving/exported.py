@@ -14,7 +14,8 @@ import tensorflow as tf
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.inference import reader
-from tfrec.serving.savedmodel import DEFAULT, DESCRIPTION, TENSOR
+from tfrec.serving.layout import DESCRIPTION
+from tfrec.serving.savedmodel import DEFAULT, TENSOR
 from tfrec.tasks.base import Answer
 
 

@@ -31,6 +31,17 @@ def module(name: str) -> Any:
         del sys.modules["tensorflow"]  # so that a later import is that of the whole package
 
 
+def signatures(path: Any) -> dict[str, Any]:
+    """{name: SignatureDef} of a version's folder, as `read_saved_model` reads it: those of the graph for servers."""
+    graphs = read_saved_model(path).meta_graphs
+    return named_signatures(next(graph for graph in graphs if "serve" in graph.meta_info_def.tags))
+
+
+def named_signatures(graph: Any) -> dict[str, Any]:
+    """The signatures of a meta graph that a client can name, sorted."""
+    return {name: graph.signature_def[name] for name in sorted(graph.signature_def) if not name.startswith("__")}
+
+
 def read_saved_model(path: Any) -> Any:
     """The SavedModel message of a version's folder.
 

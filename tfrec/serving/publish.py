@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines.errors import UserError
 from tfrec.config.schema import ExportConfig
 from tfrec.runs.run import Run
-from tfrec.serving import savedmodel
+from tfrec.serving import layout, savedmodel
 from tfrec.serving.certificate import certify, document
 from tfrec.serving.certificate.cases import Case, collect
 from tfrec.serving.warmup import requests
@@ -24,8 +24,6 @@ from tfrec.utils import startup
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
-
-TEMPORARY = ".tmp-"  # begins the names of folders that are not versions yet
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +49,7 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
     created = [path for path in (base, *base.parents) if not path.exists()]
     base.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(base)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{TEMPORARY}{platform.node()}-{os.getpid()}-", dir=base))
+    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{layout.TEMPORARY}{platform.node()}-{os.getpid()}-", dir=base))
     try:
         savedmodel.write(recognizer, temporary)
         startup.check_interrupted()
@@ -75,8 +73,8 @@ def _complete(recognizer: Recognizer, folder: pathlib.Path, name: str, cases: Se
 
 def _remove_leftovers(base: pathlib.Path) -> None:
     """Removes what processes of this machine that were killed while they published have left."""
-    for path in base.glob(f"{TEMPORARY}{platform.node()}-*"):
-        number = path.name.removeprefix(f"{TEMPORARY}{platform.node()}-").split("-")[0]
+    for path in base.glob(f"{layout.TEMPORARY}{platform.node()}-*"):
+        number = path.name.removeprefix(f"{layout.TEMPORARY}{platform.node()}-").split("-")[0]
         if number.isdecimal() and not _is_alive(int(number)):
             logger.info("Removed %s, which an export that was killed has left.", path)
             shutil.rmtree(path, ignore_errors=True)

@@ -18,13 +18,13 @@ import tensorflow as tf
 from pipelines.images import parse_color
 from tfrec import architectures
 from tfrec.architectures.layers.attention import Attention
+from tfrec.serving import layout
 from tfrec.serving.graph import image, speech
 from tfrec.serving.graph.rules import Limits
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
-DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
 DEFAULT, ENCODED, TENSOR = "serving_default", "encoded", "tensor"  # signatures: bytes, the same, pixels or samples
 SPEECH_ROWS = 256  # of a request, where `export.max_rows` is None
 MIN_IMAGE_ROWS, MAX_IMAGE_ROWS = 64, 1024  # likewise: in between, those whose features have IMAGE_VALUES
@@ -69,7 +69,7 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     for name, function in functions.items():
         archive.add_endpoint(name, *_tensor_signature(recognizer, function, limits))
     archive.write_out(str(folder), verbose=False)
-    description = pathlib.Path(folder) / DESCRIPTION
+    description = pathlib.Path(folder) / layout.DESCRIPTION
     description.parent.mkdir(exist_ok=True)
     description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
 

@@ -8,8 +8,8 @@ import pytest
 
 from pipelines import images
 from tests.tfrec import untrained
-from tfrec.serving import publish
-from tfrec.serving.certificate import cases, compare, document, sample_files
+from tfrec.serving import layout, publish
+from tfrec.serving.certificate import cases, compare, sample_files
 from tfrec.serving.lint import report
 
 R = np.random.default_rng(0)
@@ -21,8 +21,8 @@ def published(trained, tmp_path_factory):
 
 
 def test_what_lies_in_an_export(published):
-    assert (published / document.LABELS).read_text().splitlines() == [str(digit) for digit in range(10)]
-    certificate = json.loads((published / document.CERTIFICATE).read_text())
+    assert (published / layout.LABELS).read_text().splitlines() == [str(digit) for digit in range(10)]
+    certificate = json.loads((published / layout.CERTIFICATE).read_text())
     assert (certificate["passed"], certificate["examples"]) == (True, "held out of the training")
     kinds = {name.partition(" as ")[2] for name in certificate["inputs"]}
     assert kinds == {"", *sample_files.PICTURES}
@@ -33,7 +33,7 @@ def test_what_lies_in_an_export(published):
         assert result["requests"] > 8
         assert result["largest_difference"] <= 1e-4
     assert results["v1_session"]["texts_not_empty"] > 20
-    card = (published / document.CARD).read_text()
+    card = (published / layout.CARD).read_text()
     assert card.startswith("# digits\n")
     assert "Scores on test: accuracy " in card
     assert "TensorFlow Serving itself: not run" in card
@@ -93,8 +93,8 @@ def test_padding_of_a_batch_is_no_difference():
 
 def test_every_kind_of_picture_is_read_by_training(tmp_path):
     pixels = R.integers(0, 256, (9, 7, 3)).astype("uint8")
-    for kind, contents in sample_files.pictures(pixels).items():
-        (tmp_path / "file").write_bytes(contents)
+    for kind in sample_files.PICTURES:
+        (tmp_path / "file").write_bytes(sample_files.picture(kind, pixels))
         read = images.read(tmp_path / "file", 3)
         assert read.shape == pixels.shape, kind
         if kind in ("PNG", "PNG of 16 bits"):

@@ -11,7 +11,7 @@ import pytest
 import tensorflow as tf
 
 from pipelines.errors import UserError
-from tfrec.serving import protos
+from tfrec.serving import layout, protos
 from tfrec.serving.lint import report
 from tfrec.serving.warmup import records
 
@@ -41,7 +41,7 @@ def good_export(tmp_path_factory):
     folder = save(tmp_path_factory.mktemp("models") / "m" / "1", good)
     (folder / "assets.extra").mkdir()
     tensors = [records.tensor_proto(np.ones((rows, 4), "float32")) for rows in (1, 8)]
-    records.write(folder / records.FILE, [("serving_default", {"x": tensor}) for tensor in tensors])
+    records.write(folder / layout.WARMUP_RECORDS, [("serving_default", {"x": tensor}) for tensor in tensors])
     folder.parent.parent.chmod(0o755)
     return folder
 
@@ -152,8 +152,8 @@ def cut_off(path):
         ("permissions", lambda folder: close(folder / "saved_model.pb"), "has mode 600: chmod o+r"),
         ("place", leave, ".tmp-host-1-abc is left of a publication"),
         ("place", lambda folder: folder.rename(folder.parent / "new"), "'new' is no version"),
-        ("warm-up", lambda folder: cut_off(folder / records.FILE), "record 2 is cut off"),
-        ("warm-up", lambda folder: (folder / records.FILE).write_bytes(b""), "0 records"),
+        ("warm-up", lambda folder: cut_off(folder / layout.WARMUP_RECORDS), "record 2 is cut off"),
+        ("warm-up", lambda folder: (folder / layout.WARMUP_RECORDS).write_bytes(b""), "0 records"),
         ("loads", lambda folder: cut_off(next(folder.glob("variables/*.data*"))), "session loader"),
     ],
 )
@@ -174,7 +174,7 @@ def test_folders_that_break_a_rule(rule, change, message, export):
 )
 def test_records_that_would_fail(signature, inputs, rule, message, export):
     requests = [(signature, {name: records.tensor_proto(value) for name, value in inputs.items()})]
-    records.write(export / records.FILE, requests)
+    records.write(export / layout.WARMUP_RECORDS, requests)
     assert message in problems(export)[rule]
 
 

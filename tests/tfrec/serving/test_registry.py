@@ -8,8 +8,7 @@ from tests.tfrec.serving.hostile.networks import PICTURES, SOUNDS
 from tfrec.architectures.registry import ARCHITECTURES, find
 from tfrec.config import flags
 from tfrec.recognizer import Recognizer
-from tfrec.serving import publish
-from tfrec.serving.certificate import document
+from tfrec.serving import layout, publish
 from tfrec.serving.lint import report
 from tfrec.text import vocabulary
 
@@ -38,6 +37,6 @@ def test_an_architecture_is_published(name, tmp_path):
     version = publish.publish(build(name), tmp_path, name)
     findings = report.check(report.open_folder(version))
     assert {each.rule: each.text for each in findings if each.status == "problem"} == {}
-    certificate = json.loads((version / document.CERTIFICATE).read_text())
+    certificate = json.loads((version / layout.CERTIFICATE).read_text())
     for loader in certificate["loaders"].values():
         assert isinstance(loader["result"], dict) or loader["result"].startswith("not run: it is not installed")

@@ -10,7 +10,7 @@ import soundfile
 import tensorflow as tf
 
 from tests.tfrec import untrained
-from tfrec.serving import savedmodel
+from tfrec.serving import layout, savedmodel
 from tfrec.serving.graph import rules, speech
 
 
@@ -100,7 +100,7 @@ def test_features_and_embedding(transcriber, call):
     kernel, bias = built.network.get_layer("logits").get_weights()
     np.testing.assert_allclose(embedding["embedding"] @ kernel + bias, logits["logits"], atol=1e-3)
     assert embedding["steps"].tolist() == logits["steps"].tolist()
-    description = json.loads((folder / savedmodel.DESCRIPTION).read_text())
+    description = json.loads((folder / layout.DESCRIPTION).read_text())
     assert description["limits"] == {"rows": 6, "seconds": 3.0, "total_seconds": 480.0, "samples": 200}
     assert description["on_bad_row"] == "fill"
 

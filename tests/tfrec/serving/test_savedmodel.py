@@ -26,7 +26,7 @@ import tfrec
 from pipelines.errors import UserError
 from tests.tfrec import untrained
 from tfrec.recognizer import Recognizer
-from tfrec.serving import publish, savedmodel
+from tfrec.serving import layout, publish, savedmodel
 from tfrec.serving.exported import ExportedRecognizer
 from tfrec.serving.loaders import process
 from tfrec.utils import startup
@@ -192,7 +192,7 @@ def test_publish_counts_versions_and_leaves_nothing_else(trained, tmp_path):
     assert [first.name, second.name] == ["1", "2"]
     assert sorted(path.name for path in (tmp_path / run.name).iterdir()) == ["1", "2"]
     assert (first.stat().st_mode & 0o755) == 0o755
-    description = json.loads((first / savedmodel.DESCRIPTION).read_text())
+    description = json.loads((first / layout.DESCRIPTION).read_text())
     assert description["labels"] == [str(i) for i in range(10)]
 
 
@@ -227,7 +227,7 @@ def test_run_and_export_predict_alike(name, trained, exported, tones):
 def test_a_description_without_its_task_is_damaged(exported, tmp_path):
     folder = tmp_path / "saved"
     shutil.copytree(exported("cnn"), folder)
-    path = folder / savedmodel.DESCRIPTION
+    path = folder / layout.DESCRIPTION
     description = json.loads(path.read_text())
     assert description.pop("task") == "classify"
     path.write_text(json.dumps(description))

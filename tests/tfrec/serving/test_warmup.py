@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from tfrec.config.schema import ExportConfig
+from tfrec.serving import layout
 from tfrec.serving.loaders import process
 from tfrec.serving.warmup import records, requests
 
@@ -74,7 +75,7 @@ def test_every_signature_and_batch_size_three_times(exported, trained, tmp_path)
     export = dataclasses.replace(recognizer.config.export, warmup_batches=(1, 3))
     recognizer = recognizer.replace(config=dataclasses.replace(recognizer.config, export=export))
     assert requests.write(folder, recognizer, raw) == 30
-    written = records.read(folder / records.FILE)
+    written = records.read(folder / layout.WARMUP_RECORDS)
     for signature in ("embedding", "encoded", "features", "serving_default", "tensor"):
         inputs = [
             {name: records.array(tensor) for name, tensor in each.items()} for key, each in written if key == signature

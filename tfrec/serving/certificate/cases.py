@@ -116,9 +116,9 @@ def _files(recognizer: Recognizer, cases: Sequence[Case]) -> Iterator[Case]:
     # The last ones first: a generated clip with a text is among them.
     for kind, case in zip(kinds, _repeated(cases[::-1]), strict=False):
         if is_image:
-            contents = sample_files.pictures(case.raw)[kind]
+            contents = sample_files.picture(kind, case.raw)
         else:
-            contents = sample_files.sounds(case.raw, config.sample_rate_hz)[kind]
+            contents = sample_files.sound(kind, case.raw, config.sample_rate_hz)
         raw = recognizer.read(contents)
         if raw.dtype != case.raw.dtype and is_image:
             raw = np.rint(raw).astype(case.raw.dtype) if case.raw.dtype == np.uint8 else raw.astype(case.raw.dtype)

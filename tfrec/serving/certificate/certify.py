@@ -50,12 +50,10 @@ def certify(recognizer: Recognizer, folder: Any, cases: Sequence[Case]) -> dict[
     Raises:
         UserError: where an answer differs, or a loader fails.
     """
-    (graph,) = protos.read_saved_model(folder).meta_graphs
-    definitions = {key: graph.signature_def[key] for key in sorted(graph.signature_def) if not key.startswith("__")}
-    signatures = {name: set(definition.inputs) for name, definition in definitions.items()}
+    signatures = {name: set(definition.inputs) for name, definition in protos.signatures(folder).items()}
     limits, rate = savedmodel.limits_of(recognizer), getattr(recognizer.config.frontend, "sample_rate_hz", 1)
     requests = list(enumerate(certified_cases.requests(cases, signatures, limits, rate)))
-    numeric = "logits" if "logits" in definitions else "tensor"
+    numeric = "logits" if "logits" in signatures else "tensor"
     chosen = {
         name: [pair for pair in requests if name != "openvino" or pair[1].signature == numeric]
         for name, (_, is_installed) in LOADERS.items()

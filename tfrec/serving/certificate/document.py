@@ -10,15 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines.counts import counted
 from pipelines.errors import UserError
-from tfrec.serving import savedmodel
 from tfrec.serving.certificate.certify import LOADERS
+from tfrec.serving.layout import CARD, CERTIFICATE, DESCRIPTION, LABELS
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
-CERTIFICATE = pathlib.Path("assets.extra") / "certificate.json"
-CARD = pathlib.Path("assets.extra") / "README.md"
-LABELS = pathlib.Path("assets") / "labels.txt"
 SHOWN_LABELS = 20
 LIMITS = {
     "rows": "rows",
@@ -48,7 +45,7 @@ def write(recognizer: Recognizer, folder: Any, name: str, certificate: Mapping[s
     labels = [label.replace("\n", " ") for label in recognizer.task.class_names]
     if labels:
         (folder / LABELS).write_text("".join(f"{label}\n" for label in labels), encoding="utf-8")
-    description = json.loads((folder / savedmodel.DESCRIPTION).read_text(encoding="utf-8"))
+    description = json.loads((folder / DESCRIPTION).read_text(encoding="utf-8"))
     card = "\n".join(_card(recognizer, name, description, certificate))
     (folder / CARD).write_text(card + "\n", encoding="utf-8")
     for line in _results(certificate):

@@ -14,16 +14,16 @@ from PIL import Image
 Encoders = dict[str, Callable[..., bytes]]
 
 
-def pictures(pixels: np.ndarray) -> dict[str, bytes]:
-    """{kind: file} of pixels `(height, width, channels)` in [0, 255], uint8 or float32."""
+def picture(kind: str, pixels: np.ndarray) -> bytes:
+    """A file of a kind, a key of PICTURES, of pixels `(height, width, channels)` in [0, 255], uint8 or float32."""
     eight_bits = np.clip(np.rint(pixels), 0, 255).astype("uint8")
     image = Image.fromarray(eight_bits[..., 0] if pixels.shape[-1] == 1 else eight_bits)
-    return {kind: encode(image, pixels) for kind, encode in PICTURES.items()}
+    return PICTURES[kind](image, pixels)
 
 
-def sounds(samples: np.ndarray, sample_rate_hz: int) -> dict[str, bytes]:
-    """{kind: file} of samples `(samples,)` in [-1, 1]."""
-    return {kind: encode(samples, sample_rate_hz) for kind, encode in SOUNDS.items()}
+def sound(kind: str, samples: np.ndarray, sample_rate_hz: int) -> bytes:
+    """A file of a kind, a key of SOUNDS, of samples `(samples,)` in [-1, 1]."""
+    return SOUNDS[kind](samples, sample_rate_hz)
 
 
 def _saved(image: Image.Image, form: str, **options: Any) -> bytes:

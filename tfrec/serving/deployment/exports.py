@@ -8,13 +8,11 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tensorflow.core.protobuf import saved_model_pb2
-
 from pipelines.errors import UserError
+from tfrec.serving import layout, protos
 from tfrec.serving.deployment import model_config
 from tfrec.serving.deployment.model_config import ModelConfig
 
-DESCRIPTION = pathlib.Path("assets.extra") / "tfrec.json"
 # Images of tensorflow/serving, by the TensorFlow that they hold, ascending.
 IMAGES = ("2.17.0", "2.18.0", "2.19.0", "2.19.1", "2.20.0")
 
@@ -86,7 +84,7 @@ def _export(config: ModelConfig) -> Export:
 
 def _description(path: pathlib.Path) -> Mapping[str, Any]:
     try:
-        description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        description = json.loads((path / layout.DESCRIPTION).read_text(encoding="utf-8"))
         return description if isinstance(description, dict) else {}
     except (OSError, ValueError):
         return {}
@@ -95,8 +93,7 @@ def _description(path: pathlib.Path) -> Mapping[str, Any]:
 def tensorflow_version(path: pathlib.Path) -> str:
     """The version of TensorFlow that wrote a SavedModel; UserError where it cannot be read."""
     try:
-        saved = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-        return str(saved.meta_graphs[0].meta_info_def.tensorflow_version)
+        return str(protos.read_saved_model(path).meta_graphs[0].meta_info_def.tensorflow_version)
     except Exception as error:  # of protobuf, whose module depends on its version
         raise UserError(f"{path} is damaged: its saved_model.pb cannot be read ({error}).") from None
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tfrec.serving.deployment import yaml_text
-from tfrec.serving.deployment.services import CONFIG_FOLDER, MODELS_FOLDER, Service
+from tfrec.serving.deployment.services import CONFIG_FOLDER, METRICS_PATH, MODELS_FOLDER, Service
 
 CLAIM = "tfrec-models"
 HEADER = f"""# TensorFlow Serving with exports of tfrec: kubectl apply -f kubernetes.yaml
@@ -38,7 +38,7 @@ def _deployment(service: Service, image: str) -> dict[str, Any]:
     annotations = {
         "prometheus.io/scrape": "true",
         "prometheus.io/port": "8501",
-        "prometheus.io/path": "/monitoring/prometheus/metrics",
+        "prometheus.io/path": METRICS_PATH,
     }
     pod = {
         "terminationGracePeriodSeconds": 60,

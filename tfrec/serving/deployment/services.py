@@ -16,7 +16,8 @@ from tfrec.serving.deployment.exports import Export
 CONFIG_FOLDER = "/config"  # in the container
 MODELS_FOLDER = "/models"
 MONITORING_FILE = "monitoring.config"
-MONITORING = 'prometheus_config { enable: true path: "/monitoring/prometheus/metrics" }\n'
+METRICS_PATH = "/monitoring/prometheus/metrics"
+MONITORING = f'prometheus_config {{ enable: true path: "{METRICS_PATH}" }}\n'
 TENSOR_SUFFIX = "_tensor"  # of the name of a model whose signature `tensor` alone is for clients
 BATCHING = BatchingConfig(
     max_batch_size=32,

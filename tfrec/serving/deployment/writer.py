@@ -79,7 +79,7 @@ def _scraping(planned: Sequence[Service]) -> str:
             "scrape_configs": [
                 {
                     "job_name": service.name,
-                    "metrics_path": "/monitoring/prometheus/metrics",
+                    "metrics_path": services.METRICS_PATH,
                     "static_configs": [{"targets": [f"{service.name}:8501"]}],
                 }
                 for service in planned

@@ -46,11 +46,6 @@ def number(digits: Tensor, is_little: Tensor | bool) -> Tensor:
     return tf.where(is_little, little, big)
 
 
-def starts_with(contents: Tensor, magic: bytes, start: int = 0) -> Tensor:
-    """Whether strings `(batch,)` have some bytes at a place: bool `(batch,)`."""
-    return tf.reduce_all(read(contents, start, len(magic)) == tf.constant(list(magic), tf.int64), axis=-1)
-
-
 def equals(digits: Tensor, text: bytes) -> Tensor:
     """Whether rows of bytes, int64 `(batch, len(text))`, are a text: bool `(batch,)`."""
     return tf.reduce_all(digits == tf.constant(list(text), tf.int64), axis=-1)

@@ -14,7 +14,6 @@ from tfrec.serving.graph import picture_headers, pictures, resizing, rules
 from tfrec.serving.graph.rules import Limits, Outputs
 
 Tensor = Any
-MAX_ENCODED_BYTES = 64_000_000  # of one file
 _PARALLEL = 16  # files that are decoded at once, at most
 
 
@@ -62,8 +61,8 @@ def encoded_signature(
     def encoded(encoded: Tensor) -> Outputs:
         contents = rules.require_rows(tf.ensure_shape(encoded, [None]), limits)
         header = picture_headers.read_headers(contents)
-        large = f"has more than {MAX_ENCODED_BYTES:,} bytes: send a smaller one"
-        is_large = (header.fault == "") & (tf.strings.length(contents) > MAX_ENCODED_BYTES)
+        large = f"has more than {rules.MAX_ENCODED_BYTES:,} bytes: send a smaller one"
+        is_large = (header.fault == "") & (tf.strings.length(contents) > rules.MAX_ENCODED_BYTES)
         faults = tf.where(is_large, large, header.fault)
         # Pixels of 16 bits, or with alpha, take more time and memory.
         weight = tf.where(header.is_deep | header.is_transparent, tf.constant(4, tf.int64), 1)

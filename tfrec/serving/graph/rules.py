@@ -14,6 +14,7 @@ import tensorflow as tf
 Tensor = Any
 Outputs = dict[str, Any]
 
+MAX_ENCODED_BYTES = 64_000_000  # of one file
 STATUS = "status"  # the output that says what is wrong with each row, where bad rows are filled
 
 

@@ -11,7 +11,6 @@ from tfrec.serving.graph import kinds, resampling, rules, wav
 from tfrec.serving.graph.rules import Limits, Outputs
 
 Tensor = Any
-MAX_ENCODED_BYTES = 64_000_000  # of one file
 _PARALLEL = 4  # files that are decoded at once
 
 
@@ -55,8 +54,8 @@ def encoded_signature(
     def encoded(encoded: Tensor) -> Outputs:
         contents = rules.require_rows(tf.ensure_shape(encoded, [None]), limits)
         _, faults = kinds.refusals(contents, ("WAV",))
-        large = f"has more than {MAX_ENCODED_BYTES:,} bytes: send it in pieces"
-        faults = tf.where((faults == "") & (tf.strings.length(contents) > MAX_ENCODED_BYTES), large, faults)
+        large = f"has more than {rules.MAX_ENCODED_BYTES:,} bytes: send it in pieces"
+        faults = tf.where((faults == "") & (tf.strings.length(contents) > rules.MAX_ENCODED_BYTES), large, faults)
         header = wav.read_headers(contents, faults)
         faults = _header_faults(header, rate_hz, window, limits)
         contents, header = rules.accept(faults, limits, (contents, header))

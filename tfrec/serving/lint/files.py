@@ -6,9 +6,9 @@ import re
 import stat
 
 from pipelines.counts import counted
+from tfrec.serving import layout
 from tfrec.serving.lint.finding import Finding, Folder, result
 
-TEMPORARY = ".tmp-"  # begins what a publication that was killed leaves
 VARIABLES = ("VarHandleOp", "VariableV2", "Variable")
 AGAIN = "copy the whole folder, or export again"
 
@@ -45,7 +45,7 @@ def place(folder: Folder) -> Finding:
     problems = []
     if not path.name.isdecimal():
         problems.append(f"the folder {path.name!r} is no version: rename it to an integer")
-    left = sorted(child.name for child in path.parent.iterdir() if child.name.startswith(TEMPORARY))
+    left = sorted(child.name for child in path.parent.iterdir() if child.name.startswith(layout.TEMPORARY))
     problems += [f"{path.parent / name} is left of a publication that was killed: remove it" for name in left]
     return result("place", problems, f"version {path.name} of {path.parent.name}")
 

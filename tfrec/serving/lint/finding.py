@@ -8,6 +8,8 @@ import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+from tfrec.serving import protos
+
 OK: Literal["ok"] = "ok"
 PROBLEM: Literal["problem"] = "problem"
 NOT_CHECKED: Literal["not checked"] = "not checked"
@@ -51,8 +53,7 @@ class Folder:
     @functools.cached_property
     def signatures(self) -> dict[str, Any]:
         """The signatures that a client can name."""
-        definitions = self.graph.signature_def
-        return {name: definitions[name] for name in sorted(definitions) if not name.startswith("__")}
+        return protos.named_signatures(self.graph)
 
     def nodes(self) -> Iterator[Any]:
         """Every node of the graph and of its functions."""

@@ -7,11 +7,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from tfrec.serving.layout import CERTIFICATE, MAX_WARMUP_RECORDS, WARMUP_RECORDS
 from tfrec.serving.lint.finding import NOT_CHECKED, OK, PROBLEM, Finding, Folder, result
 from tfrec.serving.loaders import c_api, process
 from tfrec.serving.warmup import records
 
-CERTIFICATE = "assets.extra/certificate.json"
 LIBRARY = "TensorFlow's C library is not installed: install tensorflow, check again"
 LOADS = Finding("loads", OK, "by TF_LoadSessionFromSavedModel, without Keras or Python")
 
@@ -32,17 +32,17 @@ def findings(folder: Folder) -> list[Finding]:
 
 def _read_records(folder: Folder) -> tuple[Sequence[records.Request], Finding]:
     """A server runs the records before a version takes traffic; one that fails keeps the version from loading."""
-    rule, path = "warm-up", folder.path / records.FILE
+    rule, path = "warm-up", folder.path / WARMUP_RECORDS
     if not path.is_file():
-        advice = f"there is no {records.FILE}, so that first requests are slow: write one, as `tfrec export RUN` does"
+        advice = f"there is no {WARMUP_RECORDS}, so that first requests are slow: write one, as `tfrec export RUN` does"
         return [], Finding(rule, NOT_CHECKED, advice)
     try:
         requests = records.read(path)
     except records.RecordError as error:
-        return [], Finding(rule, PROBLEM, f"{records.FILE}: {error}: write it again")
+        return [], Finding(rule, PROBLEM, f"{WARMUP_RECORDS}: {error}: write it again")
     problems = []
-    if not 1 <= len(requests) <= records.MAX_RECORDS:
-        problems.append(f"{len(requests):,} records, and a server takes 1 to {records.MAX_RECORDS:,}: write others")
+    if not 1 <= len(requests) <= MAX_WARMUP_RECORDS:
+        problems.append(f"{len(requests):,} records, and a server takes 1 to {MAX_WARMUP_RECORDS:,}: write others")
     for number, (signature, inputs) in enumerate(requests, start=1):
         definition = folder.signatures.get(signature)
         if definition is None:

@@ -80,8 +80,7 @@ class SavedModel:
 
     def __init__(self, path: str) -> None:
         self._library = load_library()
-        graphs = protos.read_saved_model(path).meta_graphs
-        self._signatures = next(graph.signature_def for graph in graphs if "serve" in graph.meta_info_def.tags)
+        self._signatures = protos.signatures(path)
         self._status = ctypes.c_void_p(self._library.TF_NewStatus())
         self._graph = ctypes.c_void_p(self._library.TF_NewGraph())
         options = ctypes.c_void_p(self._library.TF_NewSessionOptions())

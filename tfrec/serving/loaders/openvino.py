@@ -10,7 +10,6 @@ import pathlib
 import shutil
 import tempfile
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -40,12 +39,8 @@ def open_saved_model(path: str) -> Callable[[str, dict[str, np.ndarray]], dict[s
 
 
 def _names(path: str, signature: str) -> list[str]:
-    return [name for name, info in _signature(path, signature).outputs.items() if info.dtype in NUMBERS]
-
-
-def _signature(path: str, signature: str) -> Any:
-    graphs = protos.read_saved_model(path).meta_graphs
-    return next(graph for graph in graphs if "serve" in graph.meta_info_def.tags).signature_def[signature]
+    outputs = protos.signatures(path)[signature].outputs
+    return [name for name, info in outputs.items() if info.dtype in NUMBERS]
 
 
 def _write_one_signature(path: pathlib.Path, folder: pathlib.Path, signature: str) -> None:

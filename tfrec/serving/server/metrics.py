@@ -6,7 +6,6 @@ import bisect
 import collections
 import threading
 
-PATH = "/monitoring/prometheus/metrics"
 BOUNDS_US = [10 * 1.8**i for i in range(33)]  # of the histogram's buckets, as in TensorFlow Serving
 
 

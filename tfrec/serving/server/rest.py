@@ -14,7 +14,8 @@ from typing import Any
 from aiohttp import web
 from tensorflow_serving.apis import classification_pb2, model_pb2, regression_pb2
 
-from tfrec.serving.server import examples, json_values, metrics
+from tfrec.serving.deployment.services import METRICS_PATH
+from tfrec.serving.server import examples, json_values
 from tfrec.serving.server.api import API
 from tfrec.serving.server.errors import ServingError, invalid
 
@@ -47,7 +48,7 @@ class REST:
 
     async def _answer(self, request: web.Request) -> web.Response:
         path = request.rel_url.raw_path
-        if path == metrics.PATH:
+        if path == METRICS_PATH:
             return web.Response(text=self._api.metrics.page(), content_type="text/plain")
         if not path.lower().startswith("/v1/"):
             return web.Response(status=404, text="Not Found")

@@ -8,12 +8,10 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow_serving.apis import prediction_log_pb2
 
+from tfrec.serving.layout import MAX_WARMUP_RECORDS, WARMUP_RECORDS
 from tfrec.serving.server import tensors
 from tfrec.serving.server.errors import invalid
 from tfrec.serving.server.servable import Servable
-
-FILE = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
-MAX_RECORDS = 1000
 
 
 def run(servable: Servable, path: pathlib.Path) -> int:
@@ -25,17 +23,21 @@ def run(servable: Servable, path: pathlib.Path) -> int:
     Raises:
         ServingError, tf.errors.OpError: for the first record that fails.
     """
-    if not (path / FILE).is_file():
+    if not (path / WARMUP_RECORDS).is_file():
         return 0
     count = 0
-    for record in tf.data.TFRecordDataset(str(path / FILE)).as_numpy_iterator():
+    for record in tf.data.TFRecordDataset(str(path / WARMUP_RECORDS)).as_numpy_iterator():
         count += 1
-        if count > MAX_RECORDS:
-            raise invalid(f"Number of warmup records exceeds the maximum ({MAX_RECORDS}) at {path / FILE}")
+        if count > MAX_WARMUP_RECORDS:
+            raise invalid(
+                f"Number of warmup records exceeds the maximum ({MAX_WARMUP_RECORDS}) at {path / WARMUP_RECORDS}"
+            )
         try:
             log = prediction_log_pb2.PredictionLog.FromString(record)
         except DecodeError as error:
-            raise invalid(f"Failed to parse warmup record: {record[:40]!r} from {path / FILE}: {error}") from None
+            raise invalid(
+                f"Failed to parse warmup record: {record[:40]!r} from {path / WARMUP_RECORDS}: {error}"
+            ) from None
         kind = log.WhichOneof("log_type")
         if kind != "predict_log":
             raise invalid(f"Unsupported log_type for warmup: {kind}")

@@ -13,8 +13,6 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from tfrec.serving import protos
 
-FILE = pathlib.Path("assets.extra") / "tf_serving_warmup_requests"
-MAX_RECORDS = 1000
 # Fields of tensorflow_serving/apis: {message: {field: (number, type)}}; those that warm-up needs. A package of its own
 # keeps these apart from tensorflow-serving-api's, where that is installed; the bytes are the same.
 PACKAGE = "tfrec.serving"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines.errors import UserError
-from tfrec.serving import protos, savedmodel
+from tfrec.serving import layout, protos, savedmodel
 from tfrec.serving.certificate import sample_files
 from tfrec.serving.graph.rules import Limits
 from tfrec.serving.loaders import c_api, process
@@ -43,13 +43,11 @@ def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int
     batches = sorted({min(rows, limits.rows) for rows in recognizer.config.export.warmup_batches})
     if not batches:
         return 0
-    graph = next(graph for graph in protos.read_saved_model(folder).meta_graphs)
     requests = [
         (signature, inputs)
-        for signature in sorted(graph.signature_def)
-        if not signature.startswith("__")
+        for signature, definition in protos.signatures(folder).items()
         for rows in batches
-        for inputs in _inputs(set(graph.signature_def[signature].inputs), rows, raw, recognizer.config.frontend, limits)
+        for inputs in _inputs(set(definition.inputs), rows, raw, recognizer.config.frontend, limits)
     ]
     numbered = {(number, signature): inputs for number, (signature, inputs) in enumerate(requests, start=1)}
     try:
@@ -61,8 +59,8 @@ def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int
     protos_of = [
         (name, {key: records.tensor_proto(value) for key, value in inputs.items()}) for name, inputs in requests
     ]
-    (folder / records.FILE).parent.mkdir(exist_ok=True)
-    records.write(folder / records.FILE, protos_of)
+    (folder / layout.WARMUP_RECORDS).parent.mkdir(exist_ok=True)
+    records.write(folder / layout.WARMUP_RECORDS, protos_of)
     return len(requests)
 
 
@@ -92,11 +90,11 @@ def _files(raw: Sequence[np.ndarray], rows: int, turn: int, config: Any) -> np.n
             shape = _picture_shapes(raw)[turn]
             kind = PICTURE_KINDS[(row + turn) % len(PICTURE_KINDS)]
             pixels = np.random.default_rng(row).integers(0, 256, shape).astype("uint8")
-            contents[row] = sample_files.pictures(pixels)[kind]
+            contents[row] = sample_files.picture(kind, pixels)
         else:
             length = lengths(raw, config.sample_rate_hz)[turn]
             noise = _noise(length, config.sample_rate_hz)
-            contents[row] = sample_files.SOUNDS[SOUND_KIND](noise, config.sample_rate_hz)
+            contents[row] = sample_files.sound(SOUND_KIND, noise, config.sample_rate_hz)
     return contents
 
 
