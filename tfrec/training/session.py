@@ -146,7 +146,8 @@ def resolve(config: Config, weights: Any = None, resumed: Run | None = None) -> 
     else:
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     normalize = weights and weights.normalize
-    frontend = frontends.resolve(config.frontend, corpus, normalize, architectures.find(config.model.name).input_kinds)
+    input_kinds = architectures.find(config.model.name).feature_kinds(config.model)
+    frontend = frontends.resolve(config.frontend, corpus, normalize, input_kinds)
     return dataclasses.replace(config, frontend=frontend), corpus
 
 
