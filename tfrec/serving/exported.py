@@ -104,7 +104,7 @@ class ExportedRecognizer:
         read: Callable[..., Any] = self.read_blocks if self.task.takes_blocks else self.read
         return lambda source, **reading: answer(read(source, **reading))
 
-    def batch_of_one(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+    def batch_of_one(self, raw: Any) -> dict[str, np.ndarray]:
         """One raw example, pixels or samples, as a batch."""
         if self.description["modality"] == "image":
             return {"image": raw[None]}
