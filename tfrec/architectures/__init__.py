@@ -23,6 +23,7 @@ from tfrec.architectures.submodels import (
     encoder,
     feature_extractor,
     part_encoder,
+    single_input,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "feature_extractor",
     "find",
     "part_encoder",
+    "single_input",
 ]

@@ -52,7 +52,7 @@ from tfrec.architectures.image import (
     vgg,
     vit,
 )
-from tfrec.architectures.multimodal import dual_encoder
+from tfrec.architectures.multimodal import av_fusion, dual_encoder
 from tfrec.architectures.speech import (
     bc_resnet,
     cnn_lstm,
@@ -72,6 +72,7 @@ from tfrec.architectures.speech import (
 ARCHITECTURES: dict[str, tuple[types.ModuleType, ModelConfig]] = {
     "airbench": (airbench, airbench.Config()),
     "alexnet": (alexnet, alexnet.Config()),
+    "av_fusion": (av_fusion, av_fusion.Config()),
     "bc_resnet_1": (bc_resnet, bc_resnet.Config()),
     "bc_resnet_1_5": (bc_resnet, bc_resnet.Config(channels=12)),
     "bc_resnet_2": (bc_resnet, bc_resnet.Config(channels=16)),
@@ -143,6 +144,7 @@ REFERENCE_SHAPES: dict[tuple[str, str], tuple[Any, int]] = {
     ("waveform", "vector"): ((None, 1), 5),
     ("sequence", "sequence"): ((None, 80), 29),
     ("waveform", "sequence"): ((None, 1), 29),
+    ("pair", "vector"): ({"image": (224, 224, 3), "audio": (None, 40)}, 1000),
     ("pair", "pair"): ({"image": (224, 224, 3), "audio": (None, 40)}, 1024),
 }
 

@@ -11,6 +11,7 @@ two and the output of the layer "decoder_tokens", nothing else.
 import keras
 from keras import layers
 
+from tfrec.architectures.config import check
 from tfrec.architectures.types import Tensor
 
 
@@ -28,6 +29,34 @@ def feature_extractor(net: keras.Model) -> keras.Model:
     if len(x.shape) > 3:
         x = layers.GlobalAveragePooling2D(name="features_mean")(x)
     return keras.Model(_encoder_inputs(net), x, name=f"{net.name}_features")
+
+
+def token_extractor(net: keras.Model) -> keras.Model:
+    """The network up to the pooling that makes one vector of its features.
+
+    Args:
+        net: a network of the registry with the output kind "vector".
+
+    Returns:
+        A model from the network's inputs to {"tokens": (batch, tokens, units)}, the cells of a map or the frames of a
+        clip, and for clips "mask", bool (batch, tokens), true inside the clip.
+
+    Raises:
+        ValueError: where one vector is all that there is before the head.
+    """
+    before = net.get_layer("embedding").input
+    x, *masks = before if isinstance(before, list | tuple) else [before]
+    is_sequence = isinstance(net.input, dict)
+    check(
+        len(x.shape) > 2 and bool(masks) >= is_sequence,
+        f"{net.name} does not end in a pooling over cells or frames, to which another input could attend: choose"
+        " another network, such as cnn",
+        x.shape[1:],
+    )
+    if len(x.shape) == 4:
+        x = layers.Reshape((-1, x.shape[-1]), name="tokens")(x)
+    outputs = {"tokens": x, "mask": masks[0]} if masks else {"tokens": x}
+    return keras.Model(_encoder_inputs(net), outputs, name=f"{net.name}_tokens")
 
 
 def embedder(net: keras.Model) -> keras.Model:
@@ -76,8 +105,34 @@ def part_encoder(net: keras.Model, name: str) -> keras.Model:
     Returns:
         A model from the dict of this part's features to {name: (batch, units)}.
     """
-    inputs = {each: tensor for each, tensor in net.input.items() if (each == "image") == (name == "image")}
-    return keras.Model(inputs, {name: net.output[name]}, name=f"{net.name}_{name}")
+    return keras.Model(_inputs_of(net, name), {name: net.output[name]}, name=f"{net.name}_{name}")
+
+
+def single_input(net: keras.Model, name: str) -> keras.Model:
+    """The network for pairs as it answers with one of its inputs, the other missing.
+
+    Args:
+        net: a network with a layer "given", see `av_fusion`.
+        name: "image" or "audio".
+
+    Returns:
+        A model from the dict of this input's features to the network's output.
+    """
+    layer = net.get_layer("given")
+    # Keras flattens dicts in the order of their keys.
+    features = dict(zip(("audio", "image", "mask"), layer.input, strict=False))
+    own = {each: features[each] for each in features if (each == "image") == (name == "image")}
+    alone = keras.Model(_inputs_of(net, name), own, name=f"{net.name}_{name}_features")
+    # Not from the network's own input on, see `decoder`.
+    inner = keras.Model(layer.output, net.output, name=f"{net.name}_fuse")
+    inputs = {each: keras.Input(x.shape[1:], dtype=x.dtype, name=each) for each, x in alone.input.items()}
+    filled = layer(alone(inputs))
+    return keras.Model(inputs, inner([filled[each] for each in sorted(filled)]), name=f"{net.name}_{name}_only")
+
+
+def _inputs_of(net: keras.Model, name: str) -> dict[str, Tensor]:
+    """The inputs of a network for pairs that belong to the picture, or to the clip."""
+    return {each: tensor for each, tensor in net.input.items() if (each == "image") == (name == "image")}
 
 
 def encoder(net: keras.Model) -> keras.Model:

@@ -14,6 +14,7 @@ SHAPES = {"image": (32, 32, 3), "sequence": (None, 20), "waveform": (None, 1)}
 SHAPES["pair"] = {"image": SHAPES["image"], "audio": SHAPES["sequence"]}
 STEPS = {"sequence": 30, "waveform": 800}  # frames or samples of the longest clip
 CONFORMER = {"width": 12, "depth": 1, "heads": 2, "kernel": 3, "filters": 4}
+PAIR = {name: cnn.Config(name="cnn", width=4, depth=2) for name in ("image", "speech")}
 # Fields of the small networks of architectures whose config is no `ImageModelConfig`.
 FIELDS = {
     "cnn": {"width": 8},
@@ -29,7 +30,8 @@ FIELDS = {
     "speech_transformer": {"width": 12, "depth": 1, "decoder_depth": 1, "heads": 2, "filters": 4},
     **{name: {"units": 12, "depth": 2, "filters": 4} for name in ("bilstm_ctc", "gru_ctc", "lstm_ctc")},
     "deepspeech2": {"units": 12, "depth": 2, "filters": 4},
-    "dual_encoder": {name: cnn.Config(name="cnn", width=4, depth=2) for name in ("image", "speech")},
+    "dual_encoder": PAIR,
+    "av_fusion": {**PAIR, "units": 16},
     "wavenet_ctc": {"channels": 8, "skip_channels": 12, "layers": 2, "stacks": 1, "convolutions": 2, "block": 5},
 }
 # Networks that differ from another one in size only; their tests are marked slow.
