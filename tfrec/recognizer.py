@@ -6,7 +6,7 @@ import contextlib
 import copy
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -102,6 +102,25 @@ class Recognizer:
         other = copy.copy(self)
         vars(other).update(parts)
         return other
+
+    def of_inputs(self, given: Sequence[str]) -> Recognizer:
+        """This recognizer, or where one input of pairs is missing the one that answers without it.
+
+        Args:
+            given: "image", "audio", or both.
+
+        Raises:
+            UserError: for one input, where the network needs both.
+        """
+        if set(given) == set(self.frontend.parts):
+            return self
+        (name,) = given
+        if not getattr(self.config.model, "modality_dropout", 1):
+            raise UserError(
+                f"The model was trained without modality dropout, so it needs a picture and a clip, and only the {name}"
+                " is there: give both, or train with --model.modality_dropout above 0."
+            )
+        return self.replace(inference_network=architectures.single_input(self.inference_network, name))
 
     # Construction and storage
 
@@ -199,7 +218,8 @@ class Recognizer:
 
         Args:
             sources: one or several of: a path, the bytes of a file, a picture `(height, width, channels)`, a waveform
-                `(samples,)` at the recognizer's rate, a pair `(waveform, sample_rate_hz)`.
+                `(samples,)` at the recognizer's rate, a pair `(waveform, sample_rate_hz)`; where it takes pairs, also
+                {"image": source, "audio": source}.
             **options: the task's, such as `decode` and `chunk_seconds` of transcription.
 
         Raises:
@@ -217,9 +237,12 @@ class Recognizer:
     def read(self, source: Any) -> Any:
         """One source of `predict` as the frontend takes it: pixels, or samples at the frontend's rate.
 
-        Where it takes pairs, a source is either, and the result {"image": pixels} or {"audio": samples}.
+        Where it takes pairs, a source is either, and the result {"image": pixels} or {"audio": samples}; or a dict of
+        both, and so is the result.
         """
         parts = self.frontend.parts
+        if isinstance(source, Mapping):
+            return reader.pair(source, self.read)
         kind = reader.kind(source, tuple(parts))
         config = parts[kind].config
         if kind == "image":

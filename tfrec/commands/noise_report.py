@@ -12,12 +12,12 @@ import tyro
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.config import flags
-from tfrec.evaluation import noise, recording
+from tfrec.evaluation import noise, pair_noise, recording
 from tfrec.evaluation.metrics.per_example import COUNTED
 from tfrec.evaluation.noise_conditions import Conditions, parse_ratios
 from tfrec.recognizer import Recognizer
+from tfrec.reports.noise import pairs, report, tables
 from tfrec.reports.noise import recording as recording_report
-from tfrec.reports.noise import report, tables
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
@@ -31,7 +31,8 @@ class Arguments:
     """Accuracy or error rate of a trained run on speech with every type of noise at every signal-to-noise ratio.
 
     Set A: the noises of the training, from the held-out part of each file; set B: the others. The mixes follow from the
-    data, the noises, the ratios, what was seen and the seed: they are the same for every run.
+    data, the noises, the ratios, what was seen and the seed: they are the same for every run. A classifier of pairs is
+    measured on degraded pictures too, with both inputs and with each alone.
     """
 
     run: tyro.conf.Positional[str]  # run folder
@@ -43,6 +44,7 @@ class Arguments:
     seen_fraction: float | None = None  # the first part of each file of set A, left out; None is that of the training
     seed: int = 0  # which piece of which file is mixed with a clip
     repeats: int = 1  # mixes of each clip with each type of noise, with different pieces
+    pictures: tuple[str, ...] = pair_noise.PICTURES  # of pairs: CORRUPTION or CORRUPTION:SEVERITY of the pictures
     batch_size: int = 64  # examples in a batch; does not change the scores
     json: bool = False  # print everything as JSON
 
@@ -57,6 +59,7 @@ class Arguments:
         if self.seen is not None and len(set(self.seen)) < len(self.seen):
             raise ValueError(f"seen must name each type of noise once. Received: {' '.join(self.seen)}")
         parse_ratios(self.snr)
+        pair_noise.parse_pictures(self.pictures)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -65,6 +68,8 @@ def main(argv: Sequence[str]) -> int:
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
     config = recognizer.config
+    if config.frontend.name == "paired":
+        return _report_pairs(arguments, recognizer, run)
     if config.frontend.name != "speech":
         raise UserError(f"{run.path} was trained on images, and noise is mixed into speech only: give a run on speech.")
     if tasks.scores(config.task)[0] not in COUNTED:
@@ -98,6 +103,31 @@ def main(argv: Sequence[str]) -> int:
             console.print(recording_report.table(changed))
         console.print(tables.for_terminal(result))
         console.print(f"In {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
+    return 0
+
+
+def _report_pairs(arguments: Arguments, recognizer: Recognizer, run: Run) -> int:
+    """Measures a run on pairs with noise in the clips and degraded pictures."""
+    config = recognizer.config
+    if config.task.name != "classify":
+        raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy of pairs to report.")
+    if arguments.recording:
+        raise UserError("--recording is for runs on speech alone: leave it out for a run on pairs.")
+    conditions = _conditions(arguments, config.frontend.speech)
+    if conditions is None:
+        raise UserError("--noise FOLDER is needed for a run on pairs, with a sub-folder for each type of noise.")
+    with messages_to_stderr(arguments.json):
+        corpus = splits.load(run, config, recognizer.task.labels, (arguments.split,))
+        recognizer.task.check_corpus(corpus, run.path)
+        result = pair_noise.measure_pairs(recognizer, corpus, conditions, arguments.pictures, arguments.batch_size)
+    result = json.loads(short_numbers.dumps(result))
+    folder = run.free_report(pairs.NAME, result)
+    pairs.write(folder, result)
+    if arguments.json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+    else:
+        console.print(pairs.for_terminal(result))
+        console.print(f"In {folder}: {pairs.NAME}.csv, {pairs.NAME}.json.")
     return 0
 
 

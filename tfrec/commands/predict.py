@@ -22,7 +22,9 @@ class Arguments:
     """Label and probabilities of each file, its number, or its text."""
 
     model: tyro.conf.Positional[str]  # run folder, saved_models/NAME or saved_models/NAME/VERSION
-    files: tyro.conf.Positional[tuple[str, ...]]  # pictures, or audio of any sample rate and length; folders of them
+    files: tyro.conf.Positional[
+        tuple[str, ...]
+    ]  # pictures, or audio of any sample rate and length; folders of them; a list of pairs of both (.csv)
     # None is that of the suffix of --output, or else text; srt and vtt are subtitles.
     format: Literal["text", "json", "jsonl", "csv", "srt", "vtt"] | None = None
     json: bool = False  # the same as --format json
@@ -55,7 +57,8 @@ def main(argv: Sequence[str]) -> int:
         recognizer = tfrec.load(arguments.model)
         if arguments.stream:
             return streams.write(recognizer, arguments.model, arguments.files, as_json=form == "json")
-        found = sources.find(arguments.files, recognizer.modality)
+        takes_pairs = recognizer.modality == "image_audio" and recognizer.task.answers_pairs
+        found = sources.find(arguments.files, recognizer.modality, takes_pairs)
         defaults = {"chunk_seconds": CHUNK_SECONDS, "overlap_seconds": OVERLAP_SECONDS, "decode": DecodeConfig()}
         options = {name: value for name in defaults if (value := getattr(arguments, name)) != defaults[name]}
         answers = Answers(recognizer, arguments.channels == "apart", arguments.top, options)

@@ -48,7 +48,7 @@ def measure(recognizer: Recognizer, corpus: Corpus, conditions: Conditions, batc
         UserError: for noises that cannot be read or are all silent.
     """
     rate = recognizer.config.frontend.sample_rate_hz
-    loaded, silent = _audible(conditions.load(rate), conditions.noise)
+    loaded, silent = audible(conditions.load(rate), conditions.noise)
     mixed, places = noise_mixing.mix_split(corpus.splits[conditions.split], loaded, conditions, rate)
     scores = recognizer.task.per_example(recognizer, mixed, batch_size)
     sets = {name: "A" if name in conditions.seen else "B" for name in loaded}
@@ -89,7 +89,7 @@ def measure_noisy_corpus(
     return {"noise": None, "split": split, "silent": [], **summary, "examples": len(scores.counts)}
 
 
-def _audible(loaded: dict[str, list[np.ndarray]], folder: str) -> tuple[dict[str, list[np.ndarray]], list[str]]:
+def audible(loaded: dict[str, list[np.ndarray]], folder: str) -> tuple[dict[str, list[np.ndarray]], list[str]]:
     """The noises without silent waveforms, and the types that hold nothing else; UserError where all are silent."""
     audible = {}
     for name, waveforms in loaded.items():

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from pipelines.errors import UserError
 
 def listed(sources: Any) -> list[Any]:
     """One source or several -> a list of them; a pair of a waveform and its rate is one source."""
-    if isinstance(sources, str | bytes | os.PathLike | np.ndarray) or _has_rate(sources):
+    if isinstance(sources, str | bytes | os.PathLike | np.ndarray | Mapping) or _has_rate(sources):
         return [sources]
     return list(sources)
 
@@ -34,6 +34,30 @@ def kind(source: Any, kinds: Sequence[str]) -> str:
         is_sound = source[:4] in (b"RIFF", b"fLaC", b"OggS", b"NIST") or source[:3] == b"ID3"
         return "audio" if is_sound and source[8:12] != b"WEBP" else "image"
     return "audio" if _has_rate(source) or np.ndim(source) == 1 else "image"
+
+
+def pair(sources: Mapping[str, Any], read: Callable[[Any], Any]) -> dict[str, Any]:
+    """The sources of a picture and of a clip -> {"image": pixels, "audio": samples}.
+
+    Args:
+        sources: {"image": source, "audio": source}.
+        read: from a source to a dict with the one of the two that it is.
+
+    Raises:
+        UserError: for a file that cannot be read, or is of the other kind.
+        ValueError: for other keys, and where one source is enough.
+    """
+    if set(sources) != {"image", "audio"}:
+        raise ValueError(f"A pair must have the keys image and audio. Received: {', '.join(map(str, sources))}")
+    parts = {}
+    for name, source in sources.items():
+        raw = read(source)
+        if not isinstance(raw, dict):
+            raise ValueError("The model takes one source at a time, not pairs.")
+        if name not in raw:
+            raise UserError(f"The source of {name} of a pair is of another kind: {source!r}.")
+        parts |= raw
+    return parts
 
 
 def image(source: Any, channels: int, background: str = "white") -> np.ndarray:

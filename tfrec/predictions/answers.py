@@ -55,7 +55,7 @@ class Answers:
                 try:
                     if source.error:
                         raise source.error
-                    output.add(source, self(source.path, progress))
+                    output.add(source, self(source.example, progress))
                 except UserError as error:
                     print(f"error: {error}", file=sys.stderr)
                     status = 1
@@ -63,9 +63,9 @@ class Answers:
                 progress.update()
         return status
 
-    def __call__(self, file: str, progress: Progress) -> list[Answer]:
-        """The answers for a file: one, or one for each channel."""
-        if not self._reads_blocks:
+    def __call__(self, file: str | Mapping[str, str], progress: Progress) -> list[Answer]:
+        """The answers for a file, or for the files of a pair: one, or one for each channel."""
+        if not self._reads_blocks or not isinstance(file, str):
             answers = [self._predict(file)]
         elif not self._is_apart:
             answers = [self._predict(file, on_block=_FileProgress(file, progress, 0, 1))]

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from pipelines import audio, images, paths
-from pipelines.datasets import media_files
+from pipelines.datasets import media_files, paired
 from pipelines.errors import UserError
 
 KINDS = {
@@ -18,6 +18,7 @@ KINDS = {
     "image_audio": ("pictures or audio files", (*images.SUFFIXES, *audio.SUFFIXES)),
     "served": ("JPEG, PNG or WAV files", (".jpg", ".jpeg", ".png", ".wav")),  # that every export reads by itself
 }
+LISTS = (".csv", ".tsv", ".jsonl")  # of pairs
 
 
 class Source(NamedTuple):
@@ -26,21 +27,32 @@ class Source(NamedTuple):
     path: str
     name: pathlib.PurePath  # relative, without a suffix
     error: UserError | None = None  # why there is nothing to answer
+    pair: tuple[str, str] | None = None  # picture and clip that are one example
+
+    @property
+    def example(self) -> str | dict[str, str]:
+        """What `Recognizer.predict` takes: a path, or the dict of those of a pair."""
+        return dict(zip(("image", "audio"), self.pair, strict=True)) if self.pair else self.path
 
 
-def find(named: Sequence[str], modality: str) -> list[Source]:
+def find(named: Sequence[str], modality: str, takes_pairs: bool = False) -> list[Source]:
     """Lists files and, recursively, what is in folders.
 
     Args:
         named: files, whatever their names end in, and folders.
         modality: a key of KINDS: files of folders are these.
+        takes_pairs: whether .csv, .tsv and .jsonl files are lists of pairs, see `pipelines.datasets.paired`.
 
     Returns:
         A Source for each file; a folder without such files is one with an error.
 
     Raises:
-        UserError: for a folder that cannot be read.
+        UserError: for a folder or a list that cannot be read.
     """
+    if takes_pairs:
+        lists = [name for name in named if os.path.splitext(name)[1].lower() in LISTS]
+        others = [name for name in named if name not in lists]
+        return (find(others, modality) if others else []) + [source for name in lists for source in _pairs(name)]
     found: list[tuple[str, pathlib.PurePath]] = []
     errors: dict[str, UserError] = {}
     for name in map(paths.local, named):
@@ -68,6 +80,16 @@ def find(named: Sequence[str], modality: str) -> list[Source]:
         unique = relative if number == 1 else relative.with_name(f"{relative.name}-{number}")
         sources.append(Source(path, unique, errors.get(path)))
     return sources
+
+
+def _pairs(path: str) -> list[Source]:
+    """The pairs of a list, named by their numbers."""
+    listed = paired.read(paired.Config(path=path))
+    stem = pathlib.PurePath(os.path.basename(path)).stem
+    return [
+        Source(f"{pair.image} + {pair.audio}", pathlib.PurePath(f"{stem}-{number}"), pair=(pair.image, pair.audio))
+        for number, pair in enumerate(listed, start=1)
+    ]
 
 
 def _name_of(path: str) -> pathlib.PurePath:

@@ -73,9 +73,10 @@ def output_kind(config: Any) -> str:
     return TASKS[config.name].output_kind
 
 
-def model(name: str) -> str:
-    """The architecture of a task where none is named."""
-    return TASKS[name].default_model
+def model(name: str, of_pairs: bool = False) -> str:
+    """The architecture of a task where none is named, for pairs of pictures and clips or for other data."""
+    task = TASKS[name]
+    return task.default_pair_model if of_pairs and task.default_pair_model else task.default_model
 
 
 def build(config: Any, labels: Any) -> Task:

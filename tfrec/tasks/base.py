@@ -119,6 +119,7 @@ class Task(abc.ABC):
     name: ClassVar[str]
     config_type: ClassVar[type]  # frozen dataclass of the settings `task.*`
     default_model: ClassVar[str]  # architecture where none is named
+    default_pair_model: ClassVar[str | None] = None  # likewise of pairs, where it is another one
     label_kind: ClassVar[LabelKind]  # what the labels of its corpora are
     served_output: ClassVar[str] = ""  # of its exports, by which a client of a server recognizes the task
     output_kind: ClassVar[str] = "vector"  # of its networks: "vector", "sequence" or "pair"
@@ -127,6 +128,7 @@ class Task(abc.ABC):
     needs_full_replicas: ClassVar[bool] = False  # whether the loss of an empty part of a batch is NaN
     bulky_scores: ClassVar[tuple[str, ...]] = ()  # scores that are written to files of their own, not to metrics.json
 
+    answers_pairs: ClassVar[bool] = False  # whether `predictor` takes a picture and a clip together
     takes_blocks: ClassVar[bool] = False  # whether `predictor` takes a recording in blocks of samples
 
     num_outputs: int  # size of the architecture's last layer

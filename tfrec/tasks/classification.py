@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
@@ -121,6 +122,8 @@ class Classification(Task):
     name = "classify"
     config_type = Config
     default_model = "cnn"
+    default_pair_model = "av_fusion"
+    answers_pairs = True
     served_output = "label"
     label_kind = "classes"
     needs_labels = True
@@ -221,7 +224,7 @@ class Classification(Task):
         if not self.config.test_flip:
             return network
         if isinstance(network.input, dict):
-            raise UserError("task.test_flip is for images: leave it out where the features run over time.")
+            raise UserError("task.test_flip is for images: leave it out for clips and for pairs.")
         mirrored = network(ops.flip(network.input, axis=2))
         return keras.Model(network.input, (network.output + mirrored) / 2, name=f"{network.name}_flip")
 
@@ -282,6 +285,23 @@ class Classification(Task):
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """The names of the classes, in the order of "probabilities", and the threshold of "accepted"."""
         return {"labels": list(self.class_names), "threshold": self.threshold}
+
+    def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[Any], Answer]:
+        """A function from one raw example to its Label; of pairs it takes the picture or the clip alone, too.
+
+        Raises:
+            UserError: for options.
+        """
+        if len(recognizer.frontend.parts) == 1:
+            return super().predictor(recognizer, **options)
+        self.require_no_options(options)
+        answers = functools.cache(lambda *given: recognizer.of_inputs(given).answer_function())
+
+        def answer(raw: Mapping[str, np.ndarray]) -> Answer:
+            outputs = answers(*sorted(raw))(recognizer.batch_of_one(raw))
+            return self.read_answers(outputs, self.labels)[0]
+
+        return answer
 
     def evaluate(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> dict[str, Any]:
         """Accuracy, precision, recall, F1, confusion and loss, see `classification.score`, and "predictions".

@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "cifar10_robust": "images",
     "commands": "speech",
     "commands_35": "speech",
+    "digit_fusion": "pairs",
     "digit_pairs": "pairs",
     "digits": "images",
     "mnist": "images",

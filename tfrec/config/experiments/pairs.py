@@ -2,9 +2,9 @@
 
 from pipelines import datasets, frontends
 from tfrec.architectures.image import cnn
-from tfrec.architectures.multimodal import dual_encoder
+from tfrec.architectures.multimodal import av_fusion, dual_encoder
 from tfrec.config.schema import AnyConfig, Config, FitConfig
-from tfrec.tasks import retrieval
+from tfrec.tasks import classification, retrieval
 
 
 def digit_pairs() -> AnyConfig:
@@ -43,4 +43,50 @@ def digit_pairs() -> AnyConfig:
         fit=FitConfig(
             epochs=3, batch_size=128, learning_rate=3e-3, weight_decay=1e-2, warmup_epochs=0.25, average=0.99
         ),
+    )
+
+
+def digit_fusion() -> AnyConfig:
+    """One classifier of handwritten and spoken digits together, trained with noise in the clips and on the pictures.
+
+    Half of the training examples lose one input, so that the network answers with either alone. `spoken_digit_noise`
+    defines the noises of the training, and sets A and B.
+
+    Command: `python -m tfrec.fit digit_fusion --frontend.speech.noise_path NOISES/`, then
+    `python -m tfrec noise_report runs/digit_fusion --noise NOISES/`.
+    """
+    return Config(
+        data=datasets.digit_pairs.Config(name="digit_pairs", train_images=12_800),  # 200 batches
+        frontend=frontends.PairedConfig(
+            image=frontends.ImageConfig(
+                normalize="unit",
+                rotation_degrees=10.0,
+                scale=(0.9, 1.1),
+                shift_fraction=0.08,
+                contrast=0.3,
+                aug_mix_probability=0.3,
+                erase_probability=0.5,
+            ),
+            speech=frontends.SpeechConfig(
+                normalize="none",
+                range_db=50.0,
+                speed=(0.95, 1.05),
+                tract=(0.95, 1.05),
+                gain_db=6.0,
+                shift_ms=20.0,
+                noise_types=("crowd", "machine", "traffic"),
+                noise_fraction=0.65,
+                noise_probability=0.9,
+                snr_db=(-5.0, 15.0),
+            ),
+        ),
+        model=av_fusion.Config(
+            name="av_fusion",
+            image=cnn.Config(name="cnn", width=16, depth=3, convolutions=1),
+            speech=cnn.Config(name="cnn", width=24, depth=4, convolutions=1),
+            units=64,
+            modality_dropout=0.5,
+        ),
+        task=classification.Config(label_smoothing=0.05),
+        fit=FitConfig(epochs=8, batch_size=64, learning_rate=4e-3, weight_decay=1e-2, warmup_epochs=0.5, average=0.99),
     )

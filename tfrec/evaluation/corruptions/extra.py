@@ -45,6 +45,22 @@ def screenshot(picture: Picture, random: np.random.Generator, fraction: float) -
     return result
 
 
+def occlusion(picture: Picture, random: np.random.Generator, fraction: float) -> np.ndarray:
+    """Hides a part of the picture behind a gray rectangle of its own proportions.
+
+    Args:
+        picture: The picture.
+        random: Random numbers.
+        fraction: Of the area that is hidden.
+    """
+    result = picture.copy()
+    sides = [max(1, round(size * fraction**0.5)) for size in picture.shape[:2]]
+    tops = [int(random.integers(size - side + 1)) for size, side in zip(picture.shape[:2], sides, strict=True)]
+    rows, columns = (slice(top, top + side) for top, side in zip(tops, sides, strict=True))
+    result[rows, columns] = 0.5
+    return result
+
+
 def _resize(picture: Picture, height: int, width: int) -> np.ndarray:
     return from_pillow(to_pillow(picture).resize((width, height), Image.Resampling.BILINEAR))
 
@@ -54,5 +70,7 @@ CORRUPTIONS = {
     "gray": Corruption(gray, "extra", small=((),), large=((),), needs_color=True),
     "tint": Corruption(tint, "extra", small=((),), large=((),), needs_color=True),
     "jpeg_quality_10": Corruption(jpeg_compression, "extra", small=((10,),), large=((10,),)),
+    "occlusion_25": Corruption(occlusion, "extra", small=((0.25,),), large=((0.25,),)),
+    "occlusion_50": Corruption(occlusion, "extra", small=((0.5,),), large=((0.5,),)),
     "screenshot_borders": Corruption(screenshot, "extra", small=((0.25,),), large=((0.25,),)),
 }

@@ -13,6 +13,7 @@ import tensorflow as tf
 from pipelines.counts import counted
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
+from pipelines.frontends import PairedConfig
 from tfrec.evaluation.corruptions import registry
 from tfrec.evaluation.corruptions.base import SEVERITIES, SMALL_SIDE, apply
 from tfrec.evaluation.metrics.per_example import PerExampleScores, average_conditions, score_condition
@@ -70,7 +71,7 @@ def measure(recognizer: Recognizer, corpus: Corpus, settings: Settings, batch_si
     clean = recognizer.task.per_example(recognizer, split, batch_size)
     logger.info("%s, each with %s.", counted(split.size, "picture"), counted(len(conditions), "corruption"))
     corrupted = corrupt_split(recognizer, split, numbers, conditions, settings.seed)
-    scores = recognizer.task.per_example(_without_crop(recognizer), corrupted, batch_size)
+    scores = recognizer.task.per_example(without_crop(recognizer), corrupted, batch_size)
     counts = dict(zip(conditions, scores.counts.reshape(split.size, len(conditions)).T[:, None], strict=True))
     return {
         **dataclasses.asdict(settings),
@@ -124,11 +125,11 @@ def pictures(recognizer: Recognizer, split: Split, count: int) -> list[np.ndarra
 
 def _resized(recognizer: Recognizer, split: Split) -> tf.data.Dataset:
     """(picture, label) of a split, uint8 of the network's size."""
-    resize = recognizer.on_split(split).frontend.resize
+    frontend = recognizer.on_split(split).frontend.parts["image"]
 
     def convert(example: Mapping[str, Any]) -> tuple[Any, Any]:
-        image = tf.clip_by_value(tf.round(resize(example["image"][None])[0]), 0, 255)
-        return tf.ensure_shape(tf.cast(image, "uint8"), recognizer.frontend.feature_shape), example["label"]
+        image = tf.clip_by_value(tf.round(frontend.resize(example["image"][None])[0]), 0, 255)
+        return tf.ensure_shape(tf.cast(image, "uint8"), frontend.feature_shape), example["label"]
 
     return split.examples.map(convert, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
@@ -159,9 +160,13 @@ def _select(split: Split, settings: Settings) -> tuple[Split, Sequence[int]]:
     return Split(examples.apply(tf.data.experimental.assert_cardinality(len(numbers))), len(numbers)), numbers.tolist()
 
 
-def _without_crop(recognizer: Recognizer) -> Recognizer:
+def without_crop(recognizer: Recognizer) -> Recognizer:
     """The same recognizer for pictures that are resized and cropped already."""
-    frontend = dataclasses.replace(recognizer.config.frontend, crop_fraction=1.0)
+    frontend = recognizer.config.frontend
+    if isinstance(frontend, PairedConfig):
+        frontend = dataclasses.replace(frontend, image=dataclasses.replace(frontend.image, crop_fraction=1.0))
+    else:
+        frontend = dataclasses.replace(frontend, crop_fraction=1.0)
     return recognizer.replace(config=dataclasses.replace(recognizer.config, frontend=frontend))
 
 
