@@ -31,7 +31,7 @@ API = {
     "tasks": (
         "What the outputs of a network mean.",
         [
-            *("tfrec.tasks.base", "tfrec.tasks.classification", "tfrec.tasks.regression"),
+            *("tfrec.tasks.base", "tfrec.tasks.classification", "tfrec.tasks.label", "tfrec.tasks.regression"),
             *("tfrec.tasks.retrieval", "tfrec.tasks.transcription"),
         ],
     ),

@@ -21,7 +21,7 @@ LABELS: LabelKind = "pairs"
 ALIASES = {
     "image": ("image", "image_path", "image_file", "image_filename", "image_name", "img_path", "img", "picture"),
     "audio": ("audio", "audio_path", "audio_filepath", "audio_file", "audio_filename", "wav", "wav_path", "speech"),
-    **{name: columns.ALIASES[name] for name in ("group", "text", "speaker", "split")},
+    **{name: columns.ALIASES[name] for name in ("group", "label", "text", "speaker", "split")},
 }
 
 
@@ -41,7 +41,9 @@ class Config(PairsConfig):
     """The list and how it is split; its column `split` (train, validation, test) takes precedence."""
 
     name: str = "paired"  # dataset, see `python -m tfrec list`
-    path: str = ""  # .csv, .tsv, .jsonl, ... with the columns image and audio; group, text, speaker, split if known
+    path: str = (
+        ""  # .csv, .tsv, .jsonl, ... with the columns image and audio; label or group, text, speaker, split if known
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +56,7 @@ class Pair:
         where: File and line that name it.
         split: "train", "validation" or "test"; empty is not named.
         group: Pairs of the same group match each other; empty where those of the same picture do.
+        label: Class, likewise; empty where there are no classes. Pairs of the same class match each other.
         text: What is said; empty where that is not known.
         speaker: Who says it, likewise.
     """
@@ -63,6 +66,7 @@ class Pair:
     where: str
     split: str = ""
     group: str = ""
+    label: str = ""
     text: str = ""
     speaker: str = ""
 
@@ -114,11 +118,13 @@ def read(config: Config) -> list[Pair]:
     pairs = [_pair(where, cells, names, path) for where, cells in tables.read(path, check_columns)]
     if not pairs:
         raise UserError(f"{path} lists no pairs.")
-    for column in ("group", "split"):
+    for column in ("group", "label", "split"):
         empty = [not getattr(pair, column) for pair in pairs]
         if any(empty) and not all(empty):
             where = pairs[empty.index(True)].where
             raise UserError(f"{where}: {column} is empty, but other lines have one; fill it in everywhere or nowhere.")
+    if pairs[0].group and pairs[0].label:
+        raise UserError(f"{path} has the columns label and group: keep label for classes, or else group.")
     return pairs
 
 
@@ -140,7 +146,11 @@ def _pair(where: str, cells: Mapping[str, Any], names: Mapping[str, str], path: 
 
 
 def build_corpus(
-    config: PairsConfig, pairs: Sequence[Pair], sample_rate_hz: int | None = None, only: str | None = None
+    config: PairsConfig,
+    pairs: Sequence[Pair],
+    sample_rate_hz: int | None = None,
+    only: str | None = None,
+    class_names: Sequence[str] = (),
 ) -> Corpus:
     """Builds the Corpus of pairs of files.
 
@@ -149,6 +159,7 @@ def build_corpus(
         pairs: At least one for each split.
         sample_rate_hz: The rate that clips are converted to; None is the rate of most files.
         only: The split that holds all pairs; None is the three splits.
+        class_names: Names of the classes, all of which need not have pairs; empty is those of the pairs.
 
     Returns:
         The Corpus; texts and speakers are known where every pair has one.
@@ -159,8 +170,10 @@ def build_corpus(
     connected = _connected(pairs)
     rows = [files.Row(pair.audio, split=pair.split, group=str(i)) for pair, i in zip(pairs, connected, strict=True)]
     parts = {only: np.arange(len(rows))} if only else split_rows(rows, np.zeros(len(rows), int), config, by="group")
-    names = sort_classes({pair.group for pair in pairs}) if pairs[0].group else []
-    labels = np.array([names.index(pair.group) for pair in pairs]) if names else connected
+    has_classes = bool(pairs[0].label)
+    groups = [pair.label or pair.group for pair in pairs]
+    names = (has_classes and list(class_names)) or (sort_classes(set(groups)) if groups[0] else [])
+    labels = np.array([names.index(group) for group in groups]) if names else connected
     images = files.build_corpus(
         config,
         [files.Row(pair.image, where=pair.where) for pair in pairs],
@@ -181,7 +194,8 @@ def build_corpus(
         name: _join(images.splits[name], clips.splits[name], [pairs[i] for i in indices], labels[indices])
         for name, indices in parts.items()
     }
-    return Corpus(config.name, "image_audio", (), splits, clips.sample_rate_hz, (*images.notes, *clips.notes))
+    classes = tuple(names) if has_classes else ()
+    return Corpus(config.name, "image_audio", classes, splits, clips.sample_rate_hz, (*images.notes, *clips.notes))
 
 
 def _join(images: Split, clips: Split, pairs: Sequence[Pair], labels: np.ndarray) -> Split:

@@ -113,6 +113,7 @@ def _pairs(folder):
         for i in range(16)
     ]
     _table(folder / "pairs.csv", ("image", "audio", "group"), rows)
+    _table(folder / "labeled_pairs.csv", ("image", "audio", "label"), rows)
 
 
 def _esc50(folder, random):

@@ -106,6 +106,7 @@ def pairs(tmp_path_factory):
         split = "test" if i < 16 else "validation" if i < 32 else "train"
         lines.append(f"{i}.png,{i}.wav,{'abcd'[group]},{split}")
     (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
+    (folder / "classes.csv").write_text("\n".join(lines).replace("group", "label", 1), encoding="utf-8")
     return folder / "pairs.csv"
 
 
@@ -113,8 +114,8 @@ def pairs(tmp_path_factory):
 def trained(tones, melodies, pairs, tmp_path_factory):
     """A function from a name to (run, recognizer).
 
-    "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies, "dual_encoder" for
-    the pairs.
+    "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies, "dual_encoder" and
+    "av_fusion" for the pairs.
     """
 
     @functools.cache
@@ -138,6 +139,22 @@ def trained(tones, melodies, pairs, tmp_path_factory):
                 *("--model.image.width", "4", "--model.speech.width", "4", "--model.speech.depth", "2"),
                 *("--model.image.depth", "2", "--task.embedding_dim", "16", "--fit.batch_size", "16"),
                 *("--fit.learning_rate", "0.01", "--frontend.speech.normalize", "none"),
+            ],
+            "av_fusion": [
+                *(
+                    "--data.name",
+                    "paired",
+                    "--data.path",
+                    str(pairs.with_name("classes.csv")),
+                    "--data.channels",
+                    "1",
+                    "--fit.epochs",
+                    "8",
+                ),
+                *("--task.name", "classify", "--model.image.width", "4", "--model.speech.width", "4"),
+                *("--model.image.depth", "2", "--model.speech.depth", "2", "--model.units", "8"),
+                *("--model.dropout", "0", "--fit.batch_size", "16", "--fit.learning_rate", "0.02"),
+                *("--frontend.speech.normalize", "none"),
             ],
             "digits": ["--fit.epochs", "4", "--model.width", "8"],
             "cnn": [*words, "--model.width", "4"],

@@ -76,7 +76,13 @@ def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:
         chosen = [pair for pair in pairs if pair.split == split] if pairs[0].split else pairs
         if not chosen:
             raise UserError(f"{path} names splits, but none of its pairs is in {split}: give another --split.")
-        return paired.build_corpus(paired.Config(path=path, **reading), chosen, rate, only=split)
+        classes = recognizer.task.class_names
+        for pair in chosen if classes else ():
+            if not pair.label:
+                raise UserError(f"{path} has no labels, which the run needs: add a column label.")
+            if pair.label not in classes:
+                raise unknown(f"class for this run in {pair.where}", pair.label, classes)
+        return paired.build_corpus(paired.Config(path=path, **reading), chosen, rate, only=split, class_names=classes)
     class_names = recognizer.task.labels
     if not class_names or recognizer.run is None:
         raise UserError(f"{path} is a folder, but the run has no classes: give a list of pairs, a .csv file.")

@@ -49,7 +49,7 @@ def pair(sources: Mapping[str, Any], read: Callable[[Any], Any]) -> dict[str, An
     """
     if set(sources) != {"image", "audio"}:
         raise ValueError(f"A pair must have the keys image and audio. Received: {', '.join(map(str, sources))}")
-    parts = {}
+    parts: dict[str, Any] = {}
     for name, source in sources.items():
         raw = read(source)
         if not isinstance(raw, dict):

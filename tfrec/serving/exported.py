@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -60,7 +60,12 @@ class ExportedRecognizer:
         return str(self.description["modality"])
 
     def read(self, source: Any) -> Any:
-        """One source of `predict` as the export takes it: pixels, or samples at its rate; of pairs a dict of either."""
+        """One source of `predict` as the export takes it: pixels, or samples at its rate.
+
+        Of pairs it is a dict of either, or of both.
+        """
+        if isinstance(source, Mapping):
+            return reader.pair(source, self.read)
         inputs = INPUTS[self.description["modality"]]
         kind = reader.kind(source, inputs)
         if kind == "image":

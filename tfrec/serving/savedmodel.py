@@ -43,14 +43,16 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     reads, `embedding` the input of its head, and further ones what the task has in addition.
 
     Of pairs the bytes are "encoded_image" and "encoded_audio", and in place of `embedding` there is `embed_image` and
-    `embed_audio`, of bytes, and both with `_tensor`, of what files hold.
+    `embed_audio`, of bytes, and both with `_tensor`, of what files hold. A classifier of pairs has `embedding`, and
+    answers with one input through `image_only` and `audio_only`, likewise.
     """
     copy = without_cudnn(recognizer.network)
     network, embedders = recognizer.task.inference_network(copy), recognizer.task.embedders(copy)
     served = recognizer.replace(inference_network=network)
     archive = keras.export.ExportArchive()
     recognizer.frontend(recognizer.frontend.inputs())  # an archive takes only layers that have been called
-    for layer in (recognizer.frontend, network, *embedders.values()):
+    alone = recognizer.task.single_inputs(network)
+    for layer in (recognizer.frontend, network, *embedders.values(), *alone.values()):
         archive.track(layer)
     export = recognizer.task.exporter(recognizer)
     limits, every = limits_of(recognizer), tuple(recognizer.frontend.parts)
@@ -74,6 +76,10 @@ def write(recognizer: Recognizer, folder: Any) -> None:
         else:
             add(f"embed_{part}", [part], embed, is_encoded=True)
             add(f"embed_{part}_{TENSOR}", [part], embed, is_encoded=False)
+    for part, partial in alone.items():
+        answer_alone = functools.partial(_converted, served.replace(inference_network=partial), export)
+        add(f"{part}_only", [part], answer_alone, is_encoded=True)
+        add(f"{part}_only_{TENSOR}", [part], answer_alone, is_encoded=False)
     for name, convert in recognizer.task.further_signatures().items():
         add(name, every, functools.partial(_converted, served, convert), is_encoded=False)
     archive.write_out(str(folder), verbose=False)

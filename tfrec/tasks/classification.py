@@ -16,21 +16,22 @@ from rich.table import Table
 from scipy import special
 
 from pipelines import paths
-from pipelines.datasets.base import Corpus, Split
+from pipelines.datasets.base import INPUTS, Corpus, Split
 from pipelines.errors import UserError
+from tfrec import architectures
 from tfrec.evaluation.metrics import classification, detection, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import detection_plot, plots
-from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task, source_names
-from tfrec.utils import short_numbers
+from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task, require_no_options, source_names
+from tfrec.tasks.label import Label as Label
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
     from tfrec.recognizer import Recognizer
+    from tfrec.serving.exported import ExportedRecognizer
 
 SHOWN_ABSENT = 10  # classes without examples that are named
 TOP_CLASSES = 5  # of the export's "top_labels"
-SHOWN_CLASSES = 3  # in the table of `predict`
 MAX_CLASSES = 40  # in the table of scores; of more, only the worst are shown
 WORST_CLASSES = 20
 RARE = 0.1  # of the most frequent class's training examples: fewer are rare
@@ -54,66 +55,6 @@ class Config:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
         if not 0 <= self.false_alarm_rate < 1:
             raise ValueError(f"task.false_alarm_rate must be at least 0 and below 1. Received: {self.false_alarm_rate}")
-
-
-@dataclasses.dataclass(frozen=True)
-class Label(Answer):
-    """The probabilities `(classes,)` of the classes of one example, and whether the answer is to be relied upon."""
-
-    class_names: tuple[str, ...]
-    probabilities: np.ndarray
-    accepted: bool = True
-    shown: int | None = None  # classes that were asked for; None for all, of which tables show a few
-
-    @property
-    def label(self) -> str:
-        """The most probable class."""
-        return self.class_names[int(np.argmax(self.probabilities))]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Label, its probability, whether it is accepted, and the probabilities of all classes by name."""
-        named = dict(zip(self.class_names, short_numbers.shorten(list(self.probabilities)), strict=True))
-        return {
-            "label": self.label,
-            "probability": named[self.label],
-            "accepted": self.accepted,
-            "probabilities": named,
-        }
-
-    def top(self, count: int) -> Label:
-        """The most probable classes, in their order."""
-        order = np.argsort(-self.probabilities, kind="stable")[:count]
-        return dataclasses.replace(
-            self,
-            class_names=tuple(self.class_names[i] for i in order),
-            probabilities=self.probabilities[order],
-            shown=count,
-        )
-
-    def columns(self) -> dict[str, Any]:
-        """Label and probability; after `top` those of the next classes too, as "label_2" and so on."""
-        order = np.argsort(-self.probabilities, kind="stable")
-        row: dict[str, Any] = {"label": self.label, "probability": float(self.probabilities.max())}
-        row["accepted"] = self.accepted
-        for rank, i in enumerate(order[1 : self.shown or 1], start=2):
-            row |= {f"label_{rank}": self.class_names[i], f"probability_{rank}": float(self.probabilities[i])}
-        return row
-
-    @classmethod
-    def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
-        """A row for each file, with its most probable classes."""
-        table = Table()
-        for column in ("file", "label", "probability", "next best"):
-            table.add_column(column, justify="right" if column == "probability" else "left", overflow="fold")
-        for file, answer in answers:
-            names, probabilities = answer.class_names, answer.probabilities
-            order = np.argsort(-probabilities, kind="stable")
-            next_best = order[1 : answer.shown or SHOWN_CLASSES]
-            others = ", ".join(f"{paths.shown(names[i])} {probabilities[i]:.3f}" for i in next_best)
-            label, probability = paths.shown(names[order[0]]), f"{probabilities[order[0]]:.3f}"
-            label += "" if answer.accepted else " (not accepted)"
-            table.add_row(paths.shown(file), label, probability, others)
-        return table
 
 
 class Classification(Task):
@@ -286,6 +227,12 @@ class Classification(Task):
         """The names of the classes, in the order of "probabilities", and the threshold of "accepted"."""
         return {"labels": list(self.class_names), "threshold": self.threshold}
 
+    def single_inputs(self, network: keras.Model) -> dict[str, keras.Model]:
+        """Of a network for pairs: how it answers without a clip, and without a picture."""
+        if not isinstance(network.input, dict) or not set(INPUTS["image_audio"]) <= set(network.input):
+            return {}
+        return {name: architectures.single_input(network, name) for name in INPUTS["image_audio"]}
+
     def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[Any], Answer]:
         """A function from one raw example to its Label; of pairs it takes the picture or the clip alone, too.
 
@@ -300,6 +247,23 @@ class Classification(Task):
         def answer(raw: Mapping[str, np.ndarray]) -> Answer:
             outputs = answers(*sorted(raw))(recognizer.batch_of_one(raw))
             return self.read_answers(outputs, self.labels)[0]
+
+        return answer
+
+    @classmethod
+    def export_predictor(cls, exported: ExportedRecognizer, **options: Any) -> Callable[[Any], Answer]:
+        """A function from one raw example to the Label of an export; of pairs it takes one input alone, too.
+
+        Raises:
+            UserError: for options.
+        """
+        require_no_options(exported, options)
+        labels = exported.description["labels"]
+
+        def answer(raw: Any) -> Answer:
+            is_alone = isinstance(raw, dict) and len(raw) == 1
+            signature = f"{next(iter(raw))}_only_tensor" if is_alone else "tensor"
+            return cls.read_answers(exported.answers(exported.batch_of_one(raw), signature=signature), labels)[0]
 
         return answer
 

@@ -82,3 +82,18 @@ def test_damaged_files(folder):
         load(path)
     with pytest.raises(UserError, match=r"data\.path is needed"):
         load("")
+
+
+def test_labels_are_classes(folder):
+    lines = [f"{i}.png,{i}.wav,{'ab'[i % 2]},{split}" for i, split in enumerate(["train", "validation", "test"] * 4)]
+    path = write(folder, lines, "image,audio,class,split")
+    corpus = load(path)
+    assert corpus.class_names == ("a", "b")
+    assert corpus.splits["test"].labels.tolist() == [0, 1, 0, 1]
+    few = [pair for pair in paired.read(paired.Config(path=path)) if pair.label == "b"]
+    other = paired.build_corpus(paired.Config(path=path), few, only="test", class_names=("a", "b"))
+    assert set(other.splits["test"].labels) == {1}
+    with pytest.raises(UserError, match="keep label for classes, or else group"):
+        load(write(folder, ["0.png,0.wav,a,b"], "image,audio,label,group"))
+    with pytest.raises(UserError, match="label is empty, but other lines have one"):
+        load(write(folder, ["0.png,0.wav,a", "1.png,1.wav,"], "image,audio,label"))

@@ -61,7 +61,13 @@ def test_all_corruptions_of_gray_pictures(run, capsys):
     ]  # fmt: skip
     result = json.loads((folder / "corruptions.json").read_text())
     assert list(result["corruptions"]) == list(registry.BENCHMARK)
-    assert list(result["extra"]) == ["rotate_90", "jpeg_quality_10", "screenshot_borders"]
+    assert list(result["extra"]) == [
+        "rotate_90",
+        "jpeg_quality_10",
+        "occlusion_25",
+        "occlusion_50",
+        "screenshot_borders",
+    ]
     assert result["left_out"] == ["gray", "tint"]
     assert (result["examples"], result["severities"], result["size"]) == (40, [1, 5], [8, 8])
     assert result["parameters"] == "cifar10_c"

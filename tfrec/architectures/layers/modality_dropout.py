@@ -1,5 +1,6 @@
 """One of two inputs is dropped in training, so that a network answers with either alone."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -20,6 +21,7 @@ class ModalityDropout(layers.Layer):
 
     Args:
         rate: probability that one of the two inputs is dropped, either as likely; at least 0 and at most 1.
+        tokens: number of tokens of a picture and of a clip that are missing, where features are tokens.
         seed: makes the draws reproducible; None takes a seed from Keras's global one.
         **kwargs: those of `keras.layers.Layer`.
 
@@ -27,15 +29,14 @@ class ModalityDropout(layers.Layer):
         ValueError: for a rate outside [0, 1].
     """
 
-    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any) -> None:
+    def __init__(self, rate: float, tokens: Sequence[int] = (1, 1), seed: int | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check(0 <= rate <= 1, "ModalityDropout's rate must be from 0 to 1", rate)
-        self.rate, self.seed = rate, seed
+        self.rate, self.tokens, self.seed = rate, tuple(tokens), seed
         self.seed_generator = keras.random.SeedGenerator(seed)
 
     def build(self, inputs_shape: dict[str, Shape]) -> None:
-        """Notes how many tokens a picture has, for when it is missing."""
-        self.tokens = {name: inputs_shape[name][1] or 1 for name in INPUTS}
+        """Does nothing: the layer has no weights."""
 
     def call(self, inputs: dict[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
         """Drops inputs, and fills in a missing one.
@@ -53,10 +54,10 @@ class ModalityDropout(layers.Layer):
         x = next(inputs[name] for name in INPUTS if name in inputs)
         batch, has_tokens = ops.shape(x)[0], len(x.shape) == 3
         features = dict(inputs)
-        for name in set(INPUTS) - set(inputs):
-            features[name] = (
-                ops.repeat(ops.zeros_like(x[:, :1]), self.tokens[name], 1) if has_tokens else ops.zeros_like(x)
-            )
+        for name, tokens in zip(INPUTS, self.tokens, strict=True):
+            if name not in inputs:
+                zeros = ops.zeros_like(x)
+                features[name] = ops.repeat(zeros[:, :1], tokens, axis=1) if has_tokens else zeros
         given = ops.broadcast_to(ops.convert_to_tensor([[name in inputs for name in INPUTS]]), (batch, 2))
         if training and self.rate and len(set(inputs) & set(INPUTS)) == 2:
             draws = keras.random.uniform((batch, 1), seed=self.seed_generator)
@@ -72,4 +73,4 @@ class ModalityDropout(layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        return {**super().get_config(), "rate": self.rate, "seed": self.seed}
+        return {**super().get_config(), "rate": self.rate, "tokens": list(self.tokens), "seed": self.seed}

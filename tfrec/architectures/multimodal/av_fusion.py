@@ -71,7 +71,8 @@ def build(input_shape: dict[str, Shape], outputs: int, config: Config[Any, Any])
     for part in INPUTS:
         x = features[part]["tokens"] if attends else features[part]
         projected[part] = layers.Dense(config.units, activation="relu", name=f"{NAMES[part]}_units")(x)
-    dropped = ModalityDropout(config.modality_dropout, name="given")(projected)
+    tokens = [(projected[part].shape[1] or 1) if attends else 1 for part in INPUTS]
+    dropped = ModalityDropout(config.modality_dropout, tokens, name="given")(projected)
     x = {part: dropped[part] for part in INPUTS}
     if attends:
         x = _attended(dropped, config)

@@ -24,6 +24,11 @@ class PairModelConfig(ModelConfig, Generic[Image, Speech]):
     image: Image = _CNN  # of the pictures, without its head and the dropout in that
     speech: Speech = _CNN  # of the clips, likewise
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether one of the two networks has pretrained weights."""
+        return self.image.is_pretrained or self.speech.is_pretrained
+
 
 def audio_kinds(config: PairModelConfig[Any, Any]) -> tuple[str, ...]:
     """The kinds of features that the network for speech accepts."""

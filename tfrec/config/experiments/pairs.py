@@ -64,13 +64,11 @@ def digit_fusion() -> AnyConfig:
                 scale=(0.9, 1.1),
                 shift_fraction=0.08,
                 contrast=0.3,
-                aug_mix_probability=0.3,
                 erase_probability=0.5,
             ),
             speech=frontends.SpeechConfig(
                 normalize="none",
                 range_db=50.0,
-                speed=(0.95, 1.05),
                 tract=(0.95, 1.05),
                 gain_db=6.0,
                 shift_ms=20.0,
@@ -83,10 +81,10 @@ def digit_fusion() -> AnyConfig:
         model=av_fusion.Config(
             name="av_fusion",
             image=cnn.Config(name="cnn", width=16, depth=3, convolutions=1),
-            speech=cnn.Config(name="cnn", width=24, depth=4, convolutions=1),
+            speech=cnn.Config(name="cnn", width=12, depth=4, convolutions=1),
             units=64,
             modality_dropout=0.5,
         ),
         task=classification.Config(label_smoothing=0.05),
-        fit=FitConfig(epochs=8, batch_size=64, learning_rate=4e-3, weight_decay=1e-2, warmup_epochs=0.5, average=0.99),
+        fit=FitConfig(epochs=5, batch_size=64, learning_rate=4e-3, weight_decay=1e-2, warmup_epochs=0.5, average=0.99),
     )

@@ -197,6 +197,9 @@ def test_extra_corruptions():
     gray = corrupt("gray", image)
     assert np.ptp(gray, axis=-1).max() == 0
     assert np.abs(gray[..., 0] - np.asarray(Image.fromarray(image).convert("L")).astype(int)).max() <= 1
+    hidden = (corrupt("occlusion_25", image) == 127).all(axis=-1)
+    assert hidden.mean() == pytest.approx(0.25, abs=0.03)
+    assert hidden.any(axis=1).sum() * hidden.any(axis=0).sum() == hidden.sum()
     framed = corrupt("screenshot_borders", image)
     bars = framed[:, :4] if np.ptp(framed[:, :4]) == 0 else framed[:4]
     assert bars.min() == bars.max() in (0, 255)
