@@ -170,9 +170,8 @@ def build_corpus(
     connected = _connected(pairs)
     rows = [files.Row(pair.audio, split=pair.split, group=str(i)) for pair, i in zip(pairs, connected, strict=True)]
     parts = {only: np.arange(len(rows))} if only else split_rows(rows, np.zeros(len(rows), int), config, by="group")
-    has_classes = bool(pairs[0].label)
     groups = [pair.label or pair.group for pair in pairs]
-    names = (has_classes and list(class_names)) or (sort_classes(set(groups)) if groups[0] else [])
+    names = list(class_names) or (sort_classes(set(groups)) if groups[0] else [])
     labels = np.array([names.index(group) for group in groups]) if names else connected
     images = files.build_corpus(
         config,
@@ -194,7 +193,7 @@ def build_corpus(
         name: _join(images.splits[name], clips.splits[name], [pairs[i] for i in indices], labels[indices])
         for name, indices in parts.items()
     }
-    classes = tuple(names) if has_classes else ()
+    classes = tuple(names) if pairs[0].label else ()
     return Corpus(config.name, "image_audio", classes, splits, clips.sample_rate_hz, (*images.notes, *clips.notes))
 
 

@@ -133,29 +133,14 @@ def trained(tones, melodies, pairs, tmp_path_factory):
             "--fit.batch_seconds",
             "6",
         ]
+        both = ["--data.name", "paired", "--data.channels", "1", "--fit.epochs", "8", "--fit.batch_size", "16"]
+        both += ["--frontend.speech.normalize", "none", "--model.image.width", "4", "--model.speech.width", "4"]
+        both += ["--model.image.depth", "2", "--model.speech.depth", "2", "--data.path"]
+        classes = [*both, str(pairs.with_name("classes.csv")), "--task.name", "classify", "--fit.learning_rate", "0.02"]
+        embedded = [*both, str(pairs), "--task.embedding_dim", "16", "--fit.learning_rate", "0.01"]
         words = {
-            "dual_encoder": [
-                *("--data.name", "paired", "--data.path", str(pairs), "--data.channels", "1", "--fit.epochs", "8"),
-                *("--model.image.width", "4", "--model.speech.width", "4", "--model.speech.depth", "2"),
-                *("--model.image.depth", "2", "--task.embedding_dim", "16", "--fit.batch_size", "16"),
-                *("--fit.learning_rate", "0.01", "--frontend.speech.normalize", "none"),
-            ],
-            "av_fusion": [
-                *(
-                    "--data.name",
-                    "paired",
-                    "--data.path",
-                    str(pairs.with_name("classes.csv")),
-                    "--data.channels",
-                    "1",
-                    "--fit.epochs",
-                    "8",
-                ),
-                *("--task.name", "classify", "--model.image.width", "4", "--model.speech.width", "4"),
-                *("--model.image.depth", "2", "--model.speech.depth", "2", "--model.units", "8"),
-                *("--model.dropout", "0", "--fit.batch_size", "16", "--fit.learning_rate", "0.02"),
-                *("--frontend.speech.normalize", "none"),
-            ],
+            "dual_encoder": embedded,
+            "av_fusion": [*classes, "--model.units", "8", "--model.dropout", "0"],
             "digits": ["--fit.epochs", "4", "--model.width", "8"],
             "cnn": [*words, "--model.width", "4"],
             "lstm": [*words, "--model.units", "16"],

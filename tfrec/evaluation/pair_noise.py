@@ -99,15 +99,8 @@ def measure_pairs(
         "fused": _by_ratio(both.reshape(mixed.size, -1), places),
         "gate": _by_ratio(gates.reshape(mixed.size, -1), places),
     }
-    return {
-        **dataclasses.asdict(conditions),
-        "seen": list(conditions.seen),
-        "silent": silent,
-        "noises": list(loaded),
-        "measure": "accuracy",
-        "examples": split.size,
-        **_summarize(counts, list(versions), conditions.seed),
-    }
+    noises = {"seen": list(conditions.seen), "silent": silent, "noises": list(loaded), "examples": split.size}
+    return {**dataclasses.asdict(conditions), **noises, **_summarize(counts, list(versions), conditions.seed)}
 
 
 def _summarize(counts: dict[str, Any], versions: Sequence[str], seed: int) -> dict[str, Any]:

@@ -42,9 +42,8 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     "length" int32 `(batch,)`. `tensor` answers the task's outputs, as `serving_default`; `features` what the network
     reads, `embedding` the input of its head, and further ones what the task has in addition.
 
-    Of pairs the bytes are "encoded_image" and "encoded_audio", and in place of `embedding` there is `embed_image` and
-    `embed_audio`, of bytes, and both with `_tensor`, of what files hold. A classifier of pairs has `embedding`, and
-    answers with one input through `image_only` and `audio_only`, likewise.
+    Of pairs the bytes are "encoded_image" and "encoded_audio". One input alone has `embed_image` and `embed_audio` in place
+    of `embedding`, or of classifiers `image_only` and `audio_only`: of bytes, and with `_tensor` of what files hold.
     """
     copy = without_cudnn(recognizer.network)
     network, embedders = recognizer.task.inference_network(copy), recognizer.task.embedders(copy)
@@ -78,14 +77,17 @@ def write(recognizer: Recognizer, folder: Any) -> None:
             add(f"embed_{part}_{TENSOR}", [part], embed, is_encoded=False)
     for part, partial in alone.items():
         answer_alone = functools.partial(_converted, served.replace(inference_network=partial), export)
-        add(f"{part}_only", [part], answer_alone, is_encoded=True)
-        add(f"{part}_only_{TENSOR}", [part], answer_alone, is_encoded=False)
+        for name, is_encoded in ((f"{part}_only", True), (f"{part}_only_{TENSOR}", False)):
+            add(name, [part], answer_alone, is_encoded)
     for name, convert in recognizer.task.further_signatures().items():
         add(name, every, functools.partial(_converted, served, convert), is_encoded=False)
     archive.write_out(str(folder), verbose=False)
-    description = pathlib.Path(folder) / layout.DESCRIPTION
-    description.parent.mkdir(exist_ok=True)
-    description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
+    _write_description(recognizer, pathlib.Path(folder) / layout.DESCRIPTION)
+
+
+def _write_description(recognizer: Recognizer, path: pathlib.Path) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
 
 
 def encoded_name(part: str, parts: Collection[str]) -> str:
