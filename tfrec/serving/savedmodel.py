@@ -42,8 +42,8 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     "length" int32 `(batch,)`. `tensor` answers the task's outputs, as `serving_default`; `features` what the network
     reads, `embedding` the input of its head, and further ones what the task has in addition.
 
-    Of pairs the bytes are "encoded_image" and "encoded_audio". One input alone has `embed_image` and `embed_audio` in place
-    of `embedding`, or of classifiers `image_only` and `audio_only`: of bytes, and with `_tensor` of what files hold.
+    Of pairs the bytes are "encoded_image" and "encoded_audio". One input alone has `embed_image` and `embed_audio` in
+    place of `embedding`, or of classifiers `image_only` and `audio_only`: bytes, and with `_tensor` what files hold.
     """
     copy = without_cudnn(recognizer.network)
     network, embedders = recognizer.task.inference_network(copy), recognizer.task.embedders(copy)
