@@ -297,7 +297,8 @@ def build_network(
             " `python -m tfrec list architectures --json`."
         )
     if output_kind != architecture.output_kind:
-        example = next(name for name in ARCHITECTURES if find(name).output_kind == output_kind)
+        others = [find(name) for name in ARCHITECTURES if find(name).output_kind == output_kind]
+        example = next((other for other in others if input_kind in other.input_kinds), others[0]).name
         raise UserError(
             f"{setting}.name {config.name!r} outputs a {architecture.output_kind} where a {output_kind} is needed:"
             f" choose another architecture, such as {example!r}, see `python -m tfrec list architectures --json`."

@@ -110,7 +110,7 @@ def main(argv: Sequence[str]) -> int:
 def _report_pairs(arguments: Arguments, recognizer: Recognizer, run: Run) -> int:
     """Measures a run on pairs with noise in the clips and degraded pictures."""
     config = recognizer.config
-    if config.task.name != "classify":
+    if tasks.scores(config.task)[0] != "accuracy":
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy of pairs to report.")
     if arguments.recording:
         raise UserError("--recording is for runs on speech alone: leave it out for a run on pairs.")

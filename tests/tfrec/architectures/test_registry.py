@@ -83,8 +83,10 @@ def test_refuses_other_inputs(name):
 def test_refuses_another_kind_of_output():
     with pytest.raises(UserError, match=r"'lstm' outputs a vector where a sequence is needed.*bilstm_ctc"):
         architectures.build_network(find("lstm").config, (None, 20), 5, "sequence", "sequence")
-    with pytest.raises(UserError, match=r"'lstm_ctc' outputs a sequence where a vector is needed.*airbench"):
+    with pytest.raises(UserError, match=r"'lstm_ctc' outputs a sequence where a vector is needed.*bc_resnet_1"):
         architectures.build_network(small_config("lstm_ctc"), (None, 20), 5, "sequence")
+    with pytest.raises(UserError, match=r"'dual_encoder' outputs a pair where a vector is needed.*av_fusion"):
+        architectures.build_network(small_config("dual_encoder"), SHAPES["pair"], 5, "pair")
 
 
 def test_build_by_name():
