@@ -163,7 +163,6 @@ def test_a_recording_is_read_as_in_training(tmp_path):
         np.testing.assert_allclose(read, stereo[:, 1], atol=1e-6)
 
 
-
 @pytest.mark.parametrize("name", ["digits", "cnn"])
 def test_prediction_is_traced_once_for_all_sizes(trained, name, monkeypatch):
     recognizer = trained(name)[1]
