@@ -24,7 +24,7 @@ class LevelNorm(Float32Layer):
     a gain changes nothing. A clip whose level is below `quietest` is treated as if it had that level: it stays near 0,
     and is not amplified to full loudness.
 
-    With `standardize` each bin then has mean 0 and variance 1 over the frames that hold sound, which are within ACTIVE_DB
+    With `standardize` each bin then has mean 0 and variance 1 over the frames with sound, which are within ACTIVE_DB
     of the level, as recurrent networks need it.
 
     Args:
