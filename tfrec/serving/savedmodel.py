@@ -19,7 +19,7 @@ from pipelines import loudness
 from pipelines.images import parse_color
 from tfrec import architectures
 from tfrec.architectures.layers.attention import Attention
-from tfrec.serving import layout
+from tfrec.serving import layout, protos
 from tfrec.serving.graph import image, speech
 from tfrec.serving.graph.rules import Limits
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 DEFAULT, ENCODED, TENSOR = "serving_default", "encoded", "tensor"  # signatures: bytes, the same, pixels or samples
+FEATURES = "features"  # what the network reads
 SPEECH_ROWS = 256  # of a request, where `export.max_rows` is None
 MIN_IMAGE_ROWS, MAX_IMAGE_ROWS = 64, 1024  # likewise: in between, those whose features have IMAGE_VALUES
 IMAGE_VALUES = 64 * 224 * 224 * 3
@@ -47,32 +48,46 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     copy = without_cudnn(recognizer.network)
     network, embedder = recognizer.task.inference_network(copy), architectures.embedder(copy)
     served = recognizer.replace(inference_network=network)
-    archive = keras.export.ExportArchive()
-    recognizer.frontend(recognizer.frontend.inputs())  # an archive takes only layers that have been called
-    for layer in (recognizer.frontend, network, embedder):
-        archive.track(layer)
     export = recognizer.task.exporter(recognizer)
     limits = limits_of(recognizer)
 
     def answer(inputs: Any) -> Outputs:
         return export(served(inputs))
 
-    endpoint = archive.add_endpoint(DEFAULT, *_encoded_signature(recognizer, answer, limits))
-    endpoint.get_concrete_function()
-    archive.add_endpoint(ENCODED, endpoint)
     functions: dict[str, Callable[[Any], Outputs]] = {
         TENSOR: answer,
-        "features": lambda inputs: _named_features(served.features(inputs)),
+        FEATURES: lambda inputs: _named_features(served.features(inputs)),
         "embedding": lambda inputs: _float32(served.replace(inference_network=embedder)(inputs)),
     }
     for name, convert in recognizer.task.further_signatures().items():
         functions[name] = functools.partial(_converted, served, convert)
+    signatures = {DEFAULT: _encoded_signature(recognizer, answer, limits)}
     for name, function in functions.items():
-        archive.add_endpoint(name, *_tensor_signature(recognizer, function, limits))
-    archive.write_out(str(folder), verbose=False)
+        signatures[name] = _tensor_signature(recognizer, function, limits)
+    _save({name: _traced(*signature) for name, signature in signatures.items()}, folder)
     description = pathlib.Path(folder) / layout.DESCRIPTION
     description.parent.mkdir(exist_ok=True)
     description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
+
+
+def _traced(function: Callable[..., Outputs], specs: list[tf.TensorSpec]) -> Any:
+    return tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
+
+
+def _save(signatures: dict[str, Any], folder: Any) -> None:
+    """Writes traced signatures, and the alias of the first one.
+
+    `keras.export.ExportArchive` would trace every function once more while it saves, and write both graphs.
+    """
+    module = tf.Module()
+    variables = {id(variable): variable for function in signatures.values() for variable in function.variables}
+    module.weights = list(variables.values())
+    tf.saved_model.save(module, str(folder), {**signatures, ENCODED: signatures[DEFAULT]})
+    saved = protos.read_saved_model(folder)
+    # The same tensors under both names, so that a session prepares one graph for both.
+    definitions = saved.meta_graphs[0].signature_def
+    definitions[ENCODED].CopyFrom(definitions[DEFAULT])
+    (pathlib.Path(folder) / "saved_model.pb").write_bytes(saved.SerializeToString(deterministic=True))
 
 
 def _encoded_signature(recognizer: Recognizer, answer: Callable[[Any], Outputs], limits: Limits) -> Signature:
