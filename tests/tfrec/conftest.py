@@ -18,7 +18,7 @@ from tfrec.reports import scores
 from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
-from tfrec.serving import examples
+from tfrec.serving import examples, publish
 from tfrec.training import loop
 from tfrec.utils import console
 
@@ -148,6 +148,12 @@ def trained(tones, melodies, pairs, tmp_path_factory):
         return train(flags.to_config(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / name)
 
     return run_of
+
+
+@pytest.fixture(scope="session")
+def published(trained, tmp_path_factory):
+    """The version 1 of the trained model "digits", as `tfrec export` publishes it; a test that damages it copies it."""
+    return publish.publish(trained("digits")[1], tmp_path_factory.mktemp("published"), "digits")
 
 
 @pytest.fixture
