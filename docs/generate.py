@@ -30,7 +30,10 @@ API = {
     "config": ("The configuration of a run.", ["tfrec.config", "tfrec.config.schema"]),
     "tasks": (
         "What the outputs of a network mean.",
-        ["tfrec.tasks.base", "tfrec.tasks.classification", "tfrec.tasks.regression", "tfrec.tasks.transcription"],
+        [
+            *("tfrec.tasks.base", "tfrec.tasks.classification", "tfrec.tasks.regression"),
+            *("tfrec.tasks.retrieval", "tfrec.tasks.transcription"),
+        ],
     ),
     "architectures": (
         "Functions that build networks.",
@@ -39,7 +42,10 @@ API = {
     "datasets": ("What loads a corpus.", ["pipelines.datasets", "pipelines.datasets.base"]),
     "frontends": (
         "From raw examples to features.",
-        ["pipelines.frontends", "pipelines.frontends.base", "pipelines.frontends.image", "pipelines.frontends.speech"],
+        [
+            *("pipelines.frontends", "pipelines.frontends.base", "pipelines.frontends.image"),
+            *("pipelines.frontends.speech", "pipelines.frontends.paired"),
+        ],
     ),
     "layers": ("Preprocessing and augmentation as Keras layers.", ["pipelines.layers.base"]),  # and every public layer
     "runs": ("The folder of a training.", ["tfrec.runs.run"]),
@@ -81,7 +87,7 @@ def architectures_page() -> str:
     """Every architecture with its paper, its input and its number of weights."""
     from tfrec.architectures import ARCHITECTURES, REFERENCE_SHAPES, find
 
-    rows: dict[str, list[list[str]]] = {"vector": [], "sequence": []}
+    rows: dict[str, list[list[str]]] = {"vector": [], "sequence": [], "pair": []}
     for name in ARCHITECTURES:
         entry = find(name)
         counts = ", ".join(f"{count:,}" for count in entry.parameters.values())
@@ -102,6 +108,9 @@ def architectures_page() -> str:
         "## One output for each step",
         "For the task `transcribe`.",
         table(head, rows["sequence"]),
+        "## Embeddings of pairs",
+        "For the task `retrieve`.",
+        table(head, rows["pair"]),
         "## Shapes of the counts",
         table(["takes", "outputs", "features of one example", "number of outputs"], shapes),
     )

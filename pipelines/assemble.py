@@ -65,7 +65,8 @@ def training_batches(
             epoch begins with the longest bucket, so that running out of memory shows at the start.
 
     Returns:
-        Batches (inputs, label). Images are tensors; clips are dicts of "audio" and "length", or of the features.
+        Batches (inputs, label). Images are tensors; clips are dicts of "audio" and "length", or of the features, and
+        pairs are the same dicts with "image".
     """
     shuffled = _shuffler(split, frontend)
 
@@ -205,11 +206,12 @@ def _prepared_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Da
 
 def _resized(examples: tf.data.Dataset, frontend: "Frontend") -> tf.data.Dataset:
     """The examples; images of different sizes are resized, so that they fit into one batch."""
-    if frontend.modality != "image" or not frontend.resized_before:
+    image = frontend.parts.get("image")
+    if image is None or not image.resized_before:
         return examples
 
     def resize(example: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
-        return {**example, "image": tf.ensure_shape(frontend.resize(example["image"][None])[0], frontend.raw_shape)}
+        return {**example, "image": tf.ensure_shape(image.resize(example["image"][None])[0], image.raw_shape)}
 
     return examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -222,12 +224,12 @@ def _batch(
     shapes: "Buckets | None" = None,
 ) -> tf.data.Dataset:
     """Batches (inputs, label) of examples; on the host with features, augmented unless `random_key` is None."""
-    if frontend.modality == "image":
+    if "audio" not in frontend.parts:
         batches = examples.batch(batch_size, num_parallel_calls=tf.data.AUTOTUNE)
         batches = batches.map(lambda batch: (batch["image"], batch["label"]))
         on_host = frontend.config.placement == "host"
         return _image_features(batches, frontend, random_key) if on_host else batches
-    clips = _padded_clips(examples, cast("SpeechFrontend", frontend), random_key, shapes)
+    clips = _padded_clips(examples, frontend, random_key, shapes)
     if shapes is None:
         batches = clips.padded_batch(batch_size)
     else:
@@ -239,30 +241,32 @@ def _batch(
 
 def _padded_clips(
     examples: tf.data.Dataset,
-    frontend: "SpeechFrontend",
+    frontend: "Frontend",
     random_key: RandomKey | None,
     shapes: "Buckets | None",
 ) -> tf.data.Dataset:
     """(inputs, label, samples) of single clips, padded to few lengths; on the host inputs are features."""
     examples = examples.map(lambda example: {**example, "samples": tf.size(example["audio"])})
+    speech = cast("SpeechFrontend", frontend.parts["audio"])
     if frontend.config.placement == "host":
         clips = _clip_features(examples, frontend, random_key)
-        if frontend.feature_kind != "image":  # pictures have one size
-            block = max(1, round(PADDING_SECONDS * frontend.steps_per_second))
+        if name := frontend.sequence_feature:  # pictures have one size
+            block = max(1, round(PADDING_SECONDS * speech.steps_per_second))
             clips = clips.map(
                 lambda inputs, label, samples: (
-                    {**inputs, "features": _pad_to_multiple(inputs["features"], block)},
+                    {**inputs, name: _pad_to_multiple(inputs[name], block)},
                     label,
                     samples,
                 )
             )
     else:
-        block = int(frontend.config.sample_rate_hz * PADDING_SECONDS)
+        block = int(speech.config.sample_rate_hz * PADDING_SECONDS)
 
         def inputs(example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
             audio = example["audio"]
             padded = _pad_to_multiple(audio, block) if shapes is None else _pad_to_bucket(audio, shapes)
-            return {"audio": padded, "length": example["samples"]}, example["label"], example["samples"]
+            others = {name: example[name] for name in frontend.parts if name != "audio"}
+            return {**others, "audio": padded, "length": example["samples"]}, example["label"], example["samples"]
 
         clips = examples.map(inputs)
     return clips.map(lambda inputs, label, samples: (inputs, _pad_label(label), samples))
@@ -298,16 +302,15 @@ def _image_features(batches: tf.data.Dataset, frontend: "Frontend", random_key: 
     return batches.enumerate().map(features, num_parallel_calls=tf.data.AUTOTUNE)
 
 
-def _clip_features(
-    examples: tf.data.Dataset, frontend: "SpeechFrontend", random_key: RandomKey | None
-) -> tf.data.Dataset:
+def _clip_features(examples: tf.data.Dataset, frontend: "Frontend", random_key: RandomKey | None) -> tf.data.Dataset:
     """(inputs, label, samples) of single clips, by the frontend on the host.
 
     Clip by clip, since the features of a batch would include those of its padding.
     """
 
     def features(number: "Tensor", example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
-        batch_of_one = _call_on_host(frontend, {"audio": example["audio"][None]}, number, random_key)
+        raw = {name: example[name][None] for name in frontend.parts}
+        batch_of_one = _call_on_host(frontend, raw, number, random_key)
         inputs = tf.nest.map_structure(lambda value: value[0], batch_of_one)
         return inputs, example["label"], example["samples"]
 

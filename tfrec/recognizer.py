@@ -73,8 +73,8 @@ class Recognizer:
 
         Args:
             inputs: images `(batch, height, width, channels)` in [0, 255]; or `{"audio": (batch, samples) in [-1, 1],
-                "length": (batch,)}`; or Features. The dict also holds further inputs of the network, such as a
-                decoder's "tokens", under their names.
+                "length": (batch,)}`, for pairs with "image"; or Features. The dict also holds further inputs of the
+                network, such as a decoder's "tokens", under their names.
             training: whether augmentation and dropout are on; it also selects the network as it is trained.
         """
         network = self.network if training else self.inference_network
@@ -178,7 +178,7 @@ class Recognizer:
 
     @property
     def modality(self) -> str:
-        """What it takes: "image" or "audio"."""
+        """What it takes: "image", "audio", or "image_audio" for pairs."""
         return self.frontend.modality
 
     @property
@@ -219,10 +219,20 @@ class Recognizer:
         read: Callable[..., Any] = self.read_blocks if self.task.takes_blocks else self.read
         return lambda source, **reading: answer(read(source, **reading))
 
-    def read(self, source: Any) -> np.ndarray:
-        """One source of `predict` as the frontend takes it: pixels, or samples at the frontend's rate."""
-        config = self.config.frontend
-        if self.frontend.modality == "image":
+    def read(self, source: Any) -> Any:
+        """One source of `predict` as the frontend takes it: pixels, or samples at the frontend's rate.
+
+        Where it takes pairs, a source is either, and the result {"image": pixels} or {"audio": samples}.
+        """
+        parts = self.frontend.parts
+        kind = reader.kind(source, tuple(parts))
+        raw = self.read_part(source, kind)
+        return raw if len(parts) == 1 else {kind: raw}
+
+    def read_part(self, source: Any, kind: str) -> np.ndarray:
+        """One source that is known to be "image" or "audio", as that part of the frontend takes it."""
+        config = self.frontend.parts[kind].config
+        if kind == "image":
             return reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
         return reader.audio(source, config.sample_rate_hz, self.audio_channel)
 
@@ -232,18 +242,16 @@ class Recognizer:
             source, self.config.frontend.sample_rate_hz, **{"channel": self.audio_channel, **reading}
         )
 
-    def examples(self) -> list[np.ndarray]:
+    def examples(self) -> list[Any]:
         """The raw examples that the run keeps; empty without a run, and where it has none."""
         try:
             return examples.read(self.run)[0] if self.run else []
         except UserError:
             return []
 
-    def batch_of_one(self, raw: np.ndarray) -> Any:
-        """One raw example, pixels or samples, as a batch."""
-        if self.frontend.modality == "image":
-            return raw[None]
-        return {"audio": raw[None], "length": np.array([len(raw)], "int32")}
+    def batch_of_one(self, raw: Any) -> Any:
+        """One raw example, pixels or samples, or a dict of them for pairs, as a batch."""
+        return self.frontend.batch_of_one(raw)
 
     @property
     def description(self) -> dict[str, Any]:
@@ -279,16 +287,16 @@ class Recognizer:
         """The same recognizer with a frontend for the shapes of a split's examples."""
         return self.replace(frontend=frontends.build(self.config.frontend, split=split))
 
-    def outputs(self, split: Split, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
-        """Outputs `(examples, units)` and targets of a split, in its order."""
+    def outputs(self, split: Split, batch_size: int) -> tuple[Any, np.ndarray]:
+        """Outputs `(examples, units)`, or a dict of them, and targets of a split, in its order."""
         recognizer = self.on_split(split)
         batches = assemble.evaluation_batches(split, recognizer.frontend, batch_size)
         forward = recognizer.forward_function(batches)
         outputs, targets = [], []
         for inputs, target in progress.track(batches, -(-split.size // batch_size), "batches"):
-            outputs.append(forward(inputs).numpy())
+            outputs.append(tf.nest.map_structure(lambda value: value.numpy(), forward(inputs)))
             targets.append(target.numpy())
-        return np.concatenate(outputs), np.concatenate(targets)
+        return tf.nest.map_structure(lambda *parts: np.concatenate(parts), *outputs), np.concatenate(targets)
 
     def sequence_outputs(self, split: Split, batch_size: int) -> Iterator[tuple[Any, np.ndarray, np.ndarray]]:
         """Yields `(outputs, targets, numbers)` of batches of clips of about the same length.

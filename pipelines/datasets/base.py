@@ -10,8 +10,9 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from pipelines.datasets.files import Row
 
-Modality = Literal["image", "audio"]
-LabelKind = Literal["classes", "texts", "numbers"]
+Modality = Literal["image", "audio", "image_audio"]
+LabelKind = Literal["classes", "texts", "numbers", "pairs"]
+INPUTS: dict[Modality, tuple[str, ...]] = {"image": ("image",), "audio": ("audio",), "image_audio": ("image", "audio")}
 
 SILENCE, UNKNOWN = "silence", "unknown"  # classes of what is to be rejected
 # Values of data.unknown that name no folder: the classes that data.only_classes leaves out; words made for the purpose.
@@ -107,13 +108,15 @@ class Split:
     not have it, or where only a pass over the data would find it.
 
     Attributes:
-        examples: Yields dicts with either "image" (uint8 `(height, width, channels)`, or float32 in [0, 255] where
-            files have more than 8 bits per value) or "audio" (float32 `(samples,)` in [-1, 1]). Where the corpus has
+        examples: Yields dicts with "image" (uint8 `(height, width, channels)`, or float32 in [0, 255] where files have
+            more than 8 bits per value) or "audio" (float32 `(samples,)` in [-1, 1]), or both. Where the corpus has
             classes, "label" is the index of the example's class (int64 scalar); where it has numbers, "label" is the
-            number (float32 scalar).
+            number (float32 scalar); where it has pairs, those of the same "label" (int64 scalar) match each other.
         size: Number of examples.
         labels: int64 `(examples,)`, indices of classes.
         sources: A file's path or a clip's name.
+        image_sources: Of pairs: the path or name of each picture, which several pairs may have.
+        audio_sources: Of pairs: likewise of each clip.
         conditions: Of a corpus that comes with noises: (noise, signal-to-noise ratio in decibels); infinite for clean
             speech.
         texts: Transcripts, as the corpus has them.
@@ -129,6 +132,8 @@ class Split:
     size: int
     labels: np.ndarray | None = None
     sources: Sequence[str] | None = None
+    image_sources: Sequence[str] | None = None
+    audio_sources: Sequence[str] | None = None
     conditions: Sequence[tuple[str | None, float]] | None = None
     texts: Sequence[str] | None = None
     speakers: Sequence[str] | None = None
@@ -213,11 +218,12 @@ class Corpus:
 
     Attributes:
         name: The dataset.
-        modality: "image" or "audio".
+        modality: "image", "audio", or "image_audio" for pairs of a picture and a clip.
         class_names: Empty where the corpus has transcripts or numbers instead of classes.
         splits: The keys are "train", "validation" and "test".
         sample_rate_hz: The rate of every waveform; None for images.
         notes: Sentences that a reader of the scores must know.
+        inputs: Names of the raw inputs: "image", "audio", or both.
     """
 
     name: str
@@ -226,6 +232,11 @@ class Corpus:
     splits: Mapping[str, Split]
     sample_rate_hz: int | None = None
     notes: tuple[str, ...] = ()
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the raw inputs of its examples."""
+        return INPUTS[self.modality]
 
 
 class Dataset(Protocol):
@@ -246,7 +257,7 @@ class Dataset(Protocol):
             config: A `Config` of this module.
 
         Returns:
-            "image" or "audio".
+            "image", "audio" or "image_audio".
 
         Raises:
             UserError: As `load` raises it.

@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 # Our name -> names that mean the same, the first of them that is there counts. In lower case, with _ for spaces.
 # NeMo: audio_filepath, offset, duration. Hugging Face: file_name, transcription. SpeechBrain: wav, wrd, spk_id.
@@ -25,7 +25,7 @@ ALIASES = {
 }
 
 
-def resolve(names: Iterable[str]) -> dict[str, str]:
+def resolve(names: Iterable[str], known: Mapping[str, Sequence[str]] = ALIASES) -> dict[str, str]:
     """Finds which column of a table is what.
 
     >>> resolve(["Path", "class", "target", "fps"])
@@ -33,6 +33,7 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
 
     Args:
         names: The columns of a table.
+        known: Our name -> names that mean the same.
 
     Returns:
         Our name -> the table's, of all that are there.
@@ -40,9 +41,7 @@ def resolve(names: Iterable[str]) -> dict[str, str]:
     plain: dict[str, str] = {}
     for name in names:
         plain.setdefault(_plain(name), name)
-    found = {
-        ours: next((plain[alias] for alias in aliases if alias in plain), None) for ours, aliases in ALIASES.items()
-    }
+    found = {ours: next((plain[alias] for alias in aliases if alias in plain), None) for ours, aliases in known.items()}
     return {ours: name for ours, name in found.items() if name is not None}
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -47,6 +48,44 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         UserError: Speakers do not exist, are all of them or are named for two splits; or as `builders.prepare` raises
             it.
     """
+    clips = read(config, sample_rate_hz)
+
+    def split(indices: np.ndarray) -> Split:
+        chosen, sources = [clips.waveforms[i] for i in indices], [clips.sources[i] for i in indices]
+        return memory.clips(chosen, clips.labels[indices], sources)
+
+    return Corpus(
+        name="spoken_digit",
+        modality="audio",
+        class_names=clips.class_names,
+        splits={name: split(indices) for name, indices in clips.splits.items()},
+        sample_rate_hz=clips.sample_rate_hz,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Clips:
+    """The corpus in memory, sorted by name.
+
+    Attributes:
+        waveforms: float32 `(samples,)` each.
+        labels: int64 `(clips,)`, indices of classes.
+        sources: Names of the clips.
+        class_names: Names of the classes.
+        splits: Split name -> sorted indices of its clips.
+        sample_rate_hz: Of the waveforms.
+    """
+
+    waveforms: Sequence[np.ndarray]
+    labels: np.ndarray
+    sources: Sequence[str]
+    class_names: tuple[str, ...]
+    splits: Mapping[str, np.ndarray]
+    sample_rate_hz: int
+
+
+def read(config: Config, sample_rate_hz: int | None = None) -> Clips:
+    """Reads all clips and divides them as `load` does; the arguments are those of `load`."""
     builder = builders.find_builder("spoken_digit", config.data_dir)
     builders.prepare(builder)
     clips = []
@@ -55,6 +94,16 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     clips.sort(key=lambda clip: clip[0])
     sources = [source for source, _, _ in clips]
     labels = np.array([label for _, label, _ in clips], np.int64)
+    rate = sample_rate_hz or SAMPLE_RATE_HZ
+    waveforms = [
+        audio.resample_array(samples.astype(np.float32) / 32768, SAMPLE_RATE_HZ, rate) for _, _, samples in clips
+    ]
+    class_names = tuple(builder.info.features["label"].names)
+    return Clips(waveforms, labels, sources, class_names, _divide(config, sources, labels), rate)
+
+
+def _divide(config: Config, sources: list[str], labels: np.ndarray) -> dict[str, np.ndarray]:
+    """Split name -> indices of its clips."""
     is_test = _is_test(config, sources)
     rest, test = np.flatnonzero(~is_test), np.flatnonzero(is_test)
     if config.validation_speakers:
@@ -63,21 +112,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         kept, taken = np.flatnonzero(~is_taken), np.flatnonzero(is_taken)
     else:
         kept, taken = split_indices(labels[rest], config.validation_fraction, config.split_seed)
-    rate = sample_rate_hz or SAMPLE_RATE_HZ
-    waveforms = [
-        audio.resample_array(samples.astype(np.float32) / 32768, SAMPLE_RATE_HZ, rate) for _, _, samples in clips
-    ]
-
-    def split(indices: np.ndarray) -> Split:
-        return memory.clips([waveforms[i] for i in indices], labels[indices], [sources[i] for i in indices])
-
-    return Corpus(
-        name="spoken_digit",
-        modality="audio",
-        class_names=tuple(builder.info.features["label"].names),
-        splits={"train": split(rest[kept]), "validation": split(rest[taken]), "test": split(test)},
-        sample_rate_hz=rate,
-    )
+    return {"train": rest[kept], "validation": rest[taken], "test": test}
 
 
 def _is_test(config: Config, sources: list[str]) -> np.ndarray:

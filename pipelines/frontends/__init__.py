@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pipelines.errors import UserError, unknown
 from pipelines.frontends.base import Frontend, derive_seed
 from pipelines.frontends.image import ImageConfig, ImageFrontend
+from pipelines.frontends.paired import PairedConfig, PairedFrontend
 from pipelines.frontends.speech import SpeechFrontend
 from pipelines.frontends.speech_config import SpeechConfig
 from pipelines.layers import Mix
@@ -19,10 +20,10 @@ from pipelines.layers import Mix
 if TYPE_CHECKING:
     from pipelines.datasets.base import Corpus, Split
 
-FrontendConfig = ImageConfig | SpeechConfig
+FrontendConfig = ImageConfig | SpeechConfig | PairedConfig
 
-FRONTENDS: dict[str, type[Frontend]] = {"image": ImageFrontend, "speech": SpeechFrontend}
-FRONTEND_OF_MODALITY = {"image": "image", "audio": "speech"}
+FRONTENDS: dict[str, type[Frontend]] = {"image": ImageFrontend, "speech": SpeechFrontend, "paired": PairedFrontend}
+FRONTEND_OF_MODALITY = {frontend.modality: name for name, frontend in FRONTENDS.items()}
 
 
 def default_config(name: str) -> FrontendConfig:
@@ -72,6 +73,7 @@ def resolve(
     corpus: "Corpus",
     normalize: str | None = None,
     input_kinds: Collection[str] = ("image", "sequence"),
+    speech_normalize: str | None = None,
 ) -> FrontendConfig:
     """Fills in what the config leaves to the corpus and to the network: sizes, channels, sample rate, form, range.
 
@@ -79,7 +81,9 @@ def resolve(
         config: The config as the user gave it.
         corpus: The corpus.
         normalize: The range that pretrained weights expect, for `auto`; None without them.
-        input_kinds: Kinds of input of the network: "image", "sequence", "waveform".
+        input_kinds: Kinds of input of the network: "image", "sequence", "waveform"; of pairs those of the part that
+            takes the clips.
+        speech_normalize: Of pairs, the range that the pretrained weights of that part expect of pictures of clips.
 
     Returns:
         The resolved config.
@@ -94,6 +98,14 @@ def resolve(
         )
     if isinstance(config, SpeechConfig):
         return config.resolved(corpus.sample_rate_hz, normalize, input_kinds)
+    if isinstance(config, ImageConfig):
+        return _of_images(config, corpus, normalize)
+    speech = config.speech.resolved(corpus.sample_rate_hz, speech_normalize, input_kinds)
+    return config.with_parts(_of_images(config.image, corpus, normalize), speech)
+
+
+def _of_images(config: ImageConfig, corpus: "Corpus", normalize: str | None) -> ImageConfig:
+    """The config with what the corpus and the pretrained weights decide."""
     image = corpus.splits["train"].examples.element_spec["image"]
     height, width, channels = image.shape
     if config.channels not in (None, channels):

@@ -1,9 +1,12 @@
-"""The base class of both frontends."""
+"""The base class of all frontends."""
 
 import dataclasses
+import typing
+from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
 import keras
+import numpy as np
 
 from pipelines.layers.base import Shape
 
@@ -24,9 +27,9 @@ class Frontend(keras.layers.Layer):
         **kwargs: Arguments of `keras.layers.Layer`. A frontend computes in float32 under every dtype policy.
 
     Attributes:
-        config (ImageConfig | SpeechConfig): The resolved config.
-        modality (str): Kind of raw input, "image" or "audio".
-        feature_kind (str): "image", "sequence" or "waveform": what a network after the frontend must take.
+        config (ImageConfig | SpeechConfig | PairedConfig): The resolved config.
+        modality (str): Kind of raw input, "image", "audio", or "image_audio" for both.
+        feature_kind (str): "image", "sequence", "waveform" or "pair": what a network after the frontend must take.
     """
 
     config_class: ClassVar[type[Any]]
@@ -50,8 +53,53 @@ class Frontend(keras.layers.Layer):
         }
 
     @property
-    def feature_shape(self) -> Shape:
-        """Shape of one example's features, without the batch; None for open axes."""
+    def feature_shape(self) -> Any:
+        """Shape of one example's features, without the batch; None for open axes. A dict of shapes for pairs."""
+        raise NotImplementedError
+
+    @property
+    def sequence_feature(self) -> str | None:
+        """Name of the feature over time, whose length is open; None for features without one."""
+        return None
+
+    @property
+    def parts(self) -> "dict[str, Any]":
+        """The frontend of each raw input: {"image": ImageFrontend}, {"audio": SpeechFrontend}, or both."""
+        return {self.modality: self}
+
+    @classmethod
+    def raw(cls, example: Mapping[str, Any]) -> Any:
+        """What of a split's example is its raw input: pixels, samples, or a dict of both.
+
+        Args:
+            example: Of a Split, as arrays.
+
+        Returns:
+            The array, or a dict of arrays.
+        """
+        return example[cls.modality]
+
+    def batch_of_one(self, raw: Any) -> Any:
+        """Makes a batch of one raw input, as `call` takes it.
+
+        Args:
+            raw: As `raw` returns it.
+
+        Returns:
+            The batch.
+        """
+        raise NotImplementedError
+
+    def noise(self, random: np.random.Generator, number: int = 0) -> Any:
+        """Draws noise as a raw input, such as for a trial of an export.
+
+        Args:
+            random: Source of random numbers.
+            number: Clips of different numbers have different lengths.
+
+        Returns:
+            A raw input, as `raw` returns it.
+        """
         raise NotImplementedError
 
     def inputs(self) -> Any:
@@ -60,12 +108,8 @@ class Frontend(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments; the frontend's config as a plain dict of JSON values."""
-        settings = {
-            name: list(value) if isinstance(value, tuple) else value
-            for name, value in dataclasses.asdict(self.config).items()
-        }
         layer = {name: value for name, value in super().get_config().items() if name != "dtype"}
-        return {**layer, "config": settings, **self._arguments}
+        return {**layer, "config": _plain(self.config), **self._arguments}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
@@ -77,10 +121,24 @@ class Frontend(keras.layers.Layer):
         Returns:
             A frontend with the same arguments.
         """
-        settings = {
-            name: tuple(value) if isinstance(value, list) else value for name, value in config["config"].items()
-        }
-        return cls(**{**config, "config": cls.config_class(**settings)})
+        return cls(**{**config, "config": _config(cls.config_class, config["config"])})
+
+
+def _plain(value: Any) -> Any:
+    """A config, and those in it, as a dict of JSON values."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _config(kind: type[Any], settings: Mapping[str, Any]) -> Any:
+    """The config of a class that `_plain` has made a dict."""
+    hints, values = typing.get_type_hints(kind), {}
+    for name, value in settings.items():
+        if dataclasses.is_dataclass(hints[name]):
+            value = _config(hints[name], value)
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return kind(**values)
 
 
 def derive_seed(seed: int | None, number: int) -> int | None:

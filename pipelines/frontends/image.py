@@ -4,6 +4,7 @@ import dataclasses
 from typing import Any, Literal, cast
 
 import keras
+import numpy as np
 
 from pipelines.frontends.augmentation import image_augmentations
 from pipelines.frontends.base import Frontend, Placement
@@ -119,6 +120,14 @@ class ImageFrontend(Frontend):
     def inputs(self) -> Any:
         """Creates the symbolic raw input, a `keras.KerasTensor` `(batch, *raw_shape)`."""
         return keras.Input(self.raw_shape, name="image")
+
+    def batch_of_one(self, raw: np.ndarray) -> np.ndarray:
+        """Pixels `(height, width, channels)` -> `(1, height, width, channels)`."""
+        return raw[None]
+
+    def noise(self, random: np.random.Generator, number: int = 0) -> np.ndarray:
+        """Draws a picture of the configured size."""
+        return random.integers(0, 256, cast(Any, self.feature_shape)).astype(self.config.pixels or "uint8")
 
     def build(self, image_shape: Shape) -> None:
         """Does nothing: the layers have no weights, and `resize` may run outside of `call`."""

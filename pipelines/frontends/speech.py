@@ -3,6 +3,7 @@
 from typing import Any, cast
 
 import keras
+import numpy as np
 from keras import ops
 
 from pipelines.frontends.augmentation import spectrogram_masks, spectrogram_warp, waveform_augmentations
@@ -160,6 +161,20 @@ class SpeechFrontend(Frontend):
             "audio": keras.Input((None,), name="audio"),
             "length": keras.Input((), name="length", dtype="int32"),
         }
+
+    @property
+    def sequence_feature(self) -> str | None:
+        """The name of the features over time, "features"; None for pictures."""
+        return None if self.picture else "features"
+
+    def batch_of_one(self, raw: np.ndarray) -> dict[str, np.ndarray]:
+        """Samples `(samples,)` -> {"audio": `(1, samples)`, "length": `(1,)`}."""
+        return {"audio": raw[None], "length": np.array([len(raw)], "int32")}
+
+    def noise(self, random: np.random.Generator, number: int = 0) -> np.ndarray:
+        """Draws a clip of a second, and of 1,000 samples more for each `number`."""
+        size = cast(int, self.config.sample_rate_hz) + 1000 * number
+        return random.integers(-3000, 3000, size).astype("float32") / 32768
 
     def build(self, inputs_shape: Any) -> None:
         """Does nothing: layers with weights create them in their constructors, and some run in training only."""

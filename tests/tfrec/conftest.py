@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 import soundfile
+from PIL import Image
 
 from pipelines import datasets, frontends
 from tests.tfrec.user_errors import check, files
@@ -90,10 +91,30 @@ def melodies(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained(tones, melodies, tmp_path_factory):
+def pairs(tmp_path_factory):
+    """A list of pairs: bars in a picture, the further right the higher the tone of the clip; four groups."""
+    folder, random = tmp_path_factory.mktemp("pairs"), np.random.default_rng(0)
+    lines = ["image,audio,group,split"]
+    for i in range(96):
+        group = i % 4
+        pixels = random.integers(0, 60, (12, 16), "uint8")
+        pixels[:, 4 * group : 4 * group + 3] += 150
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+        times = np.arange(random.integers(1000, 2000)) / 8000
+        wave = 0.3 * np.sin(2 * np.pi * (300 * 2**group) * times) + random.normal(scale=0.02, size=len(times))
+        soundfile.write(folder / f"{i}.wav", wave, 8000)
+        split = "test" if i < 16 else "validation" if i < 32 else "train"
+        lines.append(f"{i}.png,{i}.wav,{'abcd'[group]},{split}")
+    (folder / "pairs.csv").write_text("\n".join(lines), encoding="utf-8")
+    return folder / "pairs.csv"
+
+
+@pytest.fixture(scope="session")
+def trained(tones, melodies, pairs, tmp_path_factory):
     """A function from a name to (run, recognizer).
 
-    "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies.
+    "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies, "dual_encoder" for
+    the pairs.
     """
 
     @functools.cache
@@ -112,6 +133,12 @@ def trained(tones, melodies, tmp_path_factory):
             "6",
         ]
         words = {
+            "dual_encoder": [
+                *("--data.name", "paired", "--data.path", str(pairs), "--data.channels", "1", "--fit.epochs", "8"),
+                *("--model.image.width", "4", "--model.speech.width", "4", "--model.speech.depth", "2"),
+                *("--model.image.depth", "2", "--task.embedding_dim", "16", "--fit.batch_size", "16"),
+                *("--fit.learning_rate", "0.01", "--frontend.speech.normalize", "none"),
+            ],
             "digits": ["--fit.epochs", "4", "--model.width", "8"],
             "cnn": [*words, "--model.width", "4"],
             "lstm": [*words, "--model.units", "16"],

@@ -16,7 +16,14 @@ from tfrec.architectures.registry import (
     describe,
     find,
 )
-from tfrec.architectures.submodels import backbone_blocks, decoder, embedder, encoder, feature_extractor
+from tfrec.architectures.submodels import (
+    backbone_blocks,
+    decoder,
+    embedder,
+    encoder,
+    feature_extractor,
+    part_encoder,
+)
 
 __all__ = [
     "ARCHITECTURES",
@@ -34,4 +41,5 @@ __all__ = [
     "encoder",
     "feature_extractor",
     "find",
+    "part_encoder",
 ]

@@ -20,6 +20,11 @@ class ModelConfig:
     name: str = ""  # architecture, see `python -m tfrec list architectures`
     weights: str | None = None  # initial weights: imagenet, a run folder, or a .weights.h5 file; None is random
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether some of the initial weights are pretrained."""
+        return self.weights is not None
+
 
 @dataclasses.dataclass(frozen=True)
 class ImageModelConfig(ModelConfig):
@@ -125,6 +130,8 @@ def replace_settings(config: AnyConfig, settings: Mapping[str, Any]) -> AnyConfi
 
 def _is_instance(value: object, annotation: Any) -> bool:
     """Whether a value belongs to the type of a config's field."""
+    if isinstance(annotation, TypeVar):
+        annotation = annotation.__bound__
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         return any(_is_instance(value, member) for member in arguments)
@@ -141,6 +148,8 @@ def _is_instance(value: object, annotation: Any) -> bool:
 
 def _describe(annotation: Any) -> str:
     """The type of a config's field in words, such as "'basic' or 'bottleneck'" or "float or None"."""
+    if isinstance(annotation, TypeVar):
+        annotation = annotation.__bound__
     origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
     if origin in (types.UnionType, typing.Union):
         return " or ".join(map(_describe, arguments))

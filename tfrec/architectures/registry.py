@@ -4,8 +4,8 @@ A module is one architecture from one paper, and offers:
 
 - `Config`: a dataclass derived from `ModelConfig`; a comment behind each field is the help of its flag.
 - `build(input_shape, outputs, config)`: the Keras functional model; raises ValueError for what makes no network.
-- `INPUT_KINDS`: the kinds of features that it accepts: "image" (height, width, channels), "sequence" (frames, bins) or
-  "waveform" (samples, 1).
+- `INPUT_KINDS`: the kinds of features that it accepts: "image" (height, width, channels), "sequence" (frames, bins),
+  "waveform" (samples, 1), or "pair", a dict of the shapes of "image" and "audio", which is any of the others.
 - `PARAMETERS`: {input kind: {name: number}}, the number of trainable weights of each of its names, from the paper or
   counted, at `REFERENCE_SHAPES`.
 - `SEARCH_SPACE`: {field: values}, what a sweep searches by default. Values are "0..0.5", "1..4", or choices such as
@@ -14,8 +14,11 @@ A module is one architecture from one paper, and offers:
 
 and, where they apply:
 
-- `OUTPUT_KIND`: "vector" (the default), logits (batch, outputs); or "sequence", a dict with "logits" (batch, steps,
-  outputs) for CTC and "steps" (batch,), and with "decoder" (batch, length, outputs) if there is a decoder.
+- `OUTPUT_KIND`: "vector" (the default), logits (batch, outputs); "sequence", a dict with "logits" (batch, steps,
+  outputs) for CTC and "steps" (batch,), and with "decoder" (batch, length, outputs) if there is a decoder; or "pair", a
+  dict with the embeddings "image" and "audio" (batch, outputs) and, where it is learned, "log_scale" (batch,), the
+  logarithm of the factor of similarities.
+- `audio_kinds(config)`: the kinds of features of clips that a network for pairs accepts; without it "sequence".
 - `IMAGENET`: {name: (the same network in `keras.applications`, the `frontend.normalize` of its weights)}.
 - `CAUSAL`: {name: the last layer with frames (batch, frames, units) whose frames depend on no later input}.
 - `describe(config)`: a sentence on what is worth knowing about a configuration, such as its receptive field.
@@ -49,6 +52,7 @@ from tfrec.architectures.image import (
     vgg,
     vit,
 )
+from tfrec.architectures.multimodal import dual_encoder
 from tfrec.architectures.speech import (
     bc_resnet,
     cnn_lstm,
@@ -64,7 +68,6 @@ from tfrec.architectures.speech import (
     wavenet,
     wavenet_ctc,
 )
-from tfrec.architectures.types import Shape
 
 ARCHITECTURES: dict[str, tuple[types.ModuleType, ModelConfig]] = {
     "airbench": (airbench, airbench.Config()),
@@ -88,6 +91,7 @@ ARCHITECTURES: dict[str, tuple[types.ModuleType, ModelConfig]] = {
     "conformer_m": (conformer_ctc, conformer_ctc.MEDIUM),
     "conformer_s": (conformer_ctc, conformer_ctc.SMALL),
     "deepspeech2": (deepspeech2, deepspeech2.Config()),
+    "dual_encoder": (dual_encoder, dual_encoder.Config()),
     "efficientnet_b0": (efficientnet, efficientnet.scaled("efficientnet_b0")),
     "efficientnet_b1": (efficientnet, efficientnet.scaled("efficientnet_b1")),
     "efficientnet_b2": (efficientnet, efficientnet.scaled("efficientnet_b2")),
@@ -131,14 +135,15 @@ ARCHITECTURES: dict[str, tuple[types.ModuleType, ModelConfig]] = {
     "wavenet_ctc": (wavenet_ctc, wavenet_ctc.Config()),
 }
 
-OUTPUT_KINDS = ("vector", "sequence")
+OUTPUT_KINDS = ("vector", "sequence", "pair")
 # The input shape and the number of outputs at which PARAMETERS are counted, by input kind and output kind.
-REFERENCE_SHAPES: dict[tuple[str, str], tuple[Shape, int]] = {
+REFERENCE_SHAPES: dict[tuple[str, str], tuple[Any, int]] = {
     ("image", "vector"): ((224, 224, 3), 1000),
     ("sequence", "vector"): ((None, 20), 5),
     ("waveform", "vector"): ((None, 1), 5),
     ("sequence", "sequence"): ((None, 80), 29),
     ("waveform", "sequence"): ((None, 1), 29),
+    ("pair", "pair"): ({"image": (224, 224, 3), "audio": (None, 40)}, 1024),
 }
 
 
@@ -152,12 +157,12 @@ class Architecture:
 
     @property
     def input_kinds(self) -> tuple[str, ...]:
-        """The kinds of features that it accepts: some of "image", "sequence", "waveform"."""
+        """The kinds of features that it accepts: some of "image", "sequence", "waveform"; or "pair"."""
         return self.module.INPUT_KINDS
 
     @property
     def output_kind(self) -> str:
-        """The kind of its output: "vector" or "sequence"."""
+        """The kind of its output: "vector", "sequence" or "pair"."""
         return getattr(self.module, "OUTPUT_KIND", "vector")
 
     @property
@@ -179,6 +184,12 @@ class Architecture:
     def causal_layer(self) -> str | None:
         """The last layer whose frames depend on no later input in the default config, or None."""
         return getattr(self.module, "CAUSAL", {}).get(self.name)
+
+    def feature_kinds(self, config: ModelConfig) -> tuple[str, ...]:
+        """The kinds of features of clips or images that it accepts with a config; of pairs those of the clips."""
+        if "pair" not in self.input_kinds:
+            return self.input_kinds
+        return self.module.audio_kinds(config) if hasattr(self.module, "audio_kinds") else ("sequence",)
 
     def describe(self, config: ModelConfig) -> str | None:
         """A sentence on what is worth knowing about a configuration, or None."""
@@ -218,7 +229,7 @@ def default_config(name: str) -> Any:
     return find(name).config
 
 
-def build(name: str, input_shape: Shape, outputs: int, **settings: Any) -> keras.Model:
+def build(name: str, input_shape: Any, outputs: int, **settings: Any) -> keras.Model:
     """Any network by name, with random weights.
 
     >>> build("mlp", input_shape=(8, 8, 1), outputs=10, width=32).output_shape
@@ -227,8 +238,8 @@ def build(name: str, input_shape: Shape, outputs: int, **settings: Any) -> keras
     Args:
         name: of the architecture, see `ARCHITECTURES`.
         input_shape: of the features without the batch: `(height, width, channels)`, `(frames, bins)` or
-            `(samples, 1)`; frames and samples may be None.
-        outputs: number of logits, for each example or each step.
+            `(samples, 1)`; frames and samples may be None. Of pairs a dict of the shapes of "image" and "audio".
+        outputs: number of logits, for each example or each step; of pairs the size of the embeddings.
         **settings: fields of the architecture's config to change, see `default_config(name)`.
 
     Returns:
@@ -251,16 +262,22 @@ def build(name: str, input_shape: Shape, outputs: int, **settings: Any) -> keras
 
 
 def build_network(
-    config: ModelConfig, input_shape: Shape, outputs: int, input_kind: str, output_kind: str = "vector"
+    config: ModelConfig,
+    input_shape: Any,
+    outputs: int,
+    input_kind: str,
+    output_kind: str = "vector",
+    setting: str = "model",
 ) -> keras.Model:
     """The network of a config, for features and an output of given kinds.
 
     Args:
         config: of an architecture in the registry, with its name.
-        input_shape: of the features without the batch; a size of time may be None.
-        outputs: number of logits, for each example or each step.
+        input_shape: of the features without the batch; a size of time may be None. Of pairs a dict of shapes.
+        outputs: number of logits, for each example or each step; of pairs the size of the embeddings.
         input_kind: kind of the features, one of the architecture's `input_kinds`.
-        output_kind: "vector" or "sequence".
+        output_kind: "vector", "sequence" or "pair".
+        setting: the dotted name of the config, for errors.
 
     Returns:
         A functional model.
@@ -273,28 +290,36 @@ def build_network(
     architecture = find(config.name)
     if input_kind not in architecture.input_kinds:
         raise UserError(
-            f"model.name {config.name!r} takes {' or '.join(architecture.input_kinds)} features, but the data gives"
+            f"{setting}.name {config.name!r} takes {' or '.join(architecture.input_kinds)} features, but the data gives"
             f" {input_kind} features: choose an architecture that takes them, see"
             " `python -m tfrec list architectures --json`."
         )
     if output_kind != architecture.output_kind:
         example = next(name for name in ARCHITECTURES if find(name).output_kind == output_kind)
         raise UserError(
-            f"model.name {config.name!r} outputs a {architecture.output_kind} where a {output_kind} is needed: choose"
-            f" another architecture, such as {example!r}, see `python -m tfrec list architectures --json`."
+            f"{setting}.name {config.name!r} outputs a {architecture.output_kind} where a {output_kind} is needed:"
+            f" choose another architecture, such as {example!r}, see `python -m tfrec list architectures --json`."
         )
     return _call_builder(architecture, config, input_shape, outputs)
 
 
-def _call_builder(architecture: Architecture, config: ModelConfig, input_shape: Shape, outputs: int) -> keras.Model:
+def _call_builder(architecture: Architecture, config: ModelConfig, input_shape: Any, outputs: int) -> keras.Model:
     """Calls the module's `build`; UserError for what it rejects."""
     try:
-        sizes = isinstance(input_shape, tuple | list) and all(size is None or _is_count(size) for size in input_shape)
-        check(sizes, "The input shape must be a tuple of positive integers, or None for an open size", input_shape)
+        shape = _checked(input_shape)
         check(_is_count(outputs), "The number of outputs must be a positive integer", outputs)
-        return architecture.module.build(tuple(input_shape), outputs, config)
+        return architecture.module.build(shape, outputs, config)
     except ValueError as error:
         raise UserError(f"Cannot build architecture {architecture.name!r}: {error}") from error
+
+
+def _checked(input_shape: Any) -> Any:
+    """A shape as a tuple, or a dict of them; ValueError for anything else."""
+    if isinstance(input_shape, dict):
+        return {name: _checked(shape) for name, shape in input_shape.items()}
+    sizes = isinstance(input_shape, tuple | list) and all(size is None or _is_count(size) for size in input_shape)
+    check(sizes, "The input shape must be a tuple of positive integers, or None for an open size", input_shape)
+    return tuple(input_shape)
 
 
 def _is_count(value: object) -> bool:

@@ -54,13 +54,30 @@ def backbone_blocks(net: keras.Model) -> dict[str, list[keras.layers.Layer]]:
         net: a network of the registry.
 
     Returns:
-        {"stem": [layers], "stage1": ..., ...}, without blocks that have no weights.
+        {"stem": [layers], "stage1": ..., ...}, without blocks that have no weights; of a network for pairs the networks
+        in it, {"image": [network], "speech": [network]}.
     """
+    if isinstance(net.output, dict) and "image" in net.output:
+        return {layer.name.split("_")[0]: [layer] for layer in net.layers if isinstance(layer, keras.Model)}
     backbone = keras.Model(_encoder_inputs(net), net.get_layer("embedding").output)
     blocks: dict[str, list[keras.layers.Layer]] = {}
     for layer in backbone.layers:
         blocks.setdefault(layer.name.split("_")[0], []).append(layer)
     return {name: members for name, members in blocks.items() if any(layer.weights for layer in members)}
+
+
+def part_encoder(net: keras.Model, name: str) -> keras.Model:
+    """The part of a network for pairs that embeds pictures, or the one that embeds clips.
+
+    Args:
+        net: a network with the output kind "pair".
+        name: "image" or "audio".
+
+    Returns:
+        A model from the dict of this part's features to {name: (batch, units)}.
+    """
+    inputs = {each: tensor for each, tensor in net.input.items() if (each == "image") == (name == "image")}
+    return keras.Model(inputs, {name: net.output[name]}, name=f"{net.name}_{name}")
 
 
 def encoder(net: keras.Model) -> keras.Model:

@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _unit(corpus: Corpus) -> str:
-    return "clip" if corpus.modality == "audio" else "picture"
+    return {"image": "picture", "audio": "clip", "image_audio": "pair"}[corpus.modality]
 
 
 def _sizes(corpus: Corpus) -> str:
@@ -74,7 +74,7 @@ def _print_costs(recognizer: Recognizer, corpus: Corpus) -> None:
         cost, steps = preflight.measure_step(recognizer, corpus), loop.count_steps(recognizer, corpus)
         minutes = steps * cost.step_seconds / 60
         console.print(
-            f"A step with {counted(cost.clips, 'picture')} takes {cost.step_seconds:.2f} s and"
+            f"A step with {counted(cost.clips, _unit(corpus))} takes {cost.step_seconds:.2f} s and"
             f" {cost.memory_bytes / 1e6:,.0f} MB of additional memory; an epoch of {counted(steps, 'step')} takes about"
             f" {minutes:.1f} minutes here."
         )

@@ -141,20 +141,24 @@ def _stored(source: str | pathlib.Path, line: CommandLine) -> dict[str, Any]:
     """The settings in a file, without the parts that flags give another name; UserError, naming the file."""
     stored = nested(read_json(source))
     for part, name in _names(line).items():
-        if isinstance(stored.get(part), Mapping) and stored[part].get("name") != name:
-            del stored[part]  # another one brings settings of its own
+        *outer, last = part.split(".")
+        holder: Any = stored
+        for each in outer:
+            holder = holder.get(each) if isinstance(holder, Mapping) else None
+        if isinstance(holder, dict) and isinstance(holder.get(last), Mapping) and holder[last].get("name") != name:
+            del holder[last]  # another one brings settings of its own
     from_dict.build(None, stored, source)
     return stored
 
 
 def _names(line: CommandLine) -> dict[str, str]:
-    """{part: name} of the parts that flags name."""
-    return {part: name for part in parts.PARTS if (name := line.text(f"{part}.name")) is not None}
+    """{dotted part: name} of the parts, and of the networks in a network, that flags name."""
+    return {part: name for part in parts.NAMED if (name := line.text(f"{part}.name")) is not None}
 
 
 def _base(experiment: str | None, stored: Mapping[str, Any], line: CommandLine) -> AnyConfig:
     """The configuration that the flags change, with parts of the classes that flags and file name."""
-    settings = merge(stored, {part: {"name": name} for part, name in _names(line).items()})
+    settings = merge(stored, nested({f"{part}.name": name for part, name in _names(line).items()}))
     fields = fields_of(parts.data_class(experiment, settings), "data.")
     known = {field.name for field in fields}
     # The modality of the data, and with it the frontend, may depend on every flag of the data.

@@ -1,6 +1,7 @@
 """Which dataclasses the parts `data`, `frontend`, `model` and `task` of a configuration are: their names decide."""
 
 import dataclasses
+import typing
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from tfrec.config.schema import AnyConfig, Config, unstructure
 from tfrec.config.structure import merge, require_mapping, structure
 
 PARTS = ("data", "frontend", "model", "task")
+# What has a name and settings of its own: the parts, and the networks inside a network for pairs.
+NAMED = (*PARTS, "model.image", "model.speech")
 DEFAULT_EXPERIMENT = "digits"
 
 
@@ -42,10 +45,11 @@ def choose(experiment: str | None, settings: Mapping[str, Any]) -> AnyConfig:
     if model_name is None:
         same_task = start is not None and task.name == start.task.name
         model_name = start.model.name if start is not None and same_task else tasks.model(task.name)
+    model = _kept(start, "model", model_name) or architectures.default_config(model_name)
     chosen = {
         "data": data,
         "frontend": _kept(start, "frontend", frontend_name) or frontends.default_config(frontend_name),
-        "model": _kept(start, "model", model_name) or architectures.default_config(model_name),
+        "model": _with_networks(model, settings.get("model", {})),
         "task": task,
     }
     return Config(**chosen) if start is None else dataclasses.replace(start, **chosen)
@@ -53,7 +57,15 @@ def choose(experiment: str | None, settings: Mapping[str, Any]) -> AnyConfig:
 
 def with_classes(kind: Any, config: AnyConfig) -> Any:
     """Returns Config, or a generic subclass, with the classes of a configuration's parts as its arguments."""
-    return kind[tuple(type(getattr(config, part)) for part in PARTS)]
+    return kind[tuple(_class_of(getattr(config, part)) for part in PARTS)]
+
+
+def _class_of(config: Any) -> Any:
+    """The dataclass of a part; a generic one with the classes of the configs in its fields as arguments."""
+    kind = type(config)
+    hints, parameters = typing.get_type_hints(kind), getattr(kind, "__parameters__", ())
+    fields = {hint: name for name, hint in hints.items()}
+    return kind[tuple(_class_of(getattr(config, fields[each])) for each in parameters)] if parameters else kind
 
 
 def data_class(experiment: str | None, settings: Mapping[str, Any]) -> type[DataConfig]:
@@ -88,10 +100,22 @@ def _kept(start: AnyConfig | None, part: str, name: str) -> Any:
     return getattr(start, part) if start is not None and getattr(start, part).name == name else None
 
 
-def _name(settings: Mapping[str, Any], part: str) -> str | None:
+def _with_networks(model: Any, settings: Mapping[str, Any]) -> Any:
+    """The config of a network with the defaults of the networks in it that settings name."""
+    changes = {}
+    for part in NAMED:
+        field = part.removeprefix("model.")
+        if field != part and hasattr(model, field):
+            name = _name(settings, field, "model.")
+            if name not in (None, getattr(model, field).name):
+                changes[field] = architectures.default_config(name)
+    return dataclasses.replace(model, **changes)
+
+
+def _name(settings: Mapping[str, Any], part: str, path: str = "") -> str | None:
     """The name that settings give a part; None where they give none."""
-    require_mapping(part, settings.get(part, {}))
+    require_mapping(f"{path}{part}", settings.get(part, {}))
     name = settings.get(part, {}).get("name")
     if name is not None and not isinstance(name, str):
-        raise UserError(f"{part}.name must be a string. Received: {name!r}")
+        raise UserError(f"{path}{part}.name must be a string. Received: {name!r}")
     return name

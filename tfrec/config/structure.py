@@ -129,7 +129,9 @@ def _user_error(place: tuple[str, ...], cause: BaseException, values: Mapping[st
         return _unknown_key("".join(f"{part}." for part in place), cause, dotted_names(values, path and f"{path}."))
     if isinstance(cause, KeyError):
         return UserError(f"{name} is missing.")
-    return UserError(str(cause))  # of a dataclass's own check, which names the field
+    # Of a dataclass's own check, which names the field as one of the part that it is in.
+    part, _, inner = name.partition(".")
+    return UserError(str(cause).replace(f"{part}.", f"{name}.", 1) if inner else str(cause))
 
 
 def _unknown_key(section: str, cause: ForbiddenExtraKeysError, names: list[str]) -> UserError:

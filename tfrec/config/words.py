@@ -117,7 +117,7 @@ def field_name(flag: str) -> str:
 
 
 def fields_of(kind: Any, prefix: str = "") -> list[Field]:
-    """Returns the settings of a dataclass, or of a generic one with its arguments, and of the dataclasses in it."""
+    """Returns the settings of a dataclass and of those in it; a generic one has its arguments, or else the bounds."""
     origin = typing.get_origin(kind) or kind
     arguments: Mapping[Any, Any] = dict(zip(getattr(origin, "__parameters__", ()), typing.get_args(kind), strict=False))
     hints = typing.get_type_hints(origin, include_extras=True)
@@ -127,8 +127,8 @@ def fields_of(kind: Any, prefix: str = "") -> list[Field]:
         if typing.get_origin(hint) is typing.Annotated:
             hint, *marks = typing.get_args(hint)
         if isinstance(hint, TypeVar):
-            hint = arguments[hint]
-        if dataclasses.is_dataclass(hint):
+            hint = arguments.get(hint, hint.__bound__)
+        if dataclasses.is_dataclass(typing.get_origin(hint) or hint):
             result += fields_of(hint, f"{prefix}{field.name}.")
         else:
             required = field.default is dataclasses.MISSING

@@ -2,13 +2,14 @@
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from pipelines import audio as audio_files
 from pipelines import images as image_files
+from pipelines.datasets import files
 from pipelines.errors import UserError
 
 
@@ -17,6 +18,22 @@ def listed(sources: Any) -> list[Any]:
     if isinstance(sources, str | bytes | os.PathLike | np.ndarray) or _has_rate(sources):
         return [sources]
     return list(sources)
+
+
+def kind(source: Any, kinds: Sequence[str]) -> str:
+    """What a source is, one of some kinds: "image" or "audio".
+
+    Raises:
+        UserError: for a file that is neither by its name or by its first bytes.
+    """
+    if len(kinds) == 1:
+        return kinds[0]
+    if isinstance(source, str | os.PathLike):
+        return files.modality_of([os.fspath(source)])
+    if isinstance(source, bytes):
+        is_sound = source[:4] in (b"RIFF", b"fLaC", b"OggS", b"NIST") or source[:3] == b"ID3"
+        return "audio" if is_sound and source[8:12] != b"WEBP" else "image"
+    return "audio" if _has_rate(source) or np.ndim(source) == 1 else "image"
 
 
 def image(source: Any, channels: int, background: str = "white") -> np.ndarray:

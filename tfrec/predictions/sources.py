@@ -15,6 +15,7 @@ from pipelines.errors import UserError
 KINDS = {
     "image": ("pictures", images.SUFFIXES),
     "audio": ("audio files", audio.SUFFIXES),
+    "image_audio": ("pictures or audio files", (*images.SUFFIXES, *audio.SUFFIXES)),
     "served": ("JPEG, PNG or WAV files", (".jpg", ".jpeg", ".png", ".wav")),  # that every export reads by itself
 }
 

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from pipelines import assemble, datasets, frontends
 from pipelines.datasets.base import Corpus, Split
+from pipelines.errors import UserError
 from tfrec.reports import grid
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ def draw(config: "Config", split_name: str, rows: int, columns: int, path: pathl
     resolved = frontends.resolve(config.frontend, corpus)
     # Raw batches, and images in a range that can be drawn.
     drawable: dict[str, Any] = {"normalize": "unit"} if resolved.name == "image" else {}
+    if len(corpus.inputs) > 1:
+        raise UserError(f"{corpus.name} has pairs, of which no augmentation is drawn: show that of a part alone.")
     resolved = dataclasses.replace(resolved, placement="device", **drawable)
     split, names = _named_split(corpus, split_name)
     split = choose_examples(split, rows, config.seed)
@@ -51,7 +54,7 @@ def draw(config: "Config", split_name: str, rows: int, columns: int, path: pathl
         mixing = frontends.build_mix(resolved, config.seed)
         changed = _draw_images(versions, mixing, row_names, title, path)
     else:
-        changed = _draw_spectrograms(versions, resolved.hop_ms, row_names, title, path)
+        changed = _draw_spectrograms(versions, frontend.config.hop_ms, row_names, title, path)
     return split.size, changed
 
 

@@ -17,27 +17,34 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 FILE = "examples.npz"
+RAW = "raw"  # name of an example's raw input in it; "raw.image" and "raw.audio" of a pair
 EXAMPLES = 8  # kept in a run
 GENERATED_EXAMPLES = 3  # where a recognizer has no run
 
 Answers = dict[str, np.ndarray]  # a number, an array or a text for each output
 
 
-def choose(split: Split) -> list[np.ndarray]:
+def parts_of(raw: Any) -> dict[str, np.ndarray]:
+    """A raw example by the names of its raw inputs: "image", "audio", or both."""
+    return raw if isinstance(raw, dict) else {"audio" if raw.ndim == 1 else "image": raw}
+
+
+def choose(split: Split) -> list[Any]:
     """A few raw examples of a split."""
     examples = split.examples.take(8 * EXAMPLES).shard(8, 0)
     return [_raw(example) for example in examples.as_numpy_iterator()]
 
 
-def write(run: Run, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> None:
+def write(run: Run, recognizer: Recognizer, raw: Sequence[Any]) -> None:
     """Writes raw examples and the recognizer's answers into a run."""
     arrays: dict[str, Any] = {}
     for i, (example, answers) in enumerate(zip(raw, answer_each(recognizer, raw), strict=True)):
-        arrays |= {f"{i}/{name}": value for name, value in {"raw": example, **answers}.items()}
+        inputs = {f"{RAW}.{name}": value for name, value in example.items()} if isinstance(example, dict) else None
+        arrays |= {f"{i}/{name}": value for name, value in {**(inputs or {RAW: example}), **answers}.items()}
     np.savez_compressed(run.path / FILE, **arrays)
 
 
-def read(run: Run) -> tuple[list[np.ndarray], list[Answers]]:
+def read(run: Run) -> tuple[list[Any], list[Answers]]:
     """Raw inputs and answers of a run's examples; UserError where the run has none."""
     examples: dict[int, Answers] = {}
     try:
@@ -45,7 +52,7 @@ def read(run: Run) -> tuple[list[np.ndarray], list[Answers]]:
             for key in stored.files:
                 number, name = key.split("/")
                 examples.setdefault(int(number), {})[name] = stored[key]
-        raw = [examples[i].pop("raw") for i in range(len(examples))]
+        raw = [_pop_raw(examples[i]) for i in range(len(examples))]
         return raw, [examples[i] for i in range(len(examples))]
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(
@@ -54,17 +61,20 @@ def read(run: Run) -> tuple[list[np.ndarray], list[Answers]]:
         ) from None
 
 
-def generate(recognizer: Recognizer) -> list[np.ndarray]:
+def _pop_raw(arrays: Answers) -> Any:
+    """Takes the raw input, or the dict of those of a pair, out of what is stored of an example."""
+    names = [name for name in arrays if name.partition(".")[0] == RAW]
+    parts = {name.partition(".")[2]: arrays.pop(name) for name in names}
+    return parts[""] if set(parts) <= {""} else parts
+
+
+def generate(recognizer: Recognizer) -> list[Any]:
     """Noise as raw inputs: pictures of the frontend's size, or clips of about a second."""
-    random, config = np.random.default_rng(0), recognizer.config.frontend
-    if recognizer.frontend.modality == "image":
-        shape = (GENERATED_EXAMPLES, config.height, config.width, config.channels)
-        return list(random.integers(0, 256, shape).astype(config.pixels or "uint8"))
-    sizes = [config.sample_rate_hz + 1000 * i for i in range(GENERATED_EXAMPLES)]
-    return [random.integers(-3000, 3000, size).astype("float32") / 32768 for size in sizes]
+    random = np.random.default_rng(0)
+    return [recognizer.frontend.noise(random, number) for number in range(GENERATED_EXAMPLES)]
 
 
-def answer_each(recognizer: Recognizer, raw: Sequence[np.ndarray]) -> list[Answers]:
+def answer_each(recognizer: Recognizer, raw: Sequence[Any]) -> list[Answers]:
     """The recognizer's answers to raw inputs, one by one."""
     answers = []
     for example in raw:
@@ -73,11 +83,12 @@ def answer_each(recognizer: Recognizer, raw: Sequence[np.ndarray]) -> list[Answe
     return answers
 
 
-def _raw(example: dict[str, Any]) -> np.ndarray:
+def _raw(example: dict[str, Any]) -> Any:
     """An example as a client sends it: audio on the grid of 16 bits, so that a WAV file can hold it."""
-    if "image" in example:
-        return example["image"]
-    return np.clip(np.round(example["audio"] * 32768), -32768, 32767).astype("float32") / 32768
+    raw = {name: example[name] for name in ("image", "audio") if name in example}
+    if "audio" in raw:
+        raw["audio"] = np.clip(np.round(raw["audio"] * 32768), -32768, 32767).astype("float32") / 32768
+    return raw if len(raw) > 1 else next(iter(raw.values()))
 
 
 def _storable(value: Any) -> np.ndarray:

@@ -11,11 +11,13 @@ from pipelines.errors import UserError, unknown
 from tfrec.tasks.base import Task
 from tfrec.tasks.classification import Classification
 from tfrec.tasks.regression import Regression
+from tfrec.tasks.retrieval import Retrieval
 from tfrec.tasks.transcription import Transcription
 
 TASKS: dict[str, type[Task]] = {
     "classify": Classification,
     "regress": Regression,
+    "retrieve": Retrieval,
     "transcribe": Transcription,
 }
 

@@ -14,8 +14,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from pipelines.datasets.base import Corpus, Split
+from pipelines.datasets.base import Corpus, LabelKind, Split
 from pipelines.errors import UserError
+from tfrec import architectures
 from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 
@@ -119,9 +120,9 @@ class Task(abc.ABC):
     name: ClassVar[str]
     config_type: ClassVar[type]  # frozen dataclass of the settings `task.*`
     default_model: ClassVar[str]  # architecture where none is named
-    label_kind: ClassVar[Literal["classes", "numbers", "texts"]]  # what the labels of its corpora are
+    label_kind: ClassVar[LabelKind]  # what the labels of its corpora are
     served_output: ClassVar[str] = ""  # of its exports, by which a client of a server recognizes the task
-    output_kind: ClassVar[str] = "vector"  # of its networks: "vector" or "sequence"
+    output_kind: ClassVar[str] = "vector"  # of its networks: "vector", "sequence" or "pair"
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
     xla: ClassVar[bool] = True  # whether XLA can compile the loss
     needs_full_replicas: ClassVar[bool] = False  # whether the loss of an empty part of a batch is NaN
@@ -257,6 +258,10 @@ class Task(abc.ABC):
         """What a client of the export must know beyond the input: entries of `assets.extra/tfrec.json`."""
         return {}
 
+    def embedders(self, network: keras.Model) -> dict[str | None, keras.Model]:
+        """The networks of the export's signatures of embeddings: of all raw inputs (None), or of one by its name."""
+        return {None: architectures.embedder(network)}
+
     def further_signatures(self) -> dict[str, Callable[[Any], dict[str, tf.Tensor]]]:
         """Signatures of the export with the inputs of `tensor`: {name: function of the network's outputs}."""
         return {}
@@ -272,9 +277,7 @@ class Task(abc.ABC):
         Raises:
             UserError: for options that the task does not have.
         """
-        if options:
-            flags = ", ".join(f"--{name}" for name in options)
-            raise UserError(f"{flags}: task.name {self.name} does not take this; leave it out.")
+        self.require_no_options(options)
         answers = recognizer.answer_function()
         return lambda raw: self.read_answers(answers(recognizer.batch_of_one(raw)), self.labels)[0]
 
@@ -320,6 +323,12 @@ class Task(abc.ABC):
     def predictions(self, scores: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
         """The answer to each example, from what `evaluate` returned: rows of predictions_SPLIT.csv."""
         return scores.get("predictions", ())
+
+    def require_no_options(self, options: Mapping[str, Any]) -> None:
+        """Raises UserError for options of `predict`: for tasks that have none."""
+        if options:
+            flags = ", ".join(f"--{name}" for name in options)
+            raise UserError(f"{flags}: task.name {self.name} does not take this; leave it out.")
 
     def require_no_decoding(self, decode: Any) -> None:
         """Raises UserError for decoding options: for tasks that do not decode."""

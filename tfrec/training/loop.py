@@ -128,9 +128,9 @@ def _callbacks(
         batches = assemble.evaluation_batches(targets, training.frontend, fit.batch_size, is_repeated=True)
     else:
         callbacks.insert(1, own)  # before those that read its figures
-    masks = training.frontend.masks if training.frontend.modality == "audio" else None
-    if masks is not None and config.frontend.mask_epochs:
-        callbacks.append(WidenMasks(masks, config.frontend.mask_epochs))
+    speech = training.frontend.parts.get("audio")
+    if speech is not None and speech.masks is not None and speech.config.mask_epochs:
+        callbacks.append(WidenMasks(speech.masks, speech.config.mask_epochs))
     if fit.budget_minutes:
         callbacks.append(TimeBudget(checkpoint))
     if fit.tensorboard:
@@ -170,7 +170,7 @@ def training_buckets(split: Split, frontend: Any, fit: FitConfig) -> Buckets | N
     """The buckets of the training split by length; None where batches take the clips in any order."""
     if fit.batch_seconds is None:
         return None
-    if frontend.modality != "audio":
+    if "audio" not in frontend.parts:
         raise UserError("fit.batch_seconds is for speech: leave it out, and set fit.batch_size.")
     return assemble.bucket_plan(split, frontend, fit.batch_size, fit.batch_seconds)
 

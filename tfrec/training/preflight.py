@@ -42,7 +42,7 @@ def find(recognizer: Recognizer, corpus: Corpus) -> list[Finding]:
     """Everything that is wrong or strange about a corpus for a recognizer."""
     findings: list[Finding] = []
     for name, split in corpus.splits.items():
-        if corpus.modality == "audio":
+        if "audio" in corpus.inputs:
             findings += _clips(name, split, corpus.class_names)
         findings += recognizer.task.findings(recognizer, name, split)
     return findings + _speakers(corpus.splits)

@@ -18,6 +18,9 @@ SPEECH = {
 PICTURE = frontends.SpeechConfig(
     sample_rate_hz=8000, form="picture", fixed_frames=20, picture_channels=3, picture_normalize="imagenet"
 )
+PAIRED = frontends.PairedConfig(
+    image=frontends.ImageConfig(height=12, width=10, channels=3, crop_fraction=0.9), speech=SPEECH["log_mel"]
+)
 
 
 def clips(*lengths):

@@ -24,7 +24,8 @@ def in_saved_model(frontend, tmp_path, signature, inputs):
 
 
 def _structured(frontend, values):
-    return values[0] if frontend.modality == "image" else dict(zip(("audio", "length"), values, strict=True))
+    names = ("audio", "length", "image")[: len(values)]
+    return values[0] if frontend.modality == "image" else dict(zip(names, values, strict=True))
 
 
 def _named(features):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from pipelines import frontends
-from tests.pipelines.frontends.speech_data import PICTURE, SPEECH, as_batch, clips
+from tests.pipelines.frontends.speech_data import PAIRED, PICTURE, SPEECH, as_batch, clips
 
 ROOT = pathlib.Path(__file__).parents[3]
 CONFIGS = {
@@ -18,6 +18,7 @@ CONFIGS = {
     "waveform": SPEECH["waveform"],
     "picture": PICTURE,
     "stretched": SPEECH["stretched"],
+    "paired": PAIRED,
     "image": frontends.ImageConfig(height=8, width=9, channels=3, crop_fraction=0.9, normalize="caffe"),
 }
 LOAD = """
@@ -30,16 +31,17 @@ for name in sys.argv[2:]:
     model = keras.saving.load_model(f"{sys.argv[1]}/{name}.keras", safe_mode=True)
     with np.load(f"{sys.argv[1]}/{name}.npz") as values:
         inputs = dict(values)
-    outputs = model(inputs.get("image", inputs))
+    outputs = model(inputs if len(inputs) > 1 else inputs["image"])
     outputs = outputs if isinstance(outputs, dict) else {"features": outputs}
     np.savez(f"{sys.argv[1]}/{name}_loaded.npz", **{key: np.asarray(value) for key, value in outputs.items()})
 """
 
 
 def raw_inputs(name):
+    images = {"image": np.random.default_rng(0).integers(0, 256, (3, 20, 30, 3)).astype("uint8")}
     if name == "image":
-        return {"image": np.random.default_rng(0).integers(0, 256, (2, 20, 30, 3)).astype("uint8")}
-    return as_batch(clips(3000, 8000, 150))
+        return images
+    return as_batch(clips(3000, 8000, 150)) | (images if name == "paired" else {})
 
 
 def model_around(frontend):
@@ -49,7 +51,7 @@ def model_around(frontend):
 
 def outputs_of(model, name):
     inputs = raw_inputs(name)
-    outputs = model(inputs.get("image", inputs))
+    outputs = model(inputs if len(inputs) > 1 else inputs["image"])
     return outputs if isinstance(outputs, dict) else {"features": outputs}
 
 

@@ -8,8 +8,10 @@ import pytest
 
 from tfrec import architectures
 from tfrec.architectures import ARCHITECTURES, ImageModelConfig
+from tfrec.architectures.image import cnn
 
 SHAPES = {"image": (32, 32, 3), "sequence": (None, 20), "waveform": (None, 1)}
+SHAPES["pair"] = {"image": SHAPES["image"], "audio": SHAPES["sequence"]}
 STEPS = {"sequence": 30, "waveform": 800}  # frames or samples of the longest clip
 CONFORMER = {"width": 12, "depth": 1, "heads": 2, "kernel": 3, "filters": 4}
 # Fields of the small networks of architectures whose config is no `ImageModelConfig`.
@@ -27,6 +29,7 @@ FIELDS = {
     "speech_transformer": {"width": 12, "depth": 1, "decoder_depth": 1, "heads": 2, "filters": 4},
     **{name: {"units": 12, "depth": 2, "filters": 4} for name in ("bilstm_ctc", "gru_ctc", "lstm_ctc")},
     "deepspeech2": {"units": 12, "depth": 2, "filters": 4},
+    "dual_encoder": {name: cnn.Config(name="cnn", width=4, depth=2) for name in ("image", "speech")},
     "wavenet_ctc": {"channels": 8, "skip_channels": 12, "layers": 2, "stacks": 1, "convolutions": 2, "block": 5},
 }
 # Networks that differ from another one in size only; their tests are marked slow.
@@ -85,6 +88,9 @@ def perturb(net):
 
 def batch(kind, examples=4):
     """Random features; clips are half as long as the longest, to as long."""
+    if kind == "pair":
+        clips = batch("sequence", examples)
+        return {"image": batch("image", examples), "audio": clips["features"], "frames": clips["frames"]}
     random = np.random.default_rng(3)
     if kind == "image":
         return random.normal(size=(examples, *SHAPES[kind])).astype("float32")

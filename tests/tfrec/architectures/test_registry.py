@@ -23,7 +23,7 @@ def test_a_module_offers_what_the_registry_describes(module):
     assert all(set(numbers) == own for numbers in module.PARAMETERS.values())
     assert set(getattr(module, "IMAGENET", {})) <= own
     assert set(getattr(module, "CAUSAL", {})) <= own
-    assert getattr(module, "OUTPUT_KIND", "vector") in ("vector", "sequence")
+    assert getattr(module, "OUTPUT_KIND", "vector") in architectures.registry.OUTPUT_KINDS
     assert 2 <= len(module.SEARCH_SPACE) <= 5
     assert set(module.SEARCH_SPACE) <= {field.name for field in dataclasses.fields(module.Config)}
     assert all(hasattr(keras.applications, constructor) for constructor, _ in getattr(module, "IMAGENET", {}).values())
@@ -33,7 +33,7 @@ def test_tables_of_the_tests_name_architectures():
     assert set(FIELDS) | SCALED <= set(ARCHITECTURES)
 
 
-@pytest.mark.parametrize(("name", "kind"), [*cases("vector"), *cases("sequence")])
+@pytest.mark.parametrize(("name", "kind"), [*cases("vector"), *cases("sequence"), *cases("pair")])
 def test_number_of_parameters(name, kind):
     entry = find(name)
     shape, outputs = REFERENCE_SHAPES[kind, entry.output_kind]

@@ -19,6 +19,7 @@ EXPERIMENTS = {
     "cifar10_robust": "images",
     "commands": "speech",
     "commands_35": "speech",
+    "digit_pairs": "pairs",
     "digits": "images",
     "mnist": "images",
     "mnist_best": "images",

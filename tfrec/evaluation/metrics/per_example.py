@@ -19,6 +19,11 @@ TITLES = {
     "macro_recall": "macro recall",
     "macro_f1": "macro F1",
     "loss": "loss",
+    "recall_at_1": "recall at 1",
+    "recall_at_5": "recall at 5",
+    "recall_at_10": "recall at 10",
+    "mean_reciprocal_rank": "mean reciprocal rank",
+    "mean_average_precision": "mean average precision",
 }
 MACRO_SCORES = ("macro_precision", "macro_recall", "macro_f1")  # in the order of `precision_recall_f1`
 # Names of the numerator and denominator of the scores that tasks are judged by.

@@ -12,6 +12,7 @@ import jiwer
 import numpy as np
 
 BOOTSTRAP_SAMPLES = 1000
+BOOTSTRAP_VALUES = 2**23  # counts drawn at once: 64 MiB
 MAX_CONFUSIONS = 20  # of each kind
 WORD_BINS = (0, 1, 2, 4, 8, 16, 32, 64)
 SECOND_BINS = (0, 1, 2, 4, 8, 16, 32)
@@ -125,7 +126,9 @@ def bootstrap_rates(edits: np.ndarray, lengths: np.ndarray, seed: int = 0) -> np
     # Resampling utterances is drawing from their distinct rows, which are fewer.
     cells, filled = np.unique(np.stack([edits, lengths], axis=1), axis=0, return_counts=True)
     total = int(filled.sum())
-    sums = np.random.default_rng(seed).multinomial(total, filled / total, size=BOOTSTRAP_SAMPLES) @ cells
+    random, rows = np.random.default_rng(seed), max(1, BOOTSTRAP_VALUES // len(cells))
+    sizes = [min(rows, BOOTSTRAP_SAMPLES - start) for start in range(0, BOOTSTRAP_SAMPLES, rows)]
+    sums = np.concatenate([random.multinomial(total, filled / total, size=size) @ cells for size in sizes])
     return sums[:, 0] / np.maximum(sums[:, 1], 1)
 
 
