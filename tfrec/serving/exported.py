@@ -58,16 +58,23 @@ class ExportedRecognizer:
         """What it takes: "image" or "audio"."""
         return str(self.description["modality"])
 
+    @property
+    def audio_channel(self) -> str:
+        """Which channel of a recording it takes, as `pipelines.audio.read` does."""
+        return str(self.description.get("audio_channel", "average"))
+
     def read(self, source: Any) -> np.ndarray:
         """One source of `predict` as the export takes it: pixels, or samples at its rate."""
         if self.description["modality"] == "image":
             background = self.description.get("background", "white")
             return reader.image(source, self.description["channels"], background)
-        return reader.audio(source, self.description["sample_rate_hz"])
+        return reader.audio(source, self.description["sample_rate_hz"], self.audio_channel)
 
     def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
         """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""
-        return reader.audio_blocks(source, self.description["sample_rate_hz"], **reading)
+        return reader.audio_blocks(
+            source, self.description["sample_rate_hz"], **{"channel": self.audio_channel, **reading}
+        )
 
     def has_signature(self, name: str) -> bool:
         """Whether the export has a signature; older ones lack some."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from pipelines import loudness
 from pipelines.images import parse_color
 from tfrec import architectures
 from tfrec.architectures.layers.attention import Attention
@@ -92,7 +93,8 @@ def _save(signatures: dict[str, Any], folder: Any) -> None:
 def _encoded_signature(recognizer: Recognizer, answer: Callable[[Any], Outputs], limits: Limits) -> Signature:
     config = recognizer.config.frontend
     if recognizer.modality == "audio":
-        return speech.encoded_signature(answer, config.sample_rate_hz, window(recognizer), limits)
+        channel = loudness.channel_number(recognizer.audio_channel)
+        return speech.encoded_signature(answer, config.sample_rate_hz, window(recognizer), limits, channel)
     background = parse_color(getattr(recognizer.config.data, "background", "white"))
     resize = recognizer.frontend.resize
     return image.encoded_signature(_of_resized(recognizer, answer), resize, config.channels, background, limits)
@@ -160,7 +162,11 @@ def describe(recognizer: Recognizer) -> dict[str, Any]:
         background = getattr(recognizer.config.data, "background", "white")
         inputs = {"modality": "image", "channels": config.channels, "background": background}
     else:
-        inputs = {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
+        inputs = {
+            "modality": "audio",
+            "sample_rate_hz": config.sample_rate_hz,
+            "audio_channel": recognizer.audio_channel,
+        }
     limits = limits_of(recognizer)
     bounds: dict[str, Any] = {"rows": limits.rows}
     if config.name == "image":
