@@ -221,12 +221,15 @@ class Recognizer:
         """
         parts = self.frontend.parts
         kind = reader.kind(source, tuple(parts))
-        config = parts[kind].config
-        if kind == "image":
-            raw = reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
-        else:
-            raw = reader.audio(source, config.sample_rate_hz)
+        raw = self.read_part(source, kind)
         return raw if len(parts) == 1 else {kind: raw}
+
+    def read_part(self, source: Any, kind: str) -> np.ndarray:
+        """One source that is known to be "image" or "audio", as that part of the frontend takes it."""
+        config = self.frontend.parts[kind].config
+        if kind == "image":
+            return reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
+        return reader.audio(source, config.sample_rate_hz)
 
     def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
         """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import tensorflow as tf
 
-from pipelines.datasets import builders, memory, spoken_digit
+from pipelines.datasets import builders, memory, pairing, spoken_digit
 from pipelines.datasets.base import Corpus, LabelKind, Modality, Split
 from pipelines.datasets.splitting import split_indices
 from pipelines.errors import UserError
@@ -64,7 +64,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     def split(number: int, name: str) -> Split:
         (pixels, labels), chosen = parts[name]
         spoken = clips.splits[name]
-        pairs = pair(labels[chosen], clips.labels[spoken], np.random.default_rng((config.split_seed, number)))
+        pairs = pairing.pair(labels[chosen], clips.labels[spoken], np.random.default_rng((config.split_seed, number)))
         return memory.pairs(
             pixels[chosen],
             [clips.waveforms[i] for i in spoken],
@@ -81,33 +81,6 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         splits={name: split(number, name) for number, name in enumerate(parts)},
         sample_rate_hz=clips.sample_rate_hz,
     )
-
-
-def pair(image_labels: np.ndarray, clip_labels: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """Pairs pictures and clips of the same class at random, so that each is in a pair.
-
-    >>> pair(np.array([0, 1, 1]), np.array([1, 0]), np.random.default_rng(0)).tolist()
-    [[0, 1], [1, 0], [2, 0]]
-
-    Args:
-        image_labels: `(images,)`.
-        clip_labels: `(clips,)`, with the same classes.
-        random: Decides the pairs.
-
-    Returns:
-        int64 `(pairs, 2)`, indices of a picture and of a clip, sorted.
-    """
-    pairs = []
-    for label in np.unique(image_labels):
-        members = [np.flatnonzero(labels == label) for labels in (image_labels, clip_labels)]
-        count = max(map(len, members))
-        columns = []
-        for indices in members:
-            rounds = [random.permutation(indices) for _ in range(-(-count // len(indices)))]
-            columns.append(np.concatenate(rounds)[:count])
-        pairs.append(np.stack(columns, axis=1))
-    joined = np.concatenate(pairs)
-    return joined[np.lexsort((joined[:, 1], joined[:, 0]))]
 
 
 def _read_images(builder: object, split: str) -> tuple[np.ndarray, np.ndarray]:

@@ -114,6 +114,11 @@ def read(config: Config) -> list[Pair]:
     pairs = [_pair(where, cells, names, path) for where, cells in tables.read(path, check_columns)]
     if not pairs:
         raise UserError(f"{path} lists no pairs.")
+    for column in ("group", "split"):
+        empty = [not getattr(pair, column) for pair in pairs]
+        if any(empty) and not all(empty):
+            where = pairs[empty.index(True)].where
+            raise UserError(f"{where}: {column} is empty, but other lines have one; fill it in everywhere or nowhere.")
     return pairs
 
 
@@ -134,28 +139,26 @@ def _pair(where: str, cells: Mapping[str, Any], names: Mapping[str, str], path: 
     return Pair(**{**own, "split": split_of(split) or "", "where": where})
 
 
-def build_corpus(config: PairsConfig, pairs: Sequence[Pair], sample_rate_hz: int | None = None) -> Corpus:
+def build_corpus(
+    config: PairsConfig, pairs: Sequence[Pair], sample_rate_hz: int | None = None, only: str | None = None
+) -> Corpus:
     """Builds the Corpus of pairs of files.
 
     Args:
         config: How the files are read and split.
         pairs: At least one for each split.
         sample_rate_hz: The rate that clips are converted to; None is the rate of most files.
+        only: The split that holds all pairs; None is the three splits.
 
     Returns:
         The Corpus; texts and speakers are known where every pair has one.
 
     Raises:
-        UserError: Files cannot be read, or a column is filled in here and there only.
+        UserError: Files cannot be read.
     """
-    for column in ("group", "split"):
-        empty = [not getattr(pair, column) for pair in pairs]
-        if any(empty) and not all(empty):
-            where = pairs[empty.index(True)].where
-            raise UserError(f"{where}: {column} is empty, but other lines have one; fill it in everywhere or nowhere.")
     connected = _connected(pairs)
     rows = [files.Row(pair.audio, split=pair.split, group=str(i)) for pair, i in zip(pairs, connected, strict=True)]
-    parts = split_rows(rows, np.zeros(len(rows), np.int64), config, by="group")
+    parts = {only: np.arange(len(rows))} if only else split_rows(rows, np.zeros(len(rows), int), config, by="group")
     names = sort_classes({pair.group for pair in pairs}) if pairs[0].group else []
     labels = np.array([names.index(pair.group) for pair in pairs]) if names else connected
     images = files.build_corpus(

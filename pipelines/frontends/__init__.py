@@ -73,6 +73,7 @@ def resolve(
     corpus: "Corpus",
     normalize: str | None = None,
     input_kinds: Collection[str] = ("image", "sequence"),
+    speech_normalize: str | None = None,
 ) -> FrontendConfig:
     """Fills in what the config leaves to the corpus and to the network: sizes, channels, sample rate, form, range.
 
@@ -82,6 +83,7 @@ def resolve(
         normalize: The range that pretrained weights expect, for `auto`; None without them.
         input_kinds: Kinds of input of the network: "image", "sequence", "waveform"; of pairs those of the part that
             takes the clips.
+        speech_normalize: Of pairs, the range that the pretrained weights of that part expect of pictures of clips.
 
     Returns:
         The resolved config.
@@ -98,7 +100,7 @@ def resolve(
         return config.resolved(corpus.sample_rate_hz, normalize, input_kinds)
     if isinstance(config, ImageConfig):
         return _of_images(config, corpus, normalize)
-    speech = config.speech.resolved(corpus.sample_rate_hz, None, input_kinds)
+    speech = config.speech.resolved(corpus.sample_rate_hz, speech_normalize, input_kinds)
     return config.with_parts(_of_images(config.image, corpus, normalize), speech)
 
 

@@ -18,6 +18,7 @@ def write(folder):
     _clips(folder, random)
     _noises(folder / "NOISES", random)
     _transcripts(folder, random)
+    _pairs(folder)
     _esc50(folder / "ESC-50", random)
 
 
@@ -102,6 +103,16 @@ def _sphere(path, wave):
     path.parent.mkdir(parents=True, exist_ok=True)
     samples = np.round(wave.clip(-1, 1) * 32767).astype("<i2")
     path.write_bytes(head.encode().ljust(1024) + samples.tobytes())
+
+
+def _pairs(folder):
+    """Pictures with clips: cats with "yes", dogs with "no"."""
+    rows = [
+        (f"PHOTOS/{label}/{i}.{'jpg' if i % 2 else 'png'}", f"CLIPS/{word}/{i}.{'flac' if i % 2 else 'wav'}", label)
+        for label, word in (("cat", "yes"), ("dog", "no"))
+        for i in range(16)
+    ]
+    _table(folder / "pairs.csv", ("image", "audio", "group"), rows)
 
 
 def _esc50(folder, random):

@@ -20,6 +20,11 @@ class ModelConfig:
     name: str = ""  # architecture, see `python -m tfrec list architectures`
     weights: str | None = None  # initial weights: imagenet, a run folder, or a .weights.h5 file; None is random
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether some of the initial weights are pretrained."""
+        return self.weights is not None
+
 
 @dataclasses.dataclass(frozen=True)
 class ImageModelConfig(ModelConfig):

@@ -66,7 +66,8 @@ def main(argv: Sequence[str]) -> int:
     recognizer = Recognizer.from_run(run)
     config = recognizer.config
     if config.frontend.name != "speech":
-        raise UserError(f"{run.path} was trained on images, and noise is mixed into speech only: give a run on speech.")
+        what = "pairs" if "audio" in recognizer.frontend.parts else "images"
+        raise UserError(f"{run.path} was trained on {what}, and noise is mixed into speech only: give a run on speech.")
     if tasks.scores(config.task)[0] not in COUNTED:
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy and no error rate to report.")
     conditions = _conditions(arguments, config.frontend)

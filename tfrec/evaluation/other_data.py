@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.datasets import files, folder, manifest
+from pipelines.datasets import files, folder, manifest, paired, pairing
 from pipelines.datasets.base import Corpus, FilesConfig
 from pipelines.errors import UserError, unknown
+from tfrec.runs import splits
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
@@ -34,6 +35,8 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
     Raises:
         UserError: the data cannot be read, has other classes than the run, or is not labeled as the task needs it.
     """
+    if recognizer.frontend.modality == "image_audio":
+        return _pairs(recognizer, os.path.abspath(os.path.expanduser(path)), split)
     config: Any = _config(recognizer, os.path.abspath(os.path.expanduser(path)))
     module = folder if config.name == "folder" else manifest
     rows = module.list_files(config)
@@ -52,11 +55,42 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
         **config.reading() | {"channels": getattr(frontend, "channels", 3)},
     )
     if corpus.modality != recognizer.frontend.modality:
-        kinds = {"image": "pictures", "audio": "audio"}
+        kinds = {"image": "pictures", "audio": "audio", "image_audio": "pairs"}
         raise UserError(
             f"{path} holds {kinds[corpus.modality]}, but the run was trained on {kinds[recognizer.frontend.modality]}."
         )
     return corpus
+
+
+def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:
+    """A list of pairs; or a folder of clips, or of pictures, with a sub-folder per class, and what the run has.
+
+    The pictures, or the clips, of the run's own split are then the candidates.
+    """
+    rate = recognizer.frontend.parts["audio"].config.sample_rate_hz
+    reading = {"channels": recognizer.frontend.parts["image"].config.channels}
+    if not os.path.exists(path):
+        raise UserError(f"data.path {path} does not exist.")
+    if os.path.isfile(path):
+        pairs = paired.read(paired.Config(path=path))
+        chosen = [pair for pair in pairs if pair.split == split] if pairs[0].split else pairs
+        if not chosen:
+            raise UserError(f"{path} names splits, but none of its pairs is in {split}: give another --split.")
+        return paired.build_corpus(paired.Config(path=path, **reading), chosen, rate, only=split)
+    class_names = recognizer.task.labels
+    if not class_names or recognizer.run is None:
+        raise UserError(f"{path} is a folder, but the run has no classes: give a list of pairs, a .csv file.")
+    rows = folder.list_files(folder.Config(path=path))
+    for row in rows:
+        if row.label not in class_names:
+            raise unknown(f"class for this run in {row.path}", row.label, class_names)
+    indices = {split: np.arange(len(rows))}
+    config = folder.Config(name=os.path.basename(path), path=path)
+    other = files.build_corpus(
+        config, rows, indices, class_names=class_names, sample_rate_hz=rate, verify=True, **reading
+    )
+    own = splits.load(recognizer.run, recognizer.config, class_names, (split,))
+    return pairing.pair_with(own, other, split)
 
 
 def name(run: Run, path: str) -> str:

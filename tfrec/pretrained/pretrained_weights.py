@@ -39,6 +39,34 @@ class PretrainedWeights:
         return getattr(frontend, "picture_normalize", getattr(frontend, "normalize", None))
 
 
+def networks(config: Config) -> dict[str, Config]:
+    """What has weights of its own: the network, or those inside a network for pairs.
+
+    Returns:
+        {name of the layer in the network that is trained, or "" for all of it: its config, with its frontend}.
+    """
+    model = config.model
+    if not isinstance(getattr(model, "image", None), architectures.ModelConfig):
+        return {"": config}
+    return {
+        f"{part}_network": dataclasses.replace(
+            config, model=getattr(model, part), frontend=getattr(config.frontend, part)
+        )
+        for part in ("image", "speech")
+    }
+
+
+def find_all(config: Config) -> dict[str, PretrainedWeights]:
+    """Finds the weights of all `networks` that name some, by the names of `networks`; UserError as of `find`."""
+    if config.model.weights is not None and "" not in networks(config):
+        raise UserError(
+            f"model.weights {config.model.weights!r}: name the weights of a network for pairs by model.image.weights"
+            " and model.speech.weights."
+        )
+    found = {name: find(part) for name, part in networks(config).items()}
+    return {name: weights for name, weights in found.items() if weights is not None}
+
+
 def find(config: Config) -> PretrainedWeights | None:
     """Finds the weights that `config.model.weights` names; loads nothing yet.
 

@@ -24,6 +24,11 @@ GENERATED_EXAMPLES = 3  # where a recognizer has no run
 Answers = dict[str, np.ndarray]  # a number, an array or a text for each output
 
 
+def parts_of(raw: Any) -> dict[str, np.ndarray]:
+    """A raw example by the names of its raw inputs: "image", "audio", or both."""
+    return raw if isinstance(raw, dict) else {"audio" if raw.ndim == 1 else "image": raw}
+
+
 def choose(split: Split) -> list[Any]:
     """A few raw examples of a split."""
     examples = split.examples.take(8 * EXAMPLES).shard(8, 0)

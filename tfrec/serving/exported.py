@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipelines.datasets.base import INPUTS
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.inference import reader
@@ -55,15 +56,18 @@ class ExportedRecognizer:
 
     @property
     def modality(self) -> str:
-        """What it takes: "image" or "audio"."""
+        """What it takes: "image", "audio", or "image_audio" for pairs."""
         return str(self.description["modality"])
 
-    def read(self, source: Any) -> np.ndarray:
-        """One source of `predict` as the export takes it: pixels, or samples at its rate."""
-        if self.description["modality"] == "image":
-            background = self.description.get("background", "white")
-            return reader.image(source, self.description["channels"], background)
-        return reader.audio(source, self.description["sample_rate_hz"])
+    def read(self, source: Any) -> Any:
+        """One source of `predict` as the export takes it: pixels, or samples at its rate; of pairs a dict of either."""
+        inputs = INPUTS[self.description["modality"]]
+        kind = reader.kind(source, inputs)
+        if kind == "image":
+            raw = reader.image(source, self.description["channels"], self.description.get("background", "white"))
+        else:
+            raw = reader.audio(source, self.description["sample_rate_hz"])
+        return raw if len(inputs) == 1 else {kind: raw}
 
     def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
         """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""
@@ -105,10 +109,10 @@ class ExportedRecognizer:
         return lambda source, **reading: answer(read(source, **reading))
 
     def batch_of_one(self, raw: Any) -> dict[str, np.ndarray]:
-        """One raw example, pixels or samples, as a batch."""
-        if self.description["modality"] == "image":
-            return {"image": raw[None]}
-        return {"audio": raw[None], "length": np.array([len(raw)], "int32")}
+        """One raw example, pixels or samples, or a dict of them, as a batch."""
+        parts = raw if isinstance(raw, dict) else {self.description["modality"]: raw}
+        batch = {name: value[None] for name, value in parts.items()}
+        return batch | ({"length": np.array([len(parts["audio"])], "int32")} if "audio" in parts else {})
 
 
 def _tensor(values: np.ndarray, dtype: tf.DType) -> tf.Tensor:
@@ -119,7 +123,8 @@ def _tensor(values: np.ndarray, dtype: tf.DType) -> tf.Tensor:
 def _read_description(path: pathlib.Path) -> dict[str, Any]:
     try:
         description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
-        description["channels" if description["modality"] == "image" else "sample_rate_hz"]
+        for name in INPUTS[description["modality"]]:
+            description["channels" if name == "image" else "sample_rate_hz"]
         task = tasks.find(description["task"])
         if task.needs_labels:
             description["labels"]

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import functools
 import json
+import math
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import keras
 import tensorflow as tf
 
 from pipelines.images import parse_color
-from tfrec import architectures
 from tfrec.architectures.layers.attention import Attention
 from tfrec.serving import layout
-from tfrec.serving.graph import image, speech
+from tfrec.serving.graph import image, rules, speech
 from tfrec.serving.graph.rules import Limits
 
 if TYPE_CHECKING:
@@ -31,7 +31,6 @@ MIN_IMAGE_ROWS, MAX_IMAGE_ROWS = 64, 1024  # likewise: in between, those whose f
 IMAGE_VALUES = 64 * 224 * 224 * 3
 
 Outputs = dict[str, tf.Tensor]
-Signature = tuple[Callable[..., Outputs], list[tf.TensorSpec]]
 
 
 def write(recognizer: Recognizer, folder: Any) -> None:
@@ -42,59 +41,83 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     training had files of more than 8 bits; or "audio" float32 `(batch, samples)` at the recognizer's sample rate with
     "length" int32 `(batch,)`. `tensor` answers the task's outputs, as `serving_default`; `features` what the network
     reads, `embedding` the input of its head, and further ones what the task has in addition.
+
+    Of pairs the bytes are "encoded_image" and "encoded_audio", and in place of `embedding` there is `embed_image` and
+    `embed_audio`, of bytes, and both with `_tensor`, of what files hold.
     """
     copy = without_cudnn(recognizer.network)
-    network, embedder = recognizer.task.inference_network(copy), architectures.embedder(copy)
+    network, embedders = recognizer.task.inference_network(copy), recognizer.task.embedders(copy)
     served = recognizer.replace(inference_network=network)
     archive = keras.export.ExportArchive()
     recognizer.frontend(recognizer.frontend.inputs())  # an archive takes only layers that have been called
-    for layer in (recognizer.frontend, network, embedder):
+    for layer in (recognizer.frontend, network, *embedders.values()):
         archive.track(layer)
     export = recognizer.task.exporter(recognizer)
-    limits = limits_of(recognizer)
+    limits, every = limits_of(recognizer), tuple(recognizer.frontend.parts)
+
+    def add(name: str, parts: Sequence[str], function: Callable[[Any], Outputs], is_encoded: bool) -> Any:
+        read = [_raw_input(recognizer, part, is_encoded, limits) for part in parts]
+        return archive.add_endpoint(name, *rules.signature(read, _of_values(recognizer, function), limits))
 
     def answer(inputs: Any) -> Outputs:
         return export(served(inputs))
 
-    endpoint = archive.add_endpoint(DEFAULT, *_encoded_signature(recognizer, answer, limits))
+    endpoint = add(DEFAULT, every, answer, is_encoded=True)
     endpoint.get_concrete_function()
     archive.add_endpoint(ENCODED, endpoint)
-    functions: dict[str, Callable[[Any], Outputs]] = {
-        TENSOR: answer,
-        "features": lambda inputs: _named_features(served.features(inputs)),
-        "embedding": lambda inputs: _float32(served.replace(inference_network=embedder)(inputs)),
-    }
+    add(TENSOR, every, answer, is_encoded=False)
+    add("features", every, lambda inputs: _named_features(served.features(inputs)), is_encoded=False)
+    for part, embedder in embedders.items():
+        embed = functools.partial(_embedded, served.replace(inference_network=embedder))
+        if part is None:
+            add("embedding", every, embed, is_encoded=False)
+        else:
+            add(f"embed_{part}", [part], embed, is_encoded=True)
+            add(f"embed_{part}_{TENSOR}", [part], embed, is_encoded=False)
     for name, convert in recognizer.task.further_signatures().items():
-        functions[name] = functools.partial(_converted, served, convert)
-    for name, function in functions.items():
-        archive.add_endpoint(name, *_tensor_signature(recognizer, function, limits))
+        add(name, every, functools.partial(_converted, served, convert), is_encoded=False)
     archive.write_out(str(folder), verbose=False)
     description = pathlib.Path(folder) / layout.DESCRIPTION
     description.parent.mkdir(exist_ok=True)
     description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
 
 
-def _encoded_signature(recognizer: Recognizer, answer: Callable[[Any], Outputs], limits: Limits) -> Signature:
-    config = recognizer.config.frontend
-    if recognizer.modality == "audio":
-        return speech.encoded_signature(answer, config.sample_rate_hz, window(recognizer), limits)
+def encoded_name(part: str, parts: Collection[str]) -> str:
+    """The name of the input with the files of a part, "image" or "audio", of all parts of a frontend."""
+    return ENCODED if len(parts) == 1 else f"{ENCODED}_{part}"
+
+
+def _raw_input(recognizer: Recognizer, part: str, is_encoded: bool, limits: Limits) -> rules.RawInput:
+    """How a signature reads "image" or "audio", from files or from what they hold."""
+    config = recognizer.frontend.parts[part].config
+    name = encoded_name(part, recognizer.frontend.parts)
+    if part == "audio":
+        options = config.sample_rate_hz, window(recognizer), limits
+        return speech.files(*options, name) if is_encoded else speech.samples(*options)
+    resize = recognizer.frontend.parts[part].resize
+    if not is_encoded:
+        return image.pixels(resize, config.channels, config.pixels or "uint8", limits)
     background = parse_color(getattr(recognizer.config.data, "background", "white"))
-    resize = recognizer.frontend.resize
-    return image.encoded_signature(_of_resized(recognizer, answer), resize, config.channels, background, limits)
+    return image.files(resize, config.channels, background, limits, name)
 
 
-def _tensor_signature(recognizer: Recognizer, answer: Callable[[Any], Outputs], limits: Limits) -> Signature:
-    config = recognizer.config.frontend
-    if recognizer.modality == "audio":
-        return speech.tensor_signature(answer, config.sample_rate_hz, window(recognizer), limits)
-    resize = recognizer.frontend.resize
-    dtype = config.pixels or "uint8"
-    return image.tensor_signature(_of_resized(recognizer, answer), resize, config.channels, dtype, limits)
+def _of_values(recognizer: Recognizer, function: Callable[[Any], Outputs]) -> Callable[[dict[str, tf.Tensor]], Outputs]:
+    """A function of raw inputs, of which pictures have the network's size already."""
+
+    def of_values(values: dict[str, tf.Tensor]) -> Outputs:
+        if "image" not in values:
+            return function(values)
+        images = recognizer.frontend.parts["image"].normalize(values["image"])
+        if len(recognizer.frontend.parts) == 1:
+            return function(recognizer.as_features(images))
+        clips = {name: value for name, value in values.items() if name != "image"}
+        return function(recognizer.as_features({"image": images, **recognizer.frontend(clips)}))
+
+    return of_values
 
 
-def _of_resized(recognizer: Recognizer, answer: Callable[[Any], Outputs]) -> Callable[[Any], Outputs]:
-    """The answer to pictures that the frontend's layer has resized already."""
-    return lambda images: answer(recognizer.as_features(recognizer.frontend.normalize(images)))
+def _embedded(embedder: Recognizer, inputs: Any) -> Outputs:
+    return _float32(embedder(inputs))
 
 
 def _converted(served: Recognizer, convert: Callable[[Any], Outputs], inputs: Any) -> Outputs:
@@ -112,19 +135,19 @@ def _float32(outputs: Outputs) -> Outputs:
 
 def window(recognizer: Recognizer) -> int:
     """The fewest samples that a clip may have: those of one analysis window."""
-    features = recognizer.frontend.features
+    features = recognizer.frontend.parts["audio"].features
     return 1 if features is None else int(features.window)
 
 
 def limits_of(recognizer: Recognizer) -> Limits:
     """What a request of the export may ask for."""
-    export, config = recognizer.config.export, recognizer.config.frontend
-    rows = SPEECH_ROWS
-    if recognizer.modality == "image":
-        values = config.height * config.width * config.channels
-        rows = min(max(IMAGE_VALUES // values, MIN_IMAGE_ROWS), MAX_IMAGE_ROWS)
+    export, parts = recognizer.config.export, recognizer.frontend.parts
+    rows = [SPEECH_ROWS] if "audio" in parts else []
+    if "image" in parts:
+        values = math.prod(parts["image"].feature_shape)
+        rows.append(min(max(IMAGE_VALUES // values, MIN_IMAGE_ROWS), MAX_IMAGE_ROWS))
     return Limits(
-        rows=export.max_rows or rows,
+        rows=export.max_rows or min(rows),
         pixels=round(export.max_megapixels * 1e6),
         seconds=export.max_seconds,
         total_seconds=export.max_total_seconds,
@@ -140,17 +163,15 @@ def _has_attention(network: keras.Model) -> bool:
 
 def describe(recognizer: Recognizer) -> dict[str, Any]:
     """What a client must know to talk to the export."""
-    config = recognizer.config.frontend
-    if config.name == "image":
-        background = getattr(recognizer.config.data, "background", "white")
-        inputs = {"modality": "image", "channels": config.channels, "background": background}
-    else:
-        inputs = {"modality": "audio", "sample_rate_hz": config.sample_rate_hz}
-    limits = limits_of(recognizer)
+    parts, limits = recognizer.frontend.parts, limits_of(recognizer)
+    inputs: dict[str, Any] = {"modality": recognizer.modality}
     bounds: dict[str, Any] = {"rows": limits.rows}
-    if config.name == "image":
+    if "image" in parts:
+        background = getattr(recognizer.config.data, "background", "white")
+        inputs |= {"channels": parts["image"].config.channels, "background": background}
         bounds["pixels"] = limits.pixels
-    else:
+    if "audio" in parts:
+        inputs["sample_rate_hz"] = parts["audio"].config.sample_rate_hz
         bounds |= {"seconds": limits.seconds, "total_seconds": limits.total_seconds, "samples": window(recognizer)}
         if limits.seconds_squared is not None:
             bounds["seconds_squared"] = limits.seconds_squared
@@ -171,6 +192,6 @@ def without_cudnn(network: keras.Model) -> keras.Model:
                 part.use_cudnn = False
         return copy
 
-    copy = keras.models.clone_model(network, clone_function=plain)
+    copy = keras.models.clone_model(network, clone_function=plain, recursive=True)
     copy.set_weights(network.get_weights())
     return copy

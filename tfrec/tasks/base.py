@@ -16,6 +16,7 @@ from keras import ops
 
 from pipelines.datasets.base import Corpus, LabelKind, Split
 from pipelines.errors import UserError
+from tfrec import architectures
 from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 
@@ -256,6 +257,10 @@ class Task(abc.ABC):
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """What a client of the export must know beyond the input: entries of `assets.extra/tfrec.json`."""
         return {}
+
+    def embedders(self, network: keras.Model) -> dict[str | None, keras.Model]:
+        """The networks of the export's signatures of embeddings: of all raw inputs (None), or of one by its name."""
+        return {None: architectures.embedder(network)}
 
     def further_signatures(self) -> dict[str, Callable[[Any], dict[str, tf.Tensor]]]:
         """Signatures of the export with the inputs of `tensor`: {name: function of the network's outputs}."""

@@ -239,6 +239,18 @@ class Retrieval(Task):
         (name,) = (name for name in outputs if name.endswith("_embedding"))
         return [Embedding(name.removesuffix("_embedding"), row) for row in outputs[name]]
 
+    def embedders(self, network: keras.Model) -> dict[str | None, keras.Model]:
+        """The parts of the network, whose outputs are named as those of the export."""
+        result: dict[str | None, keras.Model] = {}
+        for name in ("image", "audio"):
+            part = architectures.part_encoder(network, name)
+            result[name] = keras.Model(part.input, {f"{name}_embedding": part.output[name]}, name=part.name)
+        return result
+
+    def further_signatures(self) -> dict[str, Callable[[Any], dict[str, tf.Tensor]]]:
+        """`score`: only the similarity of a picture and a clip."""
+        return {"score": lambda outputs: {"score": tf.reduce_sum(outputs["image"] * outputs["audio"], axis=-1)}}
+
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """The size of the embeddings."""
         return {"embedding_dim": self.num_outputs}

@@ -64,7 +64,7 @@ def warnings(fit: FitConfig, model: Any) -> list[str]:
         fit: the settings.
         model: the settings of the architecture.
     """
-    if model.weights is not None or fit.freeze in ("none", "gradual"):
+    if model.is_pretrained or fit.freeze in ("none", "gradual"):
         return []
     return [
         f"fit.freeze {fit.freeze} keeps the random initial weights of the backbone, so that only the head learns:"

@@ -107,7 +107,7 @@ def _load(config: Config, run: Run, resume: bool) -> tuple[Config, Corpus, Any]:
     if config.export.after_fit:
         publish.destination(config.export, run)  # an error must not wait for the end of training
         tasks.find(config.task.name).check_export(config.export)
-    weights = None if begun else pretrained_weights.find(config)
+    weights = {} if begun else pretrained_weights.find_all(config)
     config, corpus = resolve(config, weights, run if resume else None)
     if resume:
         _require_same(config.to_dict(), run, has_moved=moved_to is not None)
@@ -124,18 +124,22 @@ def _build(config: Config, corpus: Corpus, run: Run, weights: Any) -> Recognizer
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))
     recognizer.task.prepare(corpus.splits["train"])
     _announce(recognizer, corpus, run)
-    if weights:
-        for note in transfer.load(weights, recognizer.network, config, recognizer.task.class_names):
-            logger.info(note)
+    for name, part in pretrained_weights.networks(config).items():
+        if name in weights:
+            network = recognizer.network.get_layer(name) if name else recognizer.network
+            for note in transfer.load(weights[name], network, part, recognizer.task.class_names):
+                logger.info(note)
     return recognizer
 
 
-def resolve(config: Config, weights: Any = None, resumed: Run | None = None) -> tuple[Config, Corpus]:
+def resolve(
+    config: Config, weights: Mapping[str, Any] | None = None, resumed: Run | None = None
+) -> tuple[Config, Corpus]:
     """The configuration with what its corpus and its pretrained weights decide, and the corpus.
 
     Args:
         config: the settings.
-        weights: the pretrained weights, if any.
+        weights: the pretrained weights, if any, see `pretrained_weights.find_all`.
         resumed: the run whose recorded files and splits the corpus has, if it has recorded any.
     """
     if resumed and splits.read(resumed) is not None:
@@ -145,9 +149,10 @@ def resolve(config: Config, weights: Any = None, resumed: Run | None = None) -> 
             config = dataclasses.replace(config, data=dataclasses.replace(config.data, path=moved_to, moved_to=None))
     else:
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
-    normalize = weights and weights.normalize
+    ranges = {name.partition("_")[0]: each.normalize for name, each in (weights or {}).items()}
     input_kinds = architectures.find(config.model.name).feature_kinds(config.model)
-    frontend = frontends.resolve(config.frontend, corpus, normalize, input_kinds)
+    normalize = ranges.get("", ranges.get("image"))
+    frontend = frontends.resolve(config.frontend, corpus, normalize, input_kinds, ranges.get("speech"))
     return dataclasses.replace(config, frontend=frontend), corpus
 
 

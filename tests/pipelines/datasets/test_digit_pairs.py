@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-from pipelines.datasets import digit_pairs
+from pipelines.datasets import digit_pairs, pairing
 from pipelines.errors import UserError
 
 
 def test_pairs_are_of_one_class_and_hold_everything():
     images, clips = np.array([0, 1, 1, 1, 0, 1, 1]), np.array([1, 0, 0, 0, 1])
-    pairs = digit_pairs.pair(images, clips, np.random.default_rng(0))
+    pairs = pairing.pair(images, clips, np.random.default_rng(0))
     assert np.array_equal(images[pairs[:, 0]], clips[pairs[:, 1]])
     assert set(pairs[:, 0]) == set(range(7))
     assert set(pairs[:, 1]) == set(range(5))
     assert len(pairs) == 3 + 5  # the more frequent kind of each class is in one pair each
-    again = digit_pairs.pair(images, clips, np.random.default_rng(0))
+    again = pairing.pair(images, clips, np.random.default_rng(0))
     assert np.array_equal(pairs, again)
-    assert not np.array_equal(pairs, digit_pairs.pair(images, clips, np.random.default_rng(1)))
+    assert not np.array_equal(pairs, pairing.pair(images, clips, np.random.default_rng(1)))
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def test_every_module_follows_the_protocol(name):
 def test_label_kinds():
     kinds = {name: datasets.label_kind(name) for name in datasets.DATASETS}
     texts = {"an4", "commonvoice", "librispeech", "multilingual_tts", "timit"}
-    pairs = {"digit_pairs", "paired"}
+    pairs = {"digit_pairs", "flickr8k_audio", "paired", "places_audio"}
     named = {**dict.fromkeys(texts, "texts"), **dict.fromkeys(pairs, "pairs")}
     assert kinds == {name: named.get(name, "classes") for name in datasets.DATASETS}
     assert datasets.label_kind("kmnist") == "classes"

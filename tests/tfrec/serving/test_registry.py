@@ -13,6 +13,8 @@ from tfrec.serving.lint import report
 from tfrec.text import vocabulary
 
 TEXTS = ["--data.name", "an4", "--data.path", "none"]
+PAIRS = ["--data.name", "paired", "--frontend.speech.sample_rate_hz", "8000", "--frontend.image.channels", "3"]
+PAIRS += ["--frontend.image.height", "64", "--frontend.image.width", "64"]
 SIDES = {"inception_v3": 96}  # where 64 pixels are too few
 
 
@@ -20,6 +22,8 @@ def build(name):
     """An untrained recognizer with the architecture's own settings."""
     architecture = find(name)
     words = ["--model.name", name]
+    if architecture.output_kind == "pair":
+        return Recognizer(flags.to_config(flags.parse_fit([*PAIRS, *words])[1]), [])
     if architecture.output_kind == "sequence":
         config = flags.to_config(flags.parse_fit([*TEXTS, *words])[1])
         return Recognizer(config, vocabulary.build("characters", ["abc de"]).as_json())

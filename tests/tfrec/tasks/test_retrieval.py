@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from pipelines import datasets
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.commands import evaluate, predict
+from tfrec.evaluation import other_data
 from tfrec.recognizer import Recognizer
 from tfrec.tasks.retrieval import Config, Retrieval
 
@@ -150,3 +152,25 @@ def test_commands(trained, pairs, capsys):
     assert image @ audio > other @ audio
     assert predict.main([str(run.path), *files]) == 0
     assert "nearest" in capsys.readouterr().out
+
+
+def test_new_clips_find_the_pictures_of_the_run(trained, pairs, tmp_path, capsys):
+    """A folder with a sub-folder per class is ranked among what the run's own split has of the other kind."""
+    run, recognizer = trained("dual_encoder")
+    labels = recognizer.task.labels
+    other = Recognizer(recognizer.config, ["0", "1", "2", "3"])
+    with pytest.raises(UserError, match="is a folder, but the run has no classes"):
+        other_data.load(recognizer, str(tmp_path))
+    assert labels == []
+    for i in range(8):
+        (tmp_path / str(i % 4)).mkdir(exist_ok=True)
+        shutil.copy(pairs.parent / f"{i}.wav", tmp_path / str(i % 4) / f"{i}.wav")
+    other.run = run
+    corpus = other_data.load(other, str(tmp_path))
+    split = corpus.splits["test"]
+    assert (len(set(split.audio_sources)), len(set(split.image_sources))) == (8, 16)
+    scores = recognizer.evaluate(corpus)
+    assert (scores["audio_to_image"]["queries"], scores["audio_to_image"]["candidates"]) == (8, 16)
+    assert scores["recall_at_1"] > 0.8
+    assert evaluate.main([str(run.path), "--data.path", str(pairs), "--split", "validation"]) == 0
+    assert "recall at 1" in capsys.readouterr().out

@@ -38,6 +38,11 @@ class Config(ModelConfig, Generic[Image, Speech]):
         check(0 <= self.dropout < 1, "model.dropout must be at least 0 and below 1", self.dropout)
         check(0.01 <= self.temperature <= 10, "model.temperature must be from 0.01 to 10", self.temperature)
 
+    @property
+    def is_pretrained(self) -> bool:
+        """Whether one of the two networks has pretrained weights."""
+        return self.image.is_pretrained or self.speech.is_pretrained
+
 
 def audio_kinds(config: Config[Any, Any]) -> tuple[str, ...]:
     """The kinds of features that the network for speech accepts."""

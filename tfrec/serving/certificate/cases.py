@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 ROWS_IN_BATCH = 16
+KINDS = {"image": sample_files.PICTURES, "audio": sample_files.SOUNDS}  # of files
 TEXT_SEEDS = 16  # of generated clips, tried until one has a text
 TEXT_OUTPUT = "text"
 
@@ -28,15 +29,21 @@ class Case:
 
     Attributes:
         name: for messages.
-        raw: pixels, or samples at the model's rate, as the trained model takes them.
+        raw: pixels, or samples at the model's rate, as the trained model takes them; of pairs a dict of both.
         expected: its answers.
-        contents: the file, of cases for signatures of bytes; from it `raw` was read as training reads files.
+        contents: the file, or those of a pair by the names of raw inputs, of cases for signatures of bytes; from it
+            `raw` was read as training reads files.
     """
 
     name: str
-    raw: np.ndarray
+    raw: Any
     expected: Answers
-    contents: bytes | None = None
+    contents: Mapping[str, bytes] | None = None
+
+    @property
+    def parts(self) -> dict[str, np.ndarray]:
+        """`raw` by the names of raw inputs."""
+        return examples.parts_of(self.raw)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,8 +70,8 @@ def collect(recognizer: Recognizer) -> list[Case]:
         if recognizer.config.export.beam_width > 1 or set(expected[0]) != set(answers_of(recognizer, raw[0])):
             expected = examples.answer_each(recognizer, raw)  # the run holds other answers than the export gives
     cases = [Case(f"example {i}", *pair) for i, pair in enumerate(zip(raw, expected, strict=True))]
-    if recognizer.modality == "audio":  # so that a batch has padding, also where all examples are equally long
-        half = cases[0].raw[: len(cases[0].raw) // 2]
+    if "audio" in recognizer.frontend.parts:  # so that a batch has padding, also where all clips are equally long
+        half = _halved(cases[0].raw)
         cases.append(Case(f"half of {cases[0].name}", half, answers_of(recognizer, half)))
     if TEXT_OUTPUT in expected[0] and not has_texts(cases):
         cases += _spoken_noise(recognizer)
@@ -76,13 +83,23 @@ def collect(recognizer: Recognizer) -> list[Case]:
 
 def _is_within(case: Case, limits: Limits, recognizer: Recognizer) -> bool:
     """Whether the export takes an example at all."""
-    if recognizer.modality == "image":
-        return int(np.prod(case.raw.shape[:2])) <= limits.pixels
-    seconds = len(case.raw) / recognizer.config.frontend.sample_rate_hz
-    return len(case.raw) >= savedmodel.window(recognizer) and seconds <= limits.seconds
+    if "image" in case.parts and int(np.prod(case.parts["image"].shape[:2])) > limits.pixels:
+        return False
+    if "audio" not in case.parts:
+        return True
+    samples = len(case.parts["audio"])
+    seconds = samples / recognizer.frontend.parts["audio"].config.sample_rate_hz
+    return samples >= savedmodel.window(recognizer) and seconds <= limits.seconds
 
 
-def answers_of(recognizer: Recognizer, raw: np.ndarray) -> Answers:
+def _halved(raw: Any) -> Any:
+    """The first half of a clip, of pairs with its picture."""
+    if isinstance(raw, dict):
+        return {**raw, "audio": _halved(raw["audio"])}
+    return raw[: len(raw) // 2]
+
+
+def answers_of(recognizer: Recognizer, raw: Any) -> Answers:
     """The recognizer's answers to one raw example."""
     return examples.answer_each(recognizer, [raw])[0]
 
@@ -110,19 +127,29 @@ def _spoken_noise(recognizer: Recognizer) -> Iterator[Case]:
 
 def _files(recognizer: Recognizer, cases: Sequence[Case]) -> Iterator[Case]:
     """A file of each kind, made of the examples in turn; what training reads from it is the input."""
-    config = recognizer.config.frontend
-    is_image = recognizer.frontend.modality == "image"
-    kinds = list(sample_files.PICTURES if is_image else sample_files.SOUNDS)
+    inputs = recognizer.frontend.parts
+    kinds = [list(KINDS[name]) for name in inputs]
+    count = max(map(len, kinds))
     # The last ones first: a generated clip with a text is among them.
-    for kind, case in zip(kinds, _repeated(cases[::-1]), strict=False):
-        if is_image:
-            contents = sample_files.picture(kind, case.raw)
-        else:
-            contents = sample_files.sound(kind, case.raw, config.sample_rate_hz)
-        raw = recognizer.read(contents)
-        if raw.dtype != case.raw.dtype and is_image:
-            raw = np.rint(raw).astype(case.raw.dtype) if case.raw.dtype == np.uint8 else raw.astype(case.raw.dtype)
-        yield Case(f"{case.name} as {kind}", raw, answers_of(recognizer, raw), contents)
+    for number, case in zip(range(count), _repeated(cases[::-1]), strict=False):
+        chosen = {name: each[number % len(each)] for name, each in zip(inputs, kinds, strict=True)}
+        contents, raw = {}, {}
+        for name, kind in chosen.items():
+            contents[name], raw[name] = _file(recognizer, name, kind, case.parts[name])
+        read = raw if len(raw) > 1 else next(iter(raw.values()))
+        yield Case(f"{case.name} as {' and '.join(chosen.values())}", read, answers_of(recognizer, read), contents)
+
+
+def _file(recognizer: Recognizer, name: str, kind: str, raw: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """A file of a kind, and what training reads from it."""
+    if name == "audio":
+        contents = sample_files.sound(kind, raw, recognizer.frontend.parts[name].config.sample_rate_hz)
+        return contents, recognizer.read_part(contents, name)
+    contents = sample_files.picture(kind, raw)
+    read = recognizer.read_part(contents, name)
+    if read.dtype != raw.dtype:
+        read = np.rint(read).astype(raw.dtype) if raw.dtype == np.uint8 else read.astype(raw.dtype)
+    return contents, read
 
 
 def _repeated(cases: Sequence[Case]) -> Iterator[Case]:
@@ -141,17 +168,16 @@ def requests(cases: Sequence[Case], signatures: dict[str, set[str]], limits: Lim
     """
     made = []
     for signature, inputs in signatures.items():
-        of_bytes = inputs == {"encoded"}
+        of_bytes = all(name.startswith(savedmodel.ENCODED) for name in inputs)
+        if not of_bytes and not inputs <= {"image", "audio", "length"}:
+            raise UserError(f"Not published: no request is known for the inputs {sorted(inputs)} of {signature}.")
         taken = [case for case in cases if (case.contents is not None) == of_bytes]
         # The alias gets the mixed batches alone.
         groups = [] if signature == savedmodel.ENCODED else [[case] for case in taken]
-        if of_bytes or inputs == {"audio", "length"}:
-            groups += _batches(taken, limits, rate)
-        elif inputs == {"image"}:
-            for shape in sorted({case.raw.shape for case in taken}):
-                groups += _batches([case for case in taken if case.raw.shape == shape], limits, rate)
-        else:
-            raise UserError(f"Not published: no request is known for the inputs {sorted(inputs)} of {signature}.")
+        shapes = {case.parts["image"].shape for case in taken} if "image" in inputs else {None}
+        for shape in sorted(shapes, key=str):  # pixels of different sizes do not fit into one tensor
+            together = [case for case in taken if shape in (None, case.parts.get("image", np.zeros(0)).shape)]
+            groups += _batches(together, limits, rate)
         made += [Request(signature, _inputs(group, inputs), group) for group in groups]
     return made
 
@@ -170,20 +196,26 @@ def _batches(cases: Sequence[Case], limits: Limits, rate: int) -> list[list[Case
 def _fits(cases: Sequence[Case], limits: Limits, rate: int) -> bool:
     if len(cases) > min(limits.rows, ROWS_IN_BATCH):
         return False
-    if cases[0].raw.ndim > 1:
-        return sum(int(np.prod(case.raw.shape[:2])) for case in cases) <= limits.pixels
-    longest = max(len(case.raw) for case in cases) / rate
+    pictures = [case.parts["image"] for case in cases if "image" in case.parts]
+    if sum(int(np.prod(picture.shape[:2])) for picture in pictures) > limits.pixels:
+        return False
+    longest = max((len(case.parts["audio"]) for case in cases if "audio" in case.parts), default=0) / rate
     total, squared = len(cases) * longest, len(cases) * longest**2
     return total <= limits.total_seconds and squared <= (limits.seconds_squared or squared)
 
 
 def _inputs(cases: Sequence[Case], names: set[str]) -> dict[str, np.ndarray]:
-    if "encoded" in names:
-        contents = np.empty(len(cases), object)
-        contents[:] = [case.contents for case in cases]
-        return {"encoded": contents}
-    raw = [case.raw for case in cases]
-    return {"image": np.stack(raw)} if "image" in names else _padded(raw)
+    inputs: dict[str, np.ndarray] = {}
+    for name in names:
+        if name.startswith(savedmodel.ENCODED):
+            contents = np.empty(len(cases), object)
+            part = name.removeprefix(savedmodel.ENCODED).removeprefix("_")
+            files = [case.contents or {} for case in cases]
+            contents[:] = [each[part] if part else next(iter(each.values())) for each in files]
+            inputs[name] = contents
+    if "image" in names:
+        inputs["image"] = np.stack([case.parts["image"] for case in cases])
+    return inputs | (_padded([case.parts["audio"] for case in cases]) if "audio" in names else {})
 
 
 def _padded(clips: Sequence[np.ndarray]) -> dict[str, Any]:

@@ -65,10 +65,12 @@ def _card(
     yield ""
     yield "## Use"
     yield ""
-    if description["modality"] == "image":
-        yield f"Input: pictures with {counted(description['channels'], 'channel')}, or JPEG and PNG files."
-    else:
-        yield f"Input: audio at {description['sample_rate_hz']:,} Hz, or WAV files."
+    inputs = []
+    if "channels" in description:
+        inputs.append(f"pictures with {counted(description['channels'], 'channel')}, or JPEG and PNG files")
+    if "sample_rate_hz" in description:
+        inputs.append(f"audio at {description['sample_rate_hz']:,} Hz, or WAV files")
+    yield f"Input: {'; and '.join(inputs)}."
     yield f"Signatures: {', '.join(f'`{each}`' for each in certificate['signatures'])}."
     labels = description.get("labels")
     if isinstance(labels, list):

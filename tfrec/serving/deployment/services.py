@@ -109,7 +109,7 @@ def plan(exports: Sequence[Export], with_batching: bool) -> list[Service]:
             for export in exports
             if export.modality == modality
         }
-        batching = dataclasses.replace(BATCHING, pad_variable_length_inputs=modality == "audio")
+        batching = dataclasses.replace(BATCHING, pad_variable_length_inputs="audio" in modality)
         name = "-".join(filter(None, ("batching", modality)))
         services.append(Service(name, models, batching, 8501 + 10 * number, 8500 + 10 * number))
     return services

@@ -1,4 +1,4 @@
-"""Signatures of exports that take pictures."""
+"""Pictures in the signatures of exports."""
 
 from __future__ import annotations
 
@@ -11,55 +11,50 @@ from pipelines import images as picture_files
 from pipelines.image_formats.pixels import Color
 from pipelines.layers import ImageResize
 from tfrec.serving.graph import picture_headers, pictures, resizing, rules
-from tfrec.serving.graph.rules import Limits, Outputs
+from tfrec.serving.graph.rules import Limits, RawInput
 
 Tensor = Any
 _PARALLEL = 16  # files that are decoded at once, at most
 
 
-def tensor_signature(
-    answer: Callable[[Any], Outputs], layer: ImageResize, channels: int, dtype: str, limits: Limits
-) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
-    """A function of pixels with its input signature.
+def pixels(layer: ImageResize, channels: int, dtype: str, limits: Limits) -> RawInput:
+    """Pictures as pixels: "image" `(batch, height, width, channels)`, read in the network's size.
 
     Args:
-        answer: From pictures `(batch, height, width, channels)` of the network's size to outputs.
         layer: Resizes to that size.
         channels: Of the pictures.
         dtype: Of the pixels, "uint8" or "float32".
         limits: Of a request.
     """
 
-    def tensor(image: Tensor) -> Outputs:
-        image = rules.require_rows(tf.ensure_shape(image, [None, None, None, channels]), limits)
+    def read(image: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        image = rules.require_rows(image, limits)
         height, width = tf.shape(image)[1], tf.shape(image)[2]
         image = rules.require(tf.minimum(height, width) > 0, "a picture needs at least one pixel: send some", image)
-        pixels = tf.reduce_prod(tf.cast(tf.shape(image)[:3], tf.float64))
-        image = rules.require(pixels <= limits.pixels, _many_pixels(limits), image)
+        number = tf.reduce_prod(tf.cast(tf.shape(image)[:3], tf.float64))
+        image = rules.require(number <= limits.pixels, _many_pixels(limits), image)
         faults = _pixel_faults(image)
         image = rules.accept(faults, limits, image)
         if limits.fill_bad_rows and image.dtype.is_floating:
             image = tf.where((faults == "")[:, None, None, None], image, 0.0)
-        return rules.fill(rules.never_empty(answer, resizing.resize(layer, image)), faults, limits)
+        return {"image": resizing.resize(layer, image)}, faults
 
-    return tensor, [tf.TensorSpec([None, None, None, channels], dtype, name="image")]
+    return RawInput([tf.TensorSpec([None, None, None, channels], dtype, name="image")], read)
 
 
-def encoded_signature(
-    answer: Callable[[Any], Outputs], layer: ImageResize, channels: int, background: Color, limits: Limits
-) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
-    """A function of the bytes of JPEG and PNG files with its input signature.
+def files(layer: ImageResize, channels: int, background: Color, limits: Limits, name: str) -> RawInput:
+    """Pictures as the bytes of JPEG and PNG files, a string input of this name, read in the network's size.
 
     Args:
-        answer: From pictures `(batch, height, width, channels)` of the network's size to outputs.
         layer: Resizes to that size.
         channels: Of the pictures.
         background: The color below transparent pixels.
         limits: Of a request.
+        name: Of the input.
     """
 
-    def encoded(encoded: Tensor) -> Outputs:
-        contents = rules.require_rows(tf.ensure_shape(encoded, [None]), limits)
+    def read(contents: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        contents = rules.require_rows(contents, limits)
         header = picture_headers.read_headers(contents)
         large = f"has more than {rules.MAX_ENCODED_BYTES:,} bytes: send a smaller one"
         is_large = (header.fault == "") & (tf.strings.length(contents) > rules.MAX_ENCODED_BYTES)
@@ -77,10 +72,9 @@ def encoded_signature(
         images, is_decoded = _decode(contents, header, faults == "", layer, channels, background)
         damaged = "cannot be decoded as a picture, it is truncated or damaged: copy it again"
         faults = tf.where((faults == "") & ~is_decoded, damaged, faults)
-        images = rules.accept(faults, limits, images)
-        return rules.fill(rules.never_empty(answer, images), faults, limits)
+        return {"image": rules.accept(faults, limits, images)}, faults
 
-    return encoded, [tf.TensorSpec([None], tf.string, name="encoded")]
+    return RawInput([tf.TensorSpec([None], tf.string, name=name)], read)
 
 
 def _many_pixels(limits: Limits) -> str:

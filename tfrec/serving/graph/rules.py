@@ -6,7 +6,7 @@ A fault is a sentence without its subject, such as "has no samples: send ...", o
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -37,6 +37,53 @@ class Limits:
     total_seconds: float
     seconds_squared: float | None
     fill_bad_rows: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class RawInput:
+    """One raw input of a signature: pictures or clips, as tensors or as files.
+
+    Attributes:
+        specs: Of its tensors.
+        read: From these tensors to what the network's frontend takes, a dict by the names of raw inputs, and the faults
+            of the rows `(batch,)`.
+    """
+
+    specs: list[tf.TensorSpec]
+    read: Callable[..., tuple[dict[str, Tensor], Tensor]]
+
+
+def signature(
+    inputs: Sequence[RawInput], answer: Callable[[dict[str, Tensor]], Outputs], limits: Limits
+) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
+    """A function with its input signature: reads each raw input, and answers where no row has a fault.
+
+    Args:
+        inputs: One, or those of a pair, which must have as many rows.
+        answer: From the raw inputs together to outputs.
+        limits: Of a request.
+    """
+    specs = [spec for each in inputs for spec in each.specs]
+
+    def answered(*tensors: Tensor) -> Outputs:
+        tensors = tuple(tf.ensure_shape(tensor, spec.shape) for tensor, spec in zip(tensors, specs, strict=True))
+        if len(inputs) > 1:
+            firsts, start = [], 0
+            for each in inputs:
+                firsts.append(tf.shape(tensors[start])[0])
+                start += len(each.specs)
+            same = tf.reduce_all(tf.stack(firsts) == firsts[0])
+            tensors = require(same, "a row needs an input of each kind: send as many of each", tensors)
+        values: dict[str, Tensor] = {}
+        faults, start = tf.constant(""), 0
+        for each in inputs:
+            value, found = each.read(*tensors[start : start + len(each.specs)])
+            values |= value
+            faults = tf.where(faults == "", found, faults)
+            start += len(each.specs)
+        return fill(never_empty(answer, values), faults, limits)
+
+    return answered, specs
 
 
 def sentences(faults: Tensor) -> Tensor:

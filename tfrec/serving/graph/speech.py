@@ -1,33 +1,28 @@
-"""Signatures of exports that take speech."""
+"""Clips of speech in the signatures of exports."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tfrec.serving.graph import kinds, resampling, rules, wav
-from tfrec.serving.graph.rules import Limits, Outputs
+from tfrec.serving.graph.rules import Limits, RawInput
 
 Tensor = Any
 _PARALLEL = 4  # files that are decoded at once
 
 
-def tensor_signature(
-    answer: Callable[[Any], Outputs], rate_hz: int, window: int, limits: Limits
-) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
-    """A function of samples with its input signature.
+def samples(rate_hz: int, window: int, limits: Limits) -> RawInput:
+    """Clips as samples: "audio" float32 `(batch, samples)` and "length" int32 `(batch,)`.
 
     Args:
-        answer: From {"audio": float32 `(batch, samples)`, "length": int32 `(batch,)`} to outputs.
         rate_hz: Samples per second.
         window: The fewest samples that a clip may have.
         limits: Of a request.
     """
 
-    def tensor(audio: Tensor, length: Tensor) -> Outputs:
-        audio, length = tf.ensure_shape(audio, [None, None]), tf.ensure_shape(length, [None])
+    def read(audio: Tensor, length: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         audio = rules.require_rows(audio, limits)
         same = tf.equal(tf.shape(audio)[0], tf.size(length))
         audio, length = rules.require(same, "each clip needs one length: send as many lengths as rows", (audio, length))
@@ -38,21 +33,20 @@ def tensor_signature(
         # What lies past a clip's length may be anything, NaN included.
         audio = tf.where(tf.sequence_mask(length, longest), audio, 0.0)
         faults = tf.where(faults == "", wav.fault_of_samples(audio[..., None]), faults)
-        return _answer(answer, rules.accept(faults, limits, audio), length, faults, window, limits)
+        return _clips(rules.accept(faults, limits, audio), length, faults, window, limits)
 
-    return tensor, [
+    specs = [
         tf.TensorSpec([None, None], tf.float32, name="audio"),
         tf.TensorSpec([None], tf.int32, name="length"),
     ]
+    return RawInput(specs, read)
 
 
-def encoded_signature(
-    answer: Callable[[Any], Outputs], rate_hz: int, window: int, limits: Limits
-) -> tuple[Callable[..., Outputs], list[tf.TensorSpec]]:
-    """A function of the bytes of WAV files with its input signature; the arguments are those of `tensor_signature`."""
+def files(rate_hz: int, window: int, limits: Limits, name: str) -> RawInput:
+    """Clips as the bytes of WAV files, a string input of this name; the other arguments are those of `samples`."""
 
-    def encoded(encoded: Tensor) -> Outputs:
-        contents = rules.require_rows(tf.ensure_shape(encoded, [None]), limits)
+    def read(contents: Tensor) -> tuple[dict[str, Tensor], Tensor]:
+        contents = rules.require_rows(contents, limits)
         _, faults = kinds.refusals(contents, ("WAV",))
         large = f"has more than {rules.MAX_ENCODED_BYTES:,} bytes: send it in pieces"
         faults = tf.where((faults == "") & (tf.strings.length(contents) > rules.MAX_ENCODED_BYTES), large, faults)
@@ -65,9 +59,9 @@ def encoded_signature(
         contents = require_work(contents, longest, rate_hz, limits)
         audio, late = _decode(contents, header, faults, longest, rate_hz)
         faults = tf.where(faults == "", late, faults)
-        return _answer(answer, rules.accept(faults, limits, audio), length, faults, window, limits)
+        return _clips(rules.accept(faults, limits, audio), length, faults, window, limits)
 
-    return encoded, [tf.TensorSpec([None], tf.string, name="encoded")]
+    return RawInput([tf.TensorSpec([None], tf.string, name=name)], read)
 
 
 def require_work(inputs: Tensor, longest: Tensor, rate_hz: int, limits: Limits) -> Tensor:
@@ -96,19 +90,14 @@ def require_work(inputs: Tensor, longest: Tensor, rate_hz: int, limits: Limits) 
     return rules.require(rows * samples * samples <= limits.seconds_squared * rate_hz**2, text, inputs)
 
 
-def _answer(
-    answer: Callable[[Any], Outputs], audio: Tensor, length: Tensor, faults: Tensor, window: int, limits: Limits
-) -> Outputs:
-    """The answer to clips; those with a fault are silent."""
+def _clips(
+    audio: Tensor, length: Tensor, faults: Tensor, window: int, limits: Limits
+) -> tuple[dict[str, Tensor], Tensor]:
+    """Clips of at least one window, and their faults; those with a fault are silent."""
     if limits.fill_bad_rows:
         audio = tf.where((faults == "")[:, None], audio, 0.0)
-
-    def of_clips(inputs: tuple[Tensor, Tensor]) -> Outputs:
-        audio, length = inputs
-        audio = tf.pad(audio, [[0, 0], [0, tf.maximum(window - tf.shape(audio)[1], 0)]])
-        return answer({"audio": audio, "length": tf.maximum(length, window)})
-
-    return rules.fill(rules.never_empty(of_clips, (audio, length)), faults, limits)
+    audio = tf.pad(audio, [[0, 0], [0, tf.maximum(window - tf.shape(audio)[1], 0)]])
+    return {"audio": audio, "length": tf.maximum(length, window)}, faults
 
 
 def _length_faults(length: Tensor, samples: Tensor, rate_hz: int, window: int, limits: Limits) -> Tensor:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pipelines.errors import UserError
-from tfrec.serving import layout, protos, savedmodel
+from tfrec.serving import examples, layout, protos, savedmodel
 from tfrec.serving.certificate import sample_files
 from tfrec.serving.graph.rules import Limits
 from tfrec.serving.loaders import c_api, process
@@ -25,7 +25,7 @@ PICTURE_KINDS, SOUND_KIND = ("JPEG", "PNG"), "WAV of 16 bits"
 Inputs = dict[str, np.ndarray]
 
 
-def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int:
+def write(folder: Any, recognizer: Recognizer, raw: Sequence[Any]) -> int:
     """Writes the records of an export, and sends each to it in a process of its own.
 
     Args:
@@ -47,7 +47,7 @@ def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int
         (signature, inputs)
         for signature, definition in protos.signatures(folder).items()
         for rows in batches
-        for inputs in _inputs(set(definition.inputs), rows, raw, recognizer.config.frontend, limits)
+        for inputs in _inputs(set(definition.inputs), rows, raw, recognizer.frontend.parts, limits)
     ]
     numbered = {(number, signature): inputs for number, (signature, inputs) in enumerate(requests, start=1)}
     try:
@@ -64,29 +64,40 @@ def write(folder: Any, recognizer: Recognizer, raw: Sequence[np.ndarray]) -> int
     return len(requests)
 
 
-def _inputs(names: set[str], rows: int, raw: Sequence[np.ndarray], config: Any, limits: Limits) -> Iterator[Inputs]:
+def _inputs(
+    names: set[str], rows: int, raw: Sequence[Any], parts: Mapping[str, Any], limits: Limits
+) -> Iterator[Inputs]:
     """Requests of `rows` rows for a signature with these inputs; none for one whose inputs are unknown."""
-    is_image = config.name == "image"
-    if not is_image:
-        raw = [clip[: _longest(rows, limits, config.sample_rate_hz)] for clip in raw]
-    if names == {"encoded"}:
-        for i in range(OF_EACH):
-            yield {"encoded": _files(raw, rows, i, config)}
-    elif names == {"image"} and is_image:
-        for shape in _picture_shapes(raw):
-            yield {"image": np.full((rows, *shape), 127, raw[0].dtype)}
-    elif names == {"audio", "length"} and not is_image:
-        for length in lengths(raw, config.sample_rate_hz):
-            audio = np.zeros((rows, length), "float32")
-            audio[0] = _noise(length, config.sample_rate_hz)
-            spread = np.linspace(length, max(length // 2, 1), rows)
-            yield {"audio": audio, "length": spread.astype("int32")}
+    examples_of = {name: [examples.parts_of(each)[name] for each in raw] for name in parts}
+    encoded = {savedmodel.encoded_name(part, parts): part for part in parts}
+    if not names <= {*encoded, *parts, *(("length",) if "audio" in parts else ())}:
+        return
+    if "audio" in parts:
+        longest = _longest(rows, limits, parts["audio"].config.sample_rate_hz)
+        examples_of["audio"] = [clip[:longest] for clip in examples_of["audio"]]
+    for turn in range(OF_EACH):
+        inputs: Inputs = {}
+        for name in sorted(names):
+            if name in encoded:
+                part = encoded[name]
+                inputs[name] = _files(examples_of[part], rows, turn, part, parts[part].config)
+            elif name == "image":
+                pictures = examples_of[name]
+                inputs[name] = np.full((rows, *_picture_shapes(pictures)[turn]), 127, pictures[0].dtype)
+            elif name == "audio":
+                rate = parts[name].config.sample_rate_hz
+                length = lengths(examples_of[name], rate)[turn]
+                audio = np.zeros((rows, length), "float32")
+                audio[0] = _noise(length, rate)
+                spread = np.linspace(length, max(length // 2, 1), rows)
+                inputs |= {"audio": audio, "length": spread.astype("int32")}
+        yield inputs
 
 
-def _files(raw: Sequence[np.ndarray], rows: int, turn: int, config: Any) -> np.ndarray:
+def _files(raw: Sequence[np.ndarray], rows: int, turn: int, part: str, config: Any) -> np.ndarray:
     contents = np.empty(rows, object)
     for row in range(rows):
-        if config.name == "image":
+        if part == "image":
             shape = _picture_shapes(raw)[turn]
             kind = PICTURE_KINDS[(row + turn) % len(PICTURE_KINDS)]
             pixels = np.random.default_rng(row).integers(0, 256, shape).astype("uint8")
