@@ -19,6 +19,8 @@ from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish
+from tfrec.serving.certificate import certify
+from tfrec.serving.loaders import c_api
 from tfrec.training import loop
 from tfrec.utils import console
 
@@ -52,6 +54,13 @@ def train(config, path):
     scores.record(run, recognizer, {"test": recognizer.evaluate(corpus)}, history)
     examples.write(run, recognizer, examples.choose(corpus.splits["test"]))
     return run, recognizer
+
+
+@pytest.fixture(autouse=True)
+def _one_runtime(request, monkeypatch):
+    """Certificates by one of TensorFlow's loaders, which saves a process, but for tests of the certificate."""
+    if request.module.__name__.rpartition(".")[2] != "test_certificate":
+        monkeypatch.setattr(certify, "RUNTIMES", ("v1_session", "c_api")[c_api.library_path() is not None :][:1])
 
 
 @pytest.fixture(scope="session")

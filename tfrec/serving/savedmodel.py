@@ -53,14 +53,14 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     export = recognizer.task.exporter(recognizer)
     limits, every = limits_of(recognizer), tuple(recognizer.frontend.parts)
 
+    def answer(inputs: Any) -> Outputs:
+        return export(served(inputs))
+
     signatures: dict[str, Any] = {}
 
     def add(name: str, parts: Sequence[str], function: Callable[[Any], Outputs], is_encoded: bool) -> None:
         read = [_raw_input(recognizer, part, is_encoded, limits) for part in parts]
         signatures[name] = _traced(*rules.signature(read, _of_values(recognizer, function), limits))
-
-    def answer(inputs: Any) -> Outputs:
-        return export(served(inputs))
 
     add(DEFAULT, every, answer, is_encoded=True)
     add(TENSOR, every, answer, is_encoded=False)
@@ -190,10 +190,8 @@ def describe(recognizer: Recognizer) -> dict[str, Any]:
         inputs |= {"channels": parts["image"].config.channels, "background": background}
         bounds["pixels"] = limits.pixels
     if "audio" in parts:
-        inputs |= {
-            "sample_rate_hz": parts["audio"].config.sample_rate_hz,
-            "audio_channel": recognizer.audio_channel,
-        }
+        rate_hz = parts["audio"].config.sample_rate_hz
+        inputs |= {"sample_rate_hz": rate_hz, "audio_channel": recognizer.audio_channel}
         bounds |= {"seconds": limits.seconds, "total_seconds": limits.total_seconds, "samples": window(recognizer)}
         if limits.seconds_squared is not None:
             bounds["seconds_squared"] = limits.seconds_squared

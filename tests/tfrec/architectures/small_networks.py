@@ -21,6 +21,7 @@ FIELDS = {
     **{name: {"units": 32} for name in ("bilstm", "gru", "lstm", "rnn")},
     "conformer": {"depth": 1},
     **{name: {"depth": 2} for name in ("kwt_1", "kwt_2", "kwt_3", "transformer")},
+    "resdavenet": {"width_multiplier": 0.1, "depth_multiplier": 0.01},
     "resnet_mel": {"width": 16},
     "wavenet": {"layers": 3},
     "conformer_ctc": CONFORMER,
@@ -29,6 +30,7 @@ FIELDS = {
     "speech_transformer": {"width": 12, "depth": 1, "decoder_depth": 1, "heads": 2, "filters": 4},
     **{name: {"units": 12, "depth": 2, "filters": 4} for name in ("bilstm_ctc", "gru_ctc", "lstm_ctc")},
     "deepspeech2": {"units": 12, "depth": 2, "filters": 4},
+    "davenet": {"width_multiplier": 0.1, "similarity": "misa", "batch_norm": True},
     "dual_encoder": {name: cnn.Config(name="cnn", width=4, depth=2) for name in ("image", "speech")},
     "wavenet_ctc": {"channels": 8, "skip_channels": 12, "layers": 2, "stacks": 1, "convolutions": 2, "block": 5},
 }

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib.util
 import itertools
 import json
 import os
@@ -233,6 +234,16 @@ def test_predict_resamples(exported, tmp_path):
     np.testing.assert_allclose(one.probabilities, other.probabilities, atol=0.05)
 
 
+def check_other_kernels(folder, loaded, clip):
+    """OpenVINO converts the graph of a recurrent network with its frontend, and gives the same logits."""
+    if importlib.util.find_spec("openvino") is None:
+        return
+    inputs = {"audio": np.stack([clip, clip]), "length": np.int32([len(clip), 5000])}
+    answers = process.answer("openvino", folder, {(0, "logits"): inputs})
+    expected = loaded.signatures["logits"](**{name: tf.constant(value) for name, value in inputs.items()})
+    np.testing.assert_allclose(answers["0/logits"], expected["logits"], atol=1e-4)
+
+
 @pytest.mark.parametrize(("name", "width"), [("bilstm_ctc", 1), pytest.param("las", 8, marks=pytest.mark.slow)])
 def test_an_export_that_transcribes(name, width, tmp_path):
     built = untrained.recognizer.__wrapped__(name)
@@ -248,6 +259,8 @@ def test_an_export_that_transcribes(name, width, tmp_path):
         answer = loaded.signatures["tensor"](audio=tf.constant(audio), length=tf.constant(np.int32(lengths)))
         return [text.decode() for text in answer["text"].numpy()], answer["confidence"].numpy()
 
+    if width == 1:
+        check_other_kernels(tmp_path / "saved", loaded, sounds[0])
     texts, confidences = ask(sounds, [len(clip) for clip in sounds])
     for clip, text, confidence in zip(sounds, texts, confidences, strict=True):
         single = built.answers(built.batch_of_one(clip))

@@ -28,6 +28,8 @@ LOADERS = {
     "v1_session": "TensorFlow's v1 session in a process without Keras",
     "openvino": "OpenVINO, numbers alone",
 }
+# Loaders of TensorFlow; of these the last one that is installed answers the warm-up records too.
+RUNTIMES = ("v1_session", "c_api")
 NOT_INSTALLED = "not run: it is not installed"
 FLOAT32_ALONE = "not run: it computes in float32, and the network in half precision"
 MAX_REASON = 160  # characters
@@ -43,8 +45,8 @@ def certify(
 ) -> dict[str, Any]:
     """What an export answers, compared with the trained model.
 
-    One process, without Keras, answers the cases and then the warm-up records, so that TensorFlow prepares each graph
-    once. Its loader is that of the C library, or of the v1 session where TensorFlow's wheel has no such library.
+    Each loader has a process of its own, without Keras. One answers the cases and then the warm-up records, so that
+    TensorFlow prepares each graph once: the C library, or the v1 session where TensorFlow's wheel has no such library.
 
     Args:
         recognizer: the trained model.
@@ -61,16 +63,17 @@ def certify(
     signatures = {name: set(definition.inputs) for name, definition in protos.signatures(folder).items()}
     limits, rate = savedmodel.limits_of(recognizer), getattr(recognizer.config.frontend, "sample_rate_hz", 1)
     requests = list(enumerate(certified_cases.requests(cases, signatures, limits, rate)))
-    runtime = "v1_session" if c_api.library_path() is None else "c_api"
-    chosen, openvino = {runtime: requests}, NOT_INSTALLED
+    runtimes = [name for name in RUNTIMES if name != "c_api" or c_api.library_path() is not None]
+    chosen, openvino = dict.fromkeys(runtimes, requests), NOT_INSTALLED
     if recognizer.config.fit.precision != "float32":
         openvino = FLOAT32_ALONE
     elif importlib.util.find_spec("openvino") is not None:
         numeric = "logits" if "logits" in signatures else "tensor"
         chosen["openvino"] = [pair for pair in requests if pair[1].signature == numeric]
-    answers = _answers(folder, chosen, {(i, name): inputs for i, (name, inputs) in enumerate(warmup, start=1)})
-    references = _references(requests, answers[runtime])
-    results: dict[str, Any] = {runtime: "", "openvino": openvino}
+    numbered = {(i, name): inputs for i, (name, inputs) in enumerate(warmup, start=1)}
+    answers = _answers(folder, chosen, {runtimes[-1]: numbered})
+    references = _references(requests, answers[runtimes[-1]])
+    results: dict[str, Any] = {**dict.fromkeys(RUNTIMES, NOT_INSTALLED), "openvino": openvino}
     for name, given in answers.items():
         if not isinstance(given, str):
             given = _compared(recognizer, name, chosen[name], given, references)
@@ -89,13 +92,13 @@ def certify(
     }
 
 
-def _answers(folder: Any, chosen: dict[str, Numbered], warmup: process.Requests) -> dict[str, Any]:
+def _answers(folder: Any, chosen: dict[str, Numbered], warmup: dict[str, process.Requests]) -> dict[str, Any]:
     """Answers by loader, of processes that run at the same time; a text where OpenVINO cannot convert the graph."""
 
     def run(name: str) -> Any:
         requests = {(number, request.signature): request.inputs for number, request in chosen[name]}
         try:
-            return process.answer(name, folder, requests, None if name == "openvino" else warmup)
+            return process.answer(name, folder, requests, warmup.get(name))
         except process.LoaderError as error:
             if name == "openvino":
                 return f"not run: {textwrap.shorten(str(error), MAX_REASON)}"
