@@ -14,6 +14,7 @@ import tensorflow as tf
 from benchmarks import (
     augmentation,
     decoding,
+    embedding_search,
     features,
     first_request,
     fit,
@@ -58,6 +59,15 @@ def test_augmentation(monkeypatch, capsys):
     augmentation.main()
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("four Keras layers", "ImageAffine"))
+
+
+def test_embedding_search(tmp_path, capsys):
+    embedding_search.main(
+        ["--items", "2000", "--units", "16", "--repetitions", "1", "--peers", "--folder", str(tmp_path)]
+    )
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("the index, mapped", "one sum over all", "float16, converted"))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_input(capsys):

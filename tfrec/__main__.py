@@ -21,6 +21,7 @@ COMMANDS = {
     "listen": "recognize words in continuous sound",
     "noise_report": "measure a run on speech in noise",
     "corruption_report": "measure a run on corrupted pictures",
+    "search": "find pictures by speech, speech by pictures",
     "lm": "build an n-gram language model from transcripts",
 }
 WITH_EXPERIMENT = ("fit", "show", "check", "compare")  # commands whose first argument may name an experiment

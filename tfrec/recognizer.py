@@ -201,6 +201,11 @@ class Recognizer:
         return self.frontend.modality
 
     @property
+    def audio_channel(self) -> str:
+        """Which channel of a recording it takes, as `pipelines.audio.read` does; that of its training."""
+        return str(getattr(self.config.data, "audio_channel", "average"))
+
+    @property
     def feature_size(self) -> int:
         """Size of the last axis of the features: bins, or channels."""
         size = self.frontend.feature_shape[-1]
@@ -252,11 +257,13 @@ class Recognizer:
         config = self.frontend.parts[kind].config
         if kind == "image":
             return reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
-        return reader.audio(source, config.sample_rate_hz)
+        return reader.audio(source, config.sample_rate_hz, self.audio_channel)
 
     def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
         """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""
-        return reader.audio_blocks(source, self.config.frontend.sample_rate_hz, **reading)
+        return reader.audio_blocks(
+            source, self.config.frontend.sample_rate_hz, **{"channel": self.audio_channel, **reading}
+        )
 
     def examples(self) -> list[Any]:
         """The raw examples that the run keeps; empty without a run, and where it has none."""

@@ -8,7 +8,7 @@ from keras import ops
 
 from pipelines.frontends.augmentation import spectrogram_masks, spectrogram_warp, waveform_augmentations
 from pipelines.frontends.base import Frontend, derive_seed
-from pipelines.frontends.speech_config import FORMS, NEUTRAL, SpeechConfig
+from pipelines.frontends.speech_config import FORMS, LEVEL_NORMS, NEUTRAL, SpeechConfig
 from pipelines.layers import (
     MFCC,
     PCEN,
@@ -128,7 +128,7 @@ class SpeechFrontend(Frontend):
             raise ValueError(
                 "frontend.form waveform has no spectrum to change: leave out tempo, tract, channel_db, masks"
             )
-        level = self.config.normalize == "level"
+        level = self.config.normalize in LEVEL_NORMS
         if self.config.features not in ("log_mel", "filter_bank") and (self.range or self.channel or level):
             raise ValueError(
                 "frontend.range_db, frontend.channel_db and frontend.normalize level are for log energies, which"
@@ -244,7 +244,7 @@ def _feature_layer(config: SpeechConfig) -> LogFilters:
         "low_hz": config.low_hz,
         "high_hz": config.high_hz,
     }
-    if config.normalize == "level":
+    if config.normalize in LEVEL_NORMS:
         common["floor"] = LEVEL_FLOOR
     if config.features == "filter_bank":
         return FilterBank(filters=config.mels, **common)
@@ -260,7 +260,7 @@ def _normalization(name: str) -> ClipNorm | LevelNorm | RunningNorm | None:
         return None
     if name == "running":
         return RunningNorm()
-    if name == "level":
-        return LevelNorm()
+    if name in LEVEL_NORMS:
+        return LevelNorm(standardize=name == "level_variance")
     per_bin = name in ("mean", "mean_variance")
     return ClipNorm(variance=name != "mean", per_bin=per_bin, bin_share=0.5 if name == "partial" else 0.0)

@@ -12,6 +12,7 @@ PictureRange = Literal["auto", "none", "unit", "symmetric", "imagenet", "caffe",
 
 # The kind of input of architectures for each form of features.
 FORMS: dict[Form, str] = {"sequence": "sequence", "picture": "image", "waveform": "waveform"}
+LEVEL_NORMS = ("level", "level_variance")
 NEUTRAL = (1.0, 1.0)  # a range of factors that changes nothing
 
 
@@ -38,8 +39,11 @@ class SpeechConfig:
     range_db: float | None = None  # adds a floor this far below the clip's loudest energy; None is off
     deltas: bool = False  # append first and second derivatives
     # Statistics by which the features are normalized. clip: loudness; partial: and half of the bins' means; mean,
-    # mean_variance: per bin; running: causal; level: the loudest frames, so that silence around a word changes nothing
-    normalize: Literal["none", "clip", "partial", "mean", "mean_variance", "running", "level"] = "clip"
+    # mean_variance: per bin; running: causal; level: the loudest frames, so that silence around a word changes nothing;
+    # level_variance: then mean and variance per bin, over the frames that hold sound
+    normalize: Literal["none", "clip", "partial", "mean", "mean_variance", "running", "level", "level_variance"] = (
+        "clip"
+    )
     trim: bool = False  # cut off what is before and after the sound, in training, prediction and the export
     margin_ms: float = 0.0  # digital silence before and after each clip, so that words never touch an edge
     fixed_frames: int | None = None  # stretches each clip in time to this number of frames; None is 64 for a picture

@@ -18,7 +18,9 @@ from tfrec.reports import scores
 from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
-from tfrec.serving import examples
+from tfrec.serving import examples, publish
+from tfrec.serving.certificate import certify
+from tfrec.serving.loaders import c_api
 from tfrec.training import loop
 from tfrec.utils import console
 
@@ -52,6 +54,13 @@ def train(config, path):
     scores.record(run, recognizer, {"test": recognizer.evaluate(corpus)}, history)
     examples.write(run, recognizer, examples.choose(corpus.splits["test"]))
     return run, recognizer
+
+
+@pytest.fixture(autouse=True)
+def _one_runtime(request, monkeypatch):
+    """Certificates by one of TensorFlow's loaders, which saves a process, but for tests of the certificate."""
+    if request.module.__name__.rpartition(".")[2] != "test_certificate":
+        monkeypatch.setattr(certify, "RUNTIMES", ("v1_session", "c_api")[c_api.library_path() is not None :][:1])
 
 
 @pytest.fixture(scope="session")
@@ -150,6 +159,12 @@ def trained(tones, melodies, pairs, tmp_path_factory):
         return train(flags.to_config(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / name)
 
     return run_of
+
+
+@pytest.fixture(scope="session")
+def published(trained, tmp_path_factory):
+    """The version 1 of the trained model "digits", as `tfrec export` publishes it; a test that damages it copies it."""
+    return publish.publish(trained("digits")[1], tmp_path_factory.mktemp("published"), "digits")
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from tfrec.config import flags
 from tfrec.recognizer import Features, Recognizer
 from tfrec.runs import splits
 from tfrec.runs.run import Run
-from tfrec.serving import examples
+from tfrec.serving import examples, publish
 
 
 class CalledError(Exception):
@@ -152,6 +152,17 @@ def test_a_clip_from_any_source(tmp_path):
     assert [answer.text for source in sources for answer in built.predict(source)] == [*texts] * len(sources)
 
 
+def test_a_recording_is_read_as_in_training(tmp_path):
+    built = untrained.recognizer("bilstm_ctc")
+    data = datasets.folder.Config(name="folder", path="x", audio_channel="right")
+    recognizer = built.replace(config=dataclasses.replace(built.config, data=data))
+    stereo = np.stack([np.zeros(800), np.sin(np.arange(800) / 5) / 2], axis=1)
+    soundfile.write(tmp_path / "a.wav", stereo, untrained.RATE_HZ, subtype="FLOAT")
+    contents = (tmp_path / "a.wav").read_bytes()
+    for read in (recognizer.read(tmp_path / "a.wav"), recognizer.read(contents), *recognizer.read_blocks(contents)):
+        np.testing.assert_allclose(read, stereo[:, 1], atol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["digits", "cnn"])
 def test_prediction_is_traced_once_for_all_sizes(trained, name, monkeypatch):
     recognizer = trained(name)[1]
@@ -204,6 +215,7 @@ def test_a_run_holds_the_recognizer(digits, home):
 def test_a_saved_recognizer_can_be_exported(digits, tmp_path, monkeypatch):
     built = digits[0].replace()
     monkeypatch.setattr(Run, "write_model", lambda run, model: None)
+    monkeypatch.setattr(publish, "_complete", lambda *_: None)  # the certificate
     built.save(tmp_path / "saved")
     loaded = Recognizer.from_run(tmp_path / "saved")
     assert loaded.get_config() == digits[0].get_config()

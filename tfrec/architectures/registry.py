@@ -17,7 +17,8 @@ and, where they apply:
 - `OUTPUT_KIND`: "vector" (the default), logits (batch, outputs); "sequence", a dict with "logits" (batch, steps,
   outputs) for CTC and "steps" (batch,), and with "decoder" (batch, length, outputs) if there is a decoder; or "pair", a
   dict with the embeddings "image" and "audio" (batch, outputs) and, where it is learned, "log_scale" (batch,), the
-  logarithm of the factor of similarities.
+  logarithm of the factor of similarities; and if training compares pictures and clips by more than the inner product
+  of embeddings, "similarity" (pictures, clips).
 - `audio_kinds(config)`: the kinds of features of clips that a network for pairs accepts; without it "sequence".
 - `IMAGENET`: {name: (the same network in `keras.applications`, the `frontend.normalize` of its weights)}.
 - `CAUSAL`: {name: the last layer with frames (batch, frames, units) whose frames depend on no later input}.
@@ -52,7 +53,7 @@ from tfrec.architectures.image import (
     vgg,
     vit,
 )
-from tfrec.architectures.multimodal import av_fusion, dual_encoder
+from tfrec.architectures.multimodal import av_fusion, davenet, dual_encoder, resdavenet
 from tfrec.architectures.speech import (
     bc_resnet,
     cnn_lstm,
@@ -91,6 +92,7 @@ ARCHITECTURES: dict[str, tuple[types.ModuleType, ModelConfig]] = {
     "conformer_l": (conformer_ctc, conformer_ctc.LARGE),
     "conformer_m": (conformer_ctc, conformer_ctc.MEDIUM),
     "conformer_s": (conformer_ctc, conformer_ctc.SMALL),
+    "davenet": (davenet, davenet.Config()),
     "deepspeech2": (deepspeech2, deepspeech2.Config()),
     "dual_encoder": (dual_encoder, dual_encoder.Config()),
     "efficientnet_b0": (efficientnet, efficientnet.scaled("efficientnet_b0")),
@@ -115,6 +117,7 @@ ARCHITECTURES: dict[str, tuple[types.ModuleType, ModelConfig]] = {
     "mobilenet_v2": (mobilenet_v2, mobilenet_v2.Config()),
     "mobilenet_v3_large": (mobilenet_v3, mobilenet_v3.Config()),
     "mobilenet_v3_small": (mobilenet_v3, mobilenet_v3.SMALL),
+    "resdavenet": (resdavenet, resdavenet.Config()),
     "resnet101": (resnet, resnet.RESNET101),
     "resnet152": (resnet, resnet.RESNET152),
     "resnet18": (resnet, resnet.RESNET18),

@@ -95,7 +95,7 @@ def main(argv: Sequence[str]) -> int:
     _prepare(recognizer)
     report = Report()
     with contextlib.ExitStack() as stack:
-        pieces = _pieces(arguments, recognizer.sample_rate_hz, stack)
+        pieces = _pieces(arguments, recognizer.sample_rate_hz, model.audio_channel, stack)
         with contextlib.suppress(KeyboardInterrupt):
             (_texts if transcribes else _events)(arguments, recognizer, pieces, report)
         lost_s = getattr(pieces, "lost_seconds", 0.0)
@@ -119,15 +119,16 @@ def _prepare(recognizer: Any) -> None:
     recognizer.start()
 
 
-def _pieces(arguments: Arguments, rate: int, stack: contextlib.ExitStack) -> Iterable[np.ndarray]:
+def _pieces(arguments: Arguments, rate: int, channel: str, stack: contextlib.ExitStack) -> Iterable[np.ndarray]:
     """The sound in pieces."""
     seconds = arguments.piece_ms / 1000
     if arguments.file is None:
         return stack.enter_context(Microphone(rate, seconds))
     if arguments.file == "-":
         stream = sys.stdin.buffer
-        return sound_sources.from_stream(stream, rate, seconds, arguments.format, arguments.rate, arguments.channels)
-    return sound_sources.from_file(arguments.file, rate, seconds, real_time=not arguments.fast)
+        form, count = arguments.format, arguments.channels
+        return sound_sources.from_stream(stream, rate, seconds, form, arguments.rate, count, channel)
+    return sound_sources.from_file(arguments.file, rate, seconds, not arguments.fast, channel)
 
 
 def _events(arguments: Arguments, listener: Listener, pieces: Iterable[np.ndarray], report: Report) -> None:

@@ -81,17 +81,22 @@ def image(source: Any, channels: int, background: str = "white") -> np.ndarray:
     return pixels
 
 
-def audio(source: Any, sample_rate_hz: int) -> np.ndarray:
+def audio(source: Any, sample_rate_hz: int, channel: str = "average") -> np.ndarray:
     """A path, the bytes of a file, samples, or a pair of samples and their rate -> float32 `(samples,)`.
+
+    Args:
+        source: see above.
+        sample_rate_hz: the rate to convert to.
+        channel: of a file, see `pipelines.audio.read`.
 
     Raises:
         UserError: for a file that cannot be read.
         ValueError: for samples of another shape.
     """
     if isinstance(source, bytes):
-        return _from_bytes(source, lambda path: audio_files.read(path, sample_rate_hz)[0])
+        return _from_bytes(source, lambda path: audio_files.read(path, sample_rate_hz, channel=channel)[0])
     if isinstance(source, str | os.PathLike):
-        return audio_files.read(source, sample_rate_hz)[0]
+        return audio_files.read(source, sample_rate_hz, channel=channel)[0]
     samples, rate = source if _has_rate(source) else (source, sample_rate_hz)
     samples = np.asarray(samples)
     if samples.ndim != 1:
@@ -125,7 +130,7 @@ def audio_blocks(
                 on_block(samples / sample_rate_hz)
             yield block
     else:
-        yield audio(source, sample_rate_hz)
+        yield audio(source, sample_rate_hz, channel)
 
 
 def _has_rate(source: Any) -> bool:

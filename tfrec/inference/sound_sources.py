@@ -13,6 +13,7 @@ import numpy as np
 
 from pipelines import audio
 from pipelines.errors import UserError
+from pipelines.loudness import channel_number
 from pipelines.resampling import Resampler
 
 MAX_HEADER_BYTES = 1_000_000  # of a WAV before its samples
@@ -21,7 +22,9 @@ FORMATS = {"s16": ("<i2", 2**15), "s32": ("<i4", 2**31), "f32": ("<f4", 1)}  # t
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 
 
-def from_file(path: str, sample_rate_hz: int, seconds: float, real_time: bool) -> Iterator[np.ndarray]:
+def from_file(
+    path: str, sample_rate_hz: int, seconds: float, real_time: bool, channel: str = "average"
+) -> Iterator[np.ndarray]:
     """Yields pieces of a file.
 
     Args:
@@ -29,12 +32,13 @@ def from_file(path: str, sample_rate_hz: int, seconds: float, real_time: bool) -
         sample_rate_hz: rate to convert to.
         seconds: length of a piece.
         real_time: whether a piece comes only when it would have been recorded.
+        channel: see `pipelines.audio.read`.
 
     Raises:
         UserError: the file cannot be read.
     """
     started, sent = time.monotonic(), 0
-    for piece in audio.read_blocks(path, sample_rate_hz, seconds):
+    for piece in audio.read_blocks(path, sample_rate_hz, seconds, channel):
         sent += len(piece)
         if real_time:
             time.sleep(max(0.0, started + sent / sample_rate_hz - time.monotonic()))
@@ -42,7 +46,13 @@ def from_file(path: str, sample_rate_hz: int, seconds: float, real_time: bool) -
 
 
 def from_stream(
-    stream: BinaryIO, sample_rate_hz: int, seconds: float, form: str, rate: int | None, channels: int
+    stream: BinaryIO,
+    sample_rate_hz: int,
+    seconds: float,
+    form: str,
+    rate: int | None,
+    channels: int,
+    channel: str = "average",
 ) -> Iterator[np.ndarray]:
     """Yields pieces of standard input: a WAV, whose announced length is ignored, or samples without a header.
 
@@ -52,10 +62,11 @@ def from_stream(
         seconds: length of a piece.
         form: type of samples without a header, a key of FORMATS.
         rate: their rate; None is `sample_rate_hz`.
-        channels: their channels, of which the mean is taken.
+        channels: their channels.
+        channel: which of several is taken: average, left, right or a number from 0.
 
     Raises:
-        UserError: a header that is no WAV's, or of a codec other than PCM and float.
+        UserError: a header that is no WAV's, or of a codec other than PCM and float; too few channels.
     """
     head = stream.read(4)
     source_hz = rate or sample_rate_hz
@@ -64,6 +75,11 @@ def from_stream(
         head = b""
     elif head[:4] in (b"fLaC", b"OggS", b"FORM") or head[:3] == b"ID3":
         raise UserError("Standard input must be a WAV or samples without a header: convert it, or name a file.")
+    number = channel_number(channel)
+    if number >= channels:
+        raise UserError(
+            f"Standard input has {channels} channel(s), and the model takes channel {number}, from 0: send it too."
+        )
     kind, full_scale = FORMATS[form]
     frame = np.dtype(kind).itemsize * channels
     size = max(1, round(seconds * source_hz)) * frame
@@ -74,8 +90,8 @@ def from_stream(
         whole = len(block) // frame * frame
         rest = block[whole:]
         samples = np.frombuffer(block[:whole], kind).astype("float32") / full_scale
-        samples = np.nan_to_num(samples.reshape(-1, channels).mean(axis=1))
-        yield resampler.feed(samples)
+        frames = samples.reshape(-1, channels)
+        yield resampler.feed(np.nan_to_num(frames.mean(axis=1) if number < 0 else frames[:, number]))
     yield resampler.end()
 
 

@@ -45,7 +45,7 @@ class Stream:
     """
 
     def __init__(self, recognizer: Recognizer) -> None:
-        self.sample_rate_hz = recognizer.config.frontend.sample_rate_hz
+        self.sample_rate_hz, self.audio_channel = recognizer.config.frontend.sample_rate_hz, recognizer.audio_channel
         self._vocabulary = cast("Transcription", recognizer.task).vocabulary
         self._features = StreamingFeatures(recognizer)
         self._network = StreamingNetwork(recognizer)
@@ -97,7 +97,7 @@ def transcribe(stream: Stream, file: str) -> Iterator[tuple[float, str, bool]]:
     """
     stream.start()
     piece, read = round(PIECE_SECONDS * stream.sample_rate_hz), 0
-    for samples in _from_standard_input(piece) if file == "-" else _from_file(file, piece, stream.sample_rate_hz):
+    for samples in _from_standard_input(piece) if file == "-" else _from_file(file, piece, stream):
         stream.feed(samples)
         read += len(samples)
         yield read / stream.sample_rate_hz, stream.text, False
@@ -110,8 +110,8 @@ def _from_standard_input(piece: int) -> Iterator[np.ndarray]:
         yield np.frombuffer(contents[: len(contents) // 2 * 2], "<i2").astype("float32") / 32768
 
 
-def _from_file(file: str, piece: int, sample_rate_hz: int) -> Iterator[np.ndarray]:
-    for samples in reader.audio_blocks(file, sample_rate_hz):
+def _from_file(file: str, piece: int, stream: Stream) -> Iterator[np.ndarray]:
+    for samples in reader.audio_blocks(file, stream.sample_rate_hz, stream.audio_channel):
         for start in range(0, len(samples), piece):
             yield samples[start : start + piece]
 

@@ -59,6 +59,11 @@ class ExportedRecognizer:
         """What it takes: "image", "audio", or "image_audio" for pairs."""
         return str(self.description["modality"])
 
+    @property
+    def audio_channel(self) -> str:
+        """Which channel of a recording it takes, as `pipelines.audio.read` does."""
+        return str(self.description.get("audio_channel", "average"))
+
     def read(self, source: Any) -> Any:
         """One source of `predict` as the export takes it: pixels, or samples at its rate.
 
@@ -71,12 +76,14 @@ class ExportedRecognizer:
         if kind == "image":
             raw = reader.image(source, self.description["channels"], self.description.get("background", "white"))
         else:
-            raw = reader.audio(source, self.description["sample_rate_hz"])
+            raw = reader.audio(source, self.description["sample_rate_hz"], self.audio_channel)
         return raw if len(inputs) == 1 else {kind: raw}
 
     def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:
         """A recording as `read` returns it, in blocks; `reading` are options of `reader.audio_blocks`."""
-        return reader.audio_blocks(source, self.description["sample_rate_hz"], **reading)
+        return reader.audio_blocks(
+            source, self.description["sample_rate_hz"], **{"channel": self.audio_channel, **reading}
+        )
 
     def has_signature(self, name: str) -> bool:
         """Whether the export has a signature; older ones lack some."""

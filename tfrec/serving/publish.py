@@ -65,9 +65,10 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
 
 def _complete(recognizer: Recognizer, folder: pathlib.Path, name: str, cases: Sequence[Case]) -> None:
     """Compares the SavedModel with the trained model, and writes what belongs to it."""
-    certificate = certify.certify(recognizer, folder, cases)
+    warmup = requests.collect(folder, recognizer, [case.raw for case in cases])
+    certificate = certify.certify(recognizer, folder, cases, warmup)
     startup.check_interrupted()
-    certificate["warmup_records"] = requests.write(folder, recognizer, [case.raw for case in cases])
+    requests.write(folder, warmup)
     document.write(recognizer, folder, name, certificate)
 
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from pipelines import loudness
 from pipelines.images import parse_color
 from tfrec.architectures.layers.attention import Attention
-from tfrec.serving import layout
+from tfrec.serving import layout, protos
 from tfrec.serving.graph import image, rules, speech
 from tfrec.serving.graph.rules import Limits
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
 DEFAULT, ENCODED, TENSOR = "serving_default", "encoded", "tensor"  # signatures: bytes, the same, pixels or samples
+FEATURES = "features"  # what the network reads
 SPEECH_ROWS = 256  # of a request, where `export.max_rows` is None
 MIN_IMAGE_ROWS, MAX_IMAGE_ROWS = 64, 1024  # likewise: in between, those whose features have IMAGE_VALUES
 IMAGE_VALUES = 64 * 224 * 224 * 3
@@ -48,26 +50,22 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     copy = without_cudnn(recognizer.network)
     network, embedders = recognizer.task.inference_network(copy), recognizer.task.embedders(copy)
     served = recognizer.replace(inference_network=network)
-    archive = keras.export.ExportArchive()
-    recognizer.frontend(recognizer.frontend.inputs())  # an archive takes only layers that have been called
     alone = recognizer.task.single_inputs(network)
-    for layer in (recognizer.frontend, network, *embedders.values(), *alone.values()):
-        archive.track(layer)
     export = recognizer.task.exporter(recognizer)
     limits, every = limits_of(recognizer), tuple(recognizer.frontend.parts)
-
-    def add(name: str, parts: Sequence[str], function: Callable[[Any], Outputs], is_encoded: bool) -> Any:
-        read = [_raw_input(recognizer, part, is_encoded, limits) for part in parts]
-        return archive.add_endpoint(name, *rules.signature(read, _of_values(recognizer, function), limits))
 
     def answer(inputs: Any) -> Outputs:
         return export(served(inputs))
 
-    endpoint = add(DEFAULT, every, answer, is_encoded=True)
-    endpoint.get_concrete_function()
-    archive.add_endpoint(ENCODED, endpoint)
+    signatures: dict[str, Any] = {}
+
+    def add(name: str, parts: Sequence[str], function: Callable[[Any], Outputs], is_encoded: bool) -> None:
+        read = [_raw_input(recognizer, part, is_encoded, limits) for part in parts]
+        signatures[name] = _traced(*rules.signature(read, _of_values(recognizer, function), limits))
+
+    add(DEFAULT, every, answer, is_encoded=True)
     add(TENSOR, every, answer, is_encoded=False)
-    add("features", every, lambda inputs: _named_features(served.features(inputs)), is_encoded=False)
+    add(FEATURES, every, lambda inputs: _named_features(served.features(inputs)), is_encoded=False)
     for part, embedder in embedders.items():
         embed = functools.partial(_embedded, served.replace(inference_network=embedder))
         if part is None:
@@ -81,13 +79,30 @@ def write(recognizer: Recognizer, folder: Any) -> None:
             add(name, [part], answer_alone, is_encoded)
     for name, convert in recognizer.task.further_signatures().items():
         add(name, every, functools.partial(_converted, served, convert), is_encoded=False)
-    archive.write_out(str(folder), verbose=False)
-    _write_description(recognizer, pathlib.Path(folder) / layout.DESCRIPTION)
+    _save(signatures, folder)
+    description = pathlib.Path(folder) / layout.DESCRIPTION
+    description.parent.mkdir(exist_ok=True)
+    description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
 
 
-def _write_description(recognizer: Recognizer, path: pathlib.Path) -> None:
-    path.parent.mkdir(exist_ok=True)
-    path.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
+def _traced(function: Callable[..., Outputs], specs: list[tf.TensorSpec]) -> Any:
+    return tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
+
+
+def _save(signatures: dict[str, Any], folder: Any) -> None:
+    """Writes traced signatures, and the alias of the first one.
+
+    `keras.export.ExportArchive` would trace every function once more while it saves, and write both graphs.
+    """
+    module = tf.Module()
+    variables = {id(variable): variable for function in signatures.values() for variable in function.variables}
+    module.weights = list(variables.values())
+    tf.saved_model.save(module, str(folder), {**signatures, ENCODED: signatures[DEFAULT]})
+    saved = protos.read_saved_model(folder)
+    # The same tensors under both names, so that a session prepares one graph for both.
+    definitions = saved.meta_graphs[0].signature_def
+    definitions[ENCODED].CopyFrom(definitions[DEFAULT])
+    (pathlib.Path(folder) / "saved_model.pb").write_bytes(saved.SerializeToString(deterministic=True))
 
 
 def encoded_name(part: str, parts: Collection[str]) -> str:
@@ -101,7 +116,8 @@ def _raw_input(recognizer: Recognizer, part: str, is_encoded: bool, limits: Limi
     name = encoded_name(part, recognizer.frontend.parts)
     if part == "audio":
         options = config.sample_rate_hz, window(recognizer), limits
-        return speech.files(*options, name) if is_encoded else speech.samples(*options)
+        channel = loudness.channel_number(recognizer.audio_channel)
+        return speech.files(*options, name, channel) if is_encoded else speech.samples(*options)
     resize = recognizer.frontend.parts[part].resize
     if not is_encoded:
         return image.pixels(resize, config.channels, config.pixels or "uint8", limits)
@@ -179,7 +195,8 @@ def describe(recognizer: Recognizer) -> dict[str, Any]:
         inputs |= {"channels": parts["image"].config.channels, "background": background}
         bounds["pixels"] = limits.pixels
     if "audio" in parts:
-        inputs["sample_rate_hz"] = parts["audio"].config.sample_rate_hz
+        rate_hz = parts["audio"].config.sample_rate_hz
+        inputs |= {"sample_rate_hz": rate_hz, "audio_channel": recognizer.audio_channel}
         bounds |= {"seconds": limits.seconds, "total_seconds": limits.total_seconds, "samples": window(recognizer)}
         if limits.seconds_squared is not None:
             bounds["seconds_squared"] = limits.seconds_squared

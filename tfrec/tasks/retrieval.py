@@ -156,10 +156,20 @@ class Retrieval(Task):
 
     # Training
 
+    def inference_network(self, network: keras.Model) -> keras.Model:
+        """The network without the similarities of a batch, which only the loss of training reads."""
+        if "similarity" not in network.output:
+            return network
+        outputs = {name: value for name, value in network.output.items() if name != "similarity"}
+        return keras.Model(network.input, outputs, name=network.name)
+
     def loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
         """The mean over a batch, and over both directions, of the contrastive loss of the config."""
-        image, audio = (ops.cast(outputs[name], "float32") for name in ("image", "audio"))
-        similarities = ops.matmul(image, ops.transpose(audio))
+        if "similarity" in outputs:
+            similarities = ops.cast(outputs["similarity"], "float32")
+        else:
+            image, audio = (ops.cast(outputs[name], "float32") for name in ("image", "audio"))
+            similarities = ops.matmul(image, ops.transpose(audio))
         matching = ops.equal(targets[:, None], targets[None, :])
         if self.config.loss == "triplet":
             both = (self._triplet(matrix, matching) for matrix in (similarities, ops.transpose(similarities)))

@@ -31,6 +31,8 @@ from tfrec.serving import examples, publish
 from tfrec.training import freezing, loop
 
 T = TypeVar("T")
+# Settings that name a file or folder, where they are no keyword.
+PATHS = ("path", "images", "data_dir", "moved_to", "unknown", "noise_path", "reverb_path")
 
 logger = logging.getLogger(__name__)
 
@@ -98,7 +100,8 @@ def dry_run(config: Config, run: Run, resume: bool = False) -> Recognizer:
 def _load(config: Config, run: Run, resume: bool) -> tuple[Config, Corpus, Any]:
     """The resolved configuration, its corpus, and pretrained weights; checks what can be checked without a network."""
     begun = resume and run.read_state() is not None
-    config = dataclasses.replace(config, data=absolute_paths(config.data))
+    parts = {"data": absolute_paths(config.data), "frontend": absolute_paths(config.frontend)}
+    config = dataclasses.replace(config, **parts)
     moved_to = getattr(config.data, "moved_to", None)
     if not resume:
         run.require_empty()
@@ -156,16 +159,16 @@ def resolve(
     return dataclasses.replace(config, frontend=frontend), corpus
 
 
-def absolute_paths(data: Any) -> Any:
-    """The settings of the data with absolute paths, so that they hold in every working folder."""
-    names = [
-        name
-        for name in ("path", "data_dir", "moved_to", "unknown")
-        if getattr(data, name, None) not in (None, "", OTHERS, SYNTHETIC)
-    ]
-    return dataclasses.replace(
-        data, **{name: os.path.abspath(os.path.expanduser(getattr(data, name))) for name in names}
-    )
+def absolute_paths(part: Any) -> Any:
+    """A part of the configuration with absolute paths, so that they hold in every working folder."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(part):
+        value = getattr(part, field.name)
+        if dataclasses.is_dataclass(value):
+            changes[field.name] = absolute_paths(value)
+        elif field.name in PATHS and value not in (None, "", OTHERS, SYNTHETIC):
+            changes[field.name] = os.path.abspath(os.path.expanduser(value))
+    return dataclasses.replace(part, **changes)
 
 
 def _fit(
@@ -224,8 +227,9 @@ def _require_same(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> None
             now = value[name] if name else value
             # What an older version did not store has its default.
             before = stored.get(part, {}).get(name, now) if name else stored.get(part, now)
-            if (part, name) in (("data", "path"), ("data", "data_dir")) and before:
-                before = now if has_moved else os.path.abspath(before)  # older versions stored them as typed
+            if name in PATHS and before not in (None, "", OTHERS, SYNTHETIC):
+                follows = has_moved and (part, name) in (("data", "path"), ("data", "data_dir"))
+                before = now if follows else os.path.abspath(before)  # older versions stored them as typed
             free = (part, name) == ("fit", "epochs") or part == "export"
             if not free and before != (list(now) if isinstance(now, tuple) else now):
                 flag = f"{part}.{name}" if name else part

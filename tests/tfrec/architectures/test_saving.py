@@ -30,7 +30,11 @@ ARGUMENTS = {  # of constructors, other than the defaults
     "GatedDilation": {"units": 3, "dilation": 2, "causal": False},
     "JoinPairs": {},
     "KeepClass": {},
+    "LogScale": {"temperature": 0.5},
+    "MapScale": {},
     "MaskFrames": {},
+    "Matchmap": {},
+    "MatchmapSimilarity": {"similarity": "misa"},
     "AttentionPool": {"statistics": True},
     "MaskedMean": {},
     "PlainCell": {"units": 3},
@@ -56,7 +60,7 @@ for number in range(int(sys.argv[2])):
     with np.load(f"{folder}/{number}.npz") as arrays:
         inputs = {name[3:]: arrays[name] for name in arrays if name.startswith("in_")}
         expected = {name[4:]: arrays[name] for name in arrays if name.startswith("out_")}
-    outputs = net(inputs.get("image", inputs))
+    outputs = net(inputs if "frames" in inputs else inputs["image"])
     outputs = outputs if isinstance(outputs, dict) else {"vector": outputs}
     assert set(outputs) == set(expected)
     differences = {name: float(np.abs(np.asarray(outputs[name]) - value).max()) for name, value in expected.items()}

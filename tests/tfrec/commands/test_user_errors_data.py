@@ -136,8 +136,8 @@ def test_folders_of_audio(fails, tmp_path, break_it, message):
         (["--frontend.window_ms", "5"], "window"),
         (["--frontend.mels", "0"], "mels"),
         (["--frontend.features", "mfcc", "--frontend.coefficients", "99"], "coefficients"),
-        (["--frontend.noise_path", "nowhere"], "The noise folder nowhere does not exist"),
-        (["--frontend.noise_path", "silent"], "The noise folder silent holds no audio"),
+        (["--frontend.noise_path", "nowhere"], "nowhere does not exist"),
+        (["--frontend.noise_path", "silent"], "silent holds no audio"),
         (["--frontend.snr_db", "20", "5", "--frontend.noise_path", "voices"], "snr_db"),
         (["--frontend.time_masks", "-1"], "time_masks"),
         (

@@ -131,13 +131,6 @@ def test_arguments_of_the_other_commands(fails, trained, entry, words, message):
     assert message in fails(entry, *words)
 
 
-@pytest.fixture(scope="module")
-def published(trained, tmp_path_factory):
-    folder = tmp_path_factory.mktemp("published")
-    export.main([str(trained("digits")[0].path), "--folder", str(folder), "--name", "digits"])
-    return folder / "digits"
-
-
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
@@ -151,7 +144,7 @@ def published(trained, tmp_path_factory):
     ],
 )
 def test_damaged_exports(fails, tmp_path, published, name, content, message):
-    shutil.copytree(published, tmp_path / "mine")
+    shutil.copytree(published, tmp_path / "mine" / "1")
     path = tmp_path / "mine" / "1" / name
     path.unlink()
     if content is not None:

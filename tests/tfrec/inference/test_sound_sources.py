@@ -43,6 +43,13 @@ def test_wav_is_resampled_and_averaged():
     np.testing.assert_allclose(result, resample_array(tone() / 2, 16000, 8000), atol=1e-4)
 
 
+def test_one_channel_is_taken():
+    stereo = wav(np.stack([np.zeros(4000), tone()], axis=1), 8000, "PCM_16")
+    np.testing.assert_allclose(received(stereo, channel="right")[:4000], tone(), atol=1e-4)
+    with pytest.raises(UserError, match="1 channel"):
+        received(wav(tone(), 8000, "PCM_16"), channel="right")
+
+
 @pytest.mark.parametrize(
     ("form", "kind", "scale"), [("s16", "<i2", 32767), ("f32", "<f4", 1), ("s32", "<i4", 2**31 - 128)]
 )

@@ -1,23 +1,21 @@
 """The certificate: what is compared, what fails, and what lies in an export."""
 
+import dataclasses
 import importlib.util
 import json
 
 import numpy as np
 import pytest
 
-from pipelines import images
+from pipelines import datasets, frontends, images
 from tests.tfrec import untrained
-from tfrec.serving import layout, publish
-from tfrec.serving.certificate import cases, compare, sample_files
+from tfrec.config import flags
+from tfrec.recognizer import Recognizer
+from tfrec.serving import layout
+from tfrec.serving.certificate import cases, certify, compare, sample_files
 from tfrec.serving.lint import report
 
 R = np.random.default_rng(0)
-
-
-@pytest.fixture(scope="session")
-def published(trained, tmp_path_factory):
-    return publish.publish(trained("digits")[1], tmp_path_factory.mktemp("published"), "digits")
 
 
 def test_what_lies_in_an_export(published):
@@ -32,7 +30,8 @@ def test_what_lies_in_an_export(published):
     for result in results.values():
         assert result["requests"] > 8
         assert result["largest_difference"] <= 1e-4
-    assert results["v1_session"]["texts_not_empty"] > 20
+    assert next(iter(results.values()))["texts_not_empty"] > 20
+    assert json.loads((published / layout.DESCRIPTION).read_text())["labels"] == [str(digit) for digit in range(10)]
     card = (published / layout.CARD).read_text()
     assert card.startswith("# digits\n")
     assert "Scores on test: accuracy " in card
@@ -74,6 +73,47 @@ def test_rows_are_compared(change, message):
         with pytest.raises(compare.DifferenceError) as caught:
             comparison.add(ROW | change, ROW)
         assert str(caught.value).startswith(message)
+
+
+def test_the_tolerance_is_that_of_the_dtype():
+    assert [compare.tolerance_of(dtype) for dtype in ("float32", "float16", "bfloat16")] == [1e-4, 8 / 2**10, 8 / 2**7]
+    comparison = compare.Comparison(compare.tolerance_of("bfloat16"), threshold=0.66)
+    row = ROW | {"probability": np.float32(0.7)}
+    comparison.add(row | {"probabilities": np.float32([0.65, 0.35]), "accepted": np.array(False)}, row)
+    assert comparison.ties == 1  # 0.7 is so near the threshold that either is right
+    with pytest.raises(compare.DifferenceError, match="label is 'b'"):  # but 0.7 and 0.3 are far apart
+        comparison.add(row | {"label": np.array("b")}, row)
+    with pytest.raises(compare.DifferenceError, match=r"by 7\.0e-02, more than 0\.062"):
+        comparison.add(row | {"probabilities": np.float32([0.63, 0.37])}, row)
+
+
+@pytest.mark.parametrize("precision", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
+def test_half_precision_is_published(precision, tmp_path):
+    words = ["digits", "--fit.precision", precision, "--model.width", "8", "--export.warmup_batches", "1"]
+    config = flags.to_config(flags.parse_fit(words)[1])
+    config = dataclasses.replace(config, frontend=frontends.resolve(config.frontend, datasets.load(config.data)))
+    recognizer = Recognizer(config, [str(digit) for digit in range(10)])
+    certificate = json.loads((recognizer.export(tmp_path, "half") / layout.CERTIFICATE).read_text())
+    assert certificate["loaders"]["openvino"]["result"] == certify.FLOAT32_ALONE
+    assert certificate["tolerance"] == compare.tolerance_of(precision.removeprefix("mixed_"))
+    result = certificate["loaders"]["c_api"]["result"]
+    assert result["largest_difference"] <= certificate["tolerance"]
+    assert result["texts_not_empty"] > 20
+
+
+@pytest.mark.parametrize(("gap", "has"), [(0.001, False), (0.00005, True)])
+def test_another_text_is_right_where_two_tokens_are_as_probable(gap, has):
+    logits = np.float32([[[9, 0, 0], [np.log(0.5 + gap), np.log(0.5 - gap), -30], [1, 1, 1]]])
+
+    class Transcriber:
+        def batch_of_one(self, raw):
+            return raw
+
+        def __call__(self, raw):
+            return {"logits": logits, "steps": np.int32([2])}
+
+    case = cases.Case("clip", np.zeros(1), {"text": np.array("a")})
+    assert certify._has_other_texts(Transcriber(), case, compare.FLOAT32_TOLERANCE) == has
 
 
 def test_either_of_two_equal_classes_is_right():

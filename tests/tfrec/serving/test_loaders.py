@@ -60,6 +60,8 @@ def test_a_failing_request_is_named(echo):
             process.LoaderError, match=r"request 5, of the signature serving_default, fails: .*row 0 is neg"
         ):
             process.answer(loader, echo, {(5, "serving_default"): inputs})
+    with pytest.raises(process.LoaderError, match=r"^warm-up request 2, of the signature .*: .*row"):
+        process.answer("c_api", echo, {}, {(2, "serving_default"): inputs})
     with pytest.raises(process.LoaderError, match="cannot be loaded"):
         process.answer("c_api", echo.parent, {})
 

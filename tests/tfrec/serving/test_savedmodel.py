@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import importlib.util
 import itertools
 import json
 import os
@@ -26,7 +27,7 @@ import tfrec
 from pipelines.errors import UserError
 from tests.tfrec import untrained
 from tfrec.recognizer import Recognizer
-from tfrec.serving import layout, publish, savedmodel
+from tfrec.serving import layout, protos, publish, savedmodel
 from tfrec.serving.exported import ExportedRecognizer
 from tfrec.serving.loaders import process
 from tfrec.utils import startup
@@ -186,16 +187,6 @@ def test_malformed_requests_are_refused_and_the_process_lives(name, exported, tm
     assert done.stdout.split() == ["refused"] * len(HOSTILE[name])
 
 
-def test_publish_counts_versions_and_leaves_nothing_else(trained, tmp_path):
-    run, recognizer = trained("digits")
-    first, second = publish.publish(recognizer, tmp_path), publish.publish(recognizer, tmp_path)
-    assert [first.name, second.name] == ["1", "2"]
-    assert sorted(path.name for path in (tmp_path / run.name).iterdir()) == ["1", "2"]
-    assert (first.stat().st_mode & 0o755) == 0o755
-    description = json.loads((first / layout.DESCRIPTION).read_text())
-    assert description["labels"] == [str(i) for i in range(10)]
-
-
 @pytest.mark.parametrize("name", ["digits", "cnn"])
 def test_publish_refuses_a_model_that_answers_differently(name, trained, tmp_path, monkeypatch):
     _, recognizer = trained(name)
@@ -243,6 +234,16 @@ def test_predict_resamples(exported, tmp_path):
     np.testing.assert_allclose(one.probabilities, other.probabilities, atol=0.05)
 
 
+def check_other_kernels(folder, loaded, clip):
+    """OpenVINO converts the graph of a recurrent network with its frontend, and gives the same logits."""
+    if importlib.util.find_spec("openvino") is None:
+        return
+    inputs = {"audio": np.stack([clip, clip]), "length": np.int32([len(clip), 5000])}
+    answers = process.answer("openvino", folder, {(0, "logits"): inputs})
+    expected = loaded.signatures["logits"](**{name: tf.constant(value) for name, value in inputs.items()})
+    np.testing.assert_allclose(answers["0/logits"], expected["logits"], atol=1e-4)
+
+
 @pytest.mark.parametrize(("name", "width"), [("bilstm_ctc", 1), pytest.param("las", 8, marks=pytest.mark.slow)])
 def test_an_export_that_transcribes(name, width, tmp_path):
     built = untrained.recognizer.__wrapped__(name)
@@ -258,6 +259,8 @@ def test_an_export_that_transcribes(name, width, tmp_path):
         answer = loaded.signatures["tensor"](audio=tf.constant(audio), length=tf.constant(np.int32(lengths)))
         return [text.decode() for text in answer["text"].numpy()], answer["confidence"].numpy()
 
+    if width == 1:
+        check_other_kernels(tmp_path / "saved", loaded, sounds[0])
     texts, confidences = ask(sounds, [len(clip) for clip in sounds])
     for clip, text, confidence in zip(sounds, texts, confidences, strict=True):
         single = built.answers(built.batch_of_one(clip))
@@ -350,19 +353,35 @@ def test_short_clips_with_a_long_one_are_bounded(call):
         call("cnn", "encoded", encoded=[long] + [short] * 60)
 
 
-def test_what_a_killed_export_leaves_is_removed(trained, tmp_path):
+def test_the_next_version_without_what_a_killed_export_leaves(trained, tmp_path):
     process = subprocess.Popen(["true"])
     process.wait()
     node, base = platform.node(), tmp_path / "digits"
-    for name in (f".tmp-{node}-{process.pid}-abc", f".tmp-{node}-{os.getpid()}-abc", ".tmp-elsewhere-1-abc"):
+    for name in (f".tmp-{node}-{process.pid}-abc", f".tmp-{node}-{os.getpid()}-abc", ".tmp-elsewhere-1-abc", "3", "x"):
         (base / name).mkdir(parents=True)
     before = os.umask(0o077)
     try:
         version = publish.publish(trained("digits")[1], tmp_path, "digits")
     finally:
         os.umask(before)
-    assert sorted(path.name for path in base.iterdir()) == sorted(
-        [".tmp-elsewhere-1-abc", f".tmp-{node}-{os.getpid()}-abc", "1"]
-    )
+    assert version == base / "4"
+    assert {path.name for path in base.iterdir()} == {
+        ".tmp-elsewhere-1-abc",
+        f".tmp-{node}-{os.getpid()}-abc",
+        "3",
+        "4",
+        "x",
+    }
     for path in [version, *version.rglob("*")]:
         assert path.stat().st_mode & 0o777 == (0o755 if path.is_dir() else 0o644)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_each_signature_is_written_once(name, exported):
+    """And both names of the first one are the same tensors, for which a session prepares one graph."""
+    _, graph = meta_graph(exported(name))
+    assert graph.signature_def["encoded"] == graph.signature_def["serving_default"]
+    assert set(tf.saved_model.load(str(exported(name))).signatures) == set(protos.signatures(exported(name)))
+    names = [function.signature.name for function in graph.graph_def.library.function]
+    for traced, count in (("encoded", 1), ("tensor", 3)):  # the latter for tensor, features and embedding
+        assert sum(each.startswith(f"__inference_{traced}_") for each in names) == count

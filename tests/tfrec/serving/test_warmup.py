@@ -9,6 +9,7 @@ import tensorflow as tf
 from pipelines.errors import UserError
 from tfrec.config.schema import ExportConfig
 from tfrec.serving import layout
+from tfrec.serving.certificate import cases, certify
 from tfrec.serving.loaders import process
 from tfrec.serving.warmup import records, requests
 
@@ -74,8 +75,10 @@ def test_every_signature_and_batch_size_three_times(exported, trained, tmp_path)
     raw = recognizer.examples()
     export = dataclasses.replace(recognizer.config.export, warmup_batches=(1, 3))
     recognizer = recognizer.replace(config=dataclasses.replace(recognizer.config, export=export))
-    assert requests.write(folder, recognizer, raw) == 30
-    written = records.read(folder / layout.WARMUP_RECORDS)
+    made = requests.collect(folder, recognizer, raw)
+    assert len(made) == 30
+    requests.write(tmp_path, made)
+    written = records.read(tmp_path / layout.WARMUP_RECORDS)
     for signature in ("embedding", "encoded", "features", "serving_default", "tensor"):
         inputs = [
             {name: records.array(tensor) for name, tensor in each.items()} for key, each in written if key == signature
@@ -88,12 +91,13 @@ def test_every_signature_and_batch_size_three_times(exported, trained, tmp_path)
 
 def test_a_record_that_fails_fails_the_export(exported, trained, monkeypatch):
     def fails(*_):
-        raise process.LoaderError("request 3, of the signature tensor, fails: too long")
+        raise process.LoaderError("warm-up request 3, of the signature tensor, fails: too long")
 
     monkeypatch.setattr(process, "answer", fails)
     recognizer = trained("digits")[1]
-    with pytest.raises(UserError, match=r"Not published: warm-up request 3, .*: change export\.warmup_batches"):
-        requests.write(exported("digits"), recognizer, recognizer.examples())
+    message = r"Not published: .*: warm-up request 3, .* is unchanged: change export\.warmup_batches"
+    with pytest.raises(UserError, match=message):
+        certify.certify(recognizer, exported("digits"), cases.collect(recognizer))
 
 
 @pytest.mark.parametrize("batches", [(0,), (2000,), (1,) * 17])

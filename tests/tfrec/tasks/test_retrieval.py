@@ -10,7 +10,7 @@ from scipy import special
 
 from pipelines import datasets
 from pipelines.errors import UserError
-from tfrec import tasks
+from tfrec import architectures, tasks
 from tfrec.commands import evaluate, predict
 from tfrec.evaluation import other_data
 from tfrec.recognizer import Recognizer
@@ -76,6 +76,24 @@ def test_a_batch_of_one_group_has_no_loss(config):
     assert loss(config, {name: value[:1] for name, value in outputs().items()}, GROUPS[:1]) == pytest.approx(
         0, abs=1e-6
     )
+
+
+@pytest.mark.parametrize("config", [Config(), Config(loss="triplet")])
+def test_similarities_of_the_network_replace_inner_products(config):
+    values, others = outputs(), np.random.default_rng(1).normal(size=(5, 5)).astype("float32")
+    same = loss(config, {**values, "similarity": values["image"] @ values["audio"].T})
+    assert same == pytest.approx(loss(config, values), rel=1e-5)
+    assert loss(config, {**values, "similarity": others}) != pytest.approx(same, rel=0.01)
+
+
+def test_inference_leaves_the_similarities_of_a_batch_out():
+    shape = {"image": (16, 16, 1), "audio": (None, 8)}
+    task = Retrieval(Config(), [])
+    network = architectures.build("davenet", shape, 8, similarity="misa", width_multiplier=0.06)
+    answering = task.inference_network(network)
+    assert set(network.output) - set(answering.output) == {"similarity"}
+    assert {weight.path for weight in answering.weights} == {weight.path for weight in network.weights}
+    assert task.inference_network(answering) is answering
 
 
 def test_weights_are_those_of_examples():

@@ -11,6 +11,7 @@ import soundfile
 from PIL import Image
 
 import tfrec
+from pipelines import frontends
 from pipelines.datasets import folder
 from pipelines.errors import UserError
 from tfrec.commands import evaluate, fit
@@ -125,3 +126,6 @@ def test_places_of_data_hold_in_every_folder(tmp_path, monkeypatch):
     absolute = session.absolute_paths(config)
     assert (absolute.path, absolute.unknown) == (str(tmp_path / "clips"), str(tmp_path / "words"))
     assert session.absolute_paths(dataclasses.replace(config, unknown="others")).unknown == "others"
+    speech = session.absolute_paths(frontends.SpeechConfig(noise_path="noises", reverb_path="~/rooms"))
+    assert speech.noise_path == str(tmp_path / "noises")
+    assert os.path.isabs(speech.reverb_path)

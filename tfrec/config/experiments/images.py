@@ -65,7 +65,8 @@ def cifar10() -> AnyConfig:
     epochs and took 35 minutes.)
     Score: accuracy 88.95 % on 10,000 test images (95 % interval 88.32 to 89.55), on a copy whose images are JPEG files
     of quality 75. The paper reports 94 % on the original images. The last training accuracy is 95 %: the gap
-    to the paper is generalization, not training time.
+    to the paper is generalization, not training time. Twice the epochs with random erasing (0.5), shifts of 3 pixels
+    and 98 % of the images for training gave 88.86 %, and 89.12 % with the paper's six views (commit 2461635).
     """
     return Config(
         data=datasets.tfds.Config(name="cifar10", validation_fraction=0.05),

@@ -102,10 +102,10 @@ def _results(certificate: Mapping[str, Any]) -> Iterator[str]:
     for name, loader in certificate["loaders"].items():
         result = loader["result"]
         if isinstance(result, str):
-            yield f"{LOADERS[name][0]}: {result}"
+            yield f"{LOADERS[name]}: {result}"
         else:
             difference = result["largest_difference"]
-            yield f"{LOADERS[name][0]}: {result['requests']} requests, largest difference {difference:.1e}"
+            yield f"{LOADERS[name]}: {result['requests']} requests, largest difference {difference:.1e}"
 
 
 def _scores(recognizer: Recognizer) -> Iterator[str]:

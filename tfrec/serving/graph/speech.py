@@ -6,6 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from pipelines import loudness
 from tfrec.serving.graph import kinds, resampling, rules, wav
 from tfrec.serving.graph.rules import Limits, RawInput
 
@@ -26,8 +27,11 @@ def samples(rate_hz: int, window: int, limits: Limits) -> RawInput:
         audio = rules.require_rows(audio, limits)
         same = tf.equal(tf.shape(audio)[0], tf.size(length))
         audio, length = rules.require(same, "each clip needs one length: send as many lengths as rows", (audio, length))
-        faults = _length_faults(length, tf.shape(audio)[1], rate_hz, window, limits)
-        length = tf.where(faults == "", length, 0)
+        samples = tf.shape(audio)[1]
+        faults = _length_faults(length, samples, rate_hz, window, limits)
+        # Not by the texts of the faults: other runtimes, OpenVINO for one, compute with numbers alone.
+        most = tf.minimum(samples, round(limits.seconds * rate_hz))
+        length = tf.where((length >= max(window, 1)) & (length <= most), length, 0)
         longest = tf.reduce_max(tf.concat([length, [0]], axis=0))
         audio = require_work(audio, longest, rate_hz, limits)[:, :longest]
         # What lies past a clip's length may be anything, NaN included.
@@ -42,8 +46,16 @@ def samples(rate_hz: int, window: int, limits: Limits) -> RawInput:
     return RawInput(specs, read)
 
 
-def files(rate_hz: int, window: int, limits: Limits, name: str) -> RawInput:
-    """Clips as the bytes of WAV files, a string input of this name; the other arguments are those of `samples`."""
+def files(rate_hz: int, window: int, limits: Limits, name: str, channel: int = loudness.AUTOMATIC) -> RawInput:
+    """Clips as the bytes of WAV files.
+
+    Args:
+        rate_hz: Samples per second.
+        window: The fewest samples that a clip may have.
+        limits: Of a request.
+        name: Of the string input.
+        channel: Of files with several, as `loudness.mix` takes it.
+    """
 
     def read(contents: Tensor) -> tuple[dict[str, Tensor], Tensor]:
         contents = rules.require_rows(contents, limits)
@@ -51,13 +63,13 @@ def files(rate_hz: int, window: int, limits: Limits, name: str) -> RawInput:
         large = f"has more than {rules.MAX_ENCODED_BYTES:,} bytes: send it in pieces"
         faults = tf.where((faults == "") & (tf.strings.length(contents) > rules.MAX_ENCODED_BYTES), large, faults)
         header = wav.read_headers(contents, faults)
-        faults = _header_faults(header, rate_hz, window, limits)
+        faults = _header_faults(header, rate_hz, window, limits, channel)
         contents, header = rules.accept(faults, limits, (contents, header))
         length = resampling.length(header.frames, header.rate_hz, rate_hz)
         length = tf.cast(tf.where(faults == "", length, 0), tf.int32)
         longest = tf.reduce_max(tf.concat([length, [0]], axis=0))
         contents = require_work(contents, longest, rate_hz, limits)
-        audio, late = _decode(contents, header, faults, longest, rate_hz)
+        audio, late = _decode(contents, header, faults, longest, rate_hz, channel)
         faults = tf.where(faults == "", late, faults)
         return _clips(rules.accept(faults, limits, audio), length, faults, window, limits)
 
@@ -130,17 +142,22 @@ def _duration_faults(samples: Tensor, rate_hz: int, window: int, limits: Limits)
     return tf.where(samples == 0, f"has no samples: send at least {needed}", faults)
 
 
-def _header_faults(header: wav.Header, rate_hz: int, window: int, limits: Limits) -> Tensor:
+def _header_faults(header: wav.Header, rate_hz: int, window: int, limits: Limits, channel: int) -> Tensor:
     """What is wrong with files by their headers."""
     samples = resampling.length(header.frames, header.rate_hz, rate_hz)
     faults = tf.where(header.fault == "", _duration_faults(samples, rate_hz, window, limits), header.fault)
+    count = tf.strings.as_string(header.channels)
+    mono = tf.strings.join(
+        ["has ", count, f" channel(s), and channel {channel}, from 0, is the one to read: send it too"]
+    )
+    faults = tf.where((faults == "") & (header.channels <= channel), mono, faults)
     hz = tf.strings.as_string(header.rate_hz)
     odd = tf.strings.join(["has the unusual rate of ", hz, f" samples a second: convert it to {rate_hz:,} first"])
     return tf.where(wav.too_costly(header._replace(fault=faults), rate_hz), odd, faults)
 
 
 def _decode(
-    contents: Tensor, header: wav.Header, faults: Tensor, longest: Tensor, rate_hz: int
+    contents: Tensor, header: wav.Header, faults: Tensor, longest: Tensor, rate_hz: int, channel: int
 ) -> tuple[Tensor, Tensor]:
     """The clips `(batch, longest)`, 0 past their ends and where there is a fault, and faults of their samples."""
 
@@ -148,7 +165,7 @@ def _decode(
         one = wav.Header(*(field[i] for field in header))
 
         def decoded() -> tuple[Tensor, Tensor]:
-            return wav.decode(contents[i], one, rate_hz)
+            return wav.decode(contents[i], one, rate_hz, channel)
 
         samples, fault = tf.cond(faults[i] == "", decoded, lambda: (tf.zeros([0]), tf.constant("")))
         return tf.pad(samples, [[0, longest - tf.size(samples)]]), fault

@@ -97,13 +97,14 @@ def too_costly(header: Header, to_hz: int) -> Tensor:
     return is_good & ((taps > _MAX_TAPS) | (products > _MAX_PRODUCTS))
 
 
-def decode(contents: Tensor, header: Header, to_hz: int) -> tuple[Tensor, Tensor]:
+def decode(contents: Tensor, header: Header, to_hz: int, channel: int = loudness.AUTOMATIC) -> tuple[Tensor, Tensor]:
     """Decodes one file.
 
     Args:
         contents: The file, a string scalar.
         header: Its header, of scalars, without a fault.
         to_hz: The rate to convert to.
+        channel: Of several, as `loudness.mix` takes it; the file must have it.
 
     Returns:
         float32 `(samples,)`, and what is wrong with them, a string scalar, "" for nothing.
@@ -134,7 +135,7 @@ def decode(contents: Tensor, header: Header, to_hz: int) -> tuple[Tensor, Tensor
     frames = tf.ensure_shape(tf.reshape(values, tf.stack([header.frames, header.channels])), [None, None])
     fault = fault_of_samples(frames)
     frames = tf.where(fault == "", tf.clip_by_value(frames, -1.0, 1.0), 0.0)
-    return resampling.resample(loudness.mix(frames, loudness.AUTOMATIC), header.rate_hz, to_hz), fault
+    return resampling.resample(loudness.mix(frames, channel), header.rate_hz, to_hz), fault
 
 
 def fault_of_samples(samples: Tensor) -> Tensor:

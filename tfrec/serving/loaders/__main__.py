@@ -1,7 +1,7 @@
-"""Answers of a SavedModel to stored requests: `python -m tfrec.serving.loaders LOADER SAVED_MODEL REQUESTS ANSWERS`.
+"""Answers of a SavedModel: `python -m tfrec.serving.loaders LOADER SAVED_MODEL REQUESTS WARMUP ANSWERS`.
 
-LOADER is a module of this package. `import tensorflow` imports Keras where it finds it, so that Keras is blocked first:
-what answers here has no custom layer and no registered object.
+LOADER is a module of this package; answers to the warm-up requests are not kept. `import tensorflow` imports Keras
+where it finds it, so that Keras is blocked first: what answers here has no custom layer and no registered object.
 """
 
 import importlib
@@ -11,8 +11,8 @@ import sys
 from tfrec.serving.loaders import stored
 
 
-def main(loader: str, saved_model: str, requests: str, answers: str) -> int:
-    """Runs every request and writes every output; returns 1 where one fails."""
+def main(loader: str, saved_model: str, requests: str, warmup: str, answers: str) -> int:
+    """Runs every request and writes the outputs; returns 1 where one fails."""
     sys.modules["keras"] = None  # type: ignore[assignment]  # an import of it raises ImportError
     results, where = {}, "cannot be loaded"
     try:
@@ -21,6 +21,9 @@ def main(loader: str, saved_model: str, requests: str, answers: str) -> int:
             where = f"request {number}, of the signature {signature}, fails"
             for name, value in model(signature, inputs).items():
                 results[f"{number}/{name}"] = value
+        for (number, signature), inputs in stored.read_requests(warmup).items():
+            where = f"warm-up request {number}, of the signature {signature}, fails"
+            model(signature, inputs)
     except Exception as error:
         print(f"{where}: {' '.join(str(error).split())[:500]}", file=sys.stderr)
         return 1

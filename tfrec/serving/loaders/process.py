@@ -26,13 +26,14 @@ class LoaderError(Exception):
     """A process that could not load the SavedModel or answer a request: one sentence."""
 
 
-def answer(loader: str, saved_model: Any, requests: Requests) -> dict[str, np.ndarray]:
+def answer(loader: str, saved_model: Any, requests: Requests, warmup: Requests | None = None) -> dict[str, np.ndarray]:
     """Outputs of a SavedModel by one of the loaders.
 
     Args:
         loader: a module of `tfrec.serving.loaders`.
         saved_model: the version's folder.
         requests: `{(number, signature): {input: array}}`, byte strings with dtype object.
+        warmup: likewise, sent after the others; these need only be answered.
 
     Returns:
         `{NUMBER/OUTPUT: array}`, byte strings as texts.
@@ -41,10 +42,11 @@ def answer(loader: str, saved_model: Any, requests: Requests) -> dict[str, np.nd
         LoaderError: where it fails, or ends by a signal.
     """
     with tempfile.TemporaryDirectory() as folder:
-        requests_file, answers_file = (os.path.join(folder, name) for name in ("requests.npz", "answers.npz"))
-        stored.write_requests(requests_file, requests)
-        run_module(["tfrec.serving.loaders", loader, str(saved_model), requests_file, answers_file])
-        return stored.read_answers(answers_file)
+        paths = [os.path.join(folder, f"{name}.npz") for name in ("requests", "warmup", "answers")]
+        stored.write_requests(paths[0], requests)
+        stored.write_requests(paths[1], warmup or {})
+        run_module(["tfrec.serving.loaders", loader, str(saved_model), *paths])
+        return stored.read_answers(paths[2])
 
 
 def run_module(words: Sequence[str]) -> str:

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.errors import UserError
 from tfrec.serving import examples, layout, protos, savedmodel
 from tfrec.serving.certificate import sample_files
 from tfrec.serving.graph.rules import Limits
-from tfrec.serving.loaders import c_api, process
 from tfrec.serving.warmup import records
 
 if TYPE_CHECKING:
@@ -23,45 +21,37 @@ SHORTEST_S = 0.2  # of the generated lengths
 PICTURE_KINDS, SOUND_KIND = ("JPEG", "PNG"), "WAV of 16 bits"
 
 Inputs = dict[str, np.ndarray]
+Request = tuple[str, Inputs]  # signature and inputs
 
 
-def write(folder: Any, recognizer: Recognizer, raw: Sequence[Any]) -> int:
-    """Writes the records of an export, and sends each to it in a process of its own.
+def collect(folder: Any, recognizer: Recognizer, raw: Sequence[Any]) -> list[Request]:
+    """The requests of an export, each a signature and its inputs; none where `export.warmup_batches` is empty.
 
     Args:
         folder: the version's folder.
         recognizer: that was exported.
         raw: examples, whose sizes and lengths the requests have.
-
-    Returns:
-        The number of records; 0 where `export.warmup_batches` is empty.
-
-    Raises:
-        UserError: where the export does not answer one.
     """
-    folder, limits = pathlib.Path(folder), savedmodel.limits_of(recognizer)
+    limits = savedmodel.limits_of(recognizer)
     batches = sorted({min(rows, limits.rows) for rows in recognizer.config.export.warmup_batches})
-    if not batches:
-        return 0
-    requests = [
+    return [
         (signature, inputs)
         for signature, definition in protos.signatures(folder).items()
         for rows in batches
         for inputs in _inputs(set(definition.inputs), rows, raw, recognizer.frontend.parts, limits)
     ]
-    numbered = {(number, signature): inputs for number, (signature, inputs) in enumerate(requests, start=1)}
-    try:
-        process.answer("v1_session" if c_api.library_path() is None else "c_api", folder, numbered)
-    except process.LoaderError as error:
-        raise UserError(
-            f"Not published: warm-up {error}; the run is unchanged: change export.warmup_batches."
-        ) from None
-    protos_of = [
-        (name, {key: records.tensor_proto(value) for key, value in inputs.items()}) for name, inputs in requests
-    ]
-    (folder / layout.WARMUP_RECORDS).parent.mkdir(exist_ok=True)
-    records.write(folder / layout.WARMUP_RECORDS, protos_of)
-    return len(requests)
+
+
+def write(folder: Any, requests: Sequence[Request]) -> None:
+    """Writes the records of requests into an export; no file where there are none."""
+    if not requests:
+        return
+    path = pathlib.Path(folder) / layout.WARMUP_RECORDS
+    path.parent.mkdir(exist_ok=True)
+    records.write(
+        path,
+        [(name, {key: records.tensor_proto(value) for key, value in inputs.items()}) for name, inputs in requests],
+    )
 
 
 def _inputs(

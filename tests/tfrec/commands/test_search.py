@@ -1,0 +1,134 @@
+"""`tfrec search`: ranks, pictures of them, the index that stays, and mistakes."""
+
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import tfrec
+from pipelines.errors import UserError
+from tfrec.commands import fit, search
+from tfrec.inference import embedding_index, file_search
+from tfrec.inference.embedding_index import EmbeddingIndex
+
+
+@pytest.fixture(autouse=True)
+def place(tmp_path, monkeypatch):
+    """A working folder and a cache of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
+@pytest.fixture(scope="module")
+def davenet(pairs, tmp_path_factory):
+    """A run of davenet, which has matchmaps."""
+    run = tmp_path_factory.mktemp("runs") / "davenet"
+    words = ["--data.name", "paired", "--data.path", str(pairs), "--data.channels", "1", "--fit.epochs", "1"]
+    words += ["--model.name", "davenet", "--model.width_multiplier", "0.05", "--task.embedding_dim", "8"]
+    words += ["--model.similarity", "misa", "--model.batch_norm", "--export.no_after_fit", "--run", str(run)]
+    assert not fit.main(words)
+    return run
+
+
+@pytest.fixture(scope="module")
+def files(pairs, tmp_path_factory):
+    """A folder with eight of the pictures and clips."""
+    folder = tmp_path_factory.mktemp("files")
+    for path in [pairs.parent / f"{i}.{suffix}" for i in range(8) for suffix in ("png", "wav")]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    return folder
+
+
+def results(capsys):
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+@pytest.mark.parametrize(("query", "among"), [("0.wav", "--images"), ("1.png", "--audio")])
+def test_matches_are_ranked_by_similarity(query, among, trained, files, tmp_path, capsys):
+    run, recognizer = trained("dual_encoder")
+    query = str(files / query)
+    words = [str(run.path), "--query", query, among, str(files), "--count", "5", "--json", "--index", "kept"]
+    assert search.main(words) == 0
+    matches = results(capsys)
+    assert [match["rank"] for match in matches] == [1, 2, 3, 4, 5]
+    answer, found = recognizer.predictor(), sorted(files.glob("*.png" if among == "--images" else "*.wav"))
+    similarities = {str(path): float(answer(str(path)).vector @ answer(query).vector) for path in found}
+    assert [match["file"] for match in matches] == sorted(similarities, key=similarities.get, reverse=True)[:5]
+    expected = sorted(similarities.values(), reverse=True)[:5]
+    np.testing.assert_allclose([match["similarity"] for match in matches], expected, atol=1e-5)
+    with Image.open(tmp_path / "search.png") as sheet:
+        assert min(sheet.size) > 100
+
+
+def test_the_index_is_built_once(trained, files, tmp_path, capsys, monkeypatch):
+    run, _ = trained("dual_encoder")
+    query = str(files / "0.wav")
+    words = [str(run.path), "--query", query, "--images", str(files), "--json", "--sheet", "None"]
+    assert search.main(words) == 0
+    first = results(capsys)
+    (folder,) = (tmp_path / "cache" / "tfrec" / "search").iterdir()
+    assert len(EmbeddingIndex.open(folder).files) == 8
+    embedded, embed = [], file_search.FileSearch.embed
+    monkeypatch.setattr(file_search.FileSearch, "embed", lambda self, file: embedded.append(file) or embed(self, file))
+    assert search.main(words) == 0
+    assert results(capsys) == first
+    assert embedded == [query]
+    assert not (tmp_path / "search.png").exists()
+
+
+def test_a_table_and_another_folder_for_the_index(trained, files, tmp_path, capsys):
+    run, _ = trained("dual_encoder")
+    images = [str(files / f"{i}.png") for i in range(3)]
+    words = [str(run.path), "--query", images[0], "--images", *images, "--index", "kept", "--sheet", "sheet.png"]
+    assert search.main(words) == 0
+    printed = capsys.readouterr().out
+    assert "similarity" in printed
+    assert printed.count(".png") == 3
+    assert (tmp_path / "kept" / embedding_index.LISTING).is_file()
+    assert (tmp_path / "sheet.png").is_file()
+
+
+@pytest.mark.parametrize(("query", "among"), [("0.wav", "--images"), ("1.png", "--audio")])
+def test_matchmap(query, among, davenet, files, tmp_path):
+    words = [str(davenet), "--query", str(files / query), among, str(files), "--matchmap", "map.png"]
+    assert search.main(words) == 0
+    with Image.open(tmp_path / "map.png") as drawn:
+        assert min(drawn.size) > 200
+
+
+def test_the_mean_of_a_matchmap_is_the_similarity(davenet, files):
+    found = file_search.FileSearch(tfrec.load(str(davenet)), str(davenet))
+    paths = [str(files / name) for name in ("4.png", "7.wav")]
+    maps = found.matchmap(*paths)
+    image, audio = map(found.embed, paths)
+    assert maps.values.shape[2] == -(-len(maps.features) // 16)
+    assert maps.pixels.shape == (12, 16, 1)
+    np.testing.assert_allclose(maps.values.mean(), image @ audio, atol=1e-5)
+
+
+def test_mistakes(trained, pairs, files, tmp_path):
+    run, _ = trained("dual_encoder")
+    folder, query = str(files), str(files / "0.wav")
+    start = [str(run.path), "--query", query]
+    (tmp_path / "empty").mkdir()
+    for words, message in (
+        ([*start, "--images", folder, "--sheet", "sheet.jpg"], r"--sheet sheet\.jpg must end in \.png"),
+        ([*start, "--images", folder, "--sheet", "no/sheet.png"], r"--sheet no/sheet\.png cannot be written"),
+        ([*start, "--images", folder, "--matchmap", "map.png"], "has no maps of pictures and clips"),
+        ([*start, "--audio", folder, "--matchmap", "map.png"], "is of a picture and a clip"),
+        ([*start, "--images", "empty"], "empty holds no pictures"),
+        ([*start, "--images", str(pairs)], r"None of the files .* can be read"),
+        ([*start, "--images", folder, "--index", folder], "is not an index of embeddings"),
+        ([str(run.path), "--query", "none.wav", "--images", folder], "none.wav"),
+        ([str(trained("digits")[0].path), "--query", query, "--images", folder], "does not embed pictures and speech"),
+    ):
+        with pytest.raises(UserError, match=message):
+            search.main(words)
+    for words in (
+        [*start],
+        [*start, "--images", folder, "--audio", folder],
+        [*start, "--images", folder, "--count", "0"],
+    ):
+        with pytest.raises((UserError, SystemExit)):
+            search.main(words)

@@ -1,0 +1,113 @@
+"""Find files by a picture or speech: `tfrec search RUN_OR_EXPORT --query FILE --images FOLDER`."""
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import tyro
+from rich.table import Table
+
+import tfrec
+from pipelines import paths
+from pipelines.errors import UserError
+from tfrec.config import flags
+from tfrec.inference import file_search, reader
+from tfrec.inference.embedding_index import Match
+from tfrec.inference.file_search import FileSearch
+from tfrec.predictions import sources
+from tfrec.reports import search as drawings
+from tfrec.utils.console import console, messages_to_stderr
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """The files that are most similar to a query, by a model that embeds pictures and speech.
+
+    The embeddings of the files are kept, so that the next search embeds only files that are new or have changed.
+    """
+
+    model: tyro.conf.Positional[str]  # run folder, saved_models/NAME or saved_models/NAME/VERSION
+    query: str  # a picture, or audio
+    images: tuple[str, ...] = ()  # folders of pictures, or pictures, to search
+    audio: tuple[str, ...] = ()  # folders of audio files, or audio files, to search
+    count: int = 10  # matches
+    index: str | None = None  # folder for the embeddings of the files; None is one in ~/.cache/tfrec/search
+    sheet: str | None = "search.png"  # PNG to write, with the query and its matches
+    matchmap: str | None = (
+        None  # PNG to write: the regions of the picture that the speech points to, of the first match
+    )
+    json: bool = False  # print a JSON object for each match, on a line
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise ValueError(f"count must be 1 or more. Received: {self.count}")
+        if bool(self.images) == bool(self.audio):
+            raise ValueError("name what to search by either --images or --audio")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Prints the matches and draws them."""
+    arguments = flags.parse(Arguments, argv, prog="python -m tfrec search")
+    with messages_to_stderr(arguments.json):
+        query = paths.local(arguments.query)
+        found = sources.find(arguments.images or arguments.audio, "image" if arguments.images else "audio")
+        for source in found:
+            if source.error is not None:
+                raise source.error
+        search = FileSearch(tfrec.load(arguments.model), arguments.model)
+        roots = [paths.local(name) for name in arguments.images or arguments.audio]
+        folder = arguments.index or file_search.default_folder(arguments.model, roots)
+        matches = search.rank(query, [source.path for source in found], folder, arguments.count)
+        if not matches:
+            raise UserError(f"None of the files in {', '.join(map(paths.shown, roots))} can be read: name others.")
+        _print(matches, arguments.json)
+        if arguments.sheet is not None:
+            drawings.contact_sheet(_items(search, query, matches), _png(arguments.sheet, "--sheet"))
+        if arguments.matchmap is not None:
+            _draw_matchmap(search, query, matches[0].path, _png(arguments.matchmap, "--matchmap"))
+    return 0
+
+
+def _print(matches: Sequence[Match], as_json: bool) -> None:
+    if as_json:
+        for rank, match in enumerate(matches, start=1):
+            print(json.dumps({"rank": rank, "file": paths.shown(match.path), "similarity": match.similarity}))
+        return
+    table = Table("rank", "similarity", "file")
+    for rank, match in enumerate(matches, start=1):
+        table.add_row(str(rank), f"{match.similarity:.3f}", paths.shown(os.path.relpath(match.path)))
+    console.print(table)
+
+
+def _items(search: FileSearch, query: str, matches: Sequence[Match]) -> list[tuple[str, Any]]:
+    """Titles and raw inputs of the query and of its matches."""
+    titled = [(query, "query")]
+    titled += [(match.path, f"{rank}: {match.similarity:.3f}") for rank, match in enumerate(matches, start=1)]
+    items = []
+    for path, title in titled:
+        (raw,) = search.model.read(path).values()
+        name = paths.shown(os.path.basename(path))
+        items.append((f"{title}\n{name if len(name) <= 24 else name[:23] + '...'}", raw))
+    return items
+
+
+def _draw_matchmap(search: FileSearch, query: str, match: str, path: str) -> None:
+    """Draws the matchmap of a picture and a clip, one of which is the query."""
+    files = {reader.kind(file, ("image", "audio")): file for file in (query, match)}
+    if len(files) == 1:
+        raise UserError("--matchmap is of a picture and a clip: search pictures by audio, or audio by a picture.")
+    title = f"{paths.shown(os.path.basename(files['image']))} and {paths.shown(os.path.basename(files['audio']))}"
+    maps = search.matchmap(files["image"], files["audio"])
+    drawings.matchmap(maps.values, maps.pixels, maps.features, title, path)
+
+
+def _png(path: str, flag: str) -> str:
+    """The path of a picture to write; UserError where it cannot be written."""
+    folder = os.path.dirname(os.path.abspath(path))
+    if not path.lower().endswith(".png"):
+        raise UserError(f"{flag} {paths.shown(path)} must end in .png.")
+    if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
+        raise UserError(f"{flag} {paths.shown(path)} cannot be written: name a file in a folder that exists.")
+    return path
