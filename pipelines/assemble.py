@@ -206,7 +206,7 @@ def _prepared_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Da
 
 def _resized(examples: tf.data.Dataset, frontend: "Frontend") -> tf.data.Dataset:
     """The examples; images of different sizes are resized, so that they fit into one batch."""
-    image = frontend.parts.get("image")
+    image = frontend.parts().get("image")
     if image is None or not image.resized_before:
         return examples
 
@@ -224,7 +224,7 @@ def _batch(
     shapes: "Buckets | None" = None,
 ) -> tf.data.Dataset:
     """Batches (inputs, label) of examples; on the host with features, augmented unless `random_key` is None."""
-    if "audio" not in frontend.parts:
+    if "audio" not in frontend.parts():
         batches = examples.batch(batch_size, num_parallel_calls=tf.data.AUTOTUNE)
         batches = batches.map(lambda batch: (batch["image"], batch["label"]))
         on_host = frontend.config.placement == "host"
@@ -247,7 +247,7 @@ def _padded_clips(
 ) -> tf.data.Dataset:
     """(inputs, label, samples) of single clips, padded to few lengths; on the host inputs are features."""
     examples = examples.map(lambda example: {**example, "samples": tf.size(example["audio"])})
-    speech = cast("SpeechFrontend", frontend.parts["audio"])
+    speech = cast("SpeechFrontend", frontend.parts()["audio"])
     if frontend.config.placement == "host":
         clips = _clip_features(examples, frontend, random_key)
         if name := frontend.sequence_feature:  # pictures have one size
@@ -265,7 +265,7 @@ def _padded_clips(
         def inputs(example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
             audio = example["audio"]
             padded = _pad_to_multiple(audio, block) if shapes is None else _pad_to_bucket(audio, shapes)
-            others = {name: example[name] for name in frontend.parts if name != "audio"}
+            others = {name: example[name] for name in frontend.parts() if name != "audio"}
             return {**others, "audio": padded, "length": example["samples"]}, example["label"], example["samples"]
 
         clips = examples.map(inputs)
@@ -309,7 +309,7 @@ def _clip_features(examples: tf.data.Dataset, frontend: "Frontend", random_key: 
     """
 
     def features(number: "Tensor", example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
-        raw = {name: example[name][None] for name in frontend.parts}
+        raw = {name: example[name][None] for name in frontend.parts()}
         batch_of_one = _call_on_host(frontend, raw, number, random_key)
         inputs = tf.nest.map_structure(lambda value: value[0], batch_of_one)
         return inputs, example["label"], example["samples"]

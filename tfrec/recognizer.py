@@ -112,7 +112,7 @@ class Recognizer:
         Raises:
             UserError: for one input, where the network needs both.
         """
-        if set(given) == set(self.frontend.parts):
+        if set(given) == set(self.frontend.parts()):
             return self
         (name,) = given
         if not getattr(self.config.model, "modality_dropout", 1):
@@ -245,7 +245,7 @@ class Recognizer:
         Where it takes pairs, a source is either, and the result {"image": pixels} or {"audio": samples}; or a dict of
         both, and so is the result.
         """
-        parts = self.frontend.parts
+        parts = self.frontend.parts()
         if isinstance(source, Mapping):
             return reader.pair(source, self.read)
         kind = reader.kind(source, tuple(parts))
@@ -254,7 +254,7 @@ class Recognizer:
 
     def read_part(self, source: Any, kind: str) -> np.ndarray:
         """One source that is known to be "image" or "audio", as that part of the frontend takes it."""
-        config = self.frontend.parts[kind].config
+        config = self.frontend.parts()[kind].config
         if kind == "image":
             return reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
         return reader.audio(source, config.sample_rate_hz, self.audio_channel)

@@ -62,9 +62,9 @@ class Frontend(keras.layers.Layer):
         """Name of the feature over time, whose length is open; None for features without one."""
         return None
 
-    @property
+    # No property: Keras follows those that hold layers when it loads weights, here without end.
     def parts(self) -> "dict[str, Any]":
-        """The frontend of each raw input: {"image": ImageFrontend}, {"audio": SpeechFrontend}, or both."""
+        """Returns the frontend of each raw input: {"image": ImageFrontend}, {"audio": SpeechFrontend}, or both."""
         return {self.modality: self}
 
     @classmethod

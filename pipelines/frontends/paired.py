@@ -92,9 +92,8 @@ class PairedFrontend(Frontend):
         self.image = ImageFrontend(config.image, augment, seed, raw_shape, name="image")
         self.speech = SpeechFrontend(config.speech, augment, seed, name="speech")
 
-    @property
     def parts(self) -> dict[str, Frontend]:
-        """The frontend of each raw input, by the name of the input."""
+        """Returns the frontend of each raw input, by the name of the input."""
         return {"image": self.image, "audio": self.speech}
 
     @property
@@ -105,7 +104,7 @@ class PairedFrontend(Frontend):
     @property
     def feature_shape(self) -> dict[str, Shape]:
         """Shapes of one example's features by the name of the raw input."""
-        return {name: part.feature_shape for name, part in self.parts.items()}
+        return {name: part.feature_shape for name, part in self.parts().items()}
 
     @classmethod
     def raw(cls, example: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,7 +120,7 @@ class PairedFrontend(Frontend):
 
     def noise(self, random: np.random.Generator, number: int = 0) -> dict[str, np.ndarray]:
         """Draws a picture and a clip."""
-        return {name: part.noise(random, number) for name, part in self.parts.items()}
+        return {name: part.noise(random, number) for name, part in self.parts().items()}
 
     def inputs(self) -> dict[str, Any]:
         """Creates the symbolic raw inputs: those of both parts by their names."""

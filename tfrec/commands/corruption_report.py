@@ -69,7 +69,7 @@ def main(argv: Sequence[str]) -> int:
     recognizer = Recognizer.from_run(run)
     config: Any = recognizer.config
     if config.frontend.name != "image":
-        what = "pairs" if "image" in recognizer.frontend.parts else "speech"
+        what = "pairs" if "image" in recognizer.frontend.parts() else "speech"
         raise UserError(f"{run.path} was trained on {what}, and only pictures are corrupted: give a run on pictures.")
     if tasks.scores(config.task)[0] != "accuracy":
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy to report.")

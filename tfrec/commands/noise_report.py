@@ -71,7 +71,7 @@ def main(argv: Sequence[str]) -> int:
     if config.frontend.name == "paired":
         return _report_pairs(arguments, recognizer, run)
     if config.frontend.name != "speech":
-        what = "pairs" if "audio" in recognizer.frontend.parts else "images"
+        what = "pairs" if "audio" in recognizer.frontend.parts() else "images"
         raise UserError(f"{run.path} was trained on {what}, and noise is mixed into speech only: give a run on speech.")
     if tasks.scores(config.task)[0] not in COUNTED:
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy and no error rate to report.")

@@ -67,8 +67,8 @@ def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:
 
     The pictures, or the clips, of the run's own split are then the candidates.
     """
-    rate = recognizer.frontend.parts["audio"].config.sample_rate_hz
-    reading = {"channels": recognizer.frontend.parts["image"].config.channels}
+    rate = recognizer.frontend.parts()["audio"].config.sample_rate_hz
+    reading = {"channels": recognizer.frontend.parts()["image"].config.channels}
     if not os.path.exists(path):
         raise UserError(f"data.path {path} does not exist.")
     if os.path.isfile(path):

@@ -52,7 +52,7 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     served = recognizer.replace(inference_network=network)
     alone = recognizer.task.single_inputs(network)
     export = recognizer.task.exporter(recognizer)
-    limits, every = limits_of(recognizer), tuple(recognizer.frontend.parts)
+    limits, every = limits_of(recognizer), tuple(recognizer.frontend.parts())
 
     def answer(inputs: Any) -> Outputs:
         return export(served(inputs))
@@ -112,13 +112,13 @@ def encoded_name(part: str, parts: Collection[str]) -> str:
 
 def _raw_input(recognizer: Recognizer, part: str, is_encoded: bool, limits: Limits) -> rules.RawInput:
     """How a signature reads "image" or "audio", from files or from what they hold."""
-    config = recognizer.frontend.parts[part].config
-    name = encoded_name(part, recognizer.frontend.parts)
+    config = recognizer.frontend.parts()[part].config
+    name = encoded_name(part, recognizer.frontend.parts())
     if part == "audio":
         options = config.sample_rate_hz, window(recognizer), limits
         channel = loudness.channel_number(recognizer.audio_channel)
         return speech.files(*options, name, channel) if is_encoded else speech.samples(*options)
-    resize = recognizer.frontend.parts[part].resize
+    resize = recognizer.frontend.parts()[part].resize
     if not is_encoded:
         return image.pixels(resize, config.channels, config.pixels or "uint8", limits)
     background = parse_color(getattr(recognizer.config.data, "background", "white"))
@@ -131,8 +131,8 @@ def _of_values(recognizer: Recognizer, function: Callable[[Any], Outputs]) -> Ca
     def of_values(values: dict[str, tf.Tensor]) -> Outputs:
         if "image" not in values:
             return function(values)
-        images = recognizer.frontend.parts["image"].normalize(values["image"])
-        if len(recognizer.frontend.parts) == 1:
+        images = recognizer.frontend.parts()["image"].normalize(values["image"])
+        if len(recognizer.frontend.parts()) == 1:
             return function(recognizer.as_features(images))
         clips = {name: value for name, value in values.items() if name != "image"}
         return function(recognizer.as_features({"image": images, **recognizer.frontend(clips)}))
@@ -159,13 +159,13 @@ def _float32(outputs: Outputs) -> Outputs:
 
 def window(recognizer: Recognizer) -> int:
     """The fewest samples that a clip may have: those of one analysis window."""
-    features = recognizer.frontend.parts["audio"].features
+    features = recognizer.frontend.parts()["audio"].features
     return 1 if features is None else int(features.window)
 
 
 def limits_of(recognizer: Recognizer) -> Limits:
     """What a request of the export may ask for."""
-    export, parts = recognizer.config.export, recognizer.frontend.parts
+    export, parts = recognizer.config.export, recognizer.frontend.parts()
     rows = [SPEECH_ROWS] if "audio" in parts else []
     if "image" in parts:
         values = math.prod(parts["image"].feature_shape)
@@ -187,7 +187,7 @@ def _has_attention(network: keras.Model) -> bool:
 
 def describe(recognizer: Recognizer) -> dict[str, Any]:
     """What a client must know to talk to the export."""
-    parts, limits = recognizer.frontend.parts, limits_of(recognizer)
+    parts, limits = recognizer.frontend.parts(), limits_of(recognizer)
     inputs: dict[str, Any] = {"modality": recognizer.modality}
     bounds: dict[str, Any] = {"rows": limits.rows}
     if "image" in parts:

@@ -239,7 +239,7 @@ class Classification(Task):
         Raises:
             UserError: for options.
         """
-        if len(recognizer.frontend.parts) == 1:
+        if len(recognizer.frontend.parts()) == 1:
             return super().predictor(recognizer, **options)
         self.require_no_options(options)
         answers = functools.cache(lambda *given: recognizer.of_inputs(given).answer_function())

@@ -128,7 +128,7 @@ def _callbacks(
         batches = assemble.evaluation_batches(targets, training.frontend, fit.batch_size, is_repeated=True)
     else:
         callbacks.insert(1, own)  # before those that read its figures
-    speech = training.frontend.parts.get("audio")
+    speech = training.frontend.parts().get("audio")
     if speech is not None and speech.masks is not None and speech.config.mask_epochs:
         callbacks.append(WidenMasks(speech.masks, speech.config.mask_epochs))
     if fit.budget_minutes:
@@ -170,7 +170,7 @@ def training_buckets(split: Split, frontend: Any, fit: FitConfig) -> Buckets | N
     """The buckets of the training split by length; None where batches take the clips in any order."""
     if fit.batch_seconds is None:
         return None
-    if "audio" not in frontend.parts:
+    if "audio" not in frontend.parts():
         raise UserError("fit.batch_seconds is for speech: leave it out, and set fit.batch_size.")
     return assemble.bucket_plan(split, frontend, fit.batch_size, fit.batch_seconds)
 

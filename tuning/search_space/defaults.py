@@ -61,7 +61,11 @@ def lines(config: Config, models: Sequence[str] = ()) -> list[str]:
     if len(names) == 1 and names[0] != own.name:
         raise UserError(f"One architecture leaves nothing to choose: name more, or give --model.name={names[0]}.")
     choice = [f"model.name={','.join(names)}"] if len(names) > 1 else []
-    frontend = _speech(config, holders) if config.frontend.name == "speech" else _image(config)
+    frontend: list[str] = []  # of pairs, whose frontend has two parts with settings of their own
+    if config.frontend.name == "speech":
+        frontend = _speech(config, holders)
+    elif config.frontend.name == "image":
+        frontend = _image(config)
     return [*choice, *_models(holders), *frontend, *_fit(config.fit)]
 
 

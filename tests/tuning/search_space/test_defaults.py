@@ -14,6 +14,7 @@ from tfrec.config import experiments, flags
 from tuning.search_space import defaults, grammar
 from tuning.search_space.parameters import active_values, to_flags, to_hyperparameters
 
+PAIRS = experiments.find("digit_pairs")()
 DIGITS, SPOKEN, AN4 = experiments.find("digits")(), experiments.find("spoken_digits_tts")(), experiments.find("an4")()
 MODULES = {module.__name__: name for name, (module, _) in ARCHITECTURES.items()}  # one name of each
 
@@ -29,6 +30,7 @@ def base(name):
     model = architectures.default_config(name)
     kinds, output_kind = architectures.find(name).input_kinds, architectures.find(name).output_kind
     config = AN4 if output_kind == "sequence" else DIGITS if "image" in kinds else SPOKEN
+    config = PAIRS if "pair" in kinds else config
     config = dataclasses.replace(config, model=model)
     return replaced(config, frontend={"frequency_masks": 0, "time_masks": 0}) if kinds == ("waveform",) else config
 

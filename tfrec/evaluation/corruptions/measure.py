@@ -125,7 +125,7 @@ def pictures(recognizer: Recognizer, split: Split, count: int) -> list[np.ndarra
 
 def _resized(recognizer: Recognizer, split: Split) -> tf.data.Dataset:
     """(picture, label) of a split, uint8 of the network's size."""
-    frontend = recognizer.on_split(split).frontend.parts["image"]
+    frontend = recognizer.on_split(split).frontend.parts()["image"]
 
     def convert(example: Mapping[str, Any]) -> tuple[Any, Any]:
         image = tf.clip_by_value(tf.round(frontend.resize(example["image"][None])[0]), 0, 255)

@@ -70,7 +70,7 @@ def collect(recognizer: Recognizer) -> list[Case]:
         if recognizer.config.export.beam_width > 1 or set(expected[0]) != set(answers_of(recognizer, raw[0])):
             expected = examples.answer_each(recognizer, raw)  # the run holds other answers than the export gives
     cases = [Case(f"example {i}", *pair) for i, pair in enumerate(zip(raw, expected, strict=True))]
-    if "audio" in recognizer.frontend.parts:  # so that a batch has padding, also where all clips are equally long
+    if "audio" in recognizer.frontend.parts():  # so that a batch has padding, also where all clips are equally long
         half = _halved(cases[0].raw)
         cases.append(Case(f"half of {cases[0].name}", half, answers_of(recognizer, half)))
     if TEXT_OUTPUT in expected[0] and not has_texts(cases):
@@ -88,7 +88,7 @@ def _is_within(case: Case, limits: Limits, recognizer: Recognizer) -> bool:
     if "audio" not in case.parts:
         return True
     samples = len(case.parts["audio"])
-    seconds = samples / recognizer.frontend.parts["audio"].config.sample_rate_hz
+    seconds = samples / recognizer.frontend.parts()["audio"].config.sample_rate_hz
     return samples >= savedmodel.window(recognizer) and seconds <= limits.seconds
 
 
@@ -127,7 +127,7 @@ def _spoken_noise(recognizer: Recognizer) -> Iterator[Case]:
 
 def _files(recognizer: Recognizer, cases: Sequence[Case]) -> Iterator[Case]:
     """A file of each kind, made of the examples in turn; what training reads from it is the input."""
-    inputs = recognizer.frontend.parts
+    inputs = recognizer.frontend.parts()
     kinds = [list(KINDS[name]) for name in inputs]
     count = max(map(len, kinds))
     # The last ones first: a generated clip with a text is among them.
@@ -143,7 +143,7 @@ def _files(recognizer: Recognizer, cases: Sequence[Case]) -> Iterator[Case]:
 def _file(recognizer: Recognizer, name: str, kind: str, raw: np.ndarray) -> tuple[bytes, np.ndarray]:
     """A file of a kind, and what training reads from it."""
     if name == "audio":
-        contents = sample_files.sound(kind, raw, recognizer.frontend.parts[name].config.sample_rate_hz)
+        contents = sample_files.sound(kind, raw, recognizer.frontend.parts()[name].config.sample_rate_hz)
         return contents, recognizer.read_part(contents, name)
     contents = sample_files.picture(kind, raw)
     read = recognizer.read_part(contents, name)

@@ -38,7 +38,7 @@ def collect(folder: Any, recognizer: Recognizer, raw: Sequence[Any]) -> list[Req
         (signature, inputs)
         for signature, definition in protos.signatures(folder).items()
         for rows in batches
-        for inputs in _inputs(set(definition.inputs), rows, raw, recognizer.frontend.parts, limits)
+        for inputs in _inputs(set(definition.inputs), rows, raw, recognizer.frontend.parts(), limits)
     ]
 
 
