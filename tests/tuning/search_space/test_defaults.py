@@ -115,7 +115,9 @@ def test_values_drawn_for_an_architecture_are_a_configuration(name):
         assert {full: getattr(getattr(arguments, full.split(".")[0]), full.split(".")[1]) for full in drawn} == drawn
 
 
-@pytest.mark.parametrize("name", [name for name, (_, model) in ARCHITECTURES.items() if hasattr(model, "heads")])
+@pytest.mark.parametrize(
+    "name", [name for name, (_, model) in ARCHITECTURES.items() if hasattr(model, "heads") and hasattr(model, "width")]
+)
 def test_the_heads_divide_every_width(name):
     config = base(name)
     (width,) = [one for one in parameters(config) if one.name == "model.width"]

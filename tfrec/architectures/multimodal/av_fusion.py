@@ -24,7 +24,7 @@ from tfrec.architectures.types import Shape, Tensor
 
 INPUT_KINDS = ("pair",)
 PARAMETERS = {"pair": {"av_fusion": 867_946}}
-SEARCH_SPACE = {"units": "32..256:log", "dropout": "0..0.5", "modality_dropout": "0.1..0.6"}
+SEARCH_SPACE = {"units": "32..256:step=32", "dropout": "0..0.5", "modality_dropout": "0.1..0.6"}
 
 
 @dataclasses.dataclass(frozen=True)
