@@ -88,7 +88,7 @@ def test_batches_from_the_host_hold_the_features_of_the_device(speech):
 def test_augmentation_of_both_sides_in_training_only():
     config = dataclasses.replace(
         PAIRED,
-        image=dataclasses.replace(PAIRED.image, brightness=0.5),
+        image=dataclasses.replace(PAIRED.image, rotation_degrees=90.0),
         speech=dataclasses.replace(PAIRED.speech, time_masks=2, time_width=10),
     )
     frontend = frontends.build(config, augment=True, seed=1)
