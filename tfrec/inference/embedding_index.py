@@ -8,7 +8,6 @@ folder holds the old index or the new one.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import logging
 import os
@@ -16,7 +15,7 @@ import pathlib
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -24,7 +23,7 @@ import numpy as np
 from pipelines import paths, progress
 from pipelines.errors import UserError
 from tfrec.inference import approximate_search
-from tfrec.utils.files import atomic_write
+from tfrec.utils.files import atomic_write, lock_folder
 
 _LOG = logging.getLogger(__name__)
 
@@ -176,7 +175,8 @@ def update(
     """
     folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder):
+    busy = f"Another process builds the index {folder}: wait for it, or name another folder."
+    with lock_folder(folder, busy):
         listing = _usable_listing(folder, units, model)
         old = {File(*file): row for row, file in enumerate(listing["files"])} if listing else {}
         failed = {File(*file) for file in listing["failed"]} if listing else set()
@@ -265,19 +265,6 @@ class _Writer:
         """Appends a row."""
         self.stream.write(np.ascontiguousarray(vector, "<f4").tobytes())
         self.files.append(file)
-
-
-@contextlib.contextmanager
-def _locked(folder: pathlib.Path) -> Iterator[None]:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        raise UserError(f"Another process builds the index {folder}: wait for it, or name another folder.") from None
-    else:
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _current(files: Sequence[str]) -> list[File]:

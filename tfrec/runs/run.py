@@ -16,7 +16,6 @@ state/                what --resume needs
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import pathlib
@@ -28,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Self
 import h5py
 
 from pipelines.errors import UserError
-from tfrec.utils.files import atomic_write, require_space
+from tfrec.utils.files import atomic_write, lock_folder, require_space
 
 if TYPE_CHECKING:
     import keras
@@ -140,18 +139,9 @@ class Run:
                         parent.rmdir()
             raise
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """Context that locks the folder; UserError where another process holds the lock."""
-        folder = os.open(self.path, os.O_RDONLY)
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"Another process is using {self.path}: wait until it ends, or stop it.") from None
-        else:
-            yield
-        finally:
-            os.close(folder)
+        return lock_folder(self.path, f"Another process is using {self.path}: wait until it ends, or stop it.")
 
     def read_json(self, name: str) -> Any:
         """Reads a JSON file of the run; UserError where it cannot be read or is damaged."""

@@ -1,13 +1,16 @@
-"""Atomic writes, and a check for free disk space."""
+"""Atomic writes, locks of folders, and a check for free disk space."""
 
 import contextlib
 import errno
+import fcntl
 import math
 import os
 import pathlib
 import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+from pipelines.errors import UserError
 
 if TYPE_CHECKING:
     import keras
@@ -48,3 +51,25 @@ def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def lock_folder(path: str | os.PathLike[str], busy: str) -> Iterator[None]:
+    """Context that locks a folder against other processes.
+
+    Args:
+        path: of the folder, which exists.
+        busy: the message where another process holds the lock.
+
+    Raises:
+        UserError: another process holds the lock.
+    """
+    folder = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UserError(busy) from None
+    else:
+        yield
+    finally:
+        os.close(folder)
