@@ -53,13 +53,13 @@ def home(data, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("page", EXECUTED, ids=name_of)
 def test_blocks(page, home, monkeypatch):
-    _execute_page(page, monkeypatch, slow=False)
+    assert _execute_page(page, monkeypatch, slow=False) > 0
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SLOW, ids=name_of)
 def test_slow_blocks(page, home, monkeypatch):
-    _execute_page(page, monkeypatch, slow=True)
+    assert _execute_page(page, monkeypatch, slow=True) > 0
 
 
 @pytest.mark.parametrize("page", blocks.PAGES, ids=name_of)
@@ -76,6 +76,7 @@ def test_commands_in_the_text(page, home):
             continue
         with _located(where):
             name, arguments = commands.ours(next(commands.split(text)))
+            assert name, text
             if arguments and "--help" not in arguments:  # else the text only names the command
                 commands.parse(name, arguments)
 
@@ -89,10 +90,10 @@ def test_extras_exist(page):
 
 
 def _execute_page(page, monkeypatch, slow):
+    """Executes or at least parses the blocks of a page; returns their number."""
     namespace = {"__name__": "__main__"}
-    for block in BLOCKS[page]:
-        if block.language not in LANGUAGES or block.skipped_because:
-            continue
+    checked = [block for block in BLOCKS[page] if block.language in LANGUAGES and not block.skipped_because]
+    for block in checked:
         only_parsed = bool(block.parsed_because) or (block.slow and not slow) or not _has(block.needs)
         with _located(block.where):
             if block.language != "python":
@@ -106,6 +107,7 @@ def _execute_page(page, monkeypatch, slow):
                 _load_file(block)
             else:
                 exec(compile(block.text, block.where, "exec"), namespace)
+    return len(checked)
 
 
 def _command(words, append, only_parsed):

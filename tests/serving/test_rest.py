@@ -259,7 +259,7 @@ def test_methods_that_a_signature_does_not_have(target, method):
 
 def test_values_that_are_nested_deeply(target):
     for depth in (20, 500, 100_000):
-        error(echo(target, "int32", "[" * depth + "1" + "]" * depth))
+        assert error(echo(target, "int32", "[" * depth + "1" + "]" * depth))
 
 
 def test_metrics(target):

@@ -71,8 +71,7 @@ def main(argv: Sequence[str]) -> int:
     if config.frontend.name == "paired":
         return _report_pairs(arguments, recognizer, run)
     if config.frontend.name != "speech":
-        what = "pairs" if "audio" in recognizer.frontend.parts() else "images"
-        raise UserError(f"{run.path} was trained on {what}, and noise is mixed into speech only: give a run on speech.")
+        raise UserError(f"{run.path} was trained on images, and noise is mixed into speech only: give a run on speech.")
     if tasks.scores(config.task)[0] not in COUNTED:
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy and no error rate to report.")
     conditions = _conditions(arguments, config.frontend)
@@ -119,6 +118,8 @@ def _report_pairs(arguments: Arguments, recognizer: Recognizer, run: Run) -> int
         raise UserError("--noise FOLDER is needed for a run on pairs, with a sub-folder for each type of noise.")
     with messages_to_stderr(arguments.json):
         corpus = splits.load(run, config, recognizer.task.labels, (arguments.split,))
+        for note in corpus.notes:
+            logger.warning(note)
         recognizer.task.check_corpus(corpus, run.path)
         result = pair_noise.measure_pairs(recognizer, corpus, conditions, arguments.pictures, arguments.batch_size)
     result = json.loads(short_numbers.dumps(result))
