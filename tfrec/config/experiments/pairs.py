@@ -3,6 +3,7 @@
 from pipelines import datasets, frontends
 from tfrec.architectures.image import cnn
 from tfrec.architectures.multimodal import av_fusion, dual_encoder
+from tfrec.config.experiments.speech import NEW_SPEAKERS
 from tfrec.config.schema import AnyConfig, Config, FitConfig
 from tfrec.tasks import classification, retrieval
 
@@ -23,19 +24,7 @@ def digit_pairs() -> AnyConfig:
         data=datasets.digit_pairs.Config(name="digit_pairs", train_images=51_200),  # 400 batches
         frontend=frontends.PairedConfig(
             image=frontends.ImageConfig(rotation_degrees=10.0, scale=(0.9, 1.1), shift_fraction=0.08),
-            speech=frontends.SpeechConfig(
-                range_db=40.0,
-                fixed_frames=48,
-                jitter=0.08,
-                speed=(0.88, 1.14),
-                tract=(0.9, 1.1),
-                gain_db=6.0,
-                channel_db=4.0,
-                frequency_masks=1,
-                frequency_width=8,
-                time_masks=1,
-                time_width=10,
-            ),
+            speech=NEW_SPEAKERS,
         ),
         model=dual_encoder.Config(
             name="dual_encoder",
