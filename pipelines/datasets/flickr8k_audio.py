@@ -72,9 +72,7 @@ def _pairs(config: Config) -> list[paired.Pair]:
             "audio": os.path.join(root, "flickr_audio", "wavs", clip),
             "image": os.path.join(root, "Flicker8k_Dataset", picture),
         }
-        for file in files.values():
-            if not os.path.isfile(file):
-                raise UserError(f"{where}: there is no file {paths.shown(file)}: extract all archives into one folder.")
+        paired.require_files(files, where, "extract all archives into one folder")
         text = captions.get(f"{picture}{number}", "")
         pairs.append(
             paired.Pair(**files, where=where, split=split_of[picture], text=text, speaker=speakers.get(clip, ""))

@@ -145,6 +145,19 @@ def _pair(where: str, cells: Mapping[str, Any], names: Mapping[str, str], path: 
     return Pair(**{**own, "split": split_of(split) or "", "where": where})
 
 
+def require_files(files: Mapping[str, str], where: str, remedy: str = "") -> None:
+    """Raises UserError where a file of a pair does not exist.
+
+    Args:
+        files: Paths.
+        where: The list and the line that names them.
+        remedy: What to do, at the end of the message.
+    """
+    for file in files.values():
+        if not os.path.isfile(file):
+            raise UserError(f"{where}: there is no file {paths.shown(file)}{remedy and ': '}{remedy}.")
+
+
 def build_corpus(
     config: PairsConfig,
     pairs: Sequence[Pair],

@@ -93,9 +93,7 @@ def _pairs(config: Config, path: str, split: str) -> list[paired.Pair]:
             "audio": os.path.join(paths.local(config.path), entry["wav"]),
             "image": os.path.join(paths.local(config.images), entry["image"]),
         }
-        for file in files.values():
-            if not os.path.isfile(file):
-                raise UserError(f"{where}: there is no file {paths.shown(file)}.")
+        paired.require_files(files, where)
         text = " ".join(str(entry.get("asr_text", "")).split())
         pairs.append(paired.Pair(**files, where=where, split=split, text=text, speaker=str(entry.get("speaker", ""))))
     return pairs
