@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import pathlib
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -18,8 +18,7 @@ from tfrec.inference.embedding_index import EmbeddingIndex, Match
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
-
-MODALITY = "image_audio"  # of recognizers that embed pictures and clips
+    from tfrec.tasks.retrieval import Embedding
 
 
 class MatchmapOfFiles(NamedTuple):
@@ -42,18 +41,15 @@ class FileSearch:
     """
 
     def __init__(self, model: Recognizer | ExportedRecognizer, path: str) -> None:
-        if model.modality != MODALITY:
+        if model.task.output_kind != "pair":
             raise UserError(f"{path} does not embed pictures and speech: give a model of the task retrieve.")
         self.model: Any = model
         self.path = path
-        self._answer = model.predictor()
+        self._answer = cast("Callable[[str], Embedding]", model.predictor())
 
     def embed(self, file: str) -> np.ndarray:
         """The embedding of a picture or a clip (units,); UserError for a file that cannot be read."""
-        answer: Any = self._answer(file)
-        if not hasattr(answer, "vector"):
-            raise UserError(f"{self.path} gives no embeddings: give a model of the task retrieve.")
-        return np.asarray(answer.vector, "float32")
+        return np.asarray(self._answer(file).vector, "float32")
 
     def index(self, files: Sequence[str], units: int, folder: str | os.PathLike[str]) -> EmbeddingIndex:
         """The index of files, see `embedding_index.update`."""

@@ -122,6 +122,10 @@ def test_mistakes(trained, pairs, files, tmp_path):
         ([*start, "--images", folder, "--index", folder], "is not an index of embeddings"),
         ([str(run.path), "--query", "none.wav", "--images", folder], "none.wav"),
         ([str(trained("digits")[0].path), "--query", query, "--images", folder], "does not embed pictures and speech"),
+        (
+            [str(trained("av_fusion")[0].path), "--query", query, "--images", folder],
+            "does not embed pictures and speech",
+        ),
     ):
         with pytest.raises(UserError, match=message):
             search.main(words)
