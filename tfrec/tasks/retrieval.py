@@ -367,17 +367,14 @@ class _Items:
 
 def _nearest(direction: str, queries: _Items, candidates: _Items) -> list[dict[str, Any]]:
     """The candidate that is most similar to each query."""
-    rows = []
-    for name, vector, group in zip(queries.names, queries.vectors, queries.groups, strict=True):
-        similarities = candidates.vectors @ vector
-        best = int(np.argmax(similarities))
-        rows.append(
-            {
-                "direction": direction,
-                "path": name,
-                "answer": candidates.names[best],
-                "similarity": float(similarities[best]),
-                "matches": bool(candidates.groups[best] == group),
-            }
-        )
-    return rows
+    found = zip(*retrieval.nearest(queries.vectors, candidates.vectors), strict=True)
+    return [
+        {
+            "direction": direction,
+            "path": name,
+            "answer": candidates.names[best],
+            "similarity": float(similarity),
+            "matches": bool(candidates.groups[best] == group),
+        }
+        for name, group, (best, similarity) in zip(queries.names, queries.groups, found, strict=True)
+    ]

@@ -97,6 +97,26 @@ def query_scores(
     }
 
 
+def nearest(queries: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Finds the candidate that is most similar to each query.
+
+    >>> nearest(np.float32([[1, 0], [0, 1]]), np.float32([[0, 1], [0.6, 0.8]]))[0].tolist()
+    [1, 0]
+
+    Args:
+        queries: embeddings (n, d).
+        candidates: embeddings (m, d).
+
+    Returns:
+        Its index and its similarity, (n,) each; the first one of those that are as similar.
+    """
+    indices, best = np.zeros(len(queries), "int64"), np.zeros(len(queries), "float32")
+    for i, similarities, _ in _similarities(queries, candidates):
+        indices[i] = np.argmax(similarities)
+        best[i] = similarities[indices[i]]
+    return indices, best
+
+
 def _match_ranks(similarities: np.ndarray, matches: np.ndarray, tie: float) -> np.ndarray:
     """The ranks of all matches of a query, from 1 and ascending: int64 (matches,)."""
     # What is not a number has the worst rank.
