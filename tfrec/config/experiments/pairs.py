@@ -47,6 +47,8 @@ def digit_fusion() -> AnyConfig:
 
     Command: `python -m tfrec.fit digit_fusion --frontend.speech.noise_path NOISES/`, then
     `python -m tfrec noise_report runs/digit_fusion --noise NOISES/`.
+    Score: not measured at full length. After 1 of 5 epochs, at 0 dB, 63.7 % by the clip, 62.9 % by the picture with a
+    quarter of it covered, and 86.5 % by both; with half of it covered 17.1 % by the picture, and 56.6 % by both.
     """
     return Config(
         data=datasets.digit_pairs.Config(name="digit_pairs", train_images=12_800),  # 200 batches
