@@ -35,6 +35,7 @@ ARGUMENTS = {  # of constructors, other than the defaults
     "MaskFrames": {},
     "Matchmap": {},
     "MatchmapSimilarity": {"similarity": "misa"},
+    "ModalityDropout": {"rate": 0.25, "tokens": [3, 5], "seed": 7},
     "AttentionPool": {"statistics": True},
     "MaskedMean": {},
     "PlainCell": {"units": 3},

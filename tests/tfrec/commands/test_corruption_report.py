@@ -79,7 +79,7 @@ def test_all_corruptions_of_gray_pictures(run, capsys):
     averages = {name: one["average"]["accuracy"] for name, one in result["corruptions"].items()}
     assert result["worst"]["accuracy"] == averages[result["worst"]["name"]] == min(averages.values())
     assert set(result["families"]) == {"noise", "blur", "weather", "digital"}
-    assert len((folder / "corruptions.csv").read_text().splitlines()) == 1 + 1 + 15 * 3 + 4 + 1 + 3
+    assert len((folder / "corruptions.csv").read_text().splitlines()) == 1 + 1 + 15 * 3 + 4 + 1 + 5
     for text in (out, (folder / "corruptions.md").read_text()):
         for part in ("mean corruption error", "worst: ", "frost overlays computed textures", "jpeg_compression"):
             assert part in " ".join(text.split())
@@ -121,7 +121,7 @@ def test_pictures_are_cropped_once(photos):
     split = splits.load(photos, recognizer.config, recognizer.task.labels, ("test",)).splits["test"]
     (image, *_) = measure.pictures(recognizer, split, 2)
     features = recognizer.features(recognizer.batch_of_one(next(split.examples.as_numpy_iterator())["image"]))
-    after = measure._without_crop(recognizer).on_split(split).frontend(image[None])
+    after = measure.without_crop(recognizer).on_split(split).frontend(image[None])
     np.testing.assert_allclose(after, features, atol=0.05)
 
 
