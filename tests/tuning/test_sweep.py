@@ -13,7 +13,7 @@ def test_an_unknown_experiment_is_reported_before_keras_is_imported():
     code = "import sys\nfrom tuning import sweep\ntry: sweep.main(['digit'])\nfinally: print('keras' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert done.stderr == "error: Unknown experiment 'digit': did you mean 'digits'?\n"
+    assert done.stderr == "error: Unknown experiment 'digit': did you mean 'digits' or 'digit_pairs'?\n"
     assert done.stdout == "False\n"
 
 
