@@ -69,11 +69,11 @@ def test_the_index_is_built_once(trained, files, tmp_path, capsys, monkeypatch):
     first = results(capsys)
     (folder,) = (tmp_path / "cache" / "tfrec" / "search").iterdir()
     assert len(EmbeddingIndex.open(folder).files) == 8
-    embedded, embed = [], file_search.FileSearch.embed
-    monkeypatch.setattr(file_search.FileSearch, "embed", lambda self, file: embedded.append(file) or embed(self, file))
+    embedded = []
+    monkeypatch.setattr(file_search.FileEmbedder, "__call__", lambda self, files: embedded.extend(files))
     assert search.main(words) == 0
     assert results(capsys) == first
-    assert embedded == [query]
+    assert embedded == []
     assert not (tmp_path / "search.png").exists()
 
 
