@@ -12,6 +12,7 @@ from tfrec.config.schema import AnyConfig
 # is used: a configuration needs Keras, a list of names does not.
 EXPERIMENTS = {
     "an4": "sentences",
+    "an4_recordings": "sentences",
     "cifar10": "images",
     "cifar10_first_five": "images",
     "cifar10_other_five": "images",
