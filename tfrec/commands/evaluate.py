@@ -71,8 +71,6 @@ def main(argv: Sequence[str]) -> int:
     decode = arguments.decode if arguments.decode != DecodeConfig() else None
     with messages_to_stderr(arguments.json):
         name, corpus, facts = _load(arguments, run, recognizer)
-        for note in corpus.notes:
-            logger.warning(note)
         measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
     if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
@@ -92,17 +90,17 @@ def _load(arguments: Arguments, run: Run, recognizer: Recognizer) -> tuple[str, 
     path = arguments.data.path
     if path is not None:
         corpus = other_data.load(recognizer, path, arguments.split)
+        for note in corpus.notes:
+            logger.warning(note)
         facts["data_path"] = os.path.abspath(os.path.expanduser(path))
         return other_data.name(run, path), corpus, facts
-    corpus = splits.load(
+    corpus = splits.load_checked(
         run,
-        recognizer.config,
-        recognizer.task.labels,
-        (arguments.split,),
+        recognizer,
+        arguments.split,
         moved_to=arguments.data.moved_to,
         skip_missing=arguments.skip_missing,
     )
-    recognizer.task.check_corpus(corpus, run.path)
     left_out = splits.count_missing(run, corpus.splits[arguments.split], arguments.split)
     if not left_out:
         return arguments.split, corpus, facts
