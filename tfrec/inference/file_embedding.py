@@ -22,7 +22,7 @@ BATCH_SECONDS = 120.0  # of the clips of a batch, padding included; a longer cli
 WINDOW_FILES = 4 * BATCH_FILES  # that are read before they are cut into batches, so that clips of one length meet
 WINDOW_BYTES = 2**28  # likewise: of their pixels and samples
 
-Result = np.ndarray | UserError  # an embedding (units,), or why there is none
+Result = np.ndarray | UserError  # an embedding (units,), or the error of a file
 
 
 class _Item(NamedTuple):
