@@ -19,7 +19,7 @@ from tfrec.inference.file_embedding import FileEmbedder
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
-    from tfrec.tasks.retrieval import Embedding
+    from tfrec.tasks.embedding import Embedding
 
 
 class MatchmapOfFiles(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import collections
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from pipelines import audio, images, paths
@@ -82,14 +82,24 @@ def find(named: Sequence[str], modality: str, takes_pairs: bool = False) -> list
     return sources
 
 
+def of_pairs(pairs: Iterable[tuple[str, str]], stem: str = "pair") -> list[Source]:
+    """The sources of pairs.
+
+    Args:
+        pairs: the files of a picture and of a clip each.
+        stem: beginning of their names; numbers follow.
+    """
+    return [
+        Source(f"{image} + {audio}", pathlib.PurePath(f"{stem}-{number}"), pair=(image, audio))
+        for number, (image, audio) in enumerate(pairs, start=1)
+    ]
+
+
 def _pairs(path: str) -> list[Source]:
     """The pairs of a list, named by their numbers."""
     listed = paired.read(paired.Config(path=path))
     stem = pathlib.PurePath(os.path.basename(path)).stem
-    return [
-        Source(f"{pair.image} + {pair.audio}", pathlib.PurePath(f"{stem}-{number}"), pair=(pair.image, pair.audio))
-        for number, pair in enumerate(listed, start=1)
-    ]
+    return of_pairs(((pair.image, pair.audio) for pair in listed), stem)
 
 
 def _name_of(path: str) -> pathlib.PurePath:
