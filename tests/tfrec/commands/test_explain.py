@@ -65,7 +65,7 @@ def test_mistakes(trained, picture, tmp_path, capsys):
         explain.main([run, str(picture), "--target", "33"])
     with pytest.raises(UserError, match="Name at least one file"):
         explain.main([run])
-    with pytest.raises(UserError, match="gives no classes and no text of one file"):
+    with pytest.raises(UserError, match=r"task\.name retrieve gives no classes and no text"):
         explain.main([str(trained("dual_encoder")[0].path), str(picture)])
     (tmp_path / "broken.png").write_bytes(b"no picture")
     assert explain.main([run, str(tmp_path / "broken.png"), str(picture), "--output", str(tmp_path / "out")]) == 1

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipelines.errors import UserError
-from tfrec.explanations import of_words
+from tfrec.explain import of_words
 
 
 def test_symbols_become_words_with_their_steps():

@@ -5,8 +5,8 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from tfrec.architectures.layers.attention import recorded_weights
-from tfrec.explanations.example import Example
-from tfrec.explanations.grad_cam import resized, to_grid
+from tfrec.explain.example import Example
+from tfrec.explain.grad_cam import resized, to_grid
 
 
 def attention_rollout(example: Example) -> np.ndarray:

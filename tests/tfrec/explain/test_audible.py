@@ -5,7 +5,7 @@ import pytest
 
 from pipelines import frontends
 from pipelines.errors import UserError
-from tfrec.explanations import audible
+from tfrec.explain import audible
 
 RATE = 8000
 TIMES = np.arange(RATE) / RATE

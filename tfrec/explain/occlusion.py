@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tfrec.explanations.example import Example
+from tfrec.explain.example import Example
 
 PARTS = 8  # of each axis that one cover hides
 MIN_COVER = 2

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import UserError, unknown
-from tfrec.explanations.example import Example
+from tfrec.explain.example import Example
 
 EMBEDDING = "embedding"  # the layer that ends the backbone of every network of the registry
 

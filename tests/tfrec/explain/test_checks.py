@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from tfrec.explanations import checks
-from tfrec.explanations.example import Example, of_class
-from tfrec.explanations.integrated_gradients import integrated_gradients
+from tfrec.explain import checks
+from tfrec.explain.example import Example, of_class
+from tfrec.explain.integrated_gradients import integrated_gradients
 from tfrec.recognizer import Recognizer
 
 R = np.random.default_rng(0)

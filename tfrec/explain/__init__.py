@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from tfrec.explanations.attention_rollout import attention_rollout
-from tfrec.explanations.example import Example
-from tfrec.explanations.grad_cam import grad_cam
-from tfrec.explanations.integrated_gradients import integrated_gradients
-from tfrec.explanations.occlusion import occlusion
+from tfrec.explain.attention_rollout import attention_rollout
+from tfrec.explain.example import Example
+from tfrec.explain.grad_cam import grad_cam
+from tfrec.explain.integrated_gradients import integrated_gradients
+from tfrec.explain.occlusion import occlusion
 
 # {name: from an Example to a map of relevance}
 METHODS: dict[str, Callable[[Example], np.ndarray]] = {

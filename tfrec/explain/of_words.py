@@ -11,8 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines.errors import UserError
-from tfrec.explanations.example import Example, baseline_of, features_of
-from tfrec.explanations.integrated_gradients import integrate
+from tfrec.explain.example import Example, baseline_of, features_of
+from tfrec.explain.integrated_gradients import integrate
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer

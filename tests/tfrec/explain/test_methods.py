@@ -7,11 +7,12 @@ import numpy as np
 import pytest
 
 from pipelines.errors import UserError
-from tfrec import architectures, explanations
+from tfrec import architectures
 from tfrec.architectures.registry import ARCHITECTURES, find
-from tfrec.explanations.example import Example, of_class
-from tfrec.explanations.grad_cam import grad_cam, token_grid
-from tfrec.explanations.integrated_gradients import TOLERANCE, integrate
+from tfrec.explain import METHODS
+from tfrec.explain.example import Example, of_class
+from tfrec.explain.grad_cam import grad_cam, token_grid
+from tfrec.explain.integrated_gradients import TOLERANCE, integrate
 
 R = np.random.default_rng(0)
 ENTRIES = [find(name) for name in reversed(ARCHITECTURES)]
@@ -38,7 +39,7 @@ def corner():
 
 @pytest.mark.parametrize("method", ["integrated_gradients", "occlusion"])
 def test_relevance_is_where_the_score_comes_from(corner, method):
-    found = explanations.METHODS[method](example_of(corner, np.ones((8, 8, 1), "float32")))
+    found = METHODS[method](example_of(corner, np.ones((8, 8, 1), "float32")))
     assert found.shape == (8, 8)
     assert found[:4, :4].min() > 0
     np.testing.assert_allclose(found[5:, 5:], 0, atol=1e-6)
@@ -96,14 +97,14 @@ def test_attention_rollout(name):
     else:
         network = architectures.build(name, (32, 32, 1), 3)
         features, others = R.normal(size=(32, 32, 1)).astype("float32"), {}
-    found = explanations.METHODS["attention_rollout"](example_of(network, features, others=others))
+    found = METHODS["attention_rollout"](example_of(network, features, others=others))
     assert found.shape == features.shape[:2]
     assert found.min() > 0
 
 
 def test_a_network_without_attention_has_no_rollout(corner):
     with pytest.raises(UserError, match="corner has no self-attention: use --method grad_cam"):
-        explanations.METHODS["attention_rollout"](example_of(corner, np.ones((8, 8, 1), "float32")))
+        METHODS["attention_rollout"](example_of(corner, np.ones((8, 8, 1), "float32")))
 
 
 @pytest.mark.parametrize("name", ["digits", "cnn", "lstm"])
@@ -114,9 +115,9 @@ def test_maps_of_trained_networks(name, trained):
     np.testing.assert_allclose(probabilities.sum(), 1, atol=1e-5)
     assert integrate(example).error <= TOLERANCE
     for method in ("integrated_gradients", "grad_cam", "occlusion"):
-        found = explanations.METHODS[method](example)
+        found = METHODS[method](example)
         assert found.shape == example.cells
-        np.testing.assert_array_equal(found, explanations.METHODS[method](example))
+        np.testing.assert_array_equal(found, METHODS[method](example))
     other, _ = of_class(recognizer, raw, 1)
     assert np.abs(integrate(other).relevance - integrate(of_class(recognizer, raw, 0)[0]).relevance).max() > 1e-4
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfrec.explanations.example import Example
+from tfrec.explain.example import Example
 
 TOLERANCE = 0.01  # of completeness, see `Integrated.error`
 POINTS = (16, 32, 64, 128, 256)  # of the integral; more as long as the error is above the tolerance

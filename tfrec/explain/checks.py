@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from scipy import integrate, special, stats
 
-from tfrec.explanations.example import Example
+from tfrec.explain.example import Example
 
 STEPS = 20  # shares of the cells that are covered, from none to all
 RANDOM_MAPS = 4
@@ -90,3 +90,19 @@ def class_probability(example: Example, index: int) -> Callable[[np.ndarray], np
     """A function from variants of the features to the probability of a class."""
     logits = Example(example.network, example.features, example.others, lambda outputs: outputs, example.baseline)
     return lambda variants: special.softmax(logits.scores(variants), axis=-1)[:, index]
+
+
+def figures(
+    example: Example, method: Method, relevance: np.ndarray, index: int, untrained: keras.Model
+) -> dict[str, float]:
+    """All tests of the map of a class, rounded; the names end in "_random" for random maps."""
+    probability = class_probability(example, index)
+    own, other = curves(example, relevance, probability), random_curves(example, probability)
+    found = {
+        "similarity_to_random_weights": randomized_similarity(example, method, relevance, untrained),
+        "deletion": own.deletion_area,
+        "deletion_random": other.deletion_area,
+        "insertion": own.insertion_area,
+        "insertion_random": other.insertion_area,
+    }
+    return {name: round(value, 4) for name, value in found.items()}
