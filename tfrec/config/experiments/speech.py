@@ -200,10 +200,10 @@ def spoken_digit_speakers() -> AnyConfig:
 
     Command: `python -m tfrec study speakers --noise NOISES/ --seeds 0`, which trains on four speakers and scores the
     fifth, for each speaker.
-    Cost: 4 minutes a training on one of two CPU cores, commit b335057.
-    Score: accuracy clean / set A / set B, both sets the mean over 20 to 0 dB: george 79.0 / 80.8 / 80.2 %, jackson
-    95.2 / 84.1 / 86.8, nicolas 90.8 / 83.4 / 86.7, theo 94.4 / 90.4 / 93.8, yweweler 88.8 / 84.7 / 86.6; mean 89.6 /
-    84.7 / 86.8. Without them the clean mean is 80.3.
+    Cost: 12 minutes a training on two busy CPU cores, commit 2461635.
+    Score: accuracy clean / set A / set B, both sets the mean over 20 to 0 dB: george 92.8 / 86.0 / 87.6 %, jackson
+    98.6 / 91.8 / 94.6, nicolas 95.6 / 85.5 / 89.0, theo 96.8 / 91.4 / 94.9, yweweler 89.2 / 86.6 / 89.4; mean 94.6 /
+    88.3 / 91.1. Without the voices of espeak-ng it is 89.6 / 84.7 / 86.8.
     """
     config = spoken_digit_noise()
     return dataclasses.replace(
