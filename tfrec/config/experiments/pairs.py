@@ -47,7 +47,7 @@ def digit_fusion() -> AnyConfig:
 
     Command: `python -m tfrec.fit digit_fusion --frontend.speech.noise_path NOISES/`, then
     `python -m tfrec noise_report runs/digit_fusion --noise NOISES/`.
-    Score: not measured at full length. After 3 of 5 epochs, on 1,000 test pairs, the mean over all noises: clean 99.9 %;
+    Score: not measured at full length. After 3 of 5 epochs, on 1,000 test pairs, mean over all noises: clean 99.9 %;
     at 0 dB 87.8 % by the clip alone, 74.9 % by the picture with a quarter of it covered, and 97.1 % by both, 0.24 times
     the errors of the clip (95 % interval 0.19 to 0.29). With half of it covered, 21.4 % by the picture, both give
     85.6 %: the gate trusts a picture too much that shows nothing.
