@@ -29,7 +29,7 @@ from tfrec.studies.study import Step
 from tfrec.studies.tables import Table
 
 ACCEPTS_FIT_FLAGS = True
-EXPERIMENT = "spoken_digit_multicondition"  # its settings are those of all trainings
+EXPERIMENT = "spoken_digit_noise"  # its settings are those of all trainings
 NOISE_FRACTION = 0.65  # of each recording of noise, for training
 MULTI_CONDITION = "multi-condition"
 GROUPS = ("clean", MULTI_CONDITION)

@@ -28,8 +28,8 @@ EXPERIMENTS = {
     "multilingual_tts": "sentences",
     "spoken_digit": "speech",
     "spoken_digit_light": "speech",
-    "spoken_digit_multicondition": "speech",
     "spoken_digit_noise": "speech",
+    "spoken_digit_noise_recordings": "speech",
     "spoken_digit_speakers": "speech",
     "spoken_digits_tts": "speech",
 }
