@@ -63,6 +63,14 @@ def per_bin(relevance: np.ndarray, bins: int | None) -> np.ndarray:
     return relevance.reshape(len(relevance), -1, bins).sum(axis=1)
 
 
+def shown(features: np.ndarray, relevance: np.ndarray, where: Axes) -> tuple[Any, Any, Any, Any]:
+    """What a drawing takes: features and relevance (frames, bins) without derivatives, seconds and hertz."""
+    values = features.reshape(*relevance.shape, -1)[..., 0]
+    if where.hertz is not None:
+        values, relevance = values[:, : len(where.hertz)], per_bin(relevance, len(where.hertz))
+    return values, relevance, where.seconds, where.hertz
+
+
 def split(waveform: np.ndarray, rate: int, relevance: np.ndarray, where: Axes, share: float) -> Parts:
     """Keeps the most relevant cells of a clip's spectrogram up to a share of its energy.
 

@@ -106,12 +106,9 @@ class FileExplainer:
         frontend = self._recognizer.frontend
         rate = frontend.parts()["audio"].config.sample_rate_hz
         where = audible.axes(frontend, len(raw), example.cells)
-        bins = None if where.hertz is None else len(where.hertz)
-        shown = example.features.reshape(*example.cells, -1)[..., 0]
-        if bins is not None:
-            shown, relevance = shown[:, :bins], audible.per_bin(relevance, bins)
-        drawings.clip(shown, relevance, where.seconds, where.hertz, title, path)
-        parts = audible.split(raw, rate, relevance, where, self._options.keep)
+        shown = audible.shown(example.features, relevance, where)
+        drawings.clip(*shown, title, path)
+        parts = audible.split(raw, rate, shown[1], where, self._options.keep)
         for kind in ("kept", "removed"):
             soundfile.write(path.with_name(f"{path.stem}_{kind}.wav"), np.clip(getattr(parts, kind), -1, 1), rate)
         return {"energy_kept": round(parts.share, 4)}

@@ -13,6 +13,14 @@ COLORS = "RdBu_r"  # red speaks for the answer, blue against it
 PERCENTILE = 99.5  # of the relevances; higher ones have the strongest color
 
 
+def plain(pixels: np.ndarray, path: plots.Path) -> None:
+    """Draws a picture (height, width, channels) in [0, 255] as it is, into a PNG file."""
+    figure, axis = plt.subplots(figsize=(3.5, 3.5), layout="constrained")
+    draw_raw(axis, pixels)
+    axis.set_axis_off()
+    plots.save(figure, path)
+
+
 def picture(pixels: np.ndarray, relevance: np.ndarray, title: str, path: plots.Path) -> None:
     """Draws a picture beside itself with its map.
 
