@@ -86,8 +86,7 @@ def of_class(recognizer: Recognizer, raw: Any, index: int | None = None) -> tupl
     features, others = features_of(recognizer, raw)
     network = recognizer.inference_network
     example = Example(network, features, others, lambda outputs: outputs[:, 0], baseline_of(recognizer, features))
-    logits = network(example.inputs(tf.constant(features[None])), training=False)
-    probabilities = tf.nn.softmax(logits)[0].numpy()
+    probabilities = recognizer.answers(recognizer.batch_of_one(raw))["probabilities"][0]
     chosen = int(np.argmax(probabilities)) if index is None else index
     return dataclasses.replace(example, score=lambda outputs: outputs[:, chosen]), probabilities
 

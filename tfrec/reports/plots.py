@@ -130,6 +130,23 @@ def heat_map(
     save(figure, path)
 
 
+def reliability(calibration: Mapping[str, Any], path: pathlib.Path) -> None:
+    """Draws the accuracy of answers over their probability, with the diagonal of perfect calibration.
+
+    Args:
+        calibration: what `evaluation.metrics.calibration.score` returns.
+        path: PNG file to write.
+    """
+    bins = calibration["bins"]
+    figure, axis = plt.subplots(figsize=(5, 5), layout="constrained")
+    axis.axline((0, 0), slope=1, color="gray", linewidth=1)
+    axis.plot([each["probability"] for each in bins], [each["accuracy"] for each in bins], marker="o", color="C0")
+    axis.set(xlabel="probability of the answer", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
+    axis.set_title(f"reliability: expected calibration error {calibration['ece']:.1%}")
+    axis.grid(alpha=0.3)
+    save(figure, path)
+
+
 def scatter(pairs: Any, path: pathlib.Path) -> None:
     """Draws pairs (truth, answer) of numbers as points, with the diagonal on which they agree."""
     points = np.asarray(pairs, "float64").reshape(-1, 2)

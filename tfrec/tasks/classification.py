@@ -18,7 +18,7 @@ from scipy import special
 from pipelines import paths
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec.evaluation.metrics import classification, detection, per_example
+from tfrec.evaluation.metrics import calibration, classification, detection, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import detection_plot, plots
 from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task, require_no_options, source_names
@@ -77,6 +77,7 @@ class Classification(Task):
         self.class_weights: np.ndarray | None = None
         self.rejected = detection.rejected_classes(self.class_names)
         self.threshold = 0.0  # of `accepted`
+        self.temperature = 1.0  # by which logits are divided before the softmax
 
     @classmethod
     def find_labels(cls, config: Config, corpus: Corpus) -> list[str]:
@@ -169,19 +170,24 @@ class Classification(Task):
         return keras.Model(network.input, (network.output + mirrored) / 2, name=f"{network.name}_flip")
 
     def calibrate(self, recognizer: Recognizer, split: Split, batch_size: int) -> dict[str, Any]:
-        """Chooses the threshold of `accepted` on the validation split, see `detection.choose_threshold`."""
+        """Chooses the temperature of the probabilities and the threshold of `accepted` on the validation split.
+
+        See `calibration.fit_temperature` and `detection.choose_threshold`.
+        """
         logits, labels = recognizer.outputs(split, batch_size)
-        rate = self.config.false_alarm_rate
-        probabilities = special.softmax(logits.astype("float64"), axis=-1)
+        rate, temperature = self.config.false_alarm_rate, calibration.fit_temperature(logits, labels)
+        probabilities = special.softmax(logits.astype("float64") / temperature, axis=-1)
         return {
+            "temperature": temperature,
             "threshold": detection.choose_threshold(probabilities, labels, self.rejected, rate),
             "false_alarm_rate": rate,
             "rejected": [name for name, rejected in zip(self.class_names, self.rejected, strict=True) if rejected],
         }
 
     def use_decision(self, decision: Mapping[str, Any]) -> None:
-        """Takes the threshold that `calibrate` has chosen."""
+        """Takes the temperature and the threshold that `calibrate` has chosen."""
         self.threshold = float(decision["threshold"])
+        self.temperature = float(decision.get("temperature", 1.0))  # older runs have none
 
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes), ...}.
@@ -189,7 +195,7 @@ class Classification(Task):
         "accepted": bool (batch,), whether the probability reaches the threshold and the class is not to be rejected;
         "top_labels" and "top_probabilities" (batch, k), of the k most probable classes; "logits" (batch, classes).
         """
-        logits = tf.cast(outputs, tf.float32)
+        logits = tf.cast(outputs, tf.float32) / self.temperature
         probabilities = tf.nn.softmax(logits)
         top = tf.math.top_k(probabilities, min(TOP_CLASSES, self.num_outputs))
         best = tf.argmax(probabilities, axis=-1)
@@ -267,7 +273,7 @@ class Classification(Task):
         """
         self.require_no_decoding(decode)
         logits, targets = recognizer.outputs(split, batch_size)
-        probabilities = ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32")))
+        probabilities = ops.convert_to_numpy(ops.softmax(ops.cast(logits, "float32") / self.temperature))
         answers = probabilities.argmax(axis=-1)
         names = self.class_names
         rows = [
@@ -285,7 +291,8 @@ class Classification(Task):
     def score(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """Logits `(examples, classes)` and class indices -> the dict that metrics.json holds for a split."""
         measured = classification.score(logits, targets, self.class_names)
-        probabilities = special.softmax(np.asarray(logits, "float64"), axis=-1)
+        probabilities = special.softmax(np.asarray(logits, "float64") / self.temperature, axis=-1)
+        measured["calibration"] = {"temperature": self.temperature, **calibration.score(probabilities, targets)}
         detected = detection.score(probabilities, targets, self.class_names, self.threshold)
         return measured if detected is None else {**measured, "detection": detected}
 
@@ -313,6 +320,7 @@ class Classification(Task):
     def plot(self, scores: Mapping[str, Any], folder: pathlib.Path) -> None:
         """Writes the confusion matrix and, where something is to be rejected, the errors of detection as PNG."""
         plots.confusion(scores["confusion"], self.class_names, folder / "confusion.png")
+        plots.reliability(scores["calibration"], folder / "reliability.png")
         if "detection" in scores:
             detection_plot.draw(scores["detection"], folder / "detection.png")
 
@@ -334,6 +342,8 @@ def _caption(scores: Mapping[str, Any]) -> str:
     text += f" ({f1_low:.4f} to {f1_high:.4f})"
     if "top5_accuracy" in scores:
         text += f", top-5 {scores['top5_accuracy']:.2%}"
+    low, high = scores["calibration"]["ece_interval"]
+    text += f"; calibration error {scores['calibration']['ece']:.2%} ({low:.2%} to {high:.2%})"
     if "detection" in scores:
         detected = scores["detection"]
         text += (

@@ -143,14 +143,20 @@ def test_evaluate(home):
     out, err = done(home, "tfrec", "evaluate", "runs/digits", "--json")
     assert err == ""
     assert json.loads(out)["test"]["accuracy"] == before["test"]["accuracy"]
-    assert sorted(path.name for path in run.glob("*.png")) == ["confusion.png", "learning_curves.png"]
+    assert sorted(path.name for path in run.glob("*.png")) == [
+        "confusion.png",
+        "learning_curves.png",
+        "reliability.png",
+    ]
 
 
 def test_evaluate_another_split(here, capsys):
     assert evaluate.main(["runs/digits", "--split", "train", "--batch_size", "500"]) == 0
     out = capsys.readouterr().out
     assert "train split" in out
-    assert out.endswith("In runs/digits: metrics.json, predictions_train.csv, train/confusion.png.\n")
+    assert out.endswith(
+        "In runs/digits: metrics.json, predictions_train.csv, train/confusion.png, train/reliability.png.\n"
+    )
     metrics = json.loads((here / "runs" / "digits" / "metrics.json").read_text())
     assert (metrics["train"]["examples"], metrics["test"]["examples"]) == (1293, 360)
 
