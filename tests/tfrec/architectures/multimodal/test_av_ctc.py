@@ -91,7 +91,7 @@ def test_a_picture_goes_with_its_step():
     inputs = without(example(batch("audio_visual"), 3), "audio")
     lookup = net.get_layer("image_shown")
     shown = keras.Model(net.input, lookup.output)(inputs)
-    units = keras.Model(net.input, net.get_layer("image_units").output)(inputs)
+    units = keras.Model(net.input, lookup.input[0])(inputs)
     np.testing.assert_array_equal(shown[1][0], np.arange(8) < PICTURES)
     np.testing.assert_allclose(shown[0][0, :PICTURES], units[:PICTURES], atol=1e-6)
     np.testing.assert_array_equal(shown[0][0, PICTURES:], 0)
