@@ -21,6 +21,7 @@ COMMANDS = {
     "listen": "recognize words in continuous sound",
     "noise_report": "measure a run on speech in noise",
     "corruption_report": "measure a run on corrupted pictures",
+    "explain": "show which parts of files made a run answer what it answers",
     "search": "find pictures by speech, speech by pictures",
     "lm": "build an n-gram language model from transcripts",
 }

@@ -115,14 +115,23 @@ class Recognizer:
         if set(given) == set(self.frontend.parts()):
             return self
         (name,) = given
-        if not getattr(self.config.model, "modality_dropout", 1):
+        if name not in (alone := self.of_single_inputs()):
             raise UserError(
                 f"The model was trained without modality dropout, so it needs a picture and a clip, and only the {name}"
                 " is there: give both, or train with --model.modality_dropout above 0."
             )
+        return alone[name]
+
+    def of_single_inputs(self) -> dict[str, Recognizer]:
+        """Of a network of pairs that was trained for it: the recognizers without a clip, and without a picture."""
+        if not getattr(self.config.model, "modality_dropout", 0):
+            return {}
         if self.frontend.fills_in:
-            return self
-        return self.replace(inference_network=architectures.single_input(self.inference_network, name))
+            return dict.fromkeys(self.frontend.parts(), self)
+        single = architectures.single_input
+        return {
+            name: self.replace(inference_network=single(self.inference_network, name)) for name in self.frontend.parts()
+        }
 
     # Construction and storage
 

@@ -158,6 +158,12 @@ class LogFilters(Float32Layer):
         hann = 0.5 - 0.5 * np.cos(phase)
         self._hann = np.pad(hann, (0, fft_length - self.window)).astype("float32")
 
+    @property
+    def centers_hz(self) -> np.ndarray:
+        """The mean frequency of each filter, `(filters,)`."""
+        bins_hz = np.arange(len(self._matrix)) * (self.sample_rate_hz / self.fft_length)
+        return bins_hz @ self._matrix / self._matrix.sum(axis=0)
+
     def num_frames(self, samples: Tensor) -> Tensor:
         """Counts the frames of a clip.
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import logging
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -18,9 +17,7 @@ from tfrec.reports.corruptions import report, tables
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
-from tfrec.utils.console import console, messages_to_stderr
-
-logger = logging.getLogger(__name__)
+from tfrec.utils.console import messages_to_stderr, print_report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,19 +71,12 @@ def main(argv: Sequence[str]) -> int:
     if tasks.scores(config.task)[0] != "accuracy":
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy to report.")
     with messages_to_stderr(arguments.json):
-        corpus = splits.load(run, config, recognizer.task.labels, (arguments.split,))
-        for note in corpus.notes:
-            logger.warning(note)
-        recognizer.task.check_corpus(corpus, run.path)
+        corpus = splits.load_checked(run, recognizer, arguments.split)
         result = measure.measure(recognizer, corpus, arguments.settings(), arguments.batch_size)
         images = measure.pictures(recognizer, corpus.splits[arguments.split], report.SHOWN_PICTURES)
     # Keys are strings and tuples are lists, as in the files of other reports.
     result = json.loads(short_numbers.dumps(result))
     folder = run.free_report("corruptions", result)
     report.write(folder, result, images)
-    if arguments.json:
-        print(json.dumps(result, indent=2, ensure_ascii=False))
-    else:
-        console.print(tables.for_terminal(result))
-        console.print(f"In {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
+    print_report(folder, result, [tables.for_terminal(result)], arguments.json)
     return 0

@@ -26,6 +26,7 @@ from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
 from tfrec.evaluation import other_data
+from tfrec.explain import mistakes
 from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
 from tfrec.runs import splits
@@ -53,12 +54,15 @@ class Arguments:
     data: Data = Data()
     skip_missing: bool = False  # leave out files of the run that are gone or have changed
     batch_size: int = 64  # examples in a batch; does not change the scores
+    mistakes: int = 0  # errors, the most confident ones, to show on a page with what led to each: mistakes.html
     json: bool = False  # print the scores as JSON
     decode: DecodeConfig = DecodeConfig()  # of a run that transcribes
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             raise ValueError(f"batch_size must be 1 or more. Received: {self.batch_size}")
+        if self.mistakes < 0:
+            raise ValueError(f"mistakes must be 0 or more. Received: {self.mistakes}")
         if self.data.path is not None and self.data.moved_to is not None:
             raise ValueError("data.path names other data, data.moved_to the same files: leave one of them out.")
 
@@ -68,15 +72,18 @@ def main(argv: Sequence[str]) -> int:
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec evaluate")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
+    if arguments.mistakes and recognizer.task.label_kind != "classes":
+        raise UserError(f"--mistakes: task.name {recognizer.task.name} has no classes; leave it out.")
     decode = arguments.decode if arguments.decode != DecodeConfig() else None
     with messages_to_stderr(arguments.json):
         name, corpus, facts = _load(arguments, run, recognizer)
-        for note in corpus.notes:
-            logger.warning(note)
         measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
     if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
     brief = scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
+    if arguments.mistakes:
+        folder, rows = scores.folder_of(run, name), recognizer.task.predictions(measured)
+        mistakes.write(recognizer, corpus.splits[arguments.split], rows, folder, arguments.mistakes)
     if arguments.json:
         print(short_numbers.dumps(brief))
     else:
@@ -92,17 +99,17 @@ def _load(arguments: Arguments, run: Run, recognizer: Recognizer) -> tuple[str, 
     path = arguments.data.path
     if path is not None:
         corpus = other_data.load(recognizer, path, arguments.split)
+        for note in corpus.notes:
+            logger.warning(note)
         facts["data_path"] = os.path.abspath(os.path.expanduser(path))
         return other_data.name(run, path), corpus, facts
-    corpus = splits.load(
+    corpus = splits.load_checked(
         run,
-        recognizer.config,
-        recognizer.task.labels,
-        (arguments.split,),
+        recognizer,
+        arguments.split,
         moved_to=arguments.data.moved_to,
         skip_missing=arguments.skip_missing,
     )
-    recognizer.task.check_corpus(corpus, run.path)
     left_out = splits.count_missing(run, corpus.splits[arguments.split], arguments.split)
     if not left_out:
         return arguments.split, corpus, facts

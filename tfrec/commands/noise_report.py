@@ -2,10 +2,8 @@
 
 import dataclasses
 import json
-import logging
-import pathlib
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import tyro
 
@@ -21,9 +19,7 @@ from tfrec.reports.noise import recording as recording_report
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
-from tfrec.utils.console import console, messages_to_stderr
-
-logger = logging.getLogger(__name__)
+from tfrec.utils.console import messages_to_stderr, print_report
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,10 +74,7 @@ def main(argv: Sequence[str]) -> int:
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy and no error rate to report.")
     conditions = _conditions(arguments, config.frontend)
     with messages_to_stderr(arguments.json):
-        corpus = splits.load(run, config, recognizer.task.labels, (arguments.split,))
-        for note in corpus.notes:
-            logger.warning(note)
-        recognizer.task.check_corpus(corpus, run.path)
+        corpus = splits.load_checked(run, recognizer, arguments.split)
         changed = None
         if arguments.recording:
             split = corpus.splits[arguments.split]
@@ -89,7 +82,8 @@ def main(argv: Sequence[str]) -> int:
             changed |= recording.measure(recognizer, split, arguments.batch_size, arguments.seed)
             changed_folder = recording_report.write(run, changed)
             if conditions is None and split.conditions is None:
-                return _print(arguments, changed_folder, changed)
+                print_report(changed_folder, {"recording": changed}, [recording_report.table(changed)], arguments.json)
+                return 0
         if conditions is None:
             result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
         else:
@@ -98,13 +92,8 @@ def main(argv: Sequence[str]) -> int:
     result = json.loads(short_numbers.dumps(result))
     folder = run.free_report("noise", result)
     report.write(folder, result)
-    if arguments.json:
-        print(json.dumps(result | ({"recording": changed} if changed else {}), indent=2, ensure_ascii=False))
-    else:
-        if changed:
-            console.print(recording_report.table(changed))
-        console.print(tables.for_terminal(result))
-        console.print(f"In {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
+    shown = [*([recording_report.table(changed)] if changed else []), tables.for_terminal(result)]
+    print_report(folder, result | ({"recording": changed} if changed else {}), shown, arguments.json)
     return 0
 
 
@@ -119,29 +108,12 @@ def _report_pairs(arguments: Arguments, recognizer: Recognizer, run: Run) -> int
     if conditions is None:
         raise UserError("--noise FOLDER is needed for a run on pairs, with a sub-folder for each type of noise.")
     with messages_to_stderr(arguments.json):
-        corpus = splits.load(run, config, recognizer.task.labels, (arguments.split,))
-        for note in corpus.notes:
-            logger.warning(note)
-        recognizer.task.check_corpus(corpus, run.path)
+        corpus = splits.load_checked(run, recognizer, arguments.split)
         result = pair_noise.measure_pairs(recognizer, corpus, conditions, arguments.pictures, arguments.batch_size)
     result = json.loads(short_numbers.dumps(result))
     folder = run.free_report(pairs.NAME, result)
     pairs.write(folder, result)
-    if arguments.json:
-        print(json.dumps(result, indent=2, ensure_ascii=False))
-    else:
-        console.print(pairs.for_terminal(result))
-        console.print(f"In {folder}: {pairs.NAME}.csv, {pairs.NAME}.json.")
-    return 0
-
-
-def _print(arguments: Arguments, folder: pathlib.Path, changed: dict[str, Any]) -> int:
-    """Prints a report without noises."""
-    if arguments.json:
-        print(json.dumps({"recording": changed}, indent=2, ensure_ascii=False))
-    else:
-        console.print(recording_report.table(changed))
-        console.print(f"In {folder}: {recording_report.NAME}.csv, {recording_report.NAME}.json.")
+    print_report(folder, result, [pairs.for_terminal(result)], arguments.json)
     return 0
 
 

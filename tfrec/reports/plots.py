@@ -3,7 +3,7 @@
 import itertools
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 import matplotlib
 import numpy as np
@@ -19,7 +19,7 @@ COLORS = [*plt.get_cmap("tab10").colors, *plt.get_cmap("Dark2").colors]
 MARKERS = "osD^v<>PXph*"
 LOWEST, HIGHEST = 0.0, 100.0  # percent, of heat maps; higher error rates have the color of the highest
 
-Path = str | pathlib.Path
+Path = str | pathlib.Path | BinaryIO
 Axis = Any  # a matplotlib Axes
 Figure = Any
 Style = tuple[Any, str]  # color, marker

@@ -50,7 +50,7 @@ def record(
             _write_predictions(run, name, recognizer.task.predictions(score))
     for name, score in scores.items():
         if name in plotted:
-            folder = run.path if name == "test" else run.path / name
+            folder = folder_of(run, name)
             folder.mkdir(exist_ok=True)
             recognizer.task.plot(score, folder)
     if history:
@@ -58,9 +58,14 @@ def record(
     return brief
 
 
+def folder_of(run: Run, name: str) -> pathlib.Path:
+    """Where the drawings of scores lie; `name` is that of `record`."""
+    return run.path if name == "test" else run.path / name
+
+
 def written_files(run: Run, name: str) -> list[str]:
     """Names of the files of a run that hold scores; `name` is that of `record`."""
-    folder = run.path if name == "test" else run.path / name
+    folder = folder_of(run, name)
     drawn = sorted(path for kind in ("*.png", "*.txt", "*.html") for path in folder.glob(kind))
     answers = [each for each in (predictions_file(run, name),) if each.is_file()]
     return ["metrics.json", *(str(path.relative_to(run.path)) for path in (*answers, *drawn))]

@@ -11,6 +11,7 @@ source        the line of a manifest that names the file
 import csv
 import dataclasses
 import io
+import logging
 import os
 import re
 from collections.abc import Iterable
@@ -23,6 +24,8 @@ from pipelines.datasets.base import Corpus, DataConfig, Split
 from pipelines.datasets.files import Row
 from pipelines.errors import UserError
 from tfrec.runs.run import Run
+
+logger = logging.getLogger(__name__)
 
 NAME = "splits.csv"
 ALL = ("train", "validation", "test")
@@ -112,6 +115,25 @@ def load(
     notes += _new_notes(data, rows)
     names = labels if isinstance(labels, list) else ()
     return recorded.load(data, needed.same, splits, class_names=names, sample_rate_hz=rate, notes=notes)
+
+
+def load_checked(run: Run, recognizer: Any, split: str, **options: Any) -> Corpus:
+    """Loads one split of a run for its recognizer, and warns of what has changed since the training.
+
+    Args:
+        run: The run.
+        recognizer: The Recognizer of that run.
+        split: The split that is needed.
+        **options: Those of `load`.
+
+    Returns:
+        The Corpus; raises UserError as `load`, and where the split does not fit the task.
+    """
+    corpus = load(run, recognizer.config, recognizer.task.labels, (split,), **options)
+    for note in corpus.notes:
+        logger.warning(note)
+    recognizer.task.check_corpus(corpus, run.path)
+    return corpus
 
 
 def _compare(rows: list[Row], splits: list[str], run: Run, skip_missing: bool) -> tuple[recorded.Comparison, list[str]]:

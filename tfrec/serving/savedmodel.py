@@ -45,12 +45,12 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     reads, `embedding` the input of its head, and further ones what the task has in addition.
 
     Of pairs the bytes are "encoded_image" and "encoded_audio". One input alone has `embed_image` and `embed_audio` in
-    place of `embedding`, or of classifiers `image_only` and `audio_only`: bytes, and with `_tensor` what files hold.
+    place of `embedding`, or of classifiers that were trained for it `image_only` and `audio_only`: bytes, and with
+    `_tensor` what files hold.
     """
     copy = without_cudnn(recognizer.network)
     network, embedders = recognizer.task.inference_network(copy), recognizer.task.embedders(copy)
     served = recognizer.replace(inference_network=network)
-    alone = recognizer.task.single_inputs(network)
     export = recognizer.task.exporter(recognizer)
     limits, every = limits_of(recognizer), tuple(recognizer.frontend.parts())
 
@@ -73,9 +73,9 @@ def write(recognizer: Recognizer, folder: Any) -> None:
         else:
             add(f"embed_{part}", [part], embed, is_encoded=True)
             add(f"embed_{part}_{TENSOR}", [part], embed, is_encoded=False)
-    for part, partial in alone.items():
-        answer_alone = functools.partial(_converted, served.replace(inference_network=partial), export)
-        for name, is_encoded in ((f"{part}_only", True), (f"{part}_only_{TENSOR}", False)):
+    for part, alone in served.of_single_inputs().items():
+        answer_alone = functools.partial(_converted, alone, export)
+        for name, is_encoded in zip(single_input_names(part), (True, False), strict=True):
             add(name, [part], answer_alone, is_encoded)
     for name, convert in recognizer.task.further_signatures().items():
         add(name, every, functools.partial(_converted, served, convert), is_encoded=False)
@@ -113,6 +113,11 @@ def _save(signatures: dict[str, Any], folder: Any) -> None:
     definitions = saved.meta_graphs[0].signature_def
     definitions[ENCODED].CopyFrom(definitions[DEFAULT])
     (pathlib.Path(folder) / "saved_model.pb").write_bytes(saved.SerializeToString(deterministic=True))
+
+
+def single_input_names(part: str) -> tuple[str, str]:
+    """The signatures of a classifier of pairs that answer one part alone: of bytes, and of what files hold."""
+    return f"{part}_only", f"{part}_only_{TENSOR}"
 
 
 def encoded_name(part: str, parts: Collection[str]) -> str:

@@ -264,10 +264,6 @@ class Task(abc.ABC):
         """The networks of the export's signatures of embeddings: of all raw inputs (None), or of one by its name."""
         return {None: architectures.embedder(network)}
 
-    def single_inputs(self, network: keras.Model) -> dict[str, keras.Model]:
-        """Of pairs: the networks of the export's signatures `image_only` and `audio_only`, by the input of each."""
-        return {}
-
     def further_signatures(self) -> dict[str, Callable[[Any], dict[str, tf.Tensor]]]:
         """Signatures of the export with the inputs of `tensor`: {name: function of the network's outputs}."""
         return {}

@@ -16,9 +16,8 @@ from rich.table import Table
 from scipy import special
 
 from pipelines import paths
-from pipelines.datasets.base import INPUTS, Corpus, Split
+from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec import architectures
 from tfrec.evaluation.metrics import classification, detection, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import detection_plot, plots
@@ -226,12 +225,6 @@ class Classification(Task):
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
         """The names of the classes, in the order of "probabilities", and the threshold of "accepted"."""
         return {"labels": list(self.class_names), "threshold": self.threshold}
-
-    def single_inputs(self, network: keras.Model) -> dict[str, keras.Model]:
-        """Of a network for pairs: how it answers without a clip, and without a picture."""
-        if not isinstance(network.input, dict) or not set(INPUTS["image_audio"]) <= set(network.input):
-            return {}
-        return {name: architectures.single_input(network, name) for name in INPUTS["image_audio"]}
 
     def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[Any], Answer]:
         """A function from one raw example to its Label; of pairs it takes the picture or the clip alone, too.

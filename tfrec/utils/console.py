@@ -6,11 +6,13 @@ terminal: it logs, and `configure_logging` shows the messages of a program that 
 
 import contextlib
 import errno
+import json
 import logging
 import os
+import pathlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 
 import rich.console
@@ -76,6 +78,23 @@ def messages_to_stderr(enabled: bool = True) -> Iterator[None]:
         yield
     finally:
         ConsoleHandler.to_stderr = before
+
+
+def print_report(folder: pathlib.Path, result: Mapping[str, Any], shown: Iterable[Any], as_json: bool) -> None:
+    """Prints what a command has measured.
+
+    Args:
+        folder: Where the command has written it.
+        result: All of it, for programs.
+        shown: Tables for people.
+        as_json: Whether `result` is printed as JSON, and nothing else.
+    """
+    if as_json:
+        print(json.dumps(result, indent=2, ensure_ascii=False))
+        return
+    for each in shown:
+        console.print(each)
+    console.print(f"In {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}.")
 
 
 def run(main: Callable[[], int | None]) -> NoReturn:

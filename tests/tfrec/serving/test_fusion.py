@@ -1,10 +1,14 @@
 """Exports of classifiers of pairs: both inputs in each row, and signatures that take one of them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from tests.tfrec.serving.test_pairs import call, files
+from tfrec.serving import protos, savedmodel
+from tfrec.serving.certificate import cases
 from tfrec.serving.exported import ExportedRecognizer
 from tfrec.serving.lint import report
 from tfrec.serving.publish import publish
@@ -36,6 +40,23 @@ def test_one_input_is_answered_as_by_the_run(exported, trained):
     again = np.stack([answer.probabilities for answer in ExportedRecognizer.open(published).predict(raw)])
     order = ("image_only", "audio_only", "serving_default")
     np.testing.assert_allclose(again, np.concatenate([found[name] for name in order]), atol=1e-4)
+
+
+def test_the_certificate_expects_of_one_input_what_the_model_answers_to_it(trained):
+    recognizer = trained("av_fusion")[1]
+    case = next(case for case in cases.collect(recognizer) if case.contents)
+    for part in ("image", "audio"):
+        alone = next(iter(recognizer.predict([case.contents[part]]))).probabilities
+        for signature in (f"{part}_only", f"{part}_only_tensor"):
+            np.testing.assert_allclose(case.expected_by(signature)["probabilities"], alone, atol=1e-6)
+        assert np.abs(alone - case.expected_by("serving_default")["probabilities"]).max() > 1e-5
+
+
+def test_a_model_that_needs_both_inputs_has_no_signature_for_one(trained, tmp_path):
+    recognizer = trained("av_fusion")[1]
+    model = dataclasses.replace(recognizer.config.model, modality_dropout=0.0)
+    savedmodel.write(recognizer.replace(config=dataclasses.replace(recognizer.config, model=model)), tmp_path)
+    assert not [name for name in protos.signatures(tmp_path) if "_only" in name]
 
 
 @pytest.mark.slow

@@ -22,8 +22,11 @@ def build(name):
     """An untrained recognizer with the architecture's own settings."""
     architecture = find(name)
     words = ["--model.name", name]
-    if architecture.output_kind == "pair":
-        return Recognizer(flags.to_config(flags.parse_fit([*PAIRS, *words])[1]), [])
+    if "pair" in architecture.input_kinds:
+        if architecture.output_kind == "pair":
+            return Recognizer(flags.to_config(flags.parse_fit([*PAIRS, *words])[1]), [])
+        words += ["--task.name", "classify"]
+        return Recognizer(flags.to_config(flags.parse_fit([*PAIRS, *words])[1]), ["high", "low", "middle"])
     if architecture.output_kind == "sequence":
         config = flags.to_config(flags.parse_fit([*TEXTS, *words])[1])
         return Recognizer(config, vocabulary.build("characters", ["abc de"]).as_json())

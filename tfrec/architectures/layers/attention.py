@@ -1,5 +1,8 @@
 """Multi-head self-attention (Vaswani et al. 2017, arXiv:1706.03762)."""
 
+import contextlib
+import contextvars
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -8,7 +11,19 @@ from keras import initializers, layers, ops
 from tfrec.architectures.config import check
 from tfrec.architectures.types import Shape, Tensor
 
+_RECORDED: contextvars.ContextVar[list[Tensor] | None] = contextvars.ContextVar("recorded", default=None)
 MASKED_LOGIT = -1e9  # of a token that is not attended to; finite, so that a softmax over such tokens alone is not NaN
+
+
+@contextlib.contextmanager
+def recorded_weights() -> Iterator[list[Tensor]]:
+    """A list to which every attention layer that is called meanwhile appends its weights (batch, heads, T, S)."""
+    found: list[Tensor] = []
+    token = _RECORDED.set(found)
+    try:
+        yield found
+    finally:
+        _RECORDED.reset(token)
 
 
 def num_heads(units: int, size: int = 64) -> int:
@@ -136,7 +151,10 @@ class Attention(layers.Layer):
         if keep is not None:
             keep = keep[:, None, None, :] if len(keep.shape) == 2 else keep[:, None]
             logits = ops.where(keep, logits, MASKED_LOGIT)
-        weights = self.drop(ops.cast(ops.softmax(logits), value.dtype), training=training)
+        weights = ops.softmax(logits)
+        if (recorded := _RECORDED.get()) is not None:
+            recorded.append(weights)
+        weights = self.drop(ops.cast(weights, value.dtype), training=training)
         mixed = ops.transpose(ops.matmul(weights, value), (0, 2, 1, 3))
         return self.combine(ops.reshape(mixed, (-1, ops.shape(mixed)[1], self.heads * self.size)))
 

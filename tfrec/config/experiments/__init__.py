@@ -12,6 +12,7 @@ from tfrec.config.schema import AnyConfig
 # is used: a configuration needs Keras, a list of names does not.
 EXPERIMENTS = {
     "an4": "sentences",
+    "an4_recordings": "sentences",
     "cifar10": "images",
     "cifar10_first_five": "images",
     "cifar10_other_five": "images",
@@ -28,6 +29,7 @@ EXPERIMENTS = {
     "spoken_digit": "speech",
     "spoken_digit_light": "speech",
     "spoken_digit_noise": "speech",
+    "spoken_digit_noise_recordings": "speech",
     "spoken_digit_speakers": "speech",
     "spoken_digits_tts": "speech",
 }

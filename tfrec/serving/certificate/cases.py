@@ -33,12 +33,18 @@ class Case:
         expected: its answers.
         contents: the file, or those of a pair by the names of raw inputs, of cases for signatures of bytes; from it
             `raw` was read as training reads files.
+        alone: of pairs, answers to one input alone by the signatures that take it.
     """
 
     name: str
     raw: Any
     expected: Answers
     contents: Mapping[str, bytes] | None = None
+    alone: Mapping[str, Answers] = dataclasses.field(default_factory=dict)
+
+    def expected_by(self, signature: str) -> Answers:
+        """The trained model's answers to what a signature takes of the example."""
+        return self.alone.get(signature, self.expected)
 
     @property
     def parts(self) -> dict[str, np.ndarray]:
@@ -78,7 +84,17 @@ def collect(recognizer: Recognizer) -> list[Case]:
     cases = [case for case in cases if _is_within(case, limits, recognizer)]
     if not cases:
         raise UserError("Not published: every example is beyond the limits of the export: raise export.max_seconds.")
-    return cases + [case for case in _files(recognizer, cases) if _is_within(case, limits, recognizer)]
+    cases += [case for case in _files(recognizer, cases) if _is_within(case, limits, recognizer)]
+    return [dataclasses.replace(case, alone=_alone(recognizer, case)) for case in cases]
+
+
+def _alone(recognizer: Recognizer, case: Case) -> dict[str, Answers]:
+    """Answers to the picture and to the clip of a pair, by the signatures of each."""
+    expected: dict[str, Answers] = {}
+    for part, alone in recognizer.of_single_inputs().items():
+        answers = answers_of(alone, {part: case.parts[part]})
+        expected |= dict.fromkeys(savedmodel.single_input_names(part), answers)
+    return expected
 
 
 def _is_within(case: Case, limits: Limits, recognizer: Recognizer) -> bool:

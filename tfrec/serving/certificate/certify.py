@@ -118,7 +118,7 @@ def _references(requests: Numbered, answers: Answers) -> dict[tuple[str, int], A
     for number, request in requests:
         if len(request.cases) == 1:
             own = {key: value[0] for key, value in _outputs(answers, number).items()}
-            references[request.signature, id(request.cases[0])] = own | request.cases[0].expected
+            references[request.signature, id(request.cases[0])] = own | request.cases[0].expected_by(request.signature)
     return references
 
 
@@ -146,7 +146,7 @@ def _compared(
         outputs = _outputs(answers, number)
         compared = frontend if request.signature == savedmodel.FEATURES else comparison
         for row, case in enumerate(request.cases):
-            expected = references.get((request.signature, id(case)), case.expected)
+            expected = references.get((request.signature, id(case)), case.expected_by(request.signature))
             try:
                 compared.add({key: value[row] for key, value in outputs.items()}, expected)
             except DifferenceError as error:

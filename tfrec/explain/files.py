@@ -1,0 +1,124 @@
+"""Explanations of files, as pictures and WAV files in a folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import pathlib
+from typing import Any
+
+import numpy as np
+import soundfile
+
+from pipelines import paths
+from pipelines.errors import UserError, unknown
+from tfrec.explain import METHODS, audible, checks, of_words
+from tfrec.explain.example import Example, of_class
+from tfrec.explain.grad_cam import grad_cam
+from tfrec.predictions.sources import Source
+from tfrec.recognizer import Recognizer
+from tfrec.reports import explanations as drawings
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How a file is explained.
+
+    Attributes:
+        method: A key of METHODS.
+        layer: Of grad_cam: the layer whose map is shown; None is the last one before the pooling.
+        target: Name of the class; None is the one that is recognized.
+        keep: Share of a clip's energy that may be kept.
+        check: Whether the map is tested.
+    """
+
+    method: str = "integrated_gradients"
+    layer: str | None = None
+    target: str | None = None
+    keep: float = 0.3
+    check: bool = False
+
+
+class FileExplainer:
+    """From a file to its explanation.
+
+    Args:
+        recognizer: A classifier of pictures or of clips, or a transcriber.
+        folder: Where files are written; it exists when the first file is explained.
+        options: How files are explained.
+
+    Raises:
+        UserError: The recognizer is of another kind, or the options are not for it.
+    """
+
+    def __init__(self, recognizer: Recognizer, folder: pathlib.Path, options: Options) -> None:
+        self._recognizer, self._folder, self._options = recognizer, folder, options
+        task, self._index, self._untrained = recognizer.task, None, None
+        self._has_words = task.label_kind == "texts" and recognizer.modality == "audio"
+        if self._has_words:
+            used = [name for name in ("method", "target", "check") if getattr(options, name) != getattr(Options, name)]
+            if used:
+                raise UserError(f"--{' and --'.join(used)}: of a transcriber the words are explained; leave it out.")
+            return
+        if task.label_kind != "classes" or recognizer.modality == "image_audio":
+            raise UserError(
+                f"task.name {task.name} gives no classes and no text of one file: explain a classifier of pictures or"
+                " of clips, or a transcriber."
+            )
+        if options.target is not None:
+            if options.target not in task.class_names:
+                raise unknown("class", options.target, task.class_names)
+            self._index = list(task.class_names).index(options.target)
+        if options.check:
+            self._untrained = Recognizer(recognizer.config, task.labels).inference_network
+
+    def __call__(self, source: Source) -> dict[str, Any]:
+        """Writes the explanation of a file, and returns its figures; UserError for a file that cannot be read."""
+        raw = self._recognizer.read(source.path)
+        path = self._folder / source.name.with_name(f"{source.name.name}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return self._words(raw, source, path) if self._has_words else self._class(raw, source, path)
+
+    def _class(self, raw: np.ndarray, source: Source, path: pathlib.Path) -> dict[str, Any]:
+        recognizer, options = self._recognizer, self._options
+        example, probabilities = of_class(recognizer, raw, self._index)
+        index = int(np.argmax(probabilities)) if self._index is None else self._index
+        method = METHODS[options.method]
+        if options.layer is not None:
+            method = functools.partial(grad_cam, layer=options.layer)
+        relevance, label = method(example), recognizer.task.class_names[index]
+        row = {"class": label, "probability": round(float(probabilities[index]), 4), "method": options.method}
+        title = f"{os.path.basename(source.path)}: {label} {probabilities[index]:.1%}, {options.method}"
+        if recognizer.modality == "image":
+            resized = recognizer.frontend.parts()["image"].resize(raw[None].astype("float32"))
+            drawings.picture(np.asarray(resized)[0], relevance, title, path)
+        else:
+            row |= self._write_clip(raw, example, relevance, title, path)
+        if self._untrained is not None:
+            row |= checks.figures(example, method, relevance, index, self._untrained)
+        return row
+
+    def _write_clip(
+        self, raw: np.ndarray, example: Example, relevance: np.ndarray, title: str, path: pathlib.Path
+    ) -> dict[str, Any]:
+        """Draws the map of a clip, and writes what mattered and the rest as WAV files."""
+        frontend = self._recognizer.frontend
+        rate = frontend.parts()["audio"].config.sample_rate_hz
+        where = audible.axes(frontend, len(raw), example.cells)
+        shown = audible.shown(example.features, relevance, where)
+        drawings.clip(*shown, title, path)
+        parts = audible.split(raw, rate, shown[1], where, self._options.keep)
+        for kind in ("kept", "removed"):
+            soundfile.write(path.with_name(f"{path.stem}_{kind}.wav"), np.clip(getattr(parts, kind), -1, 1), rate)
+        return {"energy_kept": round(parts.share, 4)}
+
+    def _words(self, raw: np.ndarray, source: Source, path: pathlib.Path) -> dict[str, Any]:
+        features, words = of_words.explain_words(self._recognizer, raw)
+        if not words:
+            raise UserError(f"{paths.shown(source.path)} has an empty transcript: there is no word to explain.")
+        seconds = audible.axes(self._recognizer.frontend, len(raw), features.shape).seconds
+        text = " ".join(word for word, _ in words)
+        drawings.words(features, words, seconds, f"{os.path.basename(source.path)}: {text}", path)
+        strongest = [round(float(seconds[np.abs(relevance).argmax()]), 3) for _, relevance in words]
+        return {"text": text, "strongest_s": strongest}
