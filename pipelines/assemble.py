@@ -66,7 +66,7 @@ def training_batches(
 
     Returns:
         Batches (inputs, label). Images are tensors; clips are dicts of "audio" and "length", or of the features, and
-        pairs are the same dicts with "image".
+        pairs are the same dicts with "image", or with "video" and "video_frames".
     """
     shuffled = _shuffler(split, frontend)
 
@@ -206,11 +206,14 @@ def _prepared_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Da
 
 def _resized(examples: tf.data.Dataset, frontend: "Frontend") -> tf.data.Dataset:
     """The examples; images of different sizes are resized, so that they fit into one batch."""
-    image = frontend.parts().get("image")
+    parts = frontend.parts()
+    image = parts.get("image", parts.get("video"))
     if image is None or not image.resized_before:
         return examples
 
     def resize(example: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
+        if "video" in example:
+            return {**example, "video": tf.ensure_shape(image.resize(example["video"]), (None, *image.raw_shape))}
         return {**example, "image": tf.ensure_shape(image.resize(example["image"][None])[0], image.raw_shape)}
 
     return examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
@@ -266,6 +269,10 @@ def _padded_clips(
             audio = example["audio"]
             padded = _pad_to_multiple(audio, block) if shapes is None else _pad_to_bucket(audio, shapes)
             others = {name: example[name] for name in frontend.parts() if name != "audio"}
+            if "video" in others:
+                pictures = max(1, round(PADDING_SECONDS * frontend.config.frames_per_second))
+                others["video_frames"] = tf.shape(others["video"])[0]
+                others["video"] = _pad_to_multiple(others["video"], pictures)
             return {**others, "audio": padded, "length": example["samples"]}, example["label"], example["samples"]
 
         clips = examples.map(inputs)

@@ -73,8 +73,8 @@ class Recognizer:
 
         Args:
             inputs: images `(batch, height, width, channels)` in [0, 255]; or `{"audio": (batch, samples) in [-1, 1],
-                "length": (batch,)}`, for pairs with "image"; or Features. The dict also holds further inputs of the
-                network, such as a decoder's "tokens", under their names.
+                "length": (batch,)}`, for pairs with "image" or "video"; or Features. The dict also holds further inputs
+                of the network, such as a decoder's "tokens", under their names.
             training: whether augmentation and dropout are on; it also selects the network as it is trained.
         """
         network = self.network if training else self.inference_network
@@ -107,7 +107,7 @@ class Recognizer:
         """This recognizer, or where one input of pairs is missing the one that answers without it.
 
         Args:
-            given: "image", "audio", or both.
+            given: some of the names of the raw inputs, such as "image" and "audio".
 
         Raises:
             UserError: for one input, where the network needs both.
@@ -123,9 +123,11 @@ class Recognizer:
         return alone[name]
 
     def of_single_inputs(self) -> dict[str, Recognizer]:
-        """Of a classifier of pairs that was trained for it: the recognizers without a clip, and without a picture."""
+        """Of a network of pairs that was trained for it: the recognizers without a clip, and without a picture."""
         if not getattr(self.config.model, "modality_dropout", 0):
             return {}
+        if self.frontend.fills_in:
+            return dict.fromkeys(self.frontend.parts(), self)
         single = architectures.single_input
         return {
             name: self.replace(inference_network=single(self.inference_network, name)) for name in self.frontend.parts()
@@ -206,8 +208,18 @@ class Recognizer:
 
     @property
     def modality(self) -> str:
-        """What it takes: "image", "audio", or "image_audio" for pairs."""
+        """What it takes: "image", "audio", or "image_audio" for pairs, and "video_audio" for those that move."""
         return self.frontend.modality
+
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether it answers from a picture and a clip together."""
+        return len(self.frontend.parts()) > 1 and self.task.answers_pairs
+
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether `predictor` takes a recording in blocks of samples."""
+        return self.modality == "audio" and self.task.takes_blocks
 
     @property
     def audio_channel(self) -> str:
@@ -233,7 +245,7 @@ class Recognizer:
         Args:
             sources: one or several of: a path, the bytes of a file, a picture `(height, width, channels)`, a waveform
                 `(samples,)` at the recognizer's rate, a pair `(waveform, sample_rate_hz)`; where it takes pairs, also
-                {"image": source, "audio": source}.
+                {"image": source, "audio": source}, or with "video" where pictures move.
             **options: the task's, such as `decode` and `chunk_seconds` of transcription.
 
         Raises:
@@ -245,27 +257,29 @@ class Recognizer:
     def predictor(self, **options: Any) -> Callable[..., Answer]:
         """A function from one source to its Answer; see `predict`. It takes the options of `read_blocks` too."""
         answer = self.task.predictor(self, **options)
-        read: Callable[..., Any] = self.read_blocks if self.task.takes_blocks else self.read
+        read: Callable[..., Any] = self.read_blocks if self.takes_blocks else self.read
         return lambda source, **reading: answer(read(source, **reading))
 
     def read(self, source: Any) -> Any:
         """One source of `predict` as the frontend takes it: pixels, or samples at the frontend's rate.
 
-        Where it takes pairs, a source is either, and the result {"image": pixels} or {"audio": samples}; or a dict of
-        both, and so is the result.
+        Where it takes pairs, a source is either, and the result {"image": pixels}, {"video": pixels} or {"audio":
+        samples}; or a dict of both, and so is the result.
         """
         parts = self.frontend.parts()
         if isinstance(source, Mapping):
-            return reader.pair(source, self.read)
+            return reader.pair(source, self.read, tuple(parts))
         kind = reader.kind(source, tuple(parts))
         raw = self.read_part(source, kind)
         return raw if len(parts) == 1 else {kind: raw}
 
     def read_part(self, source: Any, kind: str) -> np.ndarray:
-        """One source that is known to be "image" or "audio", as that part of the frontend takes it."""
-        config = self.frontend.parts()[kind].config
+        """One source that is known to be "image", "video" or "audio", as that part of the frontend takes it."""
+        config, background = self.frontend.parts()[kind].config, getattr(self.config.data, "background", "white")
         if kind == "image":
-            return reader.image(source, config.channels, getattr(self.config.data, "background", "white"))
+            return reader.image(source, config.channels, background)
+        if kind == "video":
+            return reader.video(source, config.channels, self.config.frontend.frames_per_second, background)
         return reader.audio(source, config.sample_rate_hz, self.audio_channel)
 
     def read_blocks(self, source: Any, **reading: Any) -> Iterator[np.ndarray]:

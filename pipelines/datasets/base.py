@@ -10,9 +10,14 @@ import tensorflow as tf
 if TYPE_CHECKING:
     from pipelines.datasets.files import Row
 
-Modality = Literal["image", "audio", "image_audio"]
+Modality = Literal["image", "audio", "image_audio", "video_audio"]
 LabelKind = Literal["classes", "texts", "numbers", "pairs"]
-INPUTS: dict[Modality, tuple[str, ...]] = {"image": ("image",), "audio": ("audio",), "image_audio": ("image", "audio")}
+INPUTS: dict[Modality, tuple[str, ...]] = {
+    "image": ("image",),
+    "audio": ("audio",),
+    "image_audio": ("image", "audio"),
+    "video_audio": ("video", "audio"),
+}
 
 SILENCE, UNKNOWN = "silence", "unknown"  # classes of what is to be rejected
 # Values of data.unknown that name no folder: the classes that data.only_classes leaves out; words made for the purpose.
@@ -109,9 +114,10 @@ class Split:
 
     Attributes:
         examples: Yields dicts with "image" (uint8 `(height, width, channels)`, or float32 in [0, 255] where files have
-            more than 8 bits per value) or "audio" (float32 `(samples,)` in [-1, 1]), or both. Where the corpus has
-            classes, "label" is the index of the example's class (int64 scalar); where it has numbers, "label" is the
-            number (float32 scalar); where it has pairs, those of the same "label" (int64 scalar) match each other.
+            more than 8 bits per value) or "audio" (float32 `(samples,)` in [-1, 1]), or both; moving pictures are
+            "video" (uint8 `(frames, height, width, channels)`). Where the corpus has classes, "label" is the index of
+            the example's class (int64 scalar); where it has numbers, "label" is the number (float32 scalar); where it
+            has pairs, those of the same "label" (int64 scalar) match each other.
         size: Number of examples.
         labels: int64 `(examples,)`, indices of classes.
         sources: A file's path or a clip's name.
@@ -218,12 +224,14 @@ class Corpus:
 
     Attributes:
         name: The dataset.
-        modality: "image", "audio", or "image_audio" for pairs of a picture and a clip.
+        modality: "image", "audio", or for pairs of a picture and a clip "image_audio", or "video_audio" where the
+            pictures move.
         class_names: Empty where the corpus has transcripts or numbers instead of classes.
         splits: The keys are "train", "validation" and "test".
         sample_rate_hz: The rate of every waveform; None for images.
         notes: Sentences that a reader of the scores must know.
-        inputs: Names of the raw inputs: "image", "audio", or both.
+        frames_per_second: The rate of moving pictures; None without them.
+        inputs: Names of the raw inputs: "image", "audio", or both; or "video" and "audio".
     """
 
     name: str
@@ -232,6 +240,7 @@ class Corpus:
     splits: Mapping[str, Split]
     sample_rate_hz: int | None = None
     notes: tuple[str, ...] = ()
+    frames_per_second: int | None = None
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -257,7 +266,7 @@ class Dataset(Protocol):
             config: A `Config` of this module.
 
         Returns:
-            "image", "audio" or "image_audio".
+            A Modality.
 
         Raises:
             UserError: As `load` raises it.

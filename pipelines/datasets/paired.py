@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipelines import paths
-from pipelines.datasets import columns, files, tables
+from pipelines.datasets import columns, files, moving_pictures, tables
 from pipelines.datasets.base import Corpus, DataConfig, LabelKind, Modality, Split
 from pipelines.datasets.names import SPLITS, sort_classes, split_of
 from pipelines.datasets.splitting import split_rows
@@ -44,6 +44,13 @@ class Config(PairsConfig):
     path: str = (
         ""  # .csv, .tsv, .jsonl, ... with the columns image and audio; label or group, text, speaker, split if known
     )
+    moving: bool = False  # the pictures are animated GIF, PNG, WebP or AVIF files, as of a speaker's lips
+    frames_per_second: int = 25  # of moving pictures, which are read at this rate
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 1 <= self.frames_per_second <= 200:
+            raise ValueError(f"data.frames_per_second must be from 1 to 200. Received: {self.frames_per_second}")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +79,8 @@ class Pair:
 
 
 def modality(config: Config) -> Modality:
-    """Returns "image_audio"."""
-    return "image_audio"
+    """Returns "image_audio", or "video_audio" of moving pictures."""
+    return "video_audio" if config.moving else "image_audio"
 
 
 def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
@@ -186,14 +193,7 @@ def build_corpus(
     groups = [pair.label or pair.group for pair in pairs]
     names = list(class_names) or (sort_classes(set(groups)) if groups[0] else [])
     labels = np.array([names.index(group) for group in groups]) if names else connected
-    images = files.build_corpus(
-        config,
-        [files.Row(pair.image, where=pair.where) for pair in pairs],
-        parts,
-        channels=config.channels,
-        background=config.background,
-        verify=config.verify,
-    )
+    pictures, notes, rate = _pictures(config, pairs, parts)
     clips = files.build_corpus(
         config,
         [files.Row(pair.audio, where=pair.where, text=pair.text, speaker=pair.speaker) for pair in pairs],
@@ -203,11 +203,27 @@ def build_corpus(
         audio_channel=config.audio_channel,
     )
     splits = {
-        name: _join(images.splits[name], clips.splits[name], [pairs[i] for i in indices], labels[indices])
+        name: _join(pictures[name], clips.splits[name], [pairs[i] for i in indices], labels[indices])
         for name, indices in parts.items()
     }
     classes = tuple(names) if pairs[0].label else ()
-    return Corpus(config.name, "image_audio", classes, splits, clips.sample_rate_hz, (*images.notes, *clips.notes))
+    kind: Modality = "video_audio" if rate else "image_audio"
+    notes = (*notes, *clips.notes)
+    return Corpus(config.name, kind, classes, splits, clips.sample_rate_hz, notes, frames_per_second=rate)
+
+
+def _pictures(
+    config: PairsConfig, pairs: Sequence[Pair], parts: Mapping[str, np.ndarray]
+) -> tuple[Mapping[str, Split], Sequence[str], int | None]:
+    """The splits of the pictures, sentences on them, and the rate of moving ones."""
+    reading: dict[str, Any] = {name: getattr(config, name) for name in ("channels", "background", "verify")}
+    if isinstance(config, Config) and config.moving:
+        rate = config.frames_per_second
+        paths_of_pairs = [pair.image for pair in pairs]
+        return moving_pictures.load(paths_of_pairs, parts, frames_per_second=rate, **reading), (), rate
+    rows = [files.Row(pair.image, where=pair.where) for pair in pairs]
+    images = files.build_corpus(config, rows, parts, **reading)
+    return images.splits, images.notes, None
 
 
 def _join(images: Split, clips: Split, pairs: Sequence[Pair], labels: np.ndarray) -> Split:

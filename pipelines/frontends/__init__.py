@@ -10,6 +10,7 @@ from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
 
 from pipelines.errors import UserError, unknown
+from pipelines.frontends.audio_visual import AudioVisualConfig, AudioVisualFrontend
 from pipelines.frontends.base import Frontend, derive_seed
 from pipelines.frontends.image import ImageConfig, ImageFrontend
 from pipelines.frontends.paired import PairedConfig, PairedFrontend
@@ -20,9 +21,14 @@ from pipelines.layers import Mix
 if TYPE_CHECKING:
     from pipelines.datasets.base import Corpus, Split
 
-FrontendConfig = ImageConfig | SpeechConfig | PairedConfig
+FrontendConfig = ImageConfig | SpeechConfig | PairedConfig | AudioVisualConfig
 
-FRONTENDS: dict[str, type[Frontend]] = {"image": ImageFrontend, "speech": SpeechFrontend, "paired": PairedFrontend}
+FRONTENDS: dict[str, type[Frontend]] = {
+    "image": ImageFrontend,
+    "speech": SpeechFrontend,
+    "paired": PairedFrontend,
+    "audio_visual": AudioVisualFrontend,
+}
 FRONTEND_OF_MODALITY = {frontend.modality: name for name, frontend in FRONTENDS.items()}
 
 
@@ -60,8 +66,8 @@ def build(
     Raises:
         UserError: Settings do not go together, or the noise folder cannot be read.
     """
-    image = None if split is None else split.examples.element_spec.get("image")
-    raw_shape = None if image is None else tuple(image.shape)
+    picture = None if split is None else _picture(split)
+    raw_shape = None if picture is None else picture[0]
     try:
         return FRONTENDS[config.name](config, augment=augment, seed=seed, raw_shape=raw_shape)
     except ValueError as error:
@@ -101,13 +107,20 @@ def resolve(
     if isinstance(config, ImageConfig):
         return _of_images(config, corpus, normalize)
     speech = config.speech.resolved(corpus.sample_rate_hz, speech_normalize, input_kinds)
+    if isinstance(config, AudioVisualConfig):
+        rate = corpus.frames_per_second
+        if config.frames_per_second not in (None, rate):
+            raise UserError(
+                f"frontend.frames_per_second is {config.frames_per_second}, but {corpus.name} is read at {rate}: leave"
+                " it out, and set data.frames_per_second."
+            )
+        config = dataclasses.replace(config, frames_per_second=rate)
     return config.with_parts(_of_images(config.image, corpus, normalize), speech)
 
 
 def _of_images(config: ImageConfig, corpus: "Corpus", normalize: str | None) -> ImageConfig:
     """The config with what the corpus and the pretrained weights decide."""
-    image = corpus.splits["train"].examples.element_spec["image"]
-    height, width, channels = image.shape
+    (height, width, channels), dtype = cast(Any, _picture(corpus.splits["train"]))
     if config.channels not in (None, channels):
         raise UserError(
             f"frontend.channels is {config.channels}, but the images of {corpus.name} have {channels}: leave it out,"
@@ -118,9 +131,17 @@ def _of_images(config: ImageConfig, corpus: "Corpus", normalize: str | None) -> 
         height=config.height or height or 128,
         width=config.width or width or 128,
         channels=channels,
-        pixels=config.pixels or _pixel_type(config, image.dtype.name),
+        pixels=config.pixels or _pixel_type(config, dtype),
         normalize=cast(Any, normalize or "per_image") if config.normalize == "auto" else config.normalize,
     )
+
+
+def _picture(split: "Split") -> tuple[Any, str] | None:
+    """Shape and type of a picture, or of each of moving ones; None for clips alone."""
+    spec = split.examples.element_spec
+    if "video" in spec:
+        return tuple(spec["video"].shape[1:]), spec["video"].dtype.name
+    return (tuple(spec["image"].shape), spec["image"].dtype.name) if "image" in spec else None
 
 
 def _pixel_type(config: ImageConfig, name: str) -> Any:

@@ -28,13 +28,16 @@ class Frontend(keras.layers.Layer):
 
     Attributes:
         config (ImageConfig | SpeechConfig | PairedConfig): The resolved config.
-        modality (str): Kind of raw input, "image", "audio", or "image_audio" for both.
-        feature_kind (str): "image", "sequence", "waveform" or "pair": what a network after the frontend must take.
+        modality (str): Kind of raw input, "image", "audio", "image_audio" for both, or "video_audio" of moving
+            pictures.
+        feature_kind (str): "image", "sequence", "waveform", "pair" or "audio_visual": what a network after the
+            frontend must take.
     """
 
     config_class: ClassVar[type[Any]]
     modality: ClassVar[str]
     feature_kind: str
+    fills_in: ClassVar[bool] = False  # whether `call` fills in a raw input that is missing
 
     def __init__(
         self,

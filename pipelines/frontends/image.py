@@ -132,17 +132,20 @@ class ImageFrontend(Frontend):
     def build(self, image_shape: Shape) -> None:
         """Does nothing: the layers have no weights, and `resize` may run outside of `call`."""
 
-    def call(self, image: Tensor, training: bool | None = None) -> Tensor:
+    def call(self, image: Tensor, training: bool | None = None, frames: Tensor | None = None) -> Tensor:
         """Resizes, augments and normalizes images.
 
         Args:
             image: `(batch, *raw_shape)`, any dtype, values in [0, 255].
             training: Augments only if True.
+            frames: Number of images in a row that are augmented alike, as those of moving pictures; None for single
+                images. RandAugment, AugMix and erasing do not take it.
 
         Returns:
             `(batch, *feature_shape)`, float32.
         """
         x = image if self.resized_before else self.resize(image)
+        together = {} if frames is None else {"frames": frames}
         for layer in self.augmentations:
-            x = layer(x, training=training)
+            x = layer(x, training=training, **together)
         return self.normalize(x)

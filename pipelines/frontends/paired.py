@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -75,7 +75,7 @@ class PairedFrontend(Frontend):
         UserError: The noise folder cannot be read.
     """
 
-    config_class = PairedConfig
+    config_class: ClassVar[type[Any]] = PairedConfig
     modality = "image_audio"
     feature_kind = "pair"
 

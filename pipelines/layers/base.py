@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+from keras import ops
 
 Tensor = Any
 Shape = tuple[int | None, ...]
@@ -30,6 +31,22 @@ class Float32Layer(keras.layers.Layer):
     def compute_output_shape(self, input_shape: Shape) -> tuple[Any, ...]:
         """The input's shape."""
         return tuple(input_shape)
+
+
+def for_each_frame(values: Tensor, frames: Tensor | None) -> Tensor:
+    """Repeats what was drawn for each moving picture for every one of its pictures.
+
+    Args:
+        values: `(moving pictures, ...)`.
+        frames: Pictures of each, an int or a scalar tensor; None returns the values as they are.
+
+    Returns:
+        `(moving pictures * frames, ...)`.
+    """
+    if frames is None:
+        return values
+    count, *rest = ops.shape(values)
+    return ops.reshape(ops.broadcast_to(values[:, None], (count, frames, *rest)), (-1, *rest))
 
 
 class RandomLayer(Float32Layer):

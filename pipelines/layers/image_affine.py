@@ -8,7 +8,7 @@ import numpy as np
 from keras import ops
 
 from pipelines.layers.affine import FILLS, sample_affine
-from pipelines.layers.base import RandomLayer, Shape, Tensor
+from pipelines.layers.base import RandomLayer, Shape, Tensor, for_each_frame
 from pipelines.layers.image_checks import (
     check_choice,
     check_image_shape,
@@ -75,12 +75,13 @@ class ImageAffine(RandomLayer):
         self.fill = check_choice("fill", fill, FILLS)
         self.fill_value = check_number("fill_value", fill_value)
 
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+    def call(self, images: Tensor, training: bool | None = None, frames: Tensor | None = None) -> Tensor:
         """Transforms each image at random.
 
         Args:
             images: `(batch, height, width, channels)`, any dtype and range.
             training: Applies the transform only if True; otherwise the values stay the same.
+            frames: Number of images in a row that get the same transform, see `for_each_frame`.
 
         Returns:
             The input's shape and range, float32.
@@ -91,7 +92,9 @@ class ImageAffine(RandomLayer):
         x = to_float_images(self, images)
         if not training:
             return x
-        matrix, shift = self.sample_parameters(*ops.shape(x)[:3])
+        batch, height, width = ops.shape(x)[:3]
+        parameters = self.sample_parameters(batch if frames is None else batch // frames, height, width)
+        matrix, shift = (for_each_frame(values, frames) for values in parameters)
         return sample_affine(x, matrix, shift, self.fill, self.fill_value)
 
     def sample_parameters(self, batch: Tensor, height: Tensor, width: Tensor) -> tuple[Tensor, Tensor]:

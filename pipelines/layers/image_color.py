@@ -7,7 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from pipelines.layers.base import RandomLayer, Shape, Tensor
+from pipelines.layers.base import RandomLayer, Shape, Tensor, for_each_frame
 from pipelines.layers.image_checks import check_image_shape, check_number, to_float_images
 
 # RGB to YIQ of the FCC's NTSC standard of 1953 (47 CFR 73.682): Y is the luma, hue rotates I and Q.
@@ -99,12 +99,13 @@ class ImageColor(RandomLayer):
         self.saturation = check_number("saturation", saturation, 0.0, 1.0)
         self.hue = check_number("hue", hue, 0.0, 0.5)
 
-    def call(self, images: Tensor, training: bool | None = None) -> Tensor:
+    def call(self, images: Tensor, training: bool | None = None, frames: Tensor | None = None) -> Tensor:
         """Changes the colors of each image at random.
 
         Args:
             images: `(batch, height, width, 1 or 3)`, any dtype, values in [0, 255].
             training: Changes colors only if True; otherwise the values stay the same.
+            frames: Number of images in a row that get the same change, see `for_each_frame`.
 
         Returns:
             The input's shape, float32 in [0, 255].
@@ -115,7 +116,9 @@ class ImageColor(RandomLayer):
         x = to_float_images(self, images, channels=(1, 3))
         if not training:
             return x
-        random = keras.random.uniform((4, ops.shape(x)[0]), -1.0, 1.0, seed=self.seed_generator)
+        batch = ops.shape(x)[0] if frames is None else ops.shape(x)[0] // frames
+        drawn = keras.random.uniform((4, batch), -1.0, 1.0, seed=self.seed_generator)
+        random = [for_each_frame(values, frames) for values in ops.unstack(drawn, 4)]
         brightness, contrast, saturation = (
             1.0 + amount * random[i] for i, amount in enumerate((self.brightness, self.contrast, self.saturation))
         )

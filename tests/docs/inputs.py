@@ -6,6 +6,8 @@ import numpy as np
 import soundfile
 from PIL import Image
 
+from tests.pipelines import moving_data
+
 RATE_HZ = 8000
 PITCHES_HZ = {"a": 300, "b": 500, "c": 800, "d": 1300, "e": 2000, " ": 0}
 WORDS = ("bad", "cab", "dad", "bed", "add", "ace")
@@ -19,6 +21,7 @@ def write(folder):
     _noises(folder / "NOISES", random)
     _transcripts(folder, random)
     _pairs(folder)
+    _moving(folder)
     _esc50(folder / "ESC-50", random)
 
 
@@ -114,6 +117,15 @@ def _pairs(folder):
     ]
     _table(folder / "pairs.csv", ("image", "audio", "group"), rows)
     _table(folder / "labeled_pairs.csv", ("image", "audio", "label"), rows)
+
+
+def _moving(folder):
+    """Moving pictures with clips and texts: a bar and a tone for each letter."""
+    (folder / "LIPS").mkdir()
+    moving_data.write_list(folder / "LIPS", 18, longest=2)
+    with open(folder / "LIPS" / "speakers.csv", encoding="utf-8", newline="") as file:
+        head, *rows = csv.reader(file)
+    _table(folder / "speakers.csv", head, [(f"LIPS/{row[0]}", f"LIPS/{row[1]}", *row[2:]) for row in rows])
 
 
 def _esc50(folder, random):

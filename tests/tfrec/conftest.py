@@ -10,6 +10,7 @@ import soundfile
 from PIL import Image
 
 from pipelines import datasets, frontends
+from tests.pipelines import moving_data
 from tests.tfrec.user_errors import check, files
 from tfrec import tasks
 from tfrec.config import flags
@@ -120,11 +121,17 @@ def pairs(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def trained(tones, melodies, pairs, tmp_path_factory):
+def speakers(tmp_path_factory):
+    """A list of moving pictures and clips with texts: each letter of "abc" is a moving bar and a tone of 0.2 s."""
+    return moving_data.write_list(tmp_path_factory.mktemp("speakers"), 60, longest=2)
+
+
+@pytest.fixture(scope="session")
+def trained(tones, melodies, pairs, speakers, tmp_path_factory):
     """A function from a name to (run, recognizer).
 
     "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies, "dual_encoder" and
-    "av_fusion" for the pairs.
+    "av_fusion" for the pairs, "av_ctc" for the moving pictures.
     """
 
     @functools.cache
@@ -147,7 +154,15 @@ def trained(tones, melodies, pairs, tmp_path_factory):
         both += ["--model.image.depth", "2", "--model.speech.depth", "2", "--data.path"]
         classes = [*both, str(pairs.with_name("classes.csv")), "--task.name", "classify", "--fit.learning_rate", "0.02"]
         embedded = [*both, str(pairs), "--task.embedding_dim", "16", "--fit.learning_rate", "0.01"]
+        moving = ["--data.name", "paired", "--data.moving", "--data.channels", "1", "--data.path", str(speakers)]
+        moving += ["--task.name", "transcribe", "--task.shown", "0", "--fit.epochs", "24", "--fit.batch_size", "8"]
+        moving += ["--fit.learning_rate", "0.01", "--frontend.image.height", "12", "--frontend.image.width", "12"]
+        moving += ["--model.image.name", "mlp", "--model.image.width", "32", "--model.image.depth", "1"]
+        moving += ["--model.speech.name", "lstm_ctc", "--model.speech.units", "24", "--model.speech.depth", "1"]
+        moving += ["--model.speech.dropout", "0", "--model.units", "24", "--model.dropout", "0"]
+        moving += ["--fit.monitor", "loss"]
         words = {
+            "av_ctc": moving,
             "dual_encoder": embedded,
             "av_fusion": [*classes, "--model.units", "8", "--model.dropout", "0"],
             "digits": ["--fit.epochs", "4", "--model.width", "8"],

@@ -5,7 +5,8 @@ A module is one architecture from one paper, and offers:
 - `Config`: a dataclass derived from `ModelConfig`; a comment behind each field is the help of its flag.
 - `build(input_shape, outputs, config)`: the Keras functional model; raises ValueError for what makes no network.
 - `INPUT_KINDS`: the kinds of features that it accepts: "image" (height, width, channels), "sequence" (frames, bins),
-  "waveform" (samples, 1), or "pair", a dict of the shapes of "image" and "audio", which is any of the others.
+  "waveform" (samples, 1); "pair", a dict of the shapes of "image" and "audio", which is any of the others; or
+  "audio_visual", a dict of the shapes of "video" (pictures, height, width, channels) and "audio" (frames, bins).
 - `PARAMETERS`: {input kind: {name: number}}, the number of trainable weights of each of its names, from the paper or
   counted, at `REFERENCE_SHAPES`.
 - `SEARCH_SPACE`: {field: values}, what a sweep searches by default. Values are "0..0.5", "1..4", or choices such as
@@ -53,7 +54,7 @@ from tfrec.architectures.image import (
     vgg,
     vit,
 )
-from tfrec.architectures.multimodal import av_fusion, davenet, dual_encoder, resdavenet
+from tfrec.architectures.multimodal import av_ctc, av_fusion, davenet, dual_encoder, resdavenet
 from tfrec.architectures.speech import (
     bc_resnet,
     cnn_lstm,
@@ -73,6 +74,7 @@ from tfrec.architectures.speech import (
 ARCHITECTURES: dict[str, tuple[types.ModuleType, ModelConfig]] = {
     "airbench": (airbench, airbench.Config()),
     "alexnet": (alexnet, alexnet.Config()),
+    "av_ctc": (av_ctc, av_ctc.Config()),
     "av_fusion": (av_fusion, av_fusion.Config()),
     "bc_resnet_1": (bc_resnet, bc_resnet.Config()),
     "bc_resnet_1_5": (bc_resnet, bc_resnet.Config(channels=12)),
@@ -148,6 +150,7 @@ REFERENCE_SHAPES: dict[tuple[str, str], tuple[Any, int]] = {
     ("sequence", "sequence"): ((None, 80), 29),
     ("waveform", "sequence"): ((None, 1), 29),
     ("pair", "vector"): ({"image": (224, 224, 3), "audio": (None, 40)}, 1000),
+    ("audio_visual", "sequence"): ({"video": (None, 96, 96, 1), "audio": (None, 40)}, 29),
     ("pair", "pair"): ({"image": (224, 224, 3), "audio": (None, 40)}, 1024),
 }
 
@@ -162,7 +165,7 @@ class Architecture:
 
     @property
     def input_kinds(self) -> tuple[str, ...]:
-        """The kinds of features that it accepts: some of "image", "sequence", "waveform"; or "pair"."""
+        """The kinds of features that it accepts: some of "image", "sequence", "waveform"; "pair"; "audio_visual"."""
         return self.module.INPUT_KINDS
 
     @property
@@ -192,7 +195,7 @@ class Architecture:
 
     def feature_kinds(self, config: ModelConfig) -> tuple[str, ...]:
         """The kinds of features of clips or images that it accepts with a config; of pairs those of the clips."""
-        if "pair" not in self.input_kinds:
+        if not {"pair", "audio_visual"} & set(self.input_kinds):
             return self.input_kinds
         return self.module.audio_kinds(config) if hasattr(self.module, "audio_kinds") else ("sequence",)
 

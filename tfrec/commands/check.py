@@ -46,7 +46,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _unit(corpus: Corpus) -> str:
-    return {"image": "picture", "audio": "clip", "image_audio": "pair"}[corpus.modality]
+    return {"image": "picture", "audio": "clip"}.get(corpus.modality, "pair")
 
 
 def _sizes(corpus: Corpus) -> str:

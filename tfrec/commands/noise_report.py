@@ -66,6 +66,8 @@ def main(argv: Sequence[str]) -> int:
     config = recognizer.config
     if config.frontend.name == "paired":
         return _report_pairs(arguments, recognizer, run)
+    if config.frontend.name == "audio_visual":
+        raise UserError(f"{run.path} was trained on moving pictures, which a noise report does not take: give another.")
     if config.frontend.name != "speech":
         raise UserError(f"{run.path} was trained on images, and noise is mixed into speech only: give a run on speech.")
     if tasks.scores(config.task)[0] not in COUNTED:

@@ -57,8 +57,7 @@ def main(argv: Sequence[str]) -> int:
         recognizer = tfrec.load(arguments.model)
         if arguments.stream:
             return streams.write(recognizer, arguments.model, arguments.files, as_json=form == "json")
-        takes_pairs = recognizer.modality == "image_audio" and recognizer.task.answers_pairs
-        found = sources.find(arguments.files, recognizer.modality, takes_pairs)
+        found = sources.find(arguments.files, recognizer.modality, recognizer.takes_pairs)
         defaults = {"chunk_seconds": CHUNK_SECONDS, "overlap_seconds": OVERLAP_SECONDS, "decode": DecodeConfig()}
         options = {name: value for name in defaults if (value := getattr(arguments, name)) != defaults[name]}
         answers = Answers(recognizer, arguments.channels == "apart", arguments.top, options)

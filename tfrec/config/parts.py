@@ -17,7 +17,7 @@ PARTS = ("data", "frontend", "model", "task")
 # What has a name and settings of its own: the parts, and the networks inside a network for pairs.
 NAMED = (*PARTS, "model.image", "model.speech")
 DEFAULT_EXPERIMENT = "digits"
-PAIRED = frontends.FRONTEND_OF_MODALITY["image_audio"]
+PAIRED = [frontends.FRONTEND_OF_MODALITY[modality] for modality in ("image_audio", "video_audio")]
 
 
 def choose(experiment: str | None, settings: Mapping[str, Any]) -> AnyConfig:
@@ -44,8 +44,8 @@ def choose(experiment: str | None, settings: Mapping[str, Any]) -> AnyConfig:
         frontend_name = frontends.FRONTEND_OF_MODALITY[datasets.find(data.name).modality(configured)]
     task = _default_task(start, data, names["task"])
     if model_name is None:
-        of_pairs = frontend_name == PAIRED
-        is_kept = start and task.name == start.task.name and of_pairs == (start.frontend.name == PAIRED)
+        of_pairs = frontend_name in PAIRED
+        is_kept = start and task.name == start.task.name and of_pairs == (start.frontend.name in PAIRED)
         model_name = start.model.name if start and is_kept else tasks.model(task.name, of_pairs)
     model = _kept(start, "model", model_name) or architectures.default_config(model_name)
     chosen = {

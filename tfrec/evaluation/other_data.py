@@ -35,7 +35,7 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
     Raises:
         UserError: the data cannot be read, has other classes than the run, or is not labeled as the task needs it.
     """
-    if recognizer.frontend.modality == "image_audio":
+    if len(recognizer.frontend.parts()) > 1:
         return _pairs(recognizer, os.path.abspath(os.path.expanduser(path)), split)
     config: Any = _config(recognizer, os.path.abspath(os.path.expanduser(path)))
     module = folder if config.name == "folder" else manifest
@@ -55,7 +55,7 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
         **config.reading() | {"channels": getattr(frontend, "channels", 3)},
     )
     if corpus.modality != recognizer.frontend.modality:
-        kinds = {"image": "pictures", "audio": "audio", "image_audio": "pairs"}
+        kinds = {"image": "pictures", "audio": "audio"}
         raise UserError(
             f"{path} holds {kinds[corpus.modality]}, but the run was trained on {kinds[recognizer.frontend.modality]}."
         )
@@ -68,7 +68,10 @@ def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:
     The pictures, or the clips, of the run's own split are then the candidates.
     """
     rate = recognizer.frontend.parts()["audio"].config.sample_rate_hz
-    reading = {"channels": recognizer.frontend.parts()["image"].config.channels}
+    pictures = next(part for name, part in recognizer.frontend.parts().items() if name != "audio")
+    reading: dict[str, Any] = {"channels": pictures.config.channels}
+    if recognizer.modality == "video_audio":
+        reading |= {"moving": True, "frames_per_second": recognizer.config.frontend.frames_per_second}
     if not os.path.exists(path):
         raise UserError(f"data.path {path} does not exist.")
     if os.path.isfile(path):
@@ -76,7 +79,10 @@ def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:
         chosen = [pair for pair in pairs if pair.split == split] if pairs[0].split else pairs
         if not chosen:
             raise UserError(f"{path} names splits, but none of its pairs is in {split}: give another --split.")
-        classes = recognizer.task.class_names
+        has_texts = recognizer.task.label_kind == "texts"
+        if has_texts and not all(pair.text for pair in chosen):
+            raise UserError(f"{path} has no transcripts, which the run needs: fill in the column text.")
+        classes = () if has_texts else recognizer.task.class_names
         for pair in chosen if classes else ():
             if not pair.label:
                 raise UserError(f"{path} has no labels, which the run needs: add a column label.")
@@ -84,7 +90,7 @@ def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:
                 raise unknown(f"class for this run in {pair.where}", pair.label, classes)
         return paired.build_corpus(paired.Config(path=path, **reading), chosen, rate, only=split, class_names=classes)
     class_names = recognizer.task.labels
-    if not class_names or recognizer.run is None:
+    if not isinstance(class_names, list) or not class_names or recognizer.run is None:
         raise UserError(f"{path} is a folder, but the run has no classes: give a list of pairs, a .csv file.")
     rows = folder.list_files(folder.Config(path=path))
     for row in rows:

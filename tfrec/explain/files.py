@@ -61,7 +61,7 @@ class FileExplainer:
             if used:
                 raise UserError(f"--{' and --'.join(used)}: of a transcriber the words are explained; leave it out.")
             return
-        if task.label_kind != "classes" or recognizer.modality == "image_audio":
+        if task.label_kind != "classes" or len(recognizer.frontend.parts()) > 1:
             raise UserError(
                 f"task.name {task.name} gives no classes and no text of one file: explain a classifier of pictures or"
                 " of clips, or a transcriber."

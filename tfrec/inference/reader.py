@@ -11,6 +11,7 @@ from pipelines import audio as audio_files
 from pipelines import images as image_files
 from pipelines.datasets import files
 from pipelines.errors import UserError
+from pipelines.image_formats import moving
 
 
 def listed(sources: Any) -> list[Any]:
@@ -21,34 +22,39 @@ def listed(sources: Any) -> list[Any]:
 
 
 def kind(source: Any, kinds: Sequence[str]) -> str:
-    """What a source is, one of some kinds: "image" or "audio".
+    """What a source is, one of some kinds: "image" or "audio", or "video" in place of "image".
 
     Raises:
         UserError: for a file that is neither by its name or by its first bytes.
     """
     if len(kinds) == 1:
         return kinds[0]
+    picture = next(each for each in kinds if each != "audio")
     if isinstance(source, str | os.PathLike):
-        return files.modality_of([os.fspath(source)])
-    if isinstance(source, bytes):
+        is_sound = files.modality_of([os.fspath(source)]) == "audio"
+    elif isinstance(source, bytes):
         is_sound = source[:4] in (b"RIFF", b"fLaC", b"OggS", b"NIST") or source[:3] == b"ID3"
-        return "audio" if is_sound and source[8:12] != b"WEBP" else "image"
-    return "audio" if _has_rate(source) or np.ndim(source) == 1 else "image"
+        is_sound = is_sound and source[8:12] != b"WEBP"
+    else:
+        is_sound = _has_rate(source) or np.ndim(source) == 1
+    return "audio" if is_sound else picture
 
 
-def pair(sources: Mapping[str, Any], read: Callable[[Any], Any]) -> dict[str, Any]:
+def pair(sources: Mapping[str, Any], read: Callable[[Any], Any], names: Sequence[str]) -> dict[str, Any]:
     """The sources of a picture and of a clip -> {"image": pixels, "audio": samples}.
 
     Args:
-        sources: {"image": source, "audio": source}.
+        sources: {"image": source, "audio": source}, with these names.
         read: from a source to a dict with the one of the two that it is.
+        names: of a picture and of a clip, "image" and "audio" or "video" and "audio".
 
     Raises:
         UserError: for a file that cannot be read, or is of the other kind.
         ValueError: for other keys, and where one source is enough.
     """
-    if set(sources) != {"image", "audio"}:
-        raise ValueError(f"A pair must have the keys image and audio. Received: {', '.join(map(str, sources))}")
+    if len(names) > 1 and set(sources) != set(names):
+        rule = f"A pair must have the keys {' and '.join(names)}"
+        raise ValueError(f"{rule}. Received: {', '.join(map(str, sources))}")
     parts: dict[str, Any] = {}
     for name, source in sources.items():
         raw = read(source)
@@ -78,6 +84,27 @@ def image(source: Any, channels: int, background: str = "white") -> np.ndarray:
         raise ValueError(f"A picture must have the shape (height, width, {channels}). Received: {pixels.shape}")
     if pixels.dtype != np.uint8 and (pixels.min(initial=0) < 0 or pixels.max(initial=0) > 255):
         raise ValueError(f"Pixels must be from 0 to 255. Received: {pixels.min(initial=0)} to {pixels.max(initial=0)}")
+    return pixels
+
+
+def video(source: Any, channels: int, frames_per_second: int, background: str = "white") -> np.ndarray:
+    """A path, the bytes of a file, or pixels at that rate -> uint8 `(frames, height, width, channels)`.
+
+    Raises:
+        UserError: for a file that cannot be read.
+        ValueError: for an array of another shape or type.
+    """
+    reading = channels, image_files.parse_color(background), frames_per_second
+    if isinstance(source, bytes):
+        return _from_bytes(source, lambda path: moving.read(path, *reading))
+    if isinstance(source, str | os.PathLike):
+        return moving.read(source, *reading)
+    pixels = np.asarray(source)
+    if pixels.ndim != 4 or pixels.shape[-1] != channels or not len(pixels) or pixels.dtype != np.uint8:
+        received = f"{pixels.dtype} {pixels.shape}"
+        raise ValueError(
+            f"Moving pictures must be uint8 of the shape (frames, height, width, {channels}). Received: {received}"
+        )
     return pixels
 
 

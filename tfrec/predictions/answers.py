@@ -40,7 +40,7 @@ class Answers:
         top: int | None = None,
         options: Mapping[str, Any] | None = None,
     ) -> None:
-        self._reads_blocks = recognizer.task.takes_blocks
+        self._reads_blocks = recognizer.takes_blocks
         if is_apart and not self._reads_blocks:
             raise UserError(f"--channels apart: task.name {recognizer.task.name} does not take this; leave it out.")
         if top is not None and recognizer.task.label_kind != "classes":

@@ -6,16 +6,18 @@ import collections
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from pipelines import audio, images, paths
 from pipelines.datasets import media_files, paired
+from pipelines.datasets.base import INPUTS, Modality
 from pipelines.errors import UserError
 
 KINDS = {
     "image": ("pictures", images.SUFFIXES),
     "audio": ("audio files", audio.SUFFIXES),
     "image_audio": ("pictures or audio files", (*images.SUFFIXES, *audio.SUFFIXES)),
+    "video_audio": ("moving pictures or audio files", (*images.SUFFIXES, *audio.SUFFIXES)),
     "served": ("JPEG, PNG or WAV files", (".jpg", ".jpeg", ".png", ".wav")),  # that every export reads by itself
 }
 LISTS = (".csv", ".tsv", ".jsonl")  # of pairs
@@ -28,11 +30,12 @@ class Source(NamedTuple):
     name: pathlib.PurePath  # relative, without a suffix
     error: UserError | None = None  # why there is nothing to answer
     pair: tuple[str, str] | None = None  # picture and clip that are one example
+    names: tuple[str, ...] = INPUTS["image_audio"]  # of their inputs
 
     @property
     def example(self) -> str | dict[str, str]:
         """What `Recognizer.predict` takes: a path, or the dict of those of a pair."""
-        return dict(zip(("image", "audio"), self.pair, strict=True)) if self.pair else self.path
+        return dict(zip(self.names, self.pair, strict=True)) if self.pair else self.path
 
 
 def find(named: Sequence[str], modality: str, takes_pairs: bool = False) -> list[Source]:
@@ -52,7 +55,9 @@ def find(named: Sequence[str], modality: str, takes_pairs: bool = False) -> list
     if takes_pairs:
         lists = [name for name in named if os.path.splitext(name)[1].lower() in LISTS]
         others = [name for name in named if name not in lists]
-        return (find(others, modality) if others else []) + [source for name in lists for source in _pairs(name)]
+        return (find(others, modality) if others else []) + [
+            source for name in lists for source in _pairs(name, modality)
+        ]
     found: list[tuple[str, pathlib.PurePath]] = []
     errors: dict[str, UserError] = {}
     for name in map(paths.local, named):
@@ -82,24 +87,25 @@ def find(named: Sequence[str], modality: str, takes_pairs: bool = False) -> list
     return sources
 
 
-def of_pairs(pairs: Iterable[tuple[str, str]], stem: str = "pair") -> list[Source]:
+def of_pairs(pairs: Iterable[tuple[str, str]], stem: str = "pair", modality: Modality = "image_audio") -> list[Source]:
     """The sources of pairs.
 
     Args:
         pairs: the files of a picture and of a clip each.
         stem: beginning of their names; numbers follow.
+        modality: what a pair is made of, a key of `INPUTS`.
     """
     return [
-        Source(f"{image} + {audio}", pathlib.PurePath(f"{stem}-{number}"), pair=(image, audio))
+        Source(f"{image} + {audio}", pathlib.PurePath(f"{stem}-{number}"), pair=(image, audio), names=INPUTS[modality])
         for number, (image, audio) in enumerate(pairs, start=1)
     ]
 
 
-def _pairs(path: str) -> list[Source]:
+def _pairs(path: str, modality: str) -> list[Source]:
     """The pairs of a list, named by their numbers."""
     listed = paired.read(paired.Config(path=path))
     stem = pathlib.PurePath(os.path.basename(path)).stem
-    return of_pairs(((pair.image, pair.audio) for pair in listed), stem)
+    return of_pairs(((pair.image, pair.audio) for pair in listed), stem, cast(Modality, modality))
 
 
 def _name_of(path: str) -> pathlib.PurePath:

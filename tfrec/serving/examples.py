@@ -85,7 +85,7 @@ def answer_each(recognizer: Recognizer, raw: Sequence[Any]) -> list[Answers]:
 
 def _raw(example: dict[str, Any]) -> Any:
     """An example as a client sends it: audio on the grid of 16 bits, so that a WAV file can hold it."""
-    raw = {name: example[name] for name in ("image", "audio") if name in example}
+    raw = {name: example[name] for name in ("image", "video", "audio") if name in example}
     if "audio" in raw:
         raw["audio"] = np.clip(np.round(raw["audio"] * 32768), -32768, 32767).astype("float32") / 32768
     return raw if len(raw) > 1 else next(iter(raw.values()))

@@ -60,6 +60,16 @@ class ExportedRecognizer:
         return str(self.description["modality"])
 
     @property
+    def takes_pairs(self) -> bool:
+        """Whether it answers from a picture and a clip together."""
+        return self.modality == "image_audio" and self.task.answers_pairs
+
+    @property
+    def takes_blocks(self) -> bool:
+        """Whether `predictor` takes a recording in blocks of samples."""
+        return self.modality == "audio" and self.task.takes_blocks
+
+    @property
     def audio_channel(self) -> str:
         """Which channel of a recording it takes, as `pipelines.audio.read` does."""
         return str(self.description.get("audio_channel", "average"))
@@ -70,7 +80,7 @@ class ExportedRecognizer:
         Of pairs it is a dict of either, or of both.
         """
         if isinstance(source, Mapping):
-            return reader.pair(source, self.read)
+            return reader.pair(source, self.read, INPUTS[self.description["modality"]])
         inputs = INPUTS[self.description["modality"]]
         kind = reader.kind(source, inputs)
         if kind == "image":
@@ -117,7 +127,7 @@ class ExportedRecognizer:
     def predictor(self, **options: Any) -> Callable[..., Answer]:
         """A function from one source to its Answer; see `predict`. It takes the options of `read_blocks` too."""
         answer = self.task.export_predictor(self, **options)
-        read: Callable[..., Any] = self.read_blocks if self.task.takes_blocks else self.read
+        read: Callable[..., Any] = self.read_blocks if self.takes_blocks else self.read
         return lambda source, **reading: answer(read(source, **reading))
 
     def batch_of_one(self, raw: Any) -> dict[str, np.ndarray]:

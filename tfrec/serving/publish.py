@@ -40,8 +40,11 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
         The version's folder.
 
     Raises:
-        UserError: when an answer of the SavedModel is not the trained model's. It leaves nothing behind, as Ctrl-C.
+        UserError: when an answer of the SavedModel is not the trained model's, and for networks that have no
+            SavedModel. It leaves nothing behind, as Ctrl-C.
     """
+    if (reason := savedmodel.unsupported(recognizer)) is not None:
+        raise UserError(reason)
     export = recognizer.config.export
     export = dataclasses.replace(export, folder=str(folder or export.folder), name=name or export.name)
     base = destination(export, recognizer.run)

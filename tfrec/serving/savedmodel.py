@@ -85,6 +85,16 @@ def write(recognizer: Recognizer, folder: Any) -> None:
     description.write_text(json.dumps(describe(recognizer), indent=2) + "\n", encoding="utf-8")
 
 
+def unsupported(recognizer: Recognizer) -> str | None:
+    """Why a recognizer has no SavedModel, as a sentence; None where it has one."""
+    if recognizer.modality != "video_audio":
+        return None
+    return (
+        "Networks for moving pictures are not exported, since a server cannot decode such files in step with the sound:"
+        " use the run itself, with `tfrec predict` or `tfrec.load`."
+    )
+
+
 def _traced(function: Callable[..., Outputs], specs: list[tf.TensorSpec]) -> Any:
     return tf.function(function, input_signature=specs, autograph=False).get_concrete_function()
 

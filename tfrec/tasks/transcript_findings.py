@@ -157,16 +157,18 @@ def _rare(task: Transcription, split: Split) -> list[Finding]:
 
 def _count_steps(recognizer: Recognizer, seconds: np.ndarray, needed: np.ndarray) -> np.ndarray:
     """How many steps the network makes of clips of these lengths; at least `needed` where there are enough."""
-    frontend, network = recognizer.frontend, recognizer.network
+    frontend, network = recognizer.frontend.parts()["audio"], recognizer.network
     samples = np.round(seconds * frontend.config.sample_rate_hz).astype("int32")
     frames = samples if frontend.features is None else np.array(frontend.features.num_frames(samples))
-    inputs = {key: tensor for key, tensor in network.input.items() if key != "tokens"}
+    # Of pairs, the steps are those of the network for speech.
+    name = "features" if "features" in network.input else "audio"
+    inputs = {key: network.input[key] for key in (name, "frames")}
     count = keras.Model(inputs, network.get_layer("steps").output)
-    mels = network.input["features"].shape[2]
+    mels = network.input[name].shape[2]
 
     def steps_of(lengths: np.ndarray) -> np.ndarray:
         silence = np.zeros((1, max(1, int(lengths.max(initial=1))), mels), "float32")
-        batches = ({"features": silence[:, : max(1, n)], "frames": np.array([n], "int32")} for n in lengths)
+        batches = ({name: silence[:, : max(1, n)], "frames": np.array([n], "int32")} for n in lengths)
         return np.array([int(count(batch)[0]) for batch in batches], int)
 
     # Longer clips have no fewer steps: most texts fit the clips that are a little shorter, too.

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import keras
 import numpy as np
@@ -21,6 +21,7 @@ from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.validation import TranscriptValidation
+from tfrec.inference import pair_transcriber
 from tfrec.inference.export_transcriber import describe_export, of_export, step_times
 from tfrec.inference.streaming import Stream
 from tfrec.inference.transcriber import Transcriber
@@ -75,6 +76,8 @@ class Transcription(Task):
     name = "transcribe"
     config_type = Config
     default_model = "bilstm_ctc"
+    default_pair_model = "av_ctc"
+    answers_pairs = True
     served_output = "text"
     label_kind = "texts"
     output_kind = "sequence"
@@ -94,7 +97,12 @@ class Transcription(Task):
 
     @classmethod
     def find_labels(cls, config: Config, corpus: Corpus) -> Any:
-        """The vocabulary of the training transcripts, as JSON; UserError where a split has no transcripts."""
+        """The vocabulary of the training transcripts, as JSON; UserError without them, and for still pictures."""
+        if corpus.modality == "image_audio":
+            raise UserError(
+                f"{corpus.name} pairs clips with single pictures, and task.name transcribe takes moving ones: set"
+                " --data.moving, or another --task.name."
+            )
         texts = {name: _texts(split, f"{corpus.name}, {name} split,") for name, split in corpus.splits.items()}["train"]
         size = config.vocabulary_size if config.unit in ("subwords", "words") else None
         return vocabulary.build(config.unit, texts, size, config.text, phoneme_set(config)).as_json()
@@ -140,7 +148,7 @@ class Transcription(Task):
             np.concatenate([np.zeros(0, np.int32), *(np.asarray(row, np.int32) for row in ids)]), list(map(len, ids))
         )
         labels = tf.data.Dataset.from_tensor_slices(rows)
-        return split.combined(labels, lambda example, label: {"audio": example["audio"], "label": label}, labels=None)
+        return split.combined(labels, lambda example, label: {**example, "label": label}, labels=None)
 
     def teacher_forcing(self, inputs: Any, targets: Any) -> Any:
         """The inputs with "tokens": the targets one step later, behind the start's 0."""
@@ -272,7 +280,10 @@ class Transcription(Task):
     def predictor(
         self, recognizer: Recognizer, **options: Any
     ) -> Callable[[np.ndarray | Iterable[np.ndarray]], Transcript]:
-        """A function from samples of any length to their Transcript; options are those of Transcriber."""
+        """A function from samples of any length, or of pairs from the dict of both, to their Transcript."""
+        if len(recognizer.frontend.parts()) > 1:
+            transcribe = pair_transcriber.build(recognizer, **options)
+            return lambda raw: Transcript(*transcribe(cast(Any, raw)))
         transcriber = Transcriber.from_recognizer(recognizer, **options)
         return lambda samples: Transcript(*transcriber(samples))
 
@@ -285,7 +296,9 @@ class Transcription(Task):
         return lambda samples: Transcript(*transcriber(samples))
 
     def stream(self, recognizer: Recognizer) -> Stream:
-        """Transcribes sound while it arrives; UserError for networks that are not causal."""
+        """Transcribes sound while it arrives; UserError for networks that are not causal, and for pairs."""
+        if len(recognizer.frontend.parts()) > 1:
+            raise UserError("--stream: a network for moving pictures does not take this; leave it out.")
         return Stream(recognizer)
 
     def decoder(self, network: keras.Model, decode: decoding.DecodeConfig) -> Callable[[Any], list[str]]:

@@ -27,7 +27,7 @@ from tfrec.reports import scores
 from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
-from tfrec.serving import examples, publish
+from tfrec.serving import examples, publish, savedmodel
 from tfrec.training import freezing, loop
 
 T = TypeVar("T")
@@ -74,7 +74,7 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
     scores.record(run, recognizer, {**measured, **figures}, history)
     examples.write(run, recognizer, examples.choose(corpus.splits[names[-1]]))
     run.write_model(recognizer.model)
-    exported = recognizer.export() if config.export.after_fit else None
+    exported = recognizer.export() if config.export.after_fit and not savedmodel.unsupported(recognizer) else None
     return Result(recognizer, run, names[-1], measured[names[-1]], seconds, exported)
 
 
@@ -214,7 +214,9 @@ def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:
         logger.info(description)
     unusable = recognizer.task.check_training(recognizer, corpus)
     frozen = freezing.warnings(recognizer.config.fit, recognizer.config.model)
-    for sentence in (*corpus.notes, *recognizer.task.warnings(corpus), *unusable, *frozen):
+    reason = savedmodel.unsupported(recognizer) if recognizer.config.export.after_fit else None
+    not_exported = [] if reason is None else [reason]
+    for sentence in (*not_exported, *corpus.notes, *recognizer.task.warnings(corpus), *unusable, *frozen):
         logger.warning(sentence)
 
 

@@ -24,7 +24,8 @@ def in_saved_model(frontend, tmp_path, signature, inputs):
 
 
 def _structured(frontend, values):
-    names = ("audio", "length", "image")[: len(values)]
+    pictures = ("video", "video_frames") if frontend.modality == "video_audio" else ("image",)
+    names = ("audio", "length", *pictures)[: len(values)]
     return values[0] if frontend.modality == "image" else dict(zip(names, values, strict=True))
 
 

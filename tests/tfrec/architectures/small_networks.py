@@ -9,10 +9,13 @@ import pytest
 from tfrec import architectures
 from tfrec.architectures import ARCHITECTURES, ImageModelConfig
 from tfrec.architectures.image import cnn
+from tfrec.architectures.speech import recurrent_ctc
 
 SHAPES = {"image": (32, 32, 3), "sequence": (None, 20), "waveform": (None, 1)}
 SHAPES["pair"] = {"image": SHAPES["image"], "audio": SHAPES["sequence"]}
+SHAPES["audio_visual"] = {"video": (None, *SHAPES["image"]), "audio": SHAPES["sequence"]}
 STEPS = {"sequence": 30, "waveform": 800}  # frames or samples of the longest clip
+PICTURES, PER_PICTURE = 6, 4  # of moving pictures, which end before the longest clip; frames of the clip for each
 CONFORMER = {"width": 12, "depth": 1, "heads": 2, "kernel": 3, "filters": 4}
 PAIR = {name: cnn.Config(name="cnn", width=4, depth=2) for name in ("image", "speech")}
 # Fields of the small networks of architectures whose config is no `ImageModelConfig`.
@@ -34,6 +37,12 @@ FIELDS = {
     "davenet": {"width_multiplier": 0.1, "similarity": "misa", "batch_norm": True},
     "dual_encoder": PAIR,
     "av_fusion": {**PAIR, "units": 16},
+    "av_ctc": {
+        "image": PAIR["image"],
+        "speech": recurrent_ctc.Config(name="lstm_ctc", units=12, depth=1, filters=4),
+        "units": 16,
+        "dropout": 0.0,
+    },
     "wavenet_ctc": {"channels": 8, "skip_channels": 12, "layers": 2, "stacks": 1, "convolutions": 2, "block": 5},
 }
 # Networks that differ from another one in size only; their tests are marked slow.
@@ -95,6 +104,16 @@ def batch(kind, examples=4):
     if kind == "pair":
         clips = batch("sequence", examples)
         return {"image": batch("image", examples), "audio": clips["features"], "frames": clips["frames"]}
+    if kind == "audio_visual":
+        clips = batch("sequence", examples)
+        shown = np.arange(STEPS["sequence"], dtype="int32")[None] // PER_PICTURE
+        return {
+            "video": batch("image", examples * PICTURES).reshape(examples, PICTURES, *SHAPES["image"]),
+            "audio": clips["features"],
+            "frames": clips["frames"],
+            "shown": np.where(shown < PICTURES, shown, -1).repeat(examples, axis=0),
+            "has_audio": np.ones(examples, "int32"),
+        }
     random = np.random.default_rng(3)
     if kind == "image":
         return random.normal(size=(examples, *SHAPES[kind])).astype("float32")

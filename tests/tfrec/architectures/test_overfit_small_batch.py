@@ -16,6 +16,7 @@ SLOWER = {"las": 400, "deepspeech2": 400}
 LARGE = {"conformer_s", "conformer_m", "conformer_l"}  # whose parts others have
 NAMES = [name for name in architectures.ARCHITECTURES if name not in LARGE]
 NAMES = [name for name in NAMES if architectures.find(name).output_kind == "sequence"]
+NAMES = [name for name in NAMES if "audio_visual" not in architectures.find(name).input_kinds]
 LESS = {"conformer_ctc": {"depth": 4}}
 
 

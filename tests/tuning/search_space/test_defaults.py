@@ -31,6 +31,9 @@ def base(name):
     kinds, output_kind = architectures.find(name).input_kinds, architectures.find(name).output_kind
     config = AN4 if output_kind == "sequence" else DIGITS if "image" in kinds else SPOKEN
     config = PAIRS if "pair" in kinds else config
+    if "audio_visual" in kinds:
+        words = ["--data.name", "paired", "--data.moving", "--task.name", "transcribe"]
+        config = flags.to_config(flags.parse_fit(words)[1])
     config = dataclasses.replace(config, model=model)
     return replaced(config, frontend={"frequency_masks": 0, "time_masks": 0}) if kinds == ("waveform",) else config
 
@@ -316,6 +319,8 @@ def test_a_decay_is_searched_where_the_configuration_has_none():
 
 
 INPUTS = {"image": (32, 32, 3), "sequence": (None, 40), "waveform": (None, 1)}
+INPUTS["pair"] = {"image": INPUTS["image"], "audio": INPUTS["sequence"]}
+INPUTS["audio_visual"] = {"video": (None, *INPUTS["image"]), "audio": INPUTS["sequence"]}
 
 
 @pytest.mark.slow

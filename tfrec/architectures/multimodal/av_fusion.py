@@ -76,8 +76,8 @@ def build(input_shape: dict[str, Shape], outputs: int, config: Config[Any, Any])
     x = {part: dropped[part] for part in INPUTS}
     if attends:
         x = _attended(dropped, config)
-    gate = _gate(x, dropped["given"], config.units)
-    gated = [x[part] * gate[:, i : i + 1] for i, part in enumerate(INPUTS)]
+    trust = gate(x, dropped["given"], config.units)
+    gated = [x[part] * trust[:, i : i + 1] for i, part in enumerate(INPUTS)]
     joined = layers.Concatenate(name="embedding" if config.fusion == "late" else "joined")(gated)
     if config.fusion != "late":
         joined = layers.Dense(config.units, activation="relu", name="embedding")(joined)
@@ -85,8 +85,17 @@ def build(input_shape: dict[str, Shape], outputs: int, config: Config[Any, Any])
     return keras.Model(inputs, logits_head(joined, outputs, config.dropout), name="av_fusion")
 
 
-def _gate(x: dict[str, Tensor], given: Tensor, units: int) -> Tensor:
-    """The trust in the picture and in the clip, float32 (batch, 2); 0 for what is not given."""
+def gate(x: dict[str, Tensor], given: Tensor, units: int) -> Tensor:
+    """The trust in the picture and in the clip, whose sum is 1.
+
+    Args:
+        x: features (batch, units) of "image" and "audio", or (batch, steps, units).
+        given: bool (batch, 2), or (batch, steps, 2): what is there.
+        units: of the hidden layer.
+
+    Returns:
+        float32 of the shape of `given`; 0 for what is not given, where the other is.
+    """
     both = layers.Concatenate(name="gate_inputs")([x[part] for part in INPUTS])
     hidden = layers.Dense(units, activation="relu", name="gate_units")(both)
     scores = layers.Dense(len(INPUTS), dtype="float32", name="gate_scores")(hidden)

@@ -7,7 +7,7 @@ import keras
 
 from tfrec.architectures.config import ModelConfig, check
 from tfrec.architectures.image import cnn
-from tfrec.architectures.submodels import feature_extractor, token_extractor
+from tfrec.architectures.submodels import embedder, feature_extractor, token_extractor
 from tfrec.architectures.types import Shape, Tensor
 
 Image = TypeVar("Image", bound=ModelConfig)
@@ -64,16 +64,40 @@ def build_towers(
     if len(input_shape["audio"]) == 2:
         inputs["frames"] = keras.Input((), dtype="int32", name="frames")
         features["audio"] = {"features": features["audio"], "frames": inputs["frames"]}
-    towers = {part: _tower(part, shape, config, as_tokens) for part, shape in input_shape.items()}
+    towers = {part: build_tower(part, shape, config, as_tokens) for part, shape in input_shape.items()}
     return inputs, {part: tower(features[part]) for part, tower in towers.items()}
 
 
-def _tower(part: str, shape: Shape, config: PairModelConfig[Any, Any], as_tokens: bool) -> keras.Model:
-    """The network of one of the inputs without its head."""
+def build_tower(
+    part: str,
+    shape: Shape,
+    config: PairModelConfig[Any, Any],
+    as_tokens: bool = False,
+    output_kind: str = "vector",
+) -> keras.Model:
+    """The network of one of the inputs without its head.
+
+    Args:
+        part: "image" or "audio".
+        shape: of the features, see `build_towers`.
+        config: of both networks.
+        as_tokens: see `build_towers`.
+        output_kind: "vector", or "sequence" for features at each step.
+
+    Returns:
+        A model to features (batch, units), or the dict of `token_extractor`; of sequences to {"embedding": float32
+        (batch, steps, units), "steps": int32 (batch,)}.
+
+    Raises:
+        UserError: for a network that does not take such features or has another kind of output.
+    """
     from tfrec.architectures import registry  # which imports this module
 
     name = NAMES[part]
     kind = "image" if len(shape) == 3 else "waveform" if shape[-1] == 1 else "sequence"
-    network = registry.build_network(getattr(config, name), shape, 1, kind, setting=f"model.{name}")
-    extractor = token_extractor(network) if as_tokens else feature_extractor(network)
+    network = registry.build_network(getattr(config, name), shape, 1, kind, output_kind, setting=f"model.{name}")
+    if output_kind == "sequence":
+        extractor = embedder(network)
+    else:
+        extractor = token_extractor(network) if as_tokens else feature_extractor(network)
     return keras.Model(extractor.input, extractor.output, name=f"{name}_network")
