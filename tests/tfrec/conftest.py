@@ -19,7 +19,7 @@ from tfrec.reports import scores
 from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
-from tfrec.serving import examples, publish
+from tfrec.serving import examples, publish, savedmodel
 from tfrec.serving.certificate import certify
 from tfrec.serving.loaders import c_api
 from tfrec.training import loop
@@ -180,6 +180,19 @@ def trained(tones, melodies, pairs, speakers, tmp_path_factory):
 def published(trained, tmp_path_factory):
     """The version 1 of the trained model "digits", as `tfrec export` publishes it; a test that damages it copies it."""
     return publish.publish(trained("digits")[1], tmp_path_factory.mktemp("published"), "digits")
+
+
+@pytest.fixture(scope="session")
+def exported(trained, tmp_path_factory):
+    """A function from a trained recognizer's name to its SavedModel's folder."""
+
+    @functools.cache
+    def folder_of(name):
+        folder = tmp_path_factory.mktemp("export") / name
+        savedmodel.write(trained(name)[1], folder)
+        return folder
+
+    return folder_of
 
 
 @pytest.fixture

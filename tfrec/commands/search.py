@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+import logging
 import os
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
+import soundfile
 import tyro
 from rich.table import Table
 
@@ -13,12 +16,18 @@ import tfrec
 from pipelines import paths
 from pipelines.errors import UserError
 from tfrec.config import flags
-from tfrec.inference import file_search, reader
+from tfrec.inference import file_search, reader, sound_sources
 from tfrec.inference.embedding_index import Match
 from tfrec.inference.file_search import FileSearch
+from tfrec.inference.sound_sources import Microphone
 from tfrec.predictions import sources
 from tfrec.reports import search as drawings
 from tfrec.utils.console import console, messages_to_stderr
+
+_LOG = logging.getLogger(__name__)
+
+MICROPHONE = "mic"  # as the query
+PIECE_SECONDS = 0.1  # of sound that is taken at once
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,9 +38,10 @@ class Arguments:
     """
 
     model: tyro.conf.Positional[str]  # run folder, saved_models/NAME or saved_models/NAME/VERSION
-    query: str  # a picture, or audio
+    query: str  # a picture, or audio; mic records from the microphone
     images: tuple[str, ...] = ()  # folders of pictures, or pictures, to search
     audio: tuple[str, ...] = ()  # folders of audio files, or audio files, to search
+    seconds: float = 5.0  # that --query mic records; Ctrl-C ends it before
     count: int = 10  # matches
     index: str | None = None  # folder for the embeddings of the files; None is one in ~/.cache/tfrec/search
     sheet: str | None = "search.png"  # PNG to write, with the query and its matches
@@ -43,6 +53,8 @@ class Arguments:
     def __post_init__(self) -> None:
         if self.count < 1:
             raise ValueError(f"count must be 1 or more. Received: {self.count}")
+        if not 0.1 <= self.seconds <= 600:
+            raise ValueError(f"seconds must be from 0.1 to 600. Received: {self.seconds}")
         if bool(self.images) == bool(self.audio):
             raise ValueError("name what to search by either --images or --audio")
 
@@ -50,24 +62,38 @@ class Arguments:
 def main(argv: Sequence[str]) -> int:
     """Prints the matches and draws them."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec search")
-    with messages_to_stderr(arguments.json):
-        query = paths.local(arguments.query)
+    with messages_to_stderr(arguments.json), tempfile.TemporaryDirectory() as recordings:
         found = sources.find(arguments.images or arguments.audio, "image" if arguments.images else "audio")
         for source in found:
             if source.error is not None:
                 raise source.error
+        sheet = arguments.sheet and _png(arguments.sheet, "--sheet")
+        matchmap = arguments.matchmap and _png(arguments.matchmap, "--matchmap")
         search = FileSearch(tfrec.load(arguments.model), arguments.model)
         roots = [paths.local(name) for name in arguments.images or arguments.audio]
+        query = paths.local(arguments.query)
+        if arguments.query == MICROPHONE:
+            query = _record(search, arguments.seconds, os.path.join(recordings, "microphone.wav"))
         folder = arguments.index or file_search.default_folder(arguments.model, roots)
         matches = search.rank(query, [source.path for source in found], folder, arguments.count)
         if not matches:
             raise UserError(f"None of the files in {', '.join(map(paths.shown, roots))} can be read: name others.")
         _print(matches, arguments.json)
-        if arguments.sheet is not None:
-            drawings.contact_sheet(_items(search, query, matches), _png(arguments.sheet, "--sheet"))
-        if arguments.matchmap is not None:
-            _draw_matchmap(search, query, matches[0].path, _png(arguments.matchmap, "--matchmap"))
+        if sheet:
+            drawings.contact_sheet(_items(search, query, matches), sheet)
+        if matchmap:
+            _draw_matchmap(search, query, matches[0].path, matchmap)
     return 0
+
+
+def _record(search: FileSearch, seconds: float, path: str) -> str:
+    """Records from the microphone into a WAV file, and returns its path."""
+    rate = int(search.model.description["sample_rate_hz"])
+    with Microphone(rate, PIECE_SECONDS) as pieces:
+        _LOG.info("Recording %g s; Ctrl-C ends it before.", seconds)
+        samples = sound_sources.record(pieces, rate, seconds)
+    soundfile.write(path, samples, rate, "PCM_16")
+    return path
 
 
 def _print(matches: Sequence[Match], as_json: bool) -> None:

@@ -27,6 +27,7 @@ class Arguments:
     transfer: five classes of CIFAR-10 from 50 images each, pre-trained on the other five or from random weights.
     noise: architectures on spoken words, trained clean or with noise, tested clean and with noise; and pre-training.
     speakers: spoken digits of each speaker in turn, after training on the others.
+    multimodal: handwritten and spoken digits, found by each other and classified together, with noise and without.
     transcription: networks from LSTM to Conformer on one corpus of transcripts, and their error rates.
     `python -m tfrec study NAME --help` lists the study's own flags.
     """

@@ -15,7 +15,7 @@ import pathlib
 import re
 import secrets
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -36,7 +36,8 @@ _EMBEDDINGS = re.compile(r"embeddings-[0-9a-f]{16}\.npy")
 _OWN_FILES = re.compile(rf"{_EMBEDDINGS.pattern}|approximate-[0-9a-f]{{16}}\.faiss|\.tmp-\d+-index\.json")
 _DELETE = "delete the folder to build the index again."
 
-Embed = Callable[[str], np.ndarray]  # a file's embedding (units,), of length one; UserError for one that cannot be read
+# From files to the embedding (units,) of each, of length one and in order, or the error of one that cannot be read.
+Embed = Callable[[Sequence[str]], Iterable[np.ndarray | UserError]]
 
 
 class File(NamedTuple):
@@ -162,7 +163,7 @@ def update(
     Args:
         folder: of the index; created if it does not exist.
         files: paths to index.
-        embed: a file's embedding.
+        embed: the embeddings of files.
         units: size of an embedding.
         model: what identifies the model; an index of another model is built again.
 
@@ -192,8 +193,9 @@ def update(
             writer.failed += [file for file in now if file in failed]
             for file, row in kept.items():
                 writer.add(file, vectors[row])
-            for file in progress.track(new, len(new), "files"):
-                writer.embed(file, embed)
+            embedded = zip(new, embed([file.path for file in new]), strict=True)
+            for file, result in progress.track(embedded, len(new), "files"):
+                writer.add_result(file, result)
         return EmbeddingIndex.open(folder)
 
 
@@ -246,14 +248,13 @@ class _Writer:
         header = {"descr": "<f4", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(self.stream, header)
 
-    def embed(self, file: File, embed: Embed) -> None:
-        """Adds a file, or notes that it cannot be read."""
-        try:
-            vector = np.asarray(embed(file.path), "float32")
-        except UserError as error:
-            _LOG.warning("%s", error)
+    def add_result(self, file: File, result: np.ndarray | UserError) -> None:
+        """Adds a file's embedding, or notes that it cannot be read."""
+        if isinstance(result, UserError):
+            _LOG.warning("%s", result)
             self.failed.append(file)
             return
+        vector = np.asarray(result, "float32")
         if vector.shape != (self.units,) or not np.isfinite(vector).all():
             raise UserError(
                 f"The model gives no embedding of {self.units:,} finite numbers for {paths.shown(file.path)}: train it"

@@ -14,11 +14,12 @@ from pipelines.errors import UserError
 from tfrec.architectures.layers.matchmap import matchmap_network
 from tfrec.inference import embedding_index
 from tfrec.inference.embedding_index import EmbeddingIndex, Match
+from tfrec.inference.file_embedding import FileEmbedder
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
-    from tfrec.tasks.retrieval import Embedding
+    from tfrec.tasks.embedding import Embedding
 
 
 class MatchmapOfFiles(NamedTuple):
@@ -54,7 +55,7 @@ class FileSearch:
     def index(self, files: Sequence[str], units: int, folder: str | os.PathLike[str]) -> EmbeddingIndex:
         """The index of files, see `embedding_index.update`."""
         return embedding_index.update(
-            folder, files, self.embed, units, _fingerprint(getattr(self.model, "path", self.path))
+            folder, files, FileEmbedder(self.model), units, _fingerprint(getattr(self.model, "path", self.path))
         )
 
     def rank(self, query: str, files: Sequence[str], folder: str | os.PathLike[str], count: int) -> list[Match]:

@@ -6,7 +6,7 @@ import contextlib
 import queue
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -17,6 +17,7 @@ from pipelines.loudness import channel_number
 from pipelines.resampling import Resampler
 
 MAX_HEADER_BYTES = 1_000_000  # of a WAV before its samples
+MAX_WAIT_S = 5.0  # for sound of the microphone, beyond the time that it takes
 MAX_QUEUE_SECONDS = 10.0  # of the microphone; what does not fit is lost, and counted
 FORMATS = {"s16": ("<i2", 2**15), "s32": ("<i4", 2**31), "f32": ("<f4", 1)}  # type of a sample, full scale
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
@@ -93,6 +94,33 @@ def from_stream(
         frames = samples.reshape(-1, channels)
         yield resampler.feed(np.nan_to_num(frames.mean(axis=1) if number < 0 else frames[:, number]))
     yield resampler.end()
+
+
+def record(pieces: Iterable[np.ndarray], sample_rate_hz: int, seconds: float) -> np.ndarray:
+    """Takes sound until it is long enough, it ends, or Ctrl-C.
+
+    Args:
+        pieces: of sound, as a `Microphone` yields them.
+        sample_rate_hz: their rate.
+        seconds: of sound to take.
+
+    Returns:
+        float32 `(samples,)`.
+
+    Raises:
+        UserError: nothing but digital silence arrives.
+    """
+    taken: list[np.ndarray] = []
+    limit, end = round(seconds * sample_rate_hz), time.monotonic() + seconds + MAX_WAIT_S
+    with contextlib.suppress(KeyboardInterrupt):
+        for piece in pieces:
+            taken.append(piece)
+            if sum(map(len, taken)) >= limit or time.monotonic() > end:
+                break
+    samples = np.concatenate([np.zeros(0, "float32"), *taken])[:limit]
+    if not samples.any():
+        raise UserError("The microphone gives no sound: turn it on, or name a file.")
+    return samples
 
 
 def _wav_header(stream: BinaryIO) -> tuple[str, int, int]:

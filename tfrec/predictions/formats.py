@@ -65,9 +65,9 @@ class Text(Format):
             self.end()
 
     def end(self) -> None:
-        """Writes the table that is left."""
-        if self._waiting:
-            self._console.print(type(self._waiting[0][1]).table(self._waiting))
+        """Writes the table that is left, or where answers are of several kinds, one of each."""
+        for kind in dict.fromkeys(type(answer) for _, answer in self._waiting):
+            self._console.print(kind.table([pair for pair in self._waiting if type(pair[1]) is kind]))
             self.stream.flush()
         self._waiting = []
 

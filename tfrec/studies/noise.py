@@ -137,12 +137,15 @@ def _pretraining_rows(options: Options, seed: str, source: str) -> list[tuple[st
     return rows
 
 
-def noise_words(folder: str | None, unseen: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def noise_words(
+    folder: str | None, unseen: Sequence[str], frontend: str = "--frontend"
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Divides the types of noise into those for training, set A, and unseen ones, set B.
 
     Args:
         folder: folder of noises, a sub-folder for each type.
         unseen: types that are in no training.
+        frontend: beginning of the flags of the frontend that takes clips.
 
     Returns:
         The flags of `tfrec.fit` for the noises in training, and the words of the command that measures a run.
@@ -159,8 +162,8 @@ def noise_words(folder: str | None, unseen: Sequence[str]) -> tuple[tuple[str, .
     seen = [name for name in types if name not in unseen]
     if not seen:
         raise UserError(f"All noises of {folder} are --unseen: leave one for training.")
-    training = ("--frontend.noise_path", folder, "--frontend.noise_types", *seen)
-    training = (*training, "--frontend.noise_fraction", str(NOISE_FRACTION))
+    training = (f"{frontend}.noise_path", folder, f"{frontend}.noise_types", *seen)
+    training = (*training, f"{frontend}.noise_fraction", str(NOISE_FRACTION))
     return training, ("noise_report", "--noise", folder, "--seen", *seen, "--seen_fraction", str(NOISE_FRACTION))
 
 

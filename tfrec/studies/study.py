@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from pipelines.errors import UserError
+from tfrec.evaluation.metrics.per_example import TITLES
 from tfrec.runs.run import Run
 from tfrec.studies import fit_process
 from tfrec.studies.tables import Table, score
@@ -169,8 +170,9 @@ class _Display:
             log = self.folder / "logs" / f"{label}.txt"
             raise UserError(f"{label} failed: {outcome.failure} See {log}; resume with --resume.")
         name, value = score(Run(self.folder / "runs" / label))
-        text = f"{name if name == 'accuracy' else name.upper()} {value:.2%}"
-        goodness = value if name == "accuracy" else -value
+        is_rate = name in ("wer", "per")  # of errors
+        text = f"{name.upper() if is_rate else TITLES[name]} {value:.2%}"
+        goodness = -value if is_rate else value
         if label in self.compared and (self.best is None or goodness > self.best[0]):
             self.best = goodness, f"{label} with {text}"
         self.progress.done += 1

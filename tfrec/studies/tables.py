@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Interval = tuple[float, float]
 
+MAIN_SCORES = (*COUNTED, "recall_at_1")
+
 
 @dataclasses.dataclass(frozen=True)
 class Table:
@@ -32,9 +34,9 @@ class Table:
 
 
 def score(run: Run) -> tuple[str, float]:
-    """Returns the name and value of a finished run's main score on its test split: "accuracy", "wer" or "per"."""
+    """Returns the name and value of a finished run's main score on its test split, the first of `MAIN_SCORES` there."""
     test = run.read_json("metrics.json")["test"]
-    name = next(name for name in COUNTED if name in test)
+    name = next(name for name in MAIN_SCORES if name in test)
     return name, test[name]
 
 

@@ -13,14 +13,13 @@ import tensorflow as tf
 from keras import ops
 from rich.table import Table
 
-from pipelines import paths
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.evaluation.metrics import retrieval
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.tasks.base import Answer, Finding, Task, require_no_options, source_names
-from tfrec.utils import short_numbers
+from tfrec.tasks.embedding import Embedding, Similarity
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
@@ -53,33 +52,6 @@ class Config:
             raise ValueError(f"task.margin must be above 0 and at most 2. Received: {self.margin}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Embedding(Answer):
-    """Where a picture or a clip is in the space of both; of length 1."""
-
-    kind: str  # "image" or "audio"
-    vector: np.ndarray
-
-    def to_dict(self) -> dict[str, Any]:
-        """The kind of file and the numbers."""
-        return {"kind": self.kind, "embedding": short_numbers.shorten([float(value) for value in self.vector])}
-
-    @classmethod
-    def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
-        """A row for each file, with the nearest of the other files of the other kind."""
-        table = Table()
-        for column in ("file", "kind", "nearest of the other kind", "similarity"):
-            table.add_column(column, justify="right" if column == "similarity" else "left", overflow="fold")
-        for file, answer in answers:
-            others = [
-                (float(answer.vector @ other.vector), name) for name, other in answers if other.kind != answer.kind
-            ]
-            similarity, nearest = max(others, default=(0.0, ""))
-            row = (paths.shown(nearest), f"{similarity:.3f}") if others else ("", "")
-            table.add_row(paths.shown(file), answer.kind, *row)
-        return table
-
-
 class Retrieval(Task):
     """Retrieval in both directions; targets are groups `(batch,)`, of which the pairs match each other.
 
@@ -92,6 +64,7 @@ class Retrieval(Task):
     served_output = "image_embedding"
     label_kind = "pairs"
     output_kind = "pair"
+    answers_pairs = True
     bulky_scores = ("predictions",)
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
@@ -234,8 +207,10 @@ class Retrieval(Task):
         return {"image_embedding": image, "audio_embedding": audio, "score": score}
 
     @classmethod
-    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> list[Embedding]:
-        """An Embedding for each row of the one kind that there is."""
+    def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Any) -> list[Embedding] | list[Similarity]:
+        """An Embedding for each row of the one kind that there is, or where there are both, their Similarity."""
+        if "score" in outputs:
+            return [Similarity(float(score)) for score in outputs["score"]]
         (name,) = (name for name in outputs if name.endswith("_embedding"))
         return [Embedding(name.removesuffix("_embedding"), row) for row in outputs[name]]
 
@@ -256,7 +231,7 @@ class Retrieval(Task):
         return {"embedding_dim": self.num_outputs}
 
     def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[Any], Answer]:
-        """A function from one picture or one clip, as `Recognizer.read` returns it, to its Embedding.
+        """A function from a picture or a clip to its Embedding, and from both to their Similarity.
 
         Raises:
             UserError: for options.
@@ -268,19 +243,23 @@ class Retrieval(Task):
         }
 
         def answer(raw: Mapping[str, np.ndarray]) -> Answer:
-            (kind,) = raw
-            return Embedding(kind, encoders[kind](recognizer.batch_of_one(raw))[kind].numpy()[0])
+            vectors = {
+                kind: encoders[kind](recognizer.batch_of_one({kind: raw[kind]}))[kind].numpy()[0] for kind in raw
+            }
+            if len(vectors) == 2:
+                return Similarity(float(vectors["image"] @ vectors["audio"]))
+            return Embedding(*vectors.popitem())
 
         return answer
 
     @classmethod
     def export_predictor(cls, exported: ExportedRecognizer, **options: Any) -> Callable[[Any], Answer]:
-        """A function from one picture or one clip to its Embedding by an export; UserError for options."""
+        """The function of `predictor` by an export; UserError for options."""
         require_no_options(exported, options)
 
         def answer(raw: Mapping[str, np.ndarray]) -> Answer:
-            (kind,) = raw
-            outputs = exported.answers(exported.batch_of_one(raw), signature=f"embed_{kind}_tensor")
+            signature = "score" if len(raw) == 2 else f"embed_{next(iter(raw))}_tensor"
+            outputs = exported.answers(exported.batch_of_one(raw), signature=signature)
             return cls.read_answers(outputs, None)[0]
 
         return answer

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import soundfile
 from PIL import Image
 
 import tfrec
@@ -69,11 +70,11 @@ def test_the_index_is_built_once(trained, files, tmp_path, capsys, monkeypatch):
     first = results(capsys)
     (folder,) = (tmp_path / "cache" / "tfrec" / "search").iterdir()
     assert len(EmbeddingIndex.open(folder).files) == 8
-    embedded, embed = [], file_search.FileSearch.embed
-    monkeypatch.setattr(file_search.FileSearch, "embed", lambda self, file: embedded.append(file) or embed(self, file))
+    embedded = []
+    monkeypatch.setattr(file_search.FileEmbedder, "__call__", lambda self, files: embedded.extend(files))
     assert search.main(words) == 0
     assert results(capsys) == first
-    assert embedded == [query]
+    assert embedded == []
     assert not (tmp_path / "search.png").exists()
 
 
@@ -87,6 +88,44 @@ def test_a_table_and_another_folder_for_the_index(trained, files, tmp_path, caps
     assert printed.count(".png") == 3
     assert (tmp_path / "kept" / embedding_index.LISTING).is_file()
     assert (tmp_path / "sheet.png").is_file()
+
+
+class FakeMicrophone:
+    """Gives the samples of a file, and then silence."""
+
+    def __init__(self, rate, seconds):
+        self.samples = np.concatenate([self.recorded, np.full(10 * rate, 1e-3, "float32")])
+        self.size, self.is_open = round(rate * seconds), False
+
+    def __enter__(self):
+        self.is_open = True
+        return self
+
+    def __exit__(self, *_):
+        self.is_open = False
+
+    def __iter__(self):
+        for start in range(0, len(self.samples), self.size):
+            assert self.is_open
+            yield self.samples[start : start + self.size]
+
+
+def test_the_microphone_is_a_query(trained, files, capsys, monkeypatch, tmp_path):
+    run, _ = trained("dual_encoder")
+    recorded, rate = soundfile.read(files / "3.wav", dtype="float32")
+    monkeypatch.setattr(FakeMicrophone, "recorded", recorded, raising=False)
+    monkeypatch.setattr(search, "Microphone", FakeMicrophone)
+    others = ["--images", str(files), "--count", "5", "--json", "--index", "kept"]
+    seconds = ["--seconds", str(len(recorded) / rate)]
+    assert search.main([str(run.path), "--query", "mic", *seconds, *others]) == 0
+    of_microphone = results(capsys)
+    assert search.main([str(run.path), "--query", str(files / "3.wav"), *others]) == 0
+    of_file = results(capsys)
+    assert [match["file"] for match in of_microphone] == [match["file"] for match in of_file]
+    for one, other in zip(of_microphone, of_file, strict=True):
+        assert one["similarity"] == pytest.approx(other["similarity"], abs=1e-3)
+    assert (tmp_path / "search.png").is_file()
+    assert not list(tmp_path.glob("**/*.wav"))
 
 
 @pytest.mark.parametrize(("query", "among"), [("0.wav", "--images"), ("1.png", "--audio")])
@@ -133,6 +172,7 @@ def test_mistakes(trained, pairs, files, tmp_path):
         [*start],
         [*start, "--images", folder, "--audio", folder],
         [*start, "--images", folder, "--count", "0"],
+        [str(run.path), "--query", "mic", "--images", folder, "--seconds", "0"],
     ):
         with pytest.raises((UserError, SystemExit)):
             search.main(words)

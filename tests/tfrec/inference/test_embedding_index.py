@@ -28,6 +28,19 @@ def vector_of(path):
     return value / np.linalg.norm(value)
 
 
+def each(embed):
+    """An `Embed` of a function from one path to its embedding."""
+
+    def embed_all(paths):
+        for path in paths:
+            try:
+                yield embed(path)
+            except UserError as error:
+                yield error
+
+    return embed_all
+
+
 class Embed:
     """`vector_of`, which counts."""
 
@@ -57,7 +70,7 @@ def names(index):
 
 
 def build(tmp_path, files, embed=vector_of, model="a"):
-    return update(tmp_path / "index", listed(files), embed, UNITS, model)
+    return update(tmp_path / "index", listed(files), each(embed), UNITS, model)
 
 
 @pytest.mark.parametrize("chunk", [1, 100, 2**26])
@@ -190,7 +203,7 @@ def test_values_that_are_not_finite_are_an_error(tmp_path, files):
     with pytest.raises(UserError, match="not finite"):
         EmbeddingIndex.open(tmp_path / "index").search(np.ones((1, UNITS), "float32"))
     with pytest.raises(UserError, match="no embedding of 8 finite numbers"):
-        update(tmp_path / "other", listed(files), lambda path: np.full(UNITS, np.nan), UNITS, "a")
+        update(tmp_path / "other", listed(files), each(lambda path: np.full(UNITS, np.nan)), UNITS, "a")
     assert list((tmp_path / "other").iterdir()) == []
 
 
@@ -198,7 +211,7 @@ def test_folders_of_something_else(tmp_path, files):
     with pytest.raises(UserError, match="holds no index of embeddings"):
         EmbeddingIndex.open(files)
     with pytest.raises(UserError, match="is not an index of embeddings, and is not empty"):
-        update(files, listed(files), vector_of, UNITS, "a")
+        update(files, listed(files), each(vector_of), UNITS, "a")
     assert len(list(files.iterdir())) == 20
 
 
@@ -226,7 +239,7 @@ def test_an_interrupt_keeps_what_is_embedded(tmp_path, files):
 
 KILL = """
 import os, signal, sys
-from tests.tfrec.inference.test_embedding_index import UNITS, listed, update, vector_of
+from tests.tfrec.inference.test_embedding_index import UNITS, each, listed, update, vector_of
 import pathlib
 folder, when = pathlib.Path(sys.argv[1]), sys.argv[2]
 
@@ -237,7 +250,7 @@ def embed(path):
 
 if when == "replacing":
     os.replace = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
-update(folder / "index", listed(folder / "files"), embed, UNITS, "a")
+update(folder / "index", listed(folder / "files"), each(embed), UNITS, "a")
 """
 
 
@@ -295,7 +308,7 @@ def test_more_files_are_searched_by_faiss(tmp_path, many, caplog):
     pytest.importorskip("faiss")
     files, embed, vectors = many
     with caplog.at_level(logging.INFO, "tfrec"):
-        index = update(tmp_path / "index", files, embed, 32, "a")
+        index = update(tmp_path / "index", files, each(embed), 32, "a")
     assert "recall at 10 against exact search" in caplog.text
     assert index.approximate.recall > 0.95
     assert index.approximate.index.nprobe < index.approximate.index.nlist
@@ -317,7 +330,7 @@ def test_more_files_are_searched_by_faiss(tmp_path, many, caplog):
 def test_without_faiss_all_are_compared(tmp_path, many, caplog, monkeypatch):
     monkeypatch.setitem(sys.modules, "faiss", None)
     files, embed, vectors = many
-    index = update(tmp_path / "index", files, embed, 32, "a")
+    index = update(tmp_path / "index", files, each(embed), 32, "a")
     assert index.approximate is None
     assert r"install tfrec[search]" in caplog.text
     assert os.path.basename(index.search(vectors[7:8], 1)[0][0].path) == "0007"

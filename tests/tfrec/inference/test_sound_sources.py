@@ -93,3 +93,33 @@ def test_sound_that_is_not_taken_is_counted():
     for _ in range(13):
         receive.send(np.zeros(8000, "float32").tobytes())
     assert microphone.lost_seconds == 3
+
+
+def test_a_recording_of_some_seconds():
+    def pieces():
+        for start in range(0, 4000, 800):
+            yield tone()[start : start + 800]
+            yield np.zeros(0, "float32")
+
+    np.testing.assert_array_equal(sound_sources.record(pieces(), 8000, 0.25), tone()[:2000])
+    np.testing.assert_array_equal(sound_sources.record(pieces(), 8000, 60), tone()[:4000])  # the sound ends
+
+
+def test_a_recording_until_ctrl_c():
+    def pieces():
+        yield tone()[:800]
+        raise KeyboardInterrupt
+
+    np.testing.assert_array_equal(sound_sources.record(pieces(), 8000, 60), tone()[:800])
+
+
+def test_a_microphone_without_sound(monkeypatch):
+    def pieces():
+        while True:
+            yield np.zeros(0, "float32")
+
+    monkeypatch.setattr(sound_sources, "MAX_WAIT_S", -60)
+    with pytest.raises(UserError, match="gives no sound"):
+        sound_sources.record(pieces(), 8000, 1)
+    with pytest.raises(UserError, match="gives no sound"):
+        sound_sources.record([np.zeros(8000, "float32")], 8000, 1)

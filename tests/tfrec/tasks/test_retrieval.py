@@ -150,8 +150,20 @@ def test_commands(trained, pairs, capsys):
     assert [answer["kind"] for answer in answers] == ["image", "image", "audio"]
     image, other, audio = (np.array(answer["embedding"]) for answer in answers)
     assert image @ audio > other @ audio
-    assert predict.main([str(run.path), *files]) == 0
-    assert "nearest" in capsys.readouterr().out
+    listed = pairs.parent / "two.csv"
+    listed.write_text("image,audio\n0.png,0.wav\n1.png,0.wav\n", encoding="utf-8")
+    assert predict.main([str(run.path), str(listed), "--json"]) == 0
+    similarities = [answer["similarity"] for answer in json.loads(capsys.readouterr().out)]
+    np.testing.assert_allclose(similarities, [image @ audio, other @ audio], atol=1e-4)
+    assert predict.main([str(run.path), *files, str(listed)]) == 0
+    shown = capsys.readouterr().out
+    assert "nearest" in shown
+    assert shown.index("nearest") < shown.index("pair")
+    assert predict.main([str(run.path), *files, str(listed), "--format", "csv"]) == 0
+    rows = capsys.readouterr().out.splitlines()
+    assert rows[0] == "file,kind,similarity"
+    assert rows[1].endswith(",image,")
+    assert ",pair," in rows[4]
 
 
 def test_new_clips_find_the_pictures_of_the_run(trained, pairs, tmp_path, capsys):

@@ -19,6 +19,9 @@ from tfrec.serving.client.requests import Address, RequestError, Retries, Signat
 from tfrec.serving.client.rest import RESTTransport
 from tfrec.tasks.base import Answer
 
+Source = str | os.PathLike[str] | bytes  # of a file
+
+PAIR = ("image", "audio")
 SIGNATURES = ("serving_default", "encoded")  # those that may take the bytes of files, the first one first
 
 
@@ -82,20 +85,33 @@ class Client:
         """Yields the answer for each source, as `tfrec.load(...).predict` does.
 
         Args:
-            sources: a path, the bytes of a file, or several of these; the server decodes them.
+            sources: a path, the bytes of a file, or several of these; the server decodes them. Of a model of pairs also
+                {"image": source, "audio": source}.
 
         Raises:
             UserError: at a source that cannot be read, or that the server refuses.
         """
         return (self.answer(source) for source in reader.listed(sources))
 
-    def answer(self, source: str | os.PathLike[str] | bytes) -> Answer:
+    @property
+    def takes_pairs(self) -> bool:
+        """Whether the model answers to a picture and a clip together."""
+        return len(self._files) == len(PAIR)
+
+    def answer(self, source: Source | Mapping[str, Source]) -> Answer:
         """The answer for one source of `predict`."""
-        name = self._signature_of_files
-        contents = source if isinstance(source, bytes) else _read(source)
-        shown = "The bytes" if isinstance(source, bytes) else os.fspath(source)
+        if isinstance(source, Mapping) and not self.takes_pairs:
+            raise UserError(f"{self.address} takes one file at a time, and no pairs.")
+        if isinstance(source, Mapping):
+            shown = " + ".join(_shown(source[part]) for part in PAIR)
+            name, files = self._default, {f"encoded_{part}": source[part] for part in PAIR}
+        elif self.takes_pairs:
+            shown, part = _shown(source), reader.kind(source, PAIR)
+            name, files = self._signature_of(part), {f"encoded_{part}": source}
+        else:
+            shown, name, files = _shown(source), self._default, {self._files[0]: source}
         try:
-            outputs = self.outputs({next(iter(self.signatures[name].inputs)): [contents]}, name)
+            outputs = self.outputs({key: [_contents(file)] for key, file in files.items()}, name)
         except RequestError as error:
             if not error.is_refused:
                 raise
@@ -103,15 +119,37 @@ class Client:
         status = outputs.get("status")
         if status is not None and (text := status[0].decode()) not in ("", "ok"):
             raise RequestError("INVALID_ARGUMENT", f"{shown}: {text.rstrip('.')}.")
-        return tasks.of_outputs(outputs).served_answers(outputs)[0]
+        return tasks.of_outputs(self.signatures[self._default].outputs).served_answers(outputs)[0]
 
     @functools.cached_property
-    def _signature_of_files(self) -> str:
-        """The name of the signature whose only input is a string for each file."""
+    def _default(self) -> str:
+        """The name of the signature whose inputs are files: one for each row, or a picture and a clip."""
+        of_pairs = {f"encoded_{part}" for part in PAIR}
         for name in SIGNATURES:
-            if name in self.signatures and list(self.signatures[name].inputs.values()) == [tf.string]:
+            inputs = self.signatures[name].inputs if name in self.signatures else {}
+            if set(inputs.values()) == {tf.string} and (len(inputs) == 1 or set(inputs) == of_pairs):
                 return name
         raise UserError(f"{self.address} has no signature that takes the bytes of files: was it exported by tfrec?")
+
+    @property
+    def _files(self) -> list[str]:
+        """The inputs of the files."""
+        return list(self.signatures[self._default].inputs)
+
+    def _signature_of(self, part: str) -> str:
+        """The signature of a model of pairs that takes a picture, or a clip, by itself."""
+        for name in (f"{part}_only", f"embed_{part}"):
+            if name in self.signatures:
+                return name
+        raise UserError(f"{self.address} needs a picture and a clip together: name both files of each pair.")
+
+
+def _shown(source: Source) -> str:
+    return "The bytes" if isinstance(source, bytes) else os.fspath(source)
+
+
+def _contents(source: Source) -> bytes:
+    return source if isinstance(source, bytes) else _read(source)
 
 
 def _read(path: str | os.PathLike[str]) -> bytes:

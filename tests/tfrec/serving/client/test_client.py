@@ -15,6 +15,7 @@ from pipelines import datasets, frontends
 from pipelines.errors import UserError
 from tests.serving.targets import start
 from tests.tfrec import untrained
+from tests.tfrec.architectures.multimodal.test_combinations import recognizer_of
 from tfrec import tasks
 from tfrec.commands import client as command
 from tfrec.commands import predict
@@ -37,14 +38,17 @@ def untrained_classifier():
 
 @pytest.fixture(scope="module")
 def exports(tmp_path_factory):
-    """A folder of exports: "digits" and "speech", and files for them."""
+    """A folder of exports: "digits", "speech", and of pairs "dual_encoder" and "av_fusion"; and files for them."""
     folder = tmp_path_factory.mktemp("exports")
     savedmodel.write(untrained_classifier(), folder / "saved_models" / "digits" / "1")
     savedmodel.write(untrained.recognizer("lstm_ctc"), folder / "saved_models" / "speech" / "1")
+    for name in ("dual_encoder", "av_fusion"):
+        savedmodel.write(recognizer_of(name, "mlp", "lstm"), folder / "saved_models" / name / "1")
     random = np.random.default_rng(0)
     for i in range(2):
         Image.fromarray(random.integers(0, 255, (8, 8), "uint8")).save(folder / f"{i}.png")
     soundfile.write(folder / "clip.wav", untrained.sound(1.0), untrained.RATE_HZ, subtype="PCM_16")
+    (folder / "list.csv").write_text("image,audio\n0.png,clip.wav\n1.png,clip.wav\n")
     (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"broken" * 20)
     return folder
 
@@ -80,6 +84,61 @@ def test_the_answers_are_those_of_predict(exports, urls, capsys, monkeypatch, ki
     for one, other in zip(served.get("words", []), local.get("words", []), strict=True):
         assert list(one) == list(other)
         assert one["start_s"] == pytest.approx(other["start_s"], abs=1e-3)
+
+
+@pytest.mark.parametrize("kind", ["rest", "grpc"])
+@pytest.mark.parametrize("name", ["dual_encoder", "av_fusion"])
+def test_pairs(exports, urls, capsys, monkeypatch, kind, name):
+    monkeypatch.chdir(exports)
+    files = ["1.png", "clip.wav", "list.csv"]
+    local = json.loads(printed(capsys, predict.main, f"saved_models/{name}", *files, "--json").out)
+    words = [urls(kind, name), *files, "--pairs", "1.png", "clip.wav", "0.png", "clip.wav", "--json"]
+    served = json.loads(printed(capsys, command.main, *words).out)
+    assert [row["file"] for row in served[4:]] == ["1.png + clip.wav", "0.png + clip.wav"]
+    expected = [*local, local[3], local[2]]
+    assert len(served) == len(expected) == 6
+    for one, other in zip(served, expected, strict=True):
+        assert list(one) == list(other)
+        for key, value in other.items():
+            if key in ("label", "kind", "accepted"):
+                assert one[key] == value
+            elif key == "embedding":
+                np.testing.assert_allclose(one[key], value, atol=1e-4)
+            elif key in ("probability", "similarity"):
+                assert one[key] == pytest.approx(value, abs=1e-4)
+
+
+def test_pairs_in_python_and_in_a_table(exports, urls, capsys, monkeypatch):
+    monkeypatch.chdir(exports)
+    shown = printed(capsys, command.main, urls("rest", "dual_encoder"), "1.png", "--pairs", "0.png", "clip.wav").out
+    assert "1.png" in shown
+    assert "0.png + clip.wav" in shown
+    with Client(urls("rest", "dual_encoder")) as client:
+        pair = {"image": (exports / "0.png").read_bytes(), "audio": "clip.wav"}
+        both, image, audio = client.predict([pair, "0.png", (exports / "clip.wav").read_bytes()])
+        assert both.value == pytest.approx(float(image.vector @ audio.vector), abs=1e-4)
+        assert client.outputs({"encoded_audio": [(exports / "clip.wav").read_bytes()]}, "embed_audio").keys() == {
+            "audio_embedding"
+        }
+
+
+def test_pairs_that_are_refused(exports, urls, capsys, monkeypatch):
+    monkeypatch.chdir(exports)
+    url = urls("rest", "av_fusion")
+    shown = printed(capsys, command.main, url, "--pairs", "broken.png", "clip.wav", "0.png", "none.wav", status=1)
+    first, second = shown.err.splitlines()
+    assert first.startswith("error: broken.png + clip.wav: ")
+    assert second == "error: none.wav: No such file or directory."
+    with pytest.raises(UserError, match=r"--pairs: .* takes one file at a time"):
+        command.main([urls("rest", "digits"), "--pairs", "0.png", "clip.wav"])
+    with pytest.raises(UserError, match="pictures and clips in turn"):
+        command.main([url, "--pairs", "0.png"])
+    with Client(urls("rest", "digits")) as client, pytest.raises(UserError, match="takes one file at a time"):
+        client.answer({"image": "0.png", "audio": "clip.wav"})
+    with Client(url) as client:
+        client.signatures = {name: each for name, each in client.signatures.items() if "only" not in name}
+        with pytest.raises(UserError, match="name both files of each pair"):
+            client.answer("0.png")
 
 
 @pytest.mark.parametrize("kind", ["rest", "grpc"])

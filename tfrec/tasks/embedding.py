@@ -1,0 +1,70 @@
+"""The answers of retrieval: where a picture or a clip is in the space of both, and how similar two of them are."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from pipelines import paths
+from tfrec.tasks.base import Answer
+from tfrec.utils import short_numbers
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedding(Answer):
+    """Where a picture or a clip is in the space of both; of length 1."""
+
+    kind: str  # "image" or "audio"
+    vector: np.ndarray
+
+    def to_dict(self) -> dict[str, Any]:
+        """The kind of file and the numbers."""
+        return {"kind": self.kind, "embedding": short_numbers.shorten([float(value) for value in self.vector])}
+
+    def columns(self) -> dict[str, Any]:
+        """The kind of file, and an empty similarity, which pairs have."""
+        return {"kind": self.kind, "similarity": None}
+
+    @classmethod
+    def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
+        """A row for each file, with the nearest of the other files of the other kind."""
+        table = Table()
+        for column in ("file", "kind", "nearest of the other kind", "similarity"):
+            table.add_column(column, justify="right" if column == "similarity" else "left", overflow="fold")
+        for file, answer in answers:
+            others = [
+                (float(answer.vector @ other.vector), name) for name, other in answers if other.kind != answer.kind
+            ]
+            similarity, nearest = max(others, default=(0.0, ""))
+            row = (paths.shown(nearest), f"{similarity:.3f}") if others else ("", "")
+            table.add_row(paths.shown(file), answer.kind, *row)
+        return table
+
+
+@dataclasses.dataclass(frozen=True)
+class Similarity(Answer):
+    """How similar a picture and a clip are, from -1 to 1: the inner product of their embeddings."""
+
+    value: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """The kind, "pair", and the similarity."""
+        return {"kind": "pair", "similarity": short_numbers.shorten([self.value])[0]}
+
+    def plain(self) -> str:
+        """The similarity."""
+        return f"{self.value:.3f}"
+
+    @classmethod
+    def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
+        """A row for each pair."""
+        table = Table()
+        table.add_column("pair", overflow="fold")
+        table.add_column("similarity", justify="right")
+        for file, answer in answers:
+            table.add_row(paths.shown(file), answer.plain())
+        return table
