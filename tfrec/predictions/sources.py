@@ -6,11 +6,11 @@ import collections
 import os
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 from pipelines import audio, images, paths
 from pipelines.datasets import media_files, paired
-from pipelines.datasets.base import INPUTS, Modality
+from pipelines.datasets.base import INPUTS
 from pipelines.errors import UserError
 
 KINDS = {
@@ -87,16 +87,17 @@ def find(named: Sequence[str], modality: str, takes_pairs: bool = False) -> list
     return sources
 
 
-def of_pairs(pairs: Iterable[tuple[str, str]], stem: str = "pair", modality: Modality = "image_audio") -> list[Source]:
+def of_pairs(pairs: Iterable[tuple[str, str]], stem: str = "pair", modality: str = "image_audio") -> list[Source]:
     """The sources of pairs.
 
     Args:
         pairs: the files of a picture and of a clip each.
         stem: beginning of their names; numbers follow.
-        modality: what a pair is made of, a key of `INPUTS`.
+        modality: "image_audio", or "video_audio" where pictures move.
     """
+    names = INPUTS["video_audio" if modality == "video_audio" else "image_audio"]
     return [
-        Source(f"{image} + {audio}", pathlib.PurePath(f"{stem}-{number}"), pair=(image, audio), names=INPUTS[modality])
+        Source(f"{image} + {audio}", pathlib.PurePath(f"{stem}-{number}"), pair=(image, audio), names=names)
         for number, (image, audio) in enumerate(pairs, start=1)
     ]
 
@@ -105,7 +106,7 @@ def _pairs(path: str, modality: str) -> list[Source]:
     """The pairs of a list, named by their numbers."""
     listed = paired.read(paired.Config(path=path))
     stem = pathlib.PurePath(os.path.basename(path)).stem
-    return of_pairs(((pair.image, pair.audio) for pair in listed), stem, cast(Modality, modality))
+    return of_pairs(((pair.image, pair.audio) for pair in listed), stem, modality)
 
 
 def _name_of(path: str) -> pathlib.PurePath:
