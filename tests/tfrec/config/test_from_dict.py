@@ -64,7 +64,10 @@ TRANSCRIBE = {"task.name": "transcribe"}
         ({"model.name": "cnnn"}, "Unknown architecture 'cnnn': did you mean 'cnn'?"),
         ({"data.name": "mnits"}, "Unknown dataset 'mnits': did you mean 'mnist'"),
         ({"task.name": "sing"}, "Unknown task 'sing': known are 'classify', 'regress', 'retrieve', 'transcribe'."),
-        ({"frontend.name": "sound"}, "Unknown frontend 'sound': known are 'image', 'speech', 'paired'."),
+        (
+            {"frontend.name": "sound"},
+            "Unknown frontend 'sound': known are 'image', 'speech', 'paired', 'audio_visual'.",
+        ),
         ({"seed": -1}, "seed must be 0 or more and below 2,147,483,648. Received: -1"),
         ({"data.name": "folder"}, "data.path is needed"),
         ({"data.name": "folder", "data.path": 5}, "data.path must be a string. Received: 5"),

@@ -32,7 +32,7 @@ def base(name):
     config = AN4 if output_kind == "sequence" else DIGITS if "image" in kinds else SPOKEN
     config = PAIRS if "pair" in kinds else config
     if "audio_visual" in kinds:
-        words = ["--data.name", "paired", "--data.moving", "--task.name", "transcribe"]
+        words = ["--data.name", "paired", "--data.moving", "--task.name", "transcribe", "--fit.weight_decay", "0.01"]
         config = flags.to_config(flags.parse_fit(words)[1])
     config = dataclasses.replace(config, model=model)
     return replaced(config, frontend={"frequency_masks": 0, "time_masks": 0}) if kinds == ("waveform",) else config
