@@ -55,7 +55,7 @@ def test_the_robust_training_has_none_of_the_corruptions():
         for field in dataclasses.fields(frontend)
         if getattr(frontend, field.name) != getattr(plain, field.name)
     }
-    assert {"aug_mix_probability", "erase_probability"} <= settings
+    assert "aug_mix_probability" in settings
     operations = {*aug_mix.OPERATIONS, *settings}
     assert not operations & {"rand_augment_operations", "brightness", "contrast", "saturation", "hue", "mixup"}
     assert not operations & set(registry.BENCHMARK)

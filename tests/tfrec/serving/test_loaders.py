@@ -1,6 +1,7 @@
 """Loaders of exports in processes of their own agree with the trained model's process."""
 
 import os
+import pickle
 import shutil
 import subprocess
 
@@ -72,9 +73,20 @@ def test_the_c_library_checks_no_shape_before_the_graph(echo):
     with pytest.raises(c_api.TensorFlowError) as caught:
         model("serving_default", {"text": np.array([b"a"], object), "number": np.int32([[-1, 2]])})
     assert caught.value.code == c_api.INVALID_ARGUMENT
+    copied = pickle.loads(pickle.dumps(caught.value))  # as another process gets it
+    assert (copied.code, str(copied)) == (caught.value.code, str(caught.value))
+    assert "row 0 is negative" in str(copied)
     assert model("serving_default", {"text": np.array([b"a"], object), "number": np.int32([[1, 2]])})[
         "even"
     ].tolist() == [[False, True]]
+
+
+def test_the_c_library_takes_arrays_with_gaps(echo):
+    model = c_api.SavedModel(str(echo))
+    for rows in (20, 500, 5_000, 50_000):
+        number = np.arange(4 * rows, dtype="int32").reshape(-1, 4)[:, ::2]
+        answered = model("serving_default", {"text": np.full(rows, b"a", object), "number": number})
+        np.testing.assert_array_equal(answered["half"], number / np.float32(2))
 
 
 def test_stored_arrays_round_trip(tmp_path):

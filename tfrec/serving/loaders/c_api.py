@@ -33,8 +33,11 @@ class TensorFlowError(Exception):
     """
 
     def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
+        super().__init__(code, message)  # all arguments, so that it can be pickled
         self.code = code
+
+    def __str__(self) -> str:
+        return str(self.args[1])
 
 
 class _Output(ctypes.Structure):
@@ -140,7 +143,8 @@ class SavedModel:
                 self._library.TF_StringInit(place)
                 self._library.TF_StringCopy(place, content, ctypes.c_size_t(len(content)))
         elif size:
-            ctypes.memmove(data, np.ascontiguousarray(value).ctypes.data, size)
+            contiguous = np.ascontiguousarray(value)  # a name, which keeps a copy alive while it is read
+            ctypes.memmove(data, contiguous.ctypes.data, size)
         return int(tensor)
 
     def _array(self, tensor: Any) -> np.ndarray:
