@@ -90,22 +90,19 @@ def cifar10() -> AnyConfig:
 
 
 def cifar10_robust() -> AnyConfig:
-    """CIFAR-10 against corruptions that it has not seen: `cifar10` with AugMix and random erasing.
+    """CIFAR-10 against corruptions that it has not seen: `cifar10` with AugMix on half of the images.
 
     None of these operations is among the 15 corruptions of `tfrec corruption_report`.
 
-    Papers: Hendrycks et al. 2019, arXiv:1912.02781; Zhong et al. 2017, arXiv:1708.04896.
+    Paper: Hendrycks et al. 2019, arXiv:1912.02781.
     Command: `python -m tfrec.fit cifar10_robust`.
-    Cost: an epoch takes 10 % longer than one of `cifar10`.
-    Score: not measured at full length. After 6 epochs on 2,000 images of each class, on 1,000 test images: mean
-    accuracy over the 15 corruptions 69.2 % (95 % interval 67.1 to 71.2), where `cifar10` has 57.4 % (56.0 to 59.0);
-    clean 79.1 % (76.5 to 81.5), where `cifar10` has 83.4 % (81.0 to 85.6).
+    Cost: 28 minutes on two busy CPU cores, commit ba72c16; an epoch takes 10 % longer than one of `cifar10`.
+    Score, seed 0: clean accuracy 88.85 % on 10,000 test images (95 % interval 88.22 to 89.45), where `cifar10` has
+    88.95; mean accuracy over the 15 corruptions and 5 severities 76.9 % on 2,000 test images (75.8 to 78.1). `cifar10`
+    had 60.5 % (58.3 to 62.6) after 4 of its 10 epochs, on 500 images.
     """
     config = cifar10()
-    return dataclasses.replace(
-        config,
-        frontend=dataclasses.replace(config.frontend, aug_mix_probability=1.0, erase_probability=0.25),
-    )
+    return dataclasses.replace(config, frontend=dataclasses.replace(config.frontend, aug_mix_probability=0.5))
 
 
 def cifar10_resnet() -> AnyConfig:
