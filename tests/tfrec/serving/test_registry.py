@@ -12,7 +12,7 @@ from tfrec.serving import layout, publish
 from tfrec.serving.lint import report
 from tfrec.text import vocabulary
 
-TEXTS = ["--data.name", "an4", "--data.path", "none"]
+TEXTS = ["--data.name", "an4", "--data.path", "none", "--frontend.sample_rate_hz", "16000"]
 PAIRS = ["--data.name", "paired", "--frontend.speech.sample_rate_hz", "8000", "--frontend.image.channels", "3"]
 PAIRS += ["--frontend.image.height", "64", "--frontend.image.width", "64"]
 SIDES = {"inception_v3": 96}  # where 64 pixels are too few
