@@ -86,7 +86,8 @@ def of_class(recognizer: Recognizer, raw: Any, index: int | None = None) -> tupl
     features, others = features_of(recognizer, raw)
     network = recognizer.inference_network
     example = Example(network, features, others, lambda outputs: outputs[:, 0], baseline_of(recognizer, features))
-    probabilities = recognizer.answers(recognizer.batch_of_one(raw))["probabilities"][0]
+    given = recognizer.as_features(example.inputs(tf.constant(features[None])))
+    probabilities = recognizer.answers(given)["probabilities"][0]
     chosen = int(np.argmax(probabilities)) if index is None else index
     return dataclasses.replace(example, score=lambda outputs: outputs[:, chosen]), probabilities
 
