@@ -14,14 +14,13 @@ from keras import layers, ops
 
 from tfrec.architectures.config import check
 from tfrec.architectures.image import cnn
-from tfrec.architectures.layers.attention import check_heads
 from tfrec.architectures.layers.cross_attention import CrossAttention
 from tfrec.architectures.layers.ctc_head import ctc_head
 from tfrec.architectures.layers.masking import FrameMask, MaskFrames
 from tfrec.architectures.layers.modality_dropout import INPUTS, ModalityDropout
 from tfrec.architectures.layers.moving_pictures import EachPicture, GivenSteps, ShownPicture
-from tfrec.architectures.multimodal.av_fusion import gate
-from tfrec.architectures.multimodal.towers import NAMES, Image, PairModelConfig, Speech, build_tower
+from tfrec.architectures.multimodal import av_fusion
+from tfrec.architectures.multimodal.towers import NAMES, Image, Speech, build_tower
 from tfrec.architectures.speech import recurrent_ctc
 from tfrec.architectures.types import Shape, Tensor
 
@@ -35,7 +34,7 @@ _BILSTM: Any = dataclasses.replace(recurrent_ctc.BILSTM, name="bilstm_ctc", unit
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(PairModelConfig[Image, Speech]):
+class Config(av_fusion.Config[Image, Speech]):
     """A network for each picture, one for speech, and how their features come together."""
 
     image: Image = _CNN  # of each picture, without its head and the dropout in that
@@ -44,17 +43,7 @@ class Config(PairModelConfig[Image, Speech]):
     # cross_attention: steps of the pictures and of the sound attend to each other before they are read together
     fusion: Literal["early", "late", "cross_attention"] = "early"
     units: int = 128  # of each input's features; of the recurrent layers in each direction
-    heads: int = 4  # of cross_attention
     dropout: float = 0.2  # fraction, before the recurrent layers and the logits
-    modality_dropout: float = 0.4  # fraction of the training examples that lose one input; 0 needs both in use
-
-    def __post_init__(self) -> None:
-        check(self.units > 0 and self.heads > 0, "model.units and heads must be positive", (self.units, self.heads))
-        if self.fusion == "cross_attention":
-            check_heads(self.units, self.heads)
-        check(0 <= self.dropout < 1, "model.dropout must be at least 0 and below 1", self.dropout)
-        rule = "model.modality_dropout must be from 0 to 1"
-        check(0 <= self.modality_dropout <= 1, rule, self.modality_dropout)
 
 
 def build(input_shape: dict[str, Shape], outputs: int, config: Config[Any, Any]) -> keras.Model:
@@ -85,7 +74,7 @@ def build(input_shape: dict[str, Shape], outputs: int, config: Config[Any, Any])
         x = _attended(x, given, mask, config)
     if config.fusion == "late":
         # After the gate one linear layer is one for each input: the sum of the logits of both, each times its gate.
-        trust = gate(x, given, config.units)
+        trust = av_fusion.gate(x, given, config.units)
         x = {part: x[part] * ops.cast(trust[:, :, i : i + 1], x[part].dtype) for i, part in enumerate(INPUTS)}
     joined = layers.Concatenate(name="joined")([x[part] for part in INPUTS])
     if config.fusion != "late":
