@@ -9,6 +9,7 @@ metrics.json has under this name: "examples", "split", "data_path" of other data
 - of transcripts "wer", "cer" or "per", and "sentence_error_rate", each with "NAME_interval",
 - of pairs "recall_at_1", "recall_at_5", "recall_at_10", "mean_reciprocal_rank" and "mean_average_precision", means of
   both directions, whose own scores "image_to_audio" and "audio_to_image" hold,
+- of `--groups` "groups", see `evaluation.groups.score`,
 - of numbers "mae", "mae_interval", "rmse", "r2" and "loss".
 """
 
@@ -21,15 +22,17 @@ from typing import Any, Literal
 import tyro
 
 from pipelines import paths
-from pipelines.datasets.base import Corpus
+from pipelines.datasets import example_columns
+from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
-from tfrec.evaluation import other_data
+from tfrec.evaluation import groups, other_data
 from tfrec.explain import mistakes
 from tfrec.recognizer import DECISION, Recognizer
 from tfrec.reports import scores
 from tfrec.reports.reliability import conformal
+from tfrec.reports.reliability import groups as groups_report
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
@@ -57,6 +60,8 @@ class Arguments:
     batch_size: int = 64  # examples in a batch; does not change the scores
     mistakes: int = 0  # errors, the most confident ones, to show on a page with what led to each: mistakes.html
     conformal: float | None = None  # coverage of the prediction sets of classes, such as 0.9; exports have them
+    # Also score each group of examples by a column of the data: speaker, group, noise, snr, or any of a manifest
+    groups: tuple[str, ...] = ()
     json: bool = False  # print the scores as JSON
     decode: DecodeConfig = DecodeConfig()  # of a run that transcribes
 
@@ -67,6 +72,8 @@ class Arguments:
             raise ValueError(f"mistakes must be 0 or more. Received: {self.mistakes}")
         if self.conformal is not None and not 0 < self.conformal < 1:
             raise ValueError(f"conformal must be above 0 and below 1. Received: {self.conformal}")
+        if self.groups and self.decode != DecodeConfig():
+            raise ValueError("groups are scored by greedy texts: leave out the flags of decode.")
         if self.data.path is not None and self.data.moved_to is not None:
             raise ValueError("data.path names other data, data.moved_to the same files: leave one of them out.")
 
@@ -85,9 +92,13 @@ def main(argv: Sequence[str]) -> int:
         if arguments.conformal:
             _choose_sets(arguments, run, recognizer)
         measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
+        if arguments.groups:
+            measured["groups"] = _by_group(arguments, recognizer, corpus.splits[arguments.split])
     if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
     brief = scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
+    if arguments.groups:
+        groups_report.write(measured["groups"], scores.folder_of(run, name))
     if arguments.mistakes:
         folder, rows = scores.folder_of(run, name), recognizer.task.predictions(measured)
         mistakes.write(recognizer, corpus.splits[arguments.split], rows, folder, arguments.mistakes)
@@ -98,8 +109,17 @@ def main(argv: Sequence[str]) -> int:
         console.print(recognizer.task.report(measured, title=title))
         if arguments.conformal:
             console.print(conformal.table(measured["conformal"]))
+        for column, by_group in measured.get("groups", {}).items():
+            console.print(groups_report.table(column, by_group))
         console.print(f"In {run.path}: {', '.join(scores.written_files(run, name))}.")
     return 0
+
+
+def _by_group(arguments: Arguments, recognizer: Recognizer, split: Split) -> dict[str, Any]:
+    """The scores of the groups of each column."""
+    values = {column: example_columns.values(split, column) for column in arguments.groups}
+    of_examples = recognizer.task.per_example(recognizer, split, arguments.batch_size)
+    return {column: groups.score(of_examples, own, column) for column, own in values.items()}
 
 
 def _choose_sets(arguments: Arguments, run: Run, recognizer: Recognizer) -> None:
