@@ -199,7 +199,7 @@ def _prepared_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Da
     """(`_cached_examples`, bytes of an example, whether they are kept in memory)."""
     examples = _resized(split.examples, frontend)
     # The first example stands for all; it may be empty.
-    size = sum(tensor.numpy().nbytes for example in examples.take(1) for tensor in example.values())
+    size = sum(tensor.numpy().nbytes for example in examples.take(1) for tensor in tf.nest.flatten(example))
     is_cached = size * split.size <= MAX_CACHE_BYTES
     return (examples.cache() if is_cached else examples), max(1, size), is_cached
 

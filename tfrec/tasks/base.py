@@ -19,6 +19,7 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics.per_example import PerExampleScores
+from tfrec.tasks.group_weights import GroupWeights
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
@@ -208,6 +209,12 @@ class Task(abc.ABC):
         """Loss of a batch: the mean over its examples, each times its weight `(batch,)` where weights are given."""
         losses = self.example_losses(outputs, targets)
         return ops.mean(losses if weights is None else losses * ops.cast(weights, losses.dtype))
+
+    @property
+    def group_weights(self) -> GroupWeights | None:
+        """The settings of a training against the worst group of examples; None for another training."""
+        settings = self.config
+        return settings if isinstance(settings, GroupWeights) and settings.group_weights == "worst" else None
 
     def metrics(self) -> list[keras.Metric]:
         """Fresh metrics that the progress bar shows with the loss."""

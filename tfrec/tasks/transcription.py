@@ -26,8 +26,9 @@ from tfrec.inference.export_transcriber import describe_export, of_export, step_
 from tfrec.inference.streaming import Stream
 from tfrec.inference.transcriber import Transcriber
 from tfrec.reports import alignments
-from tfrec.tasks import transcript_findings
+from tfrec.tasks import transcript_findings, transcript_loss
 from tfrec.tasks.base import Finding, Task, require_no_options
+from tfrec.tasks.group_weights import GroupWeights
 from tfrec.tasks.transcript_answer import Transcript
 from tfrec.text import phonemes, vocabulary
 from tfrec.text.normalization import TextConfig, normalize
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(GroupWeights):
     """Connectionist temporal classification, with or without an attention decoder."""
 
     name: Literal["transcribe"] = "transcribe"  # task
@@ -53,6 +54,7 @@ class Config:
     text: TextConfig = TextConfig()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.ctc_share <= 1:
             raise ValueError(f"task.ctc_share must be above 0 and at most 1. Received: {self.ctc_share}")
         if not 0 <= self.intermediate_share < 1:
@@ -166,27 +168,11 @@ class Transcription(Task):
         """
         if weights is not None:
             raise ValueError("Transcription takes no weights of examples: turn off mixup and cutmix.")
-        loss = self._ctc(targets, outputs["logits"], outputs["steps"])
-        if "intermediate" in outputs:
-            share = self.config.intermediate_share
-            loss = (1 - share) * loss + share * self._ctc(targets, outputs["intermediate"], outputs["steps"])
-        if "decoder" not in outputs:
-            return loss
-        share = self.config.ctc_share
-        return share * loss + (1 - share) * ops.mean(self._cross_entropy(targets, outputs["decoder"]))
+        return transcript_loss.of_batch(self.config, outputs, targets)
 
-    def _ctc(self, targets: Any, logits: Any, steps: Any) -> Any:
-        losses, possible = ctc.losses(logits, steps, targets)
-        return ops.sum(losses) / ops.maximum(ops.sum(ops.cast(possible, "float32")), 1.0)
-
-    def _cross_entropy(self, targets: Any, logits: Any) -> Any:
-        smoothing = self.config.label_smoothing
-        expected = ops.one_hot(ops.cast(targets, "int32"), self.num_outputs) * (1 - smoothing)
-        expected = expected + smoothing / self.num_outputs
-        losses = -ops.sum(expected * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
-        lengths = ops.sum(ops.cast(targets != 0, "int32"), axis=1, keepdims=True) + 1  # and the end
-        inside = ops.arange(ops.shape(targets)[1], dtype="int32")[None] < lengths
-        return ops.sum(ops.where(inside, losses, 0.0), axis=1)
+    def example_losses(self, outputs: Any, targets: Any) -> Any:
+        """The same for each text `(batch,)`; that of CTC is 0 for a text too long for its clip."""
+        return transcript_loss.of_examples(self.config, outputs, targets)
 
     def metrics(self) -> list[keras.Metric]:
         """How many texts of the epoch CTC has left out."""
