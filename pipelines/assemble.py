@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from pipelines import buckets
 from pipelines.datasets.base import decoded
+from pipelines.image_formats import native_resize
 
 if TYPE_CHECKING:
     from pipelines.buckets import Buckets
@@ -213,8 +214,10 @@ def _resized(examples: tf.data.Dataset, frontend: "Frontend") -> tf.data.Dataset
 
     def resize(example: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
         if "video" in example:
-            return {**example, "video": tf.ensure_shape(image.resize(example["video"]), (None, *image.raw_shape))}
-        return {**example, "image": tf.ensure_shape(image.resize(example["image"][None])[0], image.raw_shape)}
+            video = native_resize.resize(image.resize, example["video"])
+            return {**example, "video": tf.ensure_shape(video, (None, *image.raw_shape))}
+        resized = native_resize.resize(image.resize, example["image"][None])[0]
+        return {**example, "image": tf.ensure_shape(resized, image.raw_shape)}
 
     return examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
 
