@@ -37,6 +37,7 @@ class Comparison:
     Attributes:
         tolerance: of a number, see `tolerance_of`.
         threshold: of the output "probability", from which on an answer is "accepted".
+        set_threshold: of the output "probabilities", from which on a class is in its "prediction_sets".
         rows: compared rows of outputs.
         texts: texts among them that are not empty.
         difference: the largest one of a number.
@@ -45,6 +46,7 @@ class Comparison:
 
     tolerance: float = FLOAT32_TOLERANCE
     threshold: float | None = None
+    set_threshold: float | None = None
     rows: int = 0
     texts: int = 0
     difference: float = 0.0
@@ -100,6 +102,9 @@ class Comparison:
         """Whether an answer other than the expected one is as right within the tolerance."""
         if name == "accepted" and self.threshold is not None and "probability" in expected:
             return bool(abs(float(expected["probability"]) - self.threshold) <= self.tolerance)
+        if name == "prediction_sets" and self.set_threshold is not None:
+            probabilities = np.asarray(expected["probabilities"])[value != expected[name]]
+            return bool(np.all(np.abs(probabilities - self.set_threshold) <= self.tolerance))
         if name != "top_labels":
             return False
         # Each label at another place must be as probable as the one expected there, or as the last of all.
