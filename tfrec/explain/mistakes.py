@@ -7,9 +7,8 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from pipelines.counts import counted
+from pipelines.datasets import example_columns
 from pipelines.datasets.base import Split
 from pipelines.errors import UserError
 from tfrec.explain import drawing
@@ -43,27 +42,14 @@ def write(
         return None
     shown = sorted(wrong, key=lambda i: -predictions[i]["probability"])[:limit]
     raw = dict(media.raw_examples(split, set(shown)))
-    items = [_item(recognizer, raw[i], predictions[i], _columns(split, i)) for i in shown]
+    known = {name: example_columns.values(split, name) for name in example_columns.names(split)}
+    columns = [{name: values[i] for name, values in known.items()} for i in shown]
+    items = [_item(recognizer, raw[i], predictions[i], own) for i, own in zip(shown, columns, strict=True)]
     summary = f"{counted(len(wrong), 'error')} in {counted(len(predictions), 'example')}"
     if len(items) < len(wrong):
         summary += f", the {len(items)} most confident of which are shown"
     page.write(path, "Mistakes", f"{summary}.", items)
     return path
-
-
-def _columns(split: Split, number: int) -> dict[str, str]:
-    """Speaker, group and noise of an example, empty where they are not known."""
-    row = split.rows[number] if split.rows is not None else None
-    found = {
-        "speaker": split.speakers[number] if split.speakers else getattr(row, "speaker", ""),
-        "group": split.groups[number] if split.groups else getattr(row, "group", ""),
-        "noise": "",
-        "ratio": "",
-    }
-    if split.conditions is not None:
-        noise, decibels = split.conditions[number]
-        found |= {"noise": noise or "none", "ratio": f"{decibels:g} dB" if np.isfinite(decibels) else "clean"}
-    return found
 
 
 def _item(recognizer: Recognizer, raw: Any, prediction: Mapping[str, Any], columns: Mapping[str, str]) -> page.Item:
@@ -79,6 +65,6 @@ def _item(recognizer: Recognizer, raw: Any, prediction: Mapping[str, Any], colum
     facts = (
         page.Fact("wrong", "answer", f"{answer}, {prediction['probability']:.1%}"),
         page.Fact("right", "label", label),
-        *(page.Fact("plain", name, value) for name, value in columns.items() if value),
+        *(page.Fact("plain", name, value) for name, value in columns.items()),
     )
-    return page.Item(prediction["path"], facts, {"label": label, "answer": answer, **columns}, pictures, sound)
+    return page.Item(prediction["path"], facts, {**columns, "label": label, "answer": answer}, pictures, sound)

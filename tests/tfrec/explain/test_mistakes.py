@@ -64,13 +64,13 @@ def test_filters_by_what_is_known_of_the_examples(trained, tmp_path):
     conditions = [("street", 10.0) if i else (None, float("inf")) for i in range(split.size)]
     known = dataclasses.replace(split, speakers=speakers, groups=["x"] * split.size, conditions=conditions)
     page = mistakes.write(recognizer, known, rows, tmp_path, limit=3).read_text(encoding="utf-8")
-    assert set(re.findall(r'select name="(\w+)"', page)) >= {"speaker", "noise", "ratio"}
-    assert 'select name="group"' not in page  # all are the same
-    assert page.count('data-speaker="&#34;s0"') == 2
-    assert page.count('data-noise="street"') == 2
-    assert page.count('data-ratio="clean"') == 1
+    filters = dict(re.findall(r'<label>(\w+) <select name="(\w+)"', page))
+    assert set(filters) >= {"speaker", "noise", "snr"}
+    assert "group" not in filters  # all are the same
+    for name, value, count in (("speaker", "&#34;s0", 2), ("noise", "street", 2), ("snr", "clean", 1)):
+        assert page.count(f'data-{filters[name]}="{value}"') == count
     without = mistakes.write(recognizer, split, rows, tmp_path, limit=3).read_text(encoding="utf-8")
-    assert not {"speaker", "noise", "ratio"} & set(re.findall(r'select name="(\w+)"', without))
+    assert not {"speaker", "noise", "snr"} & set(re.findall(r"<label>(\w+) <select", without))
 
 
 def test_without_errors_there_is_no_page(trained, tmp_path):
