@@ -189,8 +189,7 @@ class Transcription(Task):
         expected = expected + smoothing / self.num_outputs
         losses = -ops.sum(expected * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
         lengths = ops.sum(ops.cast(targets != 0, "int32"), axis=1, keepdims=True) + 1  # and the end
-        inside = ops.arange(ops.shape(targets)[1], dtype="int32")[None] < lengths
-        return ops.sum(ops.where(inside, losses, 0.0), axis=1)
+        return ops.sum(ops.where(ops.arange(ops.shape(targets)[1], dtype="int32")[None] < lengths, losses, 0.0), axis=1)
 
     def metrics(self) -> list[keras.Metric]:
         """How many texts of the epoch CTC has left out."""

@@ -38,10 +38,10 @@ class Training(keras.Model):
         self.frontend = frontends.build(config.frontend, augment=True, seed=config.seed, split=split)
         self.mixing = frontends.build_mix(config.frontend, config.seed)
         self.network = recognizer.network
-        self.recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
+        self.recognizer: Recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
         self.average = AveragedWeights(self.network, config.fit.average) if config.fit.average else None
         # The recognizer that is validated and kept: with averaged weights where they are configured.
-        self.evaluated = self.recognizer.replace(inference_network=self.kept_network)
+        self.evaluated: Recognizer = self.recognizer.replace(inference_network=self.kept_network)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.task_metrics = self.task.metrics()
         self._build_layers()
