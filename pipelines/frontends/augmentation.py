@@ -71,7 +71,14 @@ def image_augmentations(config: "ImageConfig", seed: int | None) -> list[RandomL
         )
     layers += _policies(config, seed)
     if config.erase_probability:
-        layers.append(RandomErase(probability=config.erase_probability, seed=derive_seed(seed, 3)))
+        layers.append(
+            RandomErase(
+                probability=config.erase_probability,
+                area=config.erase_area,
+                fill=config.erase_fill,
+                seed=derive_seed(seed, 3),
+            )
+        )
     return layers
 
 

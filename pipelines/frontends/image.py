@@ -45,6 +45,8 @@ class ImageConfig:
     aug_mix_severity: float = 3.0  # augmentation: AugMix, highest strength of its operations, from 0 to 10
     aug_mix_width: int = 3  # augmentation: AugMix, chains of operations per image
     erase_probability: float = 0.0  # augmentation: probability that a random rectangle is erased
+    erase_area: tuple[float, float] = (0.02, 0.33)  # augmentation: smallest and largest fraction of the area, likewise
+    erase_fill: Literal["noise", "color"] = "noise"  # augmentation: content of the rectangle
     mixup: float = 0.0  # augmentation: MixUp, the alpha of its Beta distribution; 0 is off
     cutmix: float = 0.0  # augmentation: CutMix, likewise; with both on, each example takes one of them
 

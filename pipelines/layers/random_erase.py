@@ -16,12 +16,12 @@ from pipelines.layers.image_checks import (
 )
 from pipelines.layers.intervals import interval_mask
 
-FILLS = ("noise", "constant")
+FILLS = ("noise", "color", "constant")
 
 
 @keras.saving.register_keras_serializable("pipelines")
 class RandomErase(RandomLayer):
-    """Replaces one random rectangle of an image by noise or by a constant.
+    """Replaces one random rectangle of an image by noise, by a random color or by a constant.
 
     Area and aspect hold up to the rounding of the sides to whole pixels, at least one.
 
@@ -30,7 +30,8 @@ class RandomErase(RandomLayer):
         area: Smallest and largest fraction of the image's area, uniform.
         aspect: Smallest and largest height over width of the rectangle, log-uniform, clipped to what fits (the paper
             draws again instead).
-        fill: `noise` draws each value uniformly from [0, 255] (the paper's best), `constant` is `fill_value`.
+        fill: `noise` draws each value uniformly from [0, 255] (the paper's best), `color` one value for each channel of
+            the rectangle, `constant` is `fill_value`.
         fill_value: The constant of fill `constant`.
         seed: See `RandomLayer`.
         **kwargs: Arguments of `keras.layers.Layer`.
@@ -72,7 +73,7 @@ class RandomErase(RandomLayer):
         x = to_float_images(self, images)
         if not training:
             return x
-        batch, height, width, _ = ops.shape(x)
+        batch, height, width, channels = ops.shape(x)
         random = keras.random.uniform((5, batch, 1), seed=self.seed_generator)
         rows, columns = ops.cast(height, "float32"), ops.cast(width, "float32")
         area = rows * columns * (self.area[0] + random[0] * (self.area[1] - self.area[0]))
@@ -86,9 +87,10 @@ class RandomErase(RandomLayer):
             interval_mask(width, ops.floor(random[3] * (columns - wide + 1.0)), wide)[:, None, :, None],
         )
         erase = ops.logical_and(erase, (random[4] < self.probability)[..., None, None])
-        if self.fill == "noise":
-            return ops.where(erase, keras.random.uniform(ops.shape(x), 0.0, 255.0, seed=self.seed_generator), x)
-        return ops.where(erase, self.fill_value, x)
+        if self.fill == "constant":
+            return ops.where(erase, self.fill_value, x)
+        filled = ops.shape(x) if self.fill == "noise" else (batch, 1, 1, channels)
+        return ops.where(erase, keras.random.uniform(filled, 0.0, 255.0, seed=self.seed_generator), x)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's shape; raises ValueError unless it is that of images."""

@@ -9,37 +9,38 @@ from keras import ops
 from tfrec.decoding import ctc
 
 
-def of_batch(config: Any, outputs: Any, targets: Any) -> Any:
+def of_batch(config: Any, outputs: Any, targets: Any, count: Any) -> Any:
     """Computes the loss of a batch.
 
     Args:
         config: the task's settings.
         outputs: "logits" and "steps", and where the network has them "intermediate" and "decoder".
         targets: token ids (batch, length), padded with 0.
+        count: the number of texts that CTC's loss is the mean of.
 
     Returns:
-        In nats: CTC's mean over the texts that fit into their clips, and the decoder's over all.
+        The loss in nats; the decoder's is the mean over all texts.
     """
-    losses, possible, decoder = _parts(config, outputs, targets)
-    loss = ops.sum(losses) / ops.maximum(ops.sum(ops.cast(possible, "float32")), 1.0)
+    losses, decoder = _parts(config, outputs, targets)
+    loss = ops.sum(losses) / count
     return loss if decoder is None else config.ctc_share * loss + (1 - config.ctc_share) * ops.mean(decoder)
 
 
 def of_examples(config: Any, outputs: Any, targets: Any) -> Any:
-    """Computes the loss of each text, float32 (batch,); the arguments are those of `of_batch`."""
-    losses, _, decoder = _parts(config, outputs, targets)
+    """Computes the loss of each text, float32 (batch,); see `of_batch`."""
+    losses, decoder = _parts(config, outputs, targets)
     return losses if decoder is None else config.ctc_share * losses + (1 - config.ctc_share) * decoder
 
 
-def _parts(config: Any, outputs: Any, targets: Any) -> tuple[Any, Any, Any]:
-    """(CTC's losses, whether each text fits into its clip, the decoder's losses or None), (batch,) each."""
-    losses, possible = ctc.losses(outputs["logits"], outputs["steps"], targets)
+def _parts(config: Any, outputs: Any, targets: Any) -> tuple[Any, Any]:
+    """(CTC's losses, the decoder's losses or None), (batch,) each."""
+    losses, _ = ctc.losses(outputs["logits"], outputs["steps"], targets)
     if "intermediate" in outputs:
         share = config.intermediate_share
         intermediate, _ = ctc.losses(outputs["intermediate"], outputs["steps"], targets)
         losses = (1 - share) * losses + share * intermediate
     decoder = _cross_entropy(config, targets, outputs["decoder"]) if "decoder" in outputs else None
-    return losses, possible, decoder
+    return losses, decoder
 
 
 def _cross_entropy(config: Any, targets: Any, logits: Any) -> Any:

@@ -57,7 +57,6 @@ class Transcription(Task):
     label_kind = "texts"
     output_kind = "sequence"
     xla = False  # XLA has no CTC loss
-    needs_full_replicas = True
     bulky_scores = ("hypotheses",)
     takes_blocks = True
 
@@ -142,11 +141,17 @@ class Transcription(Task):
         """
         if weights is not None:
             raise ValueError("Transcription takes no weights of examples: turn off mixup and cutmix.")
-        return transcript_loss.of_batch(self.config, outputs, targets)
+        count = ops.maximum(ops.cast(self.loss_count(outputs, targets), "float32"), 1.0)
+        return transcript_loss.of_batch(self.config, outputs, targets, count)
 
     def example_losses(self, outputs: Any, targets: Any) -> Any:
         """The same for each text `(batch,)`; that of CTC is 0 for a text too long for its clip."""
         return transcript_loss.of_examples(self.config, outputs, targets)
+
+    def loss_count(self, outputs: Any, targets: Any) -> Any:
+        """Number of texts of a batch that `loss` is the mean of: those that CTC takes, with a decoder all."""
+        count = ops.cast(super().loss_count(outputs, targets), "float32")
+        return count if "decoder" in outputs else count - self.left_out(outputs, targets)
 
     def metrics(self) -> list[keras.Metric]:
         """How many texts of the epoch CTC has left out."""

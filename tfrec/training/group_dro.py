@@ -77,8 +77,10 @@ def build(recognizer: Recognizer, split: Split) -> GroupLoss | None:
     settings = recognizer.task.group_weights
     if settings is None:
         return None
-    if recognizer.config.fit.strategy != "default":
-        raise UserError("task.group_weights worst trains on one device: leave out fit.strategy.")
+    if recognizer.config.fit.strategy != "default" or recognizer.config.fit.accumulate_steps > 1:
+        raise UserError(
+            "task.group_weights worst takes whole batches: leave out fit.strategy and fit.accumulate_steps."
+        )
     names, sizes = np.unique(example_columns.values(split, settings.group_column), return_counts=True)
     if len(names) < 2:
         raise UserError(

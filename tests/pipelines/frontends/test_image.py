@@ -62,6 +62,13 @@ def test_the_settings_of_aug_mix_are_passed_on():
     assert (layer.probability, layer.severity, layer.width, layer.fill) == (0.8, 2.0, 4, "reflect")
 
 
+def test_the_settings_of_erasing_are_passed_on():
+    settings = {"erase_probability": 0.4, "erase_area": (0.1, 0.7), "erase_fill": "color"}
+    config = frontends.ImageConfig(height=8, width=8, channels=1, **settings)
+    (layer,) = frontends.build(config, augment=True, seed=3).augmentations
+    assert (layer.probability, layer.area, layer.fill) == (0.4, (0.1, 0.7), "color")
+
+
 @pytest.mark.parametrize(
     ("field", "value", "rule"),
     [

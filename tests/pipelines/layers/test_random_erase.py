@@ -67,7 +67,21 @@ def test_noise_covers_the_range_and_leaves_the_rest():
     assert np.unique(noise).size > 0.9 * noise.size
 
 
-@pytest.mark.parametrize("fill", ["noise", "constant"])
+def test_a_color_fills_the_whole_rectangle():
+    images = np.full((500, 12, 16, 3), -1, "float32")
+    result = checks.call(always(area=(0.3, 0.3), fill="color"), (images,), training=True)
+    colors = []
+    for image in result:
+        erased = image[image[..., 0] != -1]
+        assert erased.shape[0] > 30
+        assert (erased == erased[0]).all()
+        colors.append(erased[0])
+    assert np.unique(colors).size == 1500
+    assert np.mean(colors) == pytest.approx(127.5, abs=8)
+    assert np.std(colors) == pytest.approx(255 / 12**0.5, rel=0.05)
+
+
+@pytest.mark.parametrize("fill", ["noise", "color", "constant"])
 def test_same_everywhere(fill):
     make = lambda: always(fill=fill, fill_value=7.0)  # noqa: E731
     for dtype in ("uint8", "float32"):

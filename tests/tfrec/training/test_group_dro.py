@@ -112,7 +112,7 @@ def test_data_without_groups(corpus, tmp_path):  # noqa: F811
     with pytest.raises(UserError, match=r"all training examples have the value 'plain'"):
         fit(with_groups(small(corpus)), grouped(corpus, rare=0.0), tmp_path / "one")
     config = small(corpus, strategy="mirrored")
-    with pytest.raises(UserError, match="trains on one device"):
+    with pytest.raises(UserError, match="takes whole batches"):
         group_dro.build(Recognizer(with_groups(config), corpus.class_names), grouped(corpus).splits["train"])
 
 

@@ -61,7 +61,9 @@ def digit_fusion() -> AnyConfig:
                 scale=(0.9, 1.1),
                 shift_fraction=0.08,
                 contrast=0.3,
-                erase_probability=0.5,
+                erase_probability=0.6,
+                erase_area=(0.02, 0.7),  # a picture may show next to nothing, and then the gate has to trust the clip
+                erase_fill="color",
             ),
             speech=frontends.SpeechConfig(
                 normalize="none",

@@ -11,11 +11,15 @@ import numpy as np
 FLOAT32_TOLERANCE = 1e-4  # float32 itself resolves 1.2e-7; sums of thousands of terms in another order differ by more
 ROUNDINGS = 8  # epsilons of a half precision, whose every layer rounds: sums in another order round the other way
 
+# Outputs whose numbers a network sums up together: what is rounded off one of them is as large as the largest allows.
+VECTORS = ("logits", "embedding")
 LENGTHS = ("steps", "frames")  # outputs with the true length of others
 
 
 def tolerance_of(dtype: str) -> float:
     """How much a number of a network that computes in a dtype may differ: absolute, or relative to numbers above 1.
+
+    Of a vector such as the logits, it is relative to the vector's largest number.
 
     1e-4 for float32, 0.0078 for float16 and 0.0625 for bfloat16.
     """
@@ -76,7 +80,10 @@ class Comparison:
             return
         value, reference = value.astype("float64"), reference.astype("float64")
         same = (value == reference) | (np.isnan(value) & np.isnan(reference))
-        distance = np.where(same, 0.0, np.abs(value - reference) / np.maximum(1.0, np.abs(reference)))
+        size = np.abs(reference)
+        if name in VECTORS:
+            size = np.max(size, axis=-1, keepdims=True)
+        distance = np.where(same, 0.0, np.abs(value - reference) / np.maximum(1.0, size))
         difference = float(np.max(np.where(np.isnan(distance), np.inf, distance)))
         if not difference <= self.tolerance:
             raise DifferenceError(
