@@ -187,17 +187,16 @@ class Classification(Task):
         rate, level = self.config.false_alarm_rate, self.config.conformal
         temperature = calibration.fit_temperature(logits, labels)
         probabilities = special.softmax(logits.astype("float64") / temperature, axis=-1)
-        return {
+        decision = {
             "temperature": temperature,
             "threshold": detection.choose_threshold(probabilities, labels, self.rejected, rate),
             "false_alarm_rate": rate,
             "rejected": [name for name, rejected in zip(self.class_names, self.rejected, strict=True) if rejected],
-            "conformal": {
-                "level": level,
-                "threshold": conformal.fit_threshold(probabilities, labels, level),
-                "examples": len(labels),
-            },
         }
+        if recognizer.config.data.train_on_validation:  # no guarantee
+            return decision
+        threshold = conformal.fit_threshold(probabilities, labels, level)
+        return decision | {"conformal": {"level": level, "threshold": threshold, "examples": len(labels)}}
 
     def use_decision(self, decision: Mapping[str, Any]) -> None:
         """Takes the temperature and the thresholds that `calibrate` has chosen."""
