@@ -180,9 +180,7 @@ def _batches(
         split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets
     )
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas > 1 and training.task.needs_full_replicas:
-        return assemble.pad_for_replicas(batches, replicas)
-    return batches
+    return assemble.pad_for_replicas(batches, replicas) if replicas > 1 else batches
 
 
 def check_settings(recognizer: Recognizer) -> None:
