@@ -52,7 +52,8 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
 
     def split(indices: np.ndarray) -> Split:
         chosen, sources = [clips.waveforms[i] for i in indices], [clips.sources[i] for i in indices]
-        return memory.clips(chosen, clips.labels[indices], sources)
+        speakers = [_speaker_and_index(source)[0] for source in sources]
+        return memory.clips(chosen, clips.labels[indices], sources, speakers=speakers)
 
     return Corpus(
         name="spoken_digit",

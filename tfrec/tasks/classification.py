@@ -18,7 +18,7 @@ from scipy import special
 from pipelines import paths
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec.evaluation.metrics import calibration, classification, detection, per_example
+from tfrec.evaluation.metrics import calibration, classification, conformal, detection, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import detection_plot, plots
 from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task, require_no_options, source_names
@@ -48,12 +48,16 @@ class Config:
     # Fraction of the validation examples to be rejected, such as of silence, that may be accepted; without such
     # examples, of all that may be accepted with a wrong answer. Sets the threshold of `accepted`
     false_alarm_rate: float = 0.01
+    # Fraction of examples whose prediction set holds their class, as guaranteed by the validation split
+    conformal: float = 0.9
 
     def __post_init__(self) -> None:
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
         if not 0 <= self.false_alarm_rate < 1:
             raise ValueError(f"task.false_alarm_rate must be at least 0 and below 1. Received: {self.false_alarm_rate}")
+        if not 0 < self.conformal < 1:
+            raise ValueError(f"task.conformal must be above 0 and below 1. Received: {self.conformal}")
 
 
 class Classification(Task):
@@ -78,6 +82,9 @@ class Classification(Task):
         self.rejected = detection.rejected_classes(self.class_names)
         self.threshold = 0.0  # of `accepted`
         self.temperature = 1.0  # by which logits are divided before the softmax
+        self.conformal: Mapping[str, Any] | None = (
+            None  # "level", "threshold" and "examples" of the fit of prediction sets
+        )
 
     @classmethod
     def find_labels(cls, config: Config, corpus: Corpus) -> list[str]:
@@ -170,37 +177,50 @@ class Classification(Task):
         return keras.Model(network.input, (network.output + mirrored) / 2, name=f"{network.name}_flip")
 
     def calibrate(self, recognizer: Recognizer, split: Split, batch_size: int) -> dict[str, Any]:
-        """Chooses the temperature of the probabilities and the threshold of `accepted` on the validation split.
+        """Chooses temperature, threshold of `accepted` and threshold of prediction sets on the validation split.
 
-        See `calibration.fit_temperature` and `detection.choose_threshold`.
+        See `calibration.fit_temperature`, `detection.choose_threshold` and `conformal.fit_threshold`.
         """
         logits, labels = recognizer.outputs(split, batch_size)
-        rate, temperature = self.config.false_alarm_rate, calibration.fit_temperature(logits, labels)
+        rate, level = self.config.false_alarm_rate, self.config.conformal
+        temperature = calibration.fit_temperature(logits, labels)
         probabilities = special.softmax(logits.astype("float64") / temperature, axis=-1)
         return {
             "temperature": temperature,
             "threshold": detection.choose_threshold(probabilities, labels, self.rejected, rate),
             "false_alarm_rate": rate,
             "rejected": [name for name, rejected in zip(self.class_names, self.rejected, strict=True) if rejected],
+            "conformal": {
+                "level": level,
+                "threshold": conformal.fit_threshold(probabilities, labels, level),
+                "examples": len(labels),
+            },
         }
 
     def use_decision(self, decision: Mapping[str, Any]) -> None:
-        """Takes the temperature and the threshold that `calibrate` has chosen."""
+        """Takes the temperature and the thresholds that `calibrate` has chosen."""
         self.threshold = float(decision["threshold"])
         self.temperature = float(decision.get("temperature", 1.0))  # older runs have none
+        self.conformal = decision.get("conformal")  # likewise
 
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes), ...}.
 
         "accepted": bool (batch,), whether the probability reaches the threshold and the class is not to be rejected;
-        "top_labels" and "top_probabilities" (batch, k), of the k most probable classes; "logits" (batch, classes).
+        "top_labels" and "top_probabilities" (batch, k), of the k most probable classes; "logits" (batch, classes);
+        "prediction_sets": bool (batch, classes), see `metrics.conformal`, where `calibrate` has chosen their threshold.
         """
         logits = tf.cast(outputs, tf.float32) / self.temperature
         probabilities = tf.nn.softmax(logits)
         top = tf.math.top_k(probabilities, min(TOP_CLASSES, self.num_outputs))
         best = tf.argmax(probabilities, axis=-1)
         named = tf.logical_not(tf.gather(tf.constant(self.rejected), best))
+        sets = {}
+        if self.conformal is not None:
+            is_best = tf.one_hot(best, self.num_outputs, on_value=True, off_value=False)
+            sets = {"prediction_sets": tf.logical_or(probabilities >= self.conformal["threshold"], is_best)}
         return {
+            **sets,
             "accepted": tf.logical_and(named, tf.reduce_max(probabilities, axis=-1) >= self.threshold),
             "label": tf.gather(tf.constant(self.class_names), best),
             "logits": logits,
@@ -229,8 +249,10 @@ class Classification(Task):
         ]
 
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
-        """The names of the classes, in the order of "probabilities", and the threshold of "accepted"."""
-        return {"labels": list(self.class_names), "threshold": self.threshold}
+        """The names of the classes, in the order of "probabilities", and the thresholds of the decisions."""
+        sets = self.conformal
+        known = {} if sets is None else {"set_threshold": sets["threshold"], "set_coverage": sets["level"]}
+        return {"labels": list(self.class_names), "threshold": self.threshold, **known}
 
     def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[Any], Answer]:
         """A function from one raw example to its Label; of pairs it takes the picture or the clip alone, too.
@@ -293,6 +315,8 @@ class Classification(Task):
         measured = classification.score(logits, targets, self.class_names)
         probabilities = special.softmax(np.asarray(logits, "float64") / self.temperature, axis=-1)
         measured["calibration"] = {"temperature": self.temperature, **calibration.score(probabilities, targets)}
+        if (sets := self.conformal) is not None:
+            measured["conformal"] = conformal.score(probabilities, targets, self.class_names, **sets)
         detected = detection.score(probabilities, targets, self.class_names, self.threshold)
         return measured if detected is None else {**measured, "detection": detected}
 

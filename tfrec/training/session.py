@@ -127,12 +127,18 @@ def _build(config: Config, corpus: Corpus, run: Run, weights: Any) -> Recognizer
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))
     recognizer.task.prepare(corpus.splits["train"])
     _announce(recognizer, corpus, run)
+    load_pretrained(recognizer, weights)
+    return recognizer
+
+
+def load_pretrained(recognizer: Recognizer, weights: Mapping[str, Any]) -> None:
+    """Loads pretrained weights, those of `pretrained_weights.find_all`, into a recognizer; none where it is empty."""
+    config = recognizer.config
     for name, part in pretrained_weights.networks(config).items():
         if name in weights:
             network = recognizer.network.get_layer(name) if name else recognizer.network
             for note in transfer.load(weights[name], network, part, recognizer.task.class_names):
                 logger.info(note)
-    return recognizer
 
 
 def resolve(

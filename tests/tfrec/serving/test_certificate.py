@@ -75,6 +75,16 @@ def test_rows_are_compared(change, message):
         assert str(caught.value).startswith(message)
 
 
+def test_the_numbers_of_a_vector_are_rounded_as_its_largest_is():
+    row = {"logits": np.float32([40.0, -0.5, 3.0])}
+    compare.Comparison().add({"logits": np.float32([40.0, -0.5003, 3.0])}, row)
+    with pytest.raises(compare.DifferenceError, match=r"logits differs .* by 1\.5e-04"):
+        compare.Comparison().add({"logits": np.float32([40.0, -0.506, 3.0])}, row)
+    frames = {"logits": np.float32([[40.0, -0.5], [1.0, 0.5]])}  # each step is a vector of its own
+    with pytest.raises(compare.DifferenceError, match=r"by 3\.0e-04"):
+        compare.Comparison().add({"logits": np.float32([[40.0, -0.5], [1.0, 0.5003]])}, frames)
+
+
 def test_the_tolerance_is_that_of_the_dtype():
     assert [compare.tolerance_of(dtype) for dtype in ("float32", "float16", "bfloat16")] == [1e-4, 8 / 2**10, 8 / 2**7]
     comparison = compare.Comparison(compare.tolerance_of("bfloat16"), threshold=0.66)

@@ -8,8 +8,10 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from pipelines import paths
 from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
+from tfrec.reports.reliability.groups import SIGNIFICANT
 
 AVERAGED = "20 to 0"  # dB
 
@@ -39,6 +41,34 @@ def for_terminal(result: Result) -> Table:
     for group, scores in result["sets"].items():
         cells = _cells(measure, scores["snr"], result["averages"].get(group))
         table.add_row(group, f"mean of {len(scores['noises'])}", *cells)
+    return table
+
+
+def of_groups(column: str, by_ratio: Mapping[str, Any]) -> Table:
+    """Makes the terminal's table of groups.
+
+    Args:
+        column: where the groups come from.
+        by_ratio: what `evaluation.groups.score_mixes` returned.
+
+    Returns:
+        A row for each group, the worst at the lowest ratio first, and a column for each ratio.
+    """
+    lowest = by_ratio[list(by_ratio)[-1]]
+    measure = lowest["measure"]
+    table = Table(title=f"{TITLES[measure]} by {column}, %, mean of all noises", box=box.SIMPLE)
+    table.caption = "* differs from the other clips: p below 0.05, corrected for the number of groups (Holm)"
+    table.add_column(column)
+    for ratio in by_ratio:
+        table.add_column(ratio if ratio == "clean" else f"{ratio} dB", justify="right")
+    rows = {ratio: {row["group"]: row for row in scores["groups"]} for ratio, scores in by_ratio.items()}
+    for group in (row["group"] for row in lowest["groups"]):
+        cells = [own[group] for own in rows.values()]
+        marks = ["*" if cell["p_holm"] < SIGNIFICANT else "" for cell in cells]
+        texts = [f"{100 * cell[measure]:.1f}{mark}" for cell, mark in zip(cells, marks, strict=True)]
+        table.add_row(paths.shown(group), *texts)
+    table.add_section()
+    table.add_row("gap", *(f"{100 * scores['gap']:.1f}" for scores in by_ratio.values()))
     return table
 
 
