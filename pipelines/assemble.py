@@ -127,19 +127,23 @@ def numbered_batches(
 
 
 def pad_for_replicas(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """Pads batches so that each replica gets an equal part: the first examples repeat at the end.
+    """Pads batches of which a replica would get no example: the first examples repeat at the end.
+
+    TensorFlow gives each replica in turn the same number of examples, until there are none left.
 
     Args:
         batches: Batches of any structure.
         count: Number of replicas.
 
     Returns:
-        The same batches, with a multiple of `count` examples in each.
+        The same batches; those that are padded have a multiple of `count` examples.
     """
 
     def pad(*batch: Any) -> Any:
         size = tf.shape(tf.nest.flatten(batch)[0])[0]
-        indices = tf.range(-(-size // count) * count) % size
+        share = -(-size // count)
+        has_empty = share * (count - 1) >= size
+        indices = tf.range(tf.where(has_empty, share * count, size)) % size
         return tf.nest.map_structure(lambda part: tf.gather(part, indices), batch)
 
     return batches.map(pad)
@@ -319,11 +323,7 @@ def _padded_clips(
         if name := frontend.sequence_feature:  # pictures have one size
             block = max(1, round(PADDING_SECONDS * speech.steps_per_second))
             clips = clips.map(
-                lambda inputs, label, bucket: (
-                    {**inputs, name: _pad_to_multiple(inputs[name], block)},
-                    label,
-                    bucket,
-                )
+                lambda inputs, label, bucket: ({**inputs, name: _pad_to_multiple(inputs[name], block)}, label, bucket)
             )
     else:
         block = int(speech.config.sample_rate_hz * PADDING_SECONDS)

@@ -268,8 +268,10 @@ def test_numbered_batches_hold_the_index_of_each_example():
     assert sorted(seen) == list(range(40))
 
 
-@pytest.mark.parametrize(("size", "padded"), [(1, [0, 0, 0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3, 0, 1])])
-def test_pad_for_replicas_repeats_the_first_examples(size, padded):
+@pytest.mark.parametrize(
+    ("size", "padded"), [(1, [0, 0, 0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3, 0, 1]), (5, [0, 1, 2, 3, 4])]
+)
+def test_no_replica_is_without_examples(size, padded):
     numbers = np.arange(size)
     batches = tf.data.Dataset.from_tensors(({"features": 10.0 * numbers}, numbers))
     ((inputs, label),) = assemble.pad_for_replicas(batches, 3)

@@ -23,7 +23,8 @@ class FitConfig:
     """How the network is trained."""
 
     epochs: int = 10  # passes over the training split
-    batch_size: int = 64  # examples in a batch
+    batch_size: int = 64  # examples of an update of the weights, on all devices together
+    accumulate_steps: int = 1  # parts of a batch that are computed one after the other: less memory, the same gradient
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = "adamw"  # update rule
     learning_rate: float = 1e-3  # maximum of the schedule
     momentum: float = 0.9  # of sgd and rmsprop
@@ -54,7 +55,8 @@ class FitConfig:
     tensorboard: bool = False  # write event files for TensorBoard into the run
 
     def __post_init__(self) -> None:
-        for field in ("epochs", "batch_size", "plateau_patience", "checkpoints", "unfreeze_epochs", "patience"):
+        counts = ("epochs", "batch_size", "accumulate_steps", "plateau_patience", "checkpoints", "unfreeze_epochs")
+        for field in (*counts, "patience"):
             value = getattr(self, field)
             _require(value is None or value >= 1, f"fit.{field} must be 1 or more", value)
         for field in (

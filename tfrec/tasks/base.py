@@ -126,7 +126,6 @@ class Task(abc.ABC):
     output_kind: ClassVar[str] = "vector"  # of its networks: "vector", "sequence" or "pair"
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
     xla: ClassVar[bool] = True  # whether XLA can compile the loss
-    needs_full_replicas: ClassVar[bool] = False  # whether the loss of an empty part of a batch is NaN
     bulky_scores: ClassVar[tuple[str, ...]] = ()  # scores that are written to files of their own, not to metrics.json
 
     answers_pairs: ClassVar[bool] = False  # whether `predictor` takes a picture and a clip together
@@ -208,6 +207,10 @@ class Task(abc.ABC):
         """Loss of a batch: the mean over its examples, each times its weight `(batch,)` where weights are given."""
         losses = self.example_losses(outputs, targets)
         return ops.mean(losses if weights is None else losses * ops.cast(weights, losses.dtype))
+
+    def loss_count(self, outputs: Any, targets: Any) -> Any:
+        """Number of examples of a batch that `loss` is the mean of, by which the losses of its parts are weighted."""
+        return ops.shape(keras.tree.flatten(outputs)[0])[0]
 
     def metrics(self) -> list[keras.Metric]:
         """Fresh metrics that the progress bar shows with the loss."""

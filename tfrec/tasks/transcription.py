@@ -82,7 +82,6 @@ class Transcription(Task):
     label_kind = "texts"
     output_kind = "sequence"
     xla = False  # XLA has no CTC loss
-    needs_full_replicas = True
     bulky_scores = ("hypotheses",)
     takes_blocks = True
 
@@ -166,18 +165,23 @@ class Transcription(Task):
         """
         if weights is not None:
             raise ValueError("Transcription takes no weights of examples: turn off mixup and cutmix.")
-        loss = self._ctc(targets, outputs["logits"], outputs["steps"])
+        count = ops.maximum(ops.cast(self.loss_count(outputs, targets), "float32"), 1.0)
+        loss = self._ctc(targets, outputs["logits"], outputs["steps"]) / count
         if "intermediate" in outputs:
             share = self.config.intermediate_share
-            loss = (1 - share) * loss + share * self._ctc(targets, outputs["intermediate"], outputs["steps"])
+            loss = (1 - share) * loss + share * self._ctc(targets, outputs["intermediate"], outputs["steps"]) / count
         if "decoder" not in outputs:
             return loss
         share = self.config.ctc_share
         return share * loss + (1 - share) * ops.mean(self._cross_entropy(targets, outputs["decoder"]))
 
+    def loss_count(self, outputs: Any, targets: Any) -> Any:
+        """Number of texts of a batch that `loss` is the mean of: those that CTC takes, with a decoder all."""
+        count = ops.cast(super().loss_count(outputs, targets), "float32")
+        return count if "decoder" in outputs else count - self.left_out(outputs, targets)
+
     def _ctc(self, targets: Any, logits: Any, steps: Any) -> Any:
-        losses, possible = ctc.losses(logits, steps, targets)
-        return ops.sum(losses) / ops.maximum(ops.sum(ops.cast(possible, "float32")), 1.0)
+        return ops.sum(ctc.losses(logits, steps, targets)[0])
 
     def _cross_entropy(self, targets: Any, logits: Any) -> Any:
         smoothing = self.config.label_smoothing
@@ -185,8 +189,7 @@ class Transcription(Task):
         expected = expected + smoothing / self.num_outputs
         losses = -ops.sum(expected * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
         lengths = ops.sum(ops.cast(targets != 0, "int32"), axis=1, keepdims=True) + 1  # and the end
-        inside = ops.arange(ops.shape(targets)[1], dtype="int32")[None] < lengths
-        return ops.sum(ops.where(inside, losses, 0.0), axis=1)
+        return ops.sum(ops.where(ops.arange(ops.shape(targets)[1], dtype="int32")[None] < lengths, losses, 0.0), axis=1)
 
     def metrics(self) -> list[keras.Metric]:
         """How many texts of the epoch CTC has left out."""

@@ -102,6 +102,40 @@ def _run_stages(
             epochs.run(_batches(training, train_split, end, first_epoch, first_batch, buckets), end)
 
 
+def train_on(recognizer: Recognizer, split: Split) -> None:
+    """Fits a recognizer on a split alone: without validation and without a run, the weights of the last epoch stay.
+
+    Args:
+        recognizer: what is trained.
+        split: its data.
+
+    Raises:
+        UserError: for settings that do not go together, and when the loss is NaN or infinite.
+    """
+    check_settings(recognizer)
+    recognizer.task.prepare(split)
+    fit, targets = recognizer.config.fit, recognizer.task.targets(split)
+    if recognizer.config.model.weights is None:
+        adapt(recognizer, targets)
+    training = Training(recognizer, targets)
+    buckets, steps = _plan_epoch(training, targets)
+    blocks = architectures.backbone_blocks(recognizer.network)
+    _compile(training, _optimizer(recognizer, training, Schedule.for_training(fit, steps), blocks))
+    for start, end, frozen in freezing.stages(fit, blocks):
+        freezing.freeze(blocks, frozen)
+        _compile(training, training.optimizer)
+        training.fit(
+            _batches(training, targets, end, start, 0, buckets),
+            steps_per_epoch=steps,
+            initial_epoch=start,
+            epochs=end,
+            callbacks=[EpochSeeds(recognizer.config.seed), StopOnNaN()],
+            shuffle=False,
+            verbose=0,
+        )
+    recognizer.network.set_weights(training.kept_network.get_weights())
+
+
 def count_steps(recognizer: Recognizer, corpus: Corpus) -> int:
     """Returns the number of steps in an epoch of `train`; UserError for settings that do not go together."""
     check_settings(recognizer)
@@ -164,9 +198,7 @@ def _batches(
         split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, first_batch
     )
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas > 1 and training.task.needs_full_replicas:
-        return assemble.pad_for_replicas(batches, replicas)
-    return batches
+    return assemble.pad_for_replicas(batches, replicas) if replicas > 1 else batches
 
 
 def check_settings(recognizer: Recognizer) -> None:
