@@ -17,7 +17,7 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
-from tfrec.training import freezing
+from tfrec.training import freezing, group_dro
 from tfrec.training.callbacks import EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
 from tfrec.training.epochs import EpochLoop
@@ -183,6 +183,8 @@ def _callbacks(
     speech = training.frontend.parts().get("audio")
     if speech is not None and speech.masks is not None and speech.config.mask_epochs:
         callbacks.append(WidenMasks(speech.masks, speech.config.mask_epochs))
+    if training.group_loss is not None:
+        callbacks.append(group_dro.ReportWeights(training.group_loss))
     if fit.budget_minutes:
         callbacks.append(TimeBudget(checkpoint))
     if fit.tensorboard:
@@ -194,6 +196,8 @@ def _batches(
     training: Training, split: Split, epochs: int, first_epoch: int, first_batch: int, buckets: Buckets | None
 ) -> tf.data.Dataset:
     config = training.recognizer.config
+    if training.group_loss is not None and (settings := training.task.group_weights):
+        split = group_dro.attach(training.group_loss, split, settings.group_column)
     batches = assemble.training_batches(
         split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, first_batch
     )
