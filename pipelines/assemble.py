@@ -318,11 +318,7 @@ def _padded_clips(
         if name := frontend.sequence_feature:  # pictures have one size
             block = max(1, round(PADDING_SECONDS * speech.steps_per_second))
             clips = clips.map(
-                lambda inputs, label, bucket: (
-                    {**inputs, name: _pad_to_multiple(inputs[name], block)},
-                    label,
-                    bucket,
-                )
+                lambda inputs, label, bucket: ({**inputs, name: _pad_to_multiple(inputs[name], block)}, label, bucket)
             )
     else:
         block = int(speech.config.sample_rate_hz * PADDING_SECONDS)

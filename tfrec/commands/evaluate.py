@@ -105,16 +105,19 @@ def main(argv: Sequence[str]) -> int:
     if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
     all_scores = {name: measured, **{other: each.scores for other, each in others.items()}}
-    brief = scores.record(run, recognizer, all_scores, run.read_history(), plotted=(name,))
-    for other, each in others.items():
-        ood_report.write(each.values, each.scores, scores.folder_of(run, other))
-    if arguments.groups:
-        groups_report.write(measured["groups"], scores.folder_of(run, name))
-    if arguments.mistakes:
-        folder, rows = scores.folder_of(run, name), recognizer.task.predictions(measured)
-        mistakes.write(recognizer, corpus.splits[arguments.split], rows, folder, arguments.mistakes)
+    files: dict[str, None] = {}
+    with messages_to_stderr(arguments.json), scores.unless_read_only(run):
+        scores.record(run, recognizer, all_scores, run.read_history(), plotted=(name,))
+        for other, each in others.items():
+            ood_report.write(each.values, each.scores, scores.folder_of(run, other))
+        if arguments.groups:
+            groups_report.write(measured["groups"], scores.folder_of(run, name))
+        if arguments.mistakes:
+            folder, rows = scores.folder_of(run, name), recognizer.task.predictions(measured)
+            mistakes.write(recognizer, corpus.splits[arguments.split], rows, folder, arguments.mistakes)
+        files = dict.fromkeys(file for each in (name, *others) for file in scores.written_files(run, each))
     if arguments.json:
-        print(short_numbers.dumps(brief))
+        print(short_numbers.dumps(scores.without_bulky(recognizer, all_scores)))
     else:
         title = f"{name} split" if arguments.data.path is None else paths.shown(arguments.data.path)
         console.print(recognizer.task.report(measured, title=title))
@@ -124,8 +127,8 @@ def main(argv: Sequence[str]) -> int:
             console.print(groups_report.table(column, by_group))
         for each in others.values():
             console.print(ood_report.table(each.scores, title=f"{name} split and {paths.shown(arguments.ood or '')}"))
-        files = dict.fromkeys(file for each in (name, *others) for file in scores.written_files(run, each))
-        console.print(f"In {run.path}: {', '.join(files)}.")
+        if files:
+            console.print(f"In {run.path}: {', '.join(files)}.")
     return 0
 
 
