@@ -18,9 +18,10 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
-from tfrec.training import freezing, group_dro
+from tfrec.training import freezing
 from tfrec.training.callbacks import EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
+from tfrec.training.losses import group_dro
 from tfrec.training.optimizers import build_optimizer
 from tfrec.training.schedules import Schedule
 from tfrec.training.step import Training

@@ -10,9 +10,10 @@ from keras import ops
 
 from pipelines import frontends
 from pipelines.datasets.base import Split
-from tfrec.training import group_dro, replicas
+from tfrec.training import replicas
 from tfrec.training.accumulation import GradientAccumulator, step_function
 from tfrec.training.average import AveragedWeights
+from tfrec.training.losses import group_dro
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
