@@ -130,8 +130,8 @@ def speakers(tmp_path_factory):
 def trained(tones, melodies, pairs, speakers, tmp_path_factory):
     """A function from a name to (run, recognizer).
 
-    "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies, "dual_encoder" and
-    "av_fusion" for the pairs, "av_ctc" for the moving pictures.
+    "digits" for images, "cnn" and "lstm" for the tones, "bilstm_ctc" and "las" for the melodies, "dual_encoder",
+    "davenet" with matchmaps and "av_fusion" for the pairs, "av_ctc" for the moving pictures.
     """
 
     @functools.cache
@@ -154,6 +154,9 @@ def trained(tones, melodies, pairs, speakers, tmp_path_factory):
         both += ["--model.image.depth", "2", "--model.speech.depth", "2", "--data.path"]
         classes = [*both, str(pairs.with_name("classes.csv")), "--task.name", "classify", "--fit.learning_rate", "0.02"]
         embedded = [*both, str(pairs), "--task.embedding_dim", "16", "--fit.learning_rate", "0.01"]
+        maps = ["--data.name", "paired", "--data.channels", "1", "--data.path", str(pairs), "--fit.epochs", "1"]
+        maps += ["--model.name", "davenet", "--model.width_multiplier", "0.05", "--model.similarity", "misa"]
+        maps += ["--model.batch_norm", "--task.embedding_dim", "8"]
         moving = ["--data.name", "paired", "--data.moving", "--data.channels", "1", "--data.path", str(speakers)]
         moving += ["--task.name", "transcribe", "--task.shown", "0", "--fit.epochs", "24", "--fit.batch_size", "8"]
         moving += ["--fit.learning_rate", "0.01", "--frontend.image.height", "12", "--frontend.image.width", "12"]
@@ -164,6 +167,7 @@ def trained(tones, melodies, pairs, speakers, tmp_path_factory):
         words = {
             "av_ctc": moving,
             "dual_encoder": embedded,
+            "davenet": maps,
             "av_fusion": [*classes, "--model.units", "8", "--model.dropout", "0"],
             "digits": ["--fit.epochs", "4", "--model.width", "8"],
             "cnn": [*words, "--model.width", "4"],

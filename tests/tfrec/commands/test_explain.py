@@ -8,9 +8,7 @@ import soundfile
 from PIL import Image
 
 from pipelines.errors import UserError
-from tests.tfrec.conftest import train
 from tfrec.commands import explain
-from tfrec.config import flags
 
 
 @pytest.fixture
@@ -61,17 +59,8 @@ def test_a_transcript(trained, melodies, tmp_path, capsys):
         explain.main([str(run.path), str(source), "--target", "a"])
 
 
-@pytest.fixture(scope="module")
-def davenet(pairs, tmp_path_factory):
-    """A run of davenet, which has matchmaps."""
-    words = ["--data.name", "paired", "--data.path", str(pairs), "--data.channels", "1", "--fit.epochs", "1"]
-    words += ["--model.name", "davenet", "--model.width_multiplier", "0.05", "--task.embedding_dim", "8"]
-    words += ["--model.similarity", "misa", "--model.batch_norm"]
-    return train(flags.to_config(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / "davenet")
-
-
-def test_matchmaps(davenet, pairs, tmp_path, capsys):
-    run, recognizer = davenet
+def test_matchmaps(trained, pairs, tmp_path, capsys):
+    run, recognizer = trained("davenet")
     files = [str(pairs.parent / name) for name in ("0.wav", "0.png", "1.png", "1.wav")]  # in any order of two
     assert explain.main([str(run.path), *files, "--json", "--output", str(tmp_path / "out")]) == 0
     rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -84,15 +73,18 @@ def test_matchmaps(davenet, pairs, tmp_path, capsys):
             assert min(drawn.size) > 200
 
 
-def test_matchmaps_of_a_list(davenet, pairs, tmp_path):
+def test_matchmaps_of_a_list(trained, pairs, tmp_path):
     rows = [f"{pairs.parent}/{i}.png,{pairs.parent}/{i}.wav" for i in range(2)]
     (tmp_path / "two.csv").write_text("\n".join(["image,audio", *rows]))
-    assert explain.main([str(davenet[0].path), str(tmp_path / "two.csv"), "--output", str(tmp_path / "out")]) == 0
+    assert (
+        explain.main([str(trained("davenet")[0].path), str(tmp_path / "two.csv"), "--output", str(tmp_path / "out")])
+        == 0
+    )
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"two-1.png", "two-2.png"}
 
 
-def test_mistakes_of_matchmaps(davenet, pairs):
-    run, files = str(davenet[0].path), [str(pairs.parent / name) for name in ("0.png", "1.png")]
+def test_mistakes_of_matchmaps(trained, pairs):
+    run, files = str(trained("davenet")[0].path), [str(pairs.parent / name) for name in ("0.png", "1.png")]
     for named in (files, files[:1]):
         with pytest.raises(UserError, match="name pictures and clips in turn"):
             explain.main([run, *named])

@@ -91,6 +91,18 @@ def test_speech_finds_pictures(trained, pairs, tmp_path, monkeypatch):
         Subject(recognizer, str(run.path))
 
 
+def test_speech_points_to_regions_of_the_picture_that_it_finds(trained, pairs, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    run, recognizer = trained("davenet")
+    subject = Subject(recognizer, str(run.path), [str(pairs.parent / f"{i}.png") for i in range(4)])
+    subject.warm_up()
+    why = subject.explain({"audio": str(pairs.parent / "0.wav")})
+    assert why.picture.shape[2] == 3
+    assert why.picture.std() > 10
+    assert subject.explain({"image": str(pairs.parent / "0.png")}) is None
+    assert subject.no_reason == ""
+
+
 def test_pictures_with_speech(trained, pairs):
     run, recognizer = trained("av_fusion")
     subject = Subject(recognizer, str(run.path))
