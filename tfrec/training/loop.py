@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -13,13 +14,17 @@ import tensorflow as tf
 from pipelines import assemble, frontends
 from pipelines.buckets import Buckets
 from pipelines.datasets.base import Corpus, Split
+from pipelines.datasets.share import Share
 from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
-from tfrec.training import freezing
+from tfrec.training import freezing, replicas
 from tfrec.training.callbacks import EndStage, EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
+from tfrec.training.distributed import strategies
+from tfrec.training.distributed.cluster import ALONE
+from tfrec.training.distributed.workers import WorkerLoop
 from tfrec.training.optimizers import build_optimizer
 from tfrec.training.schedules import Schedule
 from tfrec.training.step import Training
@@ -67,9 +72,8 @@ def train(
         if checkpoint.done or end <= first_epoch:
             continue
         first_epoch = max(start, first_epoch)
-        freezing.freeze(blocks, frozen)
-        _compile(training, training.optimizer)  # again, since Keras reads here what is trainable
-        training.fit(
+        _freeze(training, blocks, frozen)
+        _fit_function(training, checkpoint)(
             _batches(training, train_split, end, first_epoch, buckets),
             validation_data=validation_batches,
             steps_per_epoch=steps,
@@ -79,9 +83,15 @@ def train(
             shuffle=False,  # `assemble` has shuffled
             verbose=verbose,
         )
-    checkpoint.average_checkpoints(recognizer.network)
-    recognizer.load_weights(run)
+    if strategies.current().is_chief:
+        checkpoint.average_checkpoints(recognizer.network)
+        recognizer.load_weights(run)
     return checkpoint.history
+
+
+def _fit_function(training: Training, checkpoint: TrainingCheckpoint) -> Callable[..., Any]:
+    """Keras's `fit`, or that of several workers."""
+    return training.fit if strategies.current() is ALONE else WorkerLoop(training, checkpoint).fit
 
 
 def count_steps(recognizer: Recognizer, corpus: Corpus) -> int:
@@ -101,6 +111,11 @@ def _plan_epoch(training: Training, split: Split) -> tuple[Buckets | None, int]:
     return buckets, buckets.batches
 
 
+def _freeze(training: Training, blocks: dict[str, list[Any]], frozen: tuple[str, ...]) -> None:
+    freezing.freeze(blocks, frozen)
+    _compile(training, training.optimizer)  # again, since Keras reads here what is trainable
+
+
 def _compile(training: Training, optimizer: keras.Optimizer) -> None:
     jit_compile = training.recognizer.config.fit.jit_compile
     training.compile(optimizer=optimizer, jit_compile=jit_compile, auto_scale_loss=False)
@@ -118,13 +133,13 @@ def _callbacks(
     training: Training, checkpoint: TrainingCheckpoint, validation: Split
 ) -> tuple[list[keras.callbacks.Callback], tf.data.Dataset | None]:
     """The callbacks of a training, and the batches with which Keras validates where the task has no own callback."""
-    config = training.recognizer.config
+    config, workers = training.recognizer.config, strategies.current()
     fit = config.fit
-    callbacks: list[keras.callbacks.Callback] = [EpochSeeds(config.seed), StopOnNaN(), checkpoint]
+    callbacks: list[keras.callbacks.Callback] = [EpochSeeds(config.seed, workers.index), StopOnNaN(), checkpoint]
     batches = None
     own = training.task.validation_callback(training, validation, fit.batch_size)
     if own is None:
-        targets = training.task.targets(validation)
+        targets = Share(workers.index, workers.count).of_split(training.task.targets(validation))
         batches = assemble.evaluation_batches(targets, training.frontend, fit.batch_size, is_repeated=True)
     else:
         callbacks.insert(1, own)  # before those that read its figures
@@ -141,17 +156,23 @@ def _callbacks(
 def _batches(
     training: Training, split: Split, epochs: int, first_epoch: int, buckets: Buckets | None
 ) -> tf.data.Dataset:
-    config = training.recognizer.config
+    config, workers = training.recognizer.config, strategies.current()
+    share = Share(workers.index, workers.count)
     batches = assemble.training_batches(
-        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets
+        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, share=share
     )
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return assemble.pad_for_replicas(batches, replicas) if replicas > 1 else batches
+    devices = replicas.count()
+    return replicas.pad_batches(batches, devices) if devices > 1 and workers is ALONE else batches
 
 
 def check_settings(recognizer: Recognizer) -> None:
     """Raises UserError for settings of the training that do not go with the task."""
     config, task = recognizer.config, recognizer.task
+    if strategies.current() is not ALONE and config.fit.batch_size % replicas.count():
+        raise UserError(
+            f"fit.batch_size {config.fit.batch_size} must be a multiple of the {replicas.count()} devices of all"
+            " workers, which share each batch."
+        )
     if config.fit.jit_compile and not task.xla:
         raise UserError(
             f"fit.jit_compile: XLA cannot compile the loss of task.name {task.name} (XLA has no CTC loss); leave it"

@@ -22,17 +22,20 @@ from tfrec import architectures, tasks
 from tfrec.config.schema import Config
 from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import pretrained_weights, transfer
-from tfrec.recognizer import Recognizer, strategy_scope
+from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
 from tfrec.runs import splits
 from tfrec.runs.environment import environment
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish, savedmodel
 from tfrec.training import freezing, loop
+from tfrec.training.distributed import cluster, strategies
 
 T = TypeVar("T")
 # Settings that name a file or folder, where they are no keyword.
 PATHS = ("path", "images", "data_dir", "moved_to", "unknown", "noise_path", "reverb_path")
+
+FREE = ("epochs", "accumulate_steps", "strategy", "cpu_devices")  # settings of `fit` that --resume may change
 
 logger = logging.getLogger(__name__)
 
@@ -63,10 +66,16 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
         UserError: for settings that do not go together, data that cannot be read, and a training that diverges. A
             training that fails before its first epoch has ended leaves no run behind.
     """
+    strategy = strategies.start(config.fit)
     config, corpus, weights = _load(config, run, resume)
-    with strategy_scope(config):
+    with strategies.scope(strategy):
         recognizer = _build(config, corpus, run, weights)
         history, seconds = _fit(recognizer, corpus, run, resume, verbose)
+    if not _writes(config):
+        return Result(recognizer, run, "", {}, seconds, None)
+    if strategy is not None:  # what follows is the work of one device
+        recognizer = Recognizer(config, recognizer.task.labels)
+        recognizer.load_weights(run)
     recognizer.calibrate(run, corpus.splits["validation"], config.fit.batch_size)
     names = ("validation", "test") if test else ("validation",)
     measured = {name: recognizer.evaluate(corpus.splits[name], config.fit.batch_size) for name in names}
@@ -89,8 +98,9 @@ def dry_run(config: Config, run: Run, resume: bool = False) -> Recognizer:
     Raises:
         UserError: as `train` raises it before the first step.
     """
+    strategy = strategies.start(config.fit)
     config, corpus, weights = _load(config, run, resume)
-    with strategy_scope(config):
+    with strategies.scope(strategy):
         recognizer = _build(config, corpus, run, weights)
         steps = loop.count_steps(recognizer, corpus)
     logger.info("%s in each of %s", counted(steps, "step"), counted(config.fit.epochs, "epoch"))
@@ -104,7 +114,8 @@ def _load(config: Config, run: Run, resume: bool) -> tuple[Config, Corpus, Any]:
     config = dataclasses.replace(config, **parts)
     moved_to = getattr(config.data, "moved_to", None)
     if not resume:
-        run.require_empty()
+        if _writes(config):
+            run.require_empty()
         if moved_to is not None:
             raise UserError("data.moved_to is for --resume: give the place of the data by data.path.")
     if config.export.after_fit:
@@ -176,6 +187,10 @@ def _fit(
 ) -> tuple[list[dict[str, float]], float]:
     """Writes the run's configuration and trains; returns the history and the seconds of all starts."""
     state = run.read_state() if resume else None
+    if not _writes(recognizer.config):
+        started = time.perf_counter()
+        history = _name_unreadable_file(lambda: loop.train(recognizer, corpus, run, resume, verbose), corpus)
+        return history, time.perf_counter() - started
     if not resume:
         run.create()
     with contextlib.nullcontext() if resume else run.remove_on_failure():
@@ -187,6 +202,11 @@ def _fit(
         history = _name_unreadable_file(lambda: loop.train(recognizer, corpus, run, resume, verbose), corpus)
         seconds = time.perf_counter() - started + (state["seconds"] if state else 0.0)
     return history, seconds
+
+
+def _writes(config: Config) -> bool:
+    """Whether this process writes the run: of several workers the chief does."""
+    return config.fit.strategy != "multi_worker" or cluster.read().is_chief
 
 
 def _name_unreadable_file(train: Callable[[], T], corpus: Corpus) -> T:
@@ -232,7 +252,7 @@ def _require_same(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> None
             if name in PATHS and before not in (None, "", OTHERS, SYNTHETIC):
                 follows = has_moved and (part, name) in (("data", "path"), ("data", "data_dir"))
                 before = now if follows else os.path.abspath(before)  # older versions stored them as typed
-            free = (part, name) == ("fit", "epochs") or part == "export"
+            free = part == "export" or (part == "fit" and name in FREE)
             if not free and before != (list(now) if isinstance(now, tuple) else now):
                 flag = f"{part}.{name}" if name else part
                 remedy = f"; --data.moved_to {now} names a new place of the same files" if flag == "data.path" else ""

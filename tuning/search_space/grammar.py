@@ -37,6 +37,7 @@ NOT_SEARCHABLE = {
     "task.name": "trials of another task cannot be compared",
     "fit.budget_minutes": "it is the cost limit of a trial and not a choice",
     "fit.accumulate_steps": "it decides how much memory a trial takes",
+    "fit.cpu_devices": "it decides where a trial runs",
     "fit.strategy": "it decides where a trial runs",
     "fit.tensorboard": "it does not change the result",
 }

@@ -16,10 +16,11 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.config import experiments
 from tfrec.config.schema import FitConfig
-from tfrec.recognizer import Recognizer, strategy_scope
+from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run
 from tfrec.tasks.classification import class_counts
 from tfrec.training import loop
+from tfrec.training.distributed import strategies
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def fit(config, corpus, path, resume=False):
     run = Run(path)
     if not resume:
         run.create()
-    with strategy_scope(config):
+    with strategies.scope(strategies.start(config.fit)):
         recognizer = Recognizer(config, corpus.class_names)
         history = loop.train(recognizer, corpus, run, resume=resume, verbose=0)
     return recognizer, history
