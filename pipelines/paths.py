@@ -44,7 +44,10 @@ def shown(path: str | os.PathLike) -> str:
     Returns:
         The path on one line of printable UTF-8.
     """
-    return "".join(_escaped(character) for character in os.fspath(path))
+    text = os.fspath(path)
+    if text.isprintable():  # no control, format or separator character, and no surrogate
+        return text
+    return "".join(map(_escaped, text))
 
 
 def is_plain(name: str) -> bool:

@@ -4,7 +4,6 @@ import collections
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -48,12 +47,11 @@ def probe_all(probe: Callable[[str], Result], paths: Sequence[str]) -> tuple[dic
 
     results: dict[str, Result] = {}
     errors: dict[str, UserError] = {}
-    with ThreadPoolExecutor() as pool:
-        for path, result in zip(paths, progress.track(pool.map(attempt, paths), len(paths), "files"), strict=True):
-            if isinstance(result, UserError):
-                errors[path] = result
-            else:
-                results[path] = result
+    for path, result in zip(paths, progress.map_in_threads(attempt, paths, "files"), strict=True):
+        if isinstance(result, UserError):
+            errors[path] = result
+        else:
+            results[path] = result
     return results, errors
 
 

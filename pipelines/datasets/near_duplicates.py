@@ -7,12 +7,11 @@ utterances of the same word by the same speaker from one utterance saved twice.
 
 import functools
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
-from pipelines import audio, images
+from pipelines import audio, images, progress
 from pipelines.counts import counted, verb
 from pipelines.datasets import files
 from pipelines.errors import UserError
@@ -107,8 +106,7 @@ def _features(function: Callable[[files.Row], Any], rows: Sequence[files.Row]) -
         except UserError:
             return None
 
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(attempt, rows))
+    return list(progress.map_in_threads(attempt, rows, "files compared"))
 
 
 def _picture_features(row: files.Row) -> tuple[np.ndarray, np.ndarray]:

@@ -14,6 +14,7 @@ metrics.json has under this name: "examples", "split", "data_path" of other data
 """
 
 import dataclasses
+import errno
 import logging
 import os
 from collections.abc import Sequence
@@ -96,14 +97,10 @@ def main(argv: Sequence[str]) -> int:
             measured["groups"] = _by_group(arguments, recognizer, corpus.splits[arguments.split])
     if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
-    brief = scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
-    if arguments.groups:
-        groups_report.write(measured["groups"], scores.folder_of(run, name))
-    if arguments.mistakes:
-        folder, rows = scores.folder_of(run, name), recognizer.task.predictions(measured)
-        mistakes.write(recognizer, corpus.splits[arguments.split], rows, folder, arguments.mistakes)
+    with messages_to_stderr(arguments.json):
+        written = _write(arguments, run, recognizer, name, measured, corpus.splits[arguments.split])
     if arguments.json:
-        print(short_numbers.dumps(brief))
+        print(short_numbers.dumps(scores.without_bulky(recognizer, {name: measured})))
     else:
         title = f"{name} split" if arguments.data.path is None else paths.shown(arguments.data.path)
         console.print(recognizer.task.report(measured, title=title))
@@ -111,8 +108,28 @@ def main(argv: Sequence[str]) -> int:
             console.print(conformal.table(measured["conformal"]))
         for column, by_group in measured.get("groups", {}).items():
             console.print(groups_report.table(column, by_group))
-        console.print(f"In {run.path}: {', '.join(scores.written_files(run, name))}.")
+        if written:
+            console.print(f"In {run.path}: {', '.join(written)}.")
     return 0
+
+
+def _write(
+    arguments: Arguments, run: Run, recognizer: Recognizer, name: str, measured: dict[str, Any], split: Split
+) -> list[str]:
+    """Writes scores and plots into the run; returns the names of the files, none where the run cannot be written."""
+    try:
+        scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
+        folder = scores.folder_of(run, name)
+        if arguments.groups:
+            groups_report.write(measured["groups"], folder)
+        if arguments.mistakes:
+            mistakes.write(recognizer, split, recognizer.task.predictions(measured), folder, arguments.mistakes)
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        logger.warning("%s cannot be written (%s): its scores are printed only.", run.path, error.strerror)
+        return []
+    return scores.written_files(run, name)
 
 
 def _by_group(arguments: Arguments, recognizer: Recognizer, split: Split) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Arguments:
     index: str | None = None  # folder for the embeddings of the files; None is one in ~/.cache/tfrec/search
     sheet: str | None = "search.png"  # PNG to write, with the query and its matches
     json: bool = False  # print a JSON object for each match, on a line
+    trust: bool = False  # run an export though it has operations that do more than compute, such as writing files
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -67,7 +68,7 @@ def main(argv: Sequence[str]) -> int:
             if source.error is not None:
                 raise source.error
         sheet = arguments.sheet and _png(arguments.sheet)
-        search = FileSearch(tfrec.load(arguments.model), arguments.model)
+        search = FileSearch(tfrec.load(arguments.model, arguments.trust), arguments.model)
         roots = [paths.local(name) for name in arguments.images or arguments.audio]
         query = paths.local(arguments.query)
         if arguments.query == MICROPHONE:

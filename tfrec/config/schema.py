@@ -54,6 +54,7 @@ class FitConfig:
     strategy: Literal["default", "mirrored", "multi_worker"] = "default"
     cpu_devices: int = 1  # mirrored without GPUs: number of devices that the CPU is divided into, to try it
     sync_batch_norm: bool = False  # of several devices: batch normalization over the batch of all of them
+    checkpoint_minutes: float = 5.0  # between two states within an epoch, from which --resume continues
     tensorboard: bool = False  # write event files for TensorBoard into the run
 
     def __post_init__(self) -> None:
@@ -61,7 +62,15 @@ class FitConfig:
         for field in (*counts, "patience", "cpu_devices"):
             value = getattr(self, field)
             _require(value is None or value >= 1, f"fit.{field} must be 1 or more", value)
-        for field in ("learning_rate", "backbone_rate", "bias_rate", "clip_norm", "batch_seconds", "budget_minutes"):
+        for field in (
+            "learning_rate",
+            "backbone_rate",
+            "bias_rate",
+            "clip_norm",
+            "batch_seconds",
+            "budget_minutes",
+            "checkpoint_minutes",
+        ):
             value = getattr(self, field)
             _require(value is None or value > 0, f"fit.{field} must be above 0", value)
         for field in ("weight_decay", "warmup_epochs"):
@@ -101,6 +110,9 @@ class ExportConfig:
             _require(0 < value <= 1e6, f"export.{name} must be above 0 and at most 1,000,000", value)
         batches = all(1 <= size <= 1024 for size in self.warmup_batches) and len(self.warmup_batches) <= 16
         _require(batches, "export.warmup_batches must be at most 16 sizes from 1 to 1,024", self.warmup_batches)
+        name = "name" if self.name is None else self.name
+        part = name.isprintable() and name not in ("", ".", "..") and not set(name) & {"/", "\\"}
+        _require(part, "export.name must be the name of a folder, without a path", self.name)
         _require(1 <= self.beam_width <= 1000, "export.beam_width must be from 1 to 1,000", self.beam_width)
 
 

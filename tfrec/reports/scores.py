@@ -37,13 +37,7 @@ def record(
         What was merged: the scores without the bulky ones.
     """
     before = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
-    bulky = recognizer.task.bulky_scores
-    brief = short_numbers.shorten(
-        {
-            name: {key: value for key, value in score.items() if key not in bulky} if isinstance(score, dict) else score
-            for name, score in scores.items()
-        }
-    )
+    brief = without_bulky(recognizer, scores)
     run.write_json("metrics.json", {**before, **brief})
     for name, score in scores.items():
         if isinstance(score, dict):
@@ -56,6 +50,24 @@ def record(
     if history:
         plots.learning_curves(history, run.path / "learning_curves.png", run.read_kept_epochs())
     return brief
+
+
+def without_bulky(recognizer: Recognizer, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores without the bulky ones, as metrics.json has them."""
+    bulky = recognizer.task.bulky_scores
+    return short_numbers.shorten(
+        {
+            name: {key: value for key, value in score.items() if key not in bulky} if isinstance(score, dict) else score
+            for name, score in scores.items()
+        }
+    )
+
+
+def forget_finish(run: Run) -> None:
+    """Removes from metrics.json that a run has finished, since its training continues."""
+    if run.is_finished():
+        metrics = run.read_json("metrics.json")
+        run.write_json("metrics.json", {name: value for name, value in metrics.items() if name != "fit_seconds"})
 
 
 def folder_of(run: Run, name: str) -> pathlib.Path:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from tfrec.training import replicas
+from tfrec.training.distributed import replicas
 
 if TYPE_CHECKING:
     from tfrec.training.step import Training

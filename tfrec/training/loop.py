@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -19,15 +18,17 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
-from tfrec.training import freezing, replicas
-from tfrec.training.callbacks import EndStage, EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
+from tfrec.training import freezing
+from tfrec.training.callbacks import EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
-from tfrec.training.distributed import strategies
+from tfrec.training.distributed import replicas, strategies
 from tfrec.training.distributed.cluster import ALONE
 from tfrec.training.distributed.workers import WorkerLoop
+from tfrec.training.epochs import EpochLoop
 from tfrec.training.optimizers import build_optimizer
 from tfrec.training.schedules import Schedule
 from tfrec.training.step import Training
+from tfrec.utils import interrupts
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
@@ -58,7 +59,7 @@ def train(
     fit, task = recognizer.config.fit, recognizer.task
     check_settings(recognizer)
     train_split, validation_split = task.targets(corpus.splits["train"]), corpus.splits["validation"]
-    if (not resume or run.read_state() is None) and recognizer.config.model.weights is None:
+    if not (resume and run.has_state()) and recognizer.config.model.weights is None:
         adapt(recognizer, train_split)
     training = Training(recognizer, train_split)
     buckets, steps = _plan_epoch(training, train_split)
@@ -66,32 +67,45 @@ def train(
     blocks = architectures.backbone_blocks(recognizer.network)
     _compile(training, _optimizer(recognizer, training, schedule, blocks))
     checkpoint = TrainingCheckpoint(run, training, fit, schedule, steps, task.monitors[fit.monitor])
-    first_epoch = checkpoint.restore() if resume else 0
-    callbacks, validation_batches = _callbacks(training, checkpoint, validation_split)
-    for start, end, frozen in freezing.stages(fit, blocks):
-        if checkpoint.done or end <= first_epoch:
-            continue
-        first_epoch = max(start, first_epoch)
-        _freeze(training, blocks, frozen)
-        _fit_function(training, checkpoint)(
-            _batches(training, train_split, end, first_epoch, buckets),
-            validation_data=validation_batches,
-            steps_per_epoch=steps,
-            initial_epoch=first_epoch,
-            epochs=fit.epochs,
-            callbacks=[*callbacks, EndStage(end)],
-            shuffle=False,  # `assemble` has shuffled
-            verbose=verbose,
-        )
+    with interrupts.handled(), checkpoint.writer:
+        if resume:
+            checkpoint.restore()
+        try:
+            _run_stages(training, checkpoint, train_split, validation_split, buckets, blocks, verbose)
+        except KeyboardInterrupt:
+            checkpoint.save_unsaved()
+            raise
     if strategies.current().is_chief:
         checkpoint.average_checkpoints(recognizer.network)
         recognizer.load_weights(run)
     return checkpoint.history
 
 
-def _fit_function(training: Training, checkpoint: TrainingCheckpoint) -> Callable[..., Any]:
-    """Keras's `fit`, or that of several workers."""
-    return training.fit if strategies.current() is ALONE else WorkerLoop(training, checkpoint).fit
+def _run_stages(
+    training: Training,
+    checkpoint: TrainingCheckpoint,
+    train_split: Split,
+    validation_split: Split,
+    buckets: Buckets | None,
+    blocks: dict[str, list[Any]],
+    verbose: str | int,
+) -> None:
+    """Trains from the position of the checkpoint on; other parts of the network are frozen in each stage."""
+    fit, state = checkpoint.config, checkpoint.state
+    callbacks, validation = _callbacks(training, checkpoint, validation_split)
+    validation_steps = assemble.steps_per_epoch(validation_split, fit.batch_size)
+    loop = EpochLoop if strategies.current() is ALONE else WorkerLoop
+    with loop(training, checkpoint, callbacks, validation, validation_steps, verbose) as epochs:
+        for _, end, frozen in freezing.stages(fit, blocks):
+            if checkpoint.done or end <= state["epoch"]:
+                continue
+            freezing.freeze(blocks, frozen)
+            _compile(training, training.optimizer)  # again, since Keras reads here what is trainable
+            if state["logs"] is None:
+                first_epoch, first_batch = state["epoch"], state["step"]
+            else:
+                first_epoch, first_batch = state["epoch"] + 1, 0
+            epochs.run(_batches(training, train_split, end, first_epoch, first_batch, buckets), end)
 
 
 def count_steps(recognizer: Recognizer, corpus: Corpus) -> int:
@@ -154,12 +168,12 @@ def _callbacks(
 
 
 def _batches(
-    training: Training, split: Split, epochs: int, first_epoch: int, buckets: Buckets | None
+    training: Training, split: Split, epochs: int, first_epoch: int, first_batch: int, buckets: Buckets | None
 ) -> tf.data.Dataset:
     config, workers = training.recognizer.config, strategies.current()
     share = Share(workers.index, workers.count)
     batches = assemble.training_batches(
-        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, share=share
+        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, first_batch, share
     )
     devices = replicas.count()
     return replicas.pad_batches(batches, devices) if devices > 1 and workers is ALONE else batches

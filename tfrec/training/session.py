@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import os
 import pathlib
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -24,18 +25,18 @@ from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import pretrained_weights, transfer
 from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
-from tfrec.runs import splits
-from tfrec.runs.environment import environment
+from tfrec.runs import environment, splits, training_state
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish, savedmodel
 from tfrec.training import freezing, loop
 from tfrec.training.distributed import cluster, strategies
+from tfrec.utils import interrupts
 
 T = TypeVar("T")
 # Settings that name a file or folder, where they are no keyword.
 PATHS = ("path", "images", "data_dir", "moved_to", "unknown", "noise_path", "reverb_path")
-
-FREE = ("epochs", "accumulate_steps", "strategy", "cpu_devices")  # settings of `fit` that --resume may change
+# Settings of `fit` that --resume may change, next to the export's.
+FREE = ("epochs", "checkpoint_minutes", "accumulate_steps", "strategy", "cpu_devices")
 
 logger = logging.getLogger(__name__)
 
@@ -66,12 +67,50 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
         UserError: for settings that do not go together, data that cannot be read, and a training that diverges. A
             training that fails before its first epoch has ended leaves no run behind.
     """
+    try:
+        with interrupts.handled(), contextlib.ExitStack() as locks:
+            return _train(config, run, resume, test, verbose, locks)
+    except interrupts.Interrupted as stop:
+        raise interrupts.explain(stop, lambda: _what_is_kept(run)) from None
+
+
+def is_over(config: Config, run: Run) -> bool:
+    """Whether `--resume` has nothing left to do, since all epochs of a configuration are trained and measured."""
+    if not run.is_finished() or _changes(config.to_dict(), run, has_moved=False):
+        return False
+    # Who has deleted the state to save space has the epochs of the configuration.
+    values = training_state.read_values(run) or {"epoch": run.read_json("config.json")["fit"]["epochs"]}
+    return bool(values["epoch"] >= config.fit.epochs or values.get("stopped"))
+
+
+def _what_is_kept(run: Run) -> str:
+    """What remains of a training that a signal has ended, and how it continues."""
+    values = training_state.read_values(run)
+    if values is None:
+        return "nothing is kept, since no step had been taken."
+    command = f"python -m tfrec fit --run {shlex.quote(str(run.path))} --resume"
+    return f"the training is kept and continues {training_state.describe(values)} with `{command}`."
+
+
+def _train(
+    config: Config, run: Run, resume: bool, test: bool, verbose: str | int, locks: contextlib.ExitStack
+) -> Result:
+    """See `train`; `locks` gets the lock of the run."""
     strategy = strategies.start(config.fit)
+    is_writing = _writes(config)
+    if resume and is_writing:
+        locks.enter_context(run.lock())
+        training_state.remove_strays(run)
+    if resume and is_over(config, run):
+        raise UserError(f"{run.path} is finished: raise fit.epochs to train it longer.")
     config, corpus, weights = _load(config, run, resume)
-    with strategies.scope(strategy):
+    with strategies.scope(strategy, run):
         recognizer = _build(config, corpus, run, weights)
+        if not resume and is_writing:
+            run.create()
+            locks.enter_context(run.lock())
         history, seconds = _fit(recognizer, corpus, run, resume, verbose)
-    if not _writes(config):
+    if not is_writing:
         return Result(recognizer, run, "", {}, seconds, None)
     if strategy is not None:  # what follows is the work of one device
         recognizer = Recognizer(config, recognizer.task.labels)
@@ -109,7 +148,7 @@ def dry_run(config: Config, run: Run, resume: bool = False) -> Recognizer:
 
 def _load(config: Config, run: Run, resume: bool) -> tuple[Config, Corpus, Any]:
     """The resolved configuration, its corpus, and pretrained weights; checks what can be checked without a network."""
-    begun = resume and run.read_state() is not None
+    begun = resume and training_state.read(run) is not None  # an error must come before anything is written
     parts = {"data": absolute_paths(config.data), "frontend": absolute_paths(config.frontend)}
     config = dataclasses.replace(config, **parts)
     moved_to = getattr(config.data, "moved_to", None)
@@ -186,18 +225,16 @@ def _fit(
     recognizer: Recognizer, corpus: Corpus, run: Run, resume: bool, verbose: str | int
 ) -> tuple[list[dict[str, float]], float]:
     """Writes the run's configuration and trains; returns the history and the seconds of all starts."""
-    state = run.read_state() if resume else None
     if not _writes(recognizer.config):
-        started = time.perf_counter()
-        history = _name_unreadable_file(lambda: loop.train(recognizer, corpus, run, resume, verbose), corpus)
-        return history, time.perf_counter() - started
-    if not resume:
-        run.create()
+        return loop.train(recognizer, corpus, run, resume, verbose), 0.0
+    state = training_state.read_values(run) if resume else None
     with contextlib.nullcontext() if resume else run.remove_on_failure():
         run.write_json("config.json", recognizer.config.to_dict())
         run.write_json("labels.json", recognizer.task.labels)
         splits.write(run, corpus)
-        run.write_json("environment.json", environment())
+        for sentence in environment.record(run):
+            logger.warning(sentence)
+        scores.forget_finish(run)
         started = time.perf_counter()
         history = _name_unreadable_file(lambda: loop.train(recognizer, corpus, run, resume, verbose), corpus)
         seconds = time.perf_counter() - started + (state["seconds"] if state else 0.0)
@@ -242,7 +279,14 @@ def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:
 
 def _require_same(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> None:
     """A resumed run may train longer; anything else would make its record untrue."""
-    stored = run.read_json("config.json")
+    for flag, before, now in _changes(resumed, run, has_moved):
+        remedy = f"; --data.moved_to {now} names a new place of the same files" if flag == "data.path" else ""
+        raise UserError(f"{run.path} was started with {flag} {before}: --resume cannot change it to {now}{remedy}.")
+
+
+def _changes(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> list[tuple[str, Any, Any]]:
+    """(flag, its value in the run, its value now) of what differs and must not."""
+    stored, changes = run.read_json("config.json"), []
     for part, value in resumed.items():
         names = value if isinstance(value, dict) else {None: value}
         for name in names:
@@ -252,10 +296,7 @@ def _require_same(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> None
             if name in PATHS and before not in (None, "", OTHERS, SYNTHETIC):
                 follows = has_moved and (part, name) in (("data", "path"), ("data", "data_dir"))
                 before = now if follows else os.path.abspath(before)  # older versions stored them as typed
-            free = part == "export" or (part == "fit" and name in FREE)
-            if not free and before != (list(now) if isinstance(now, tuple) else now):
-                flag = f"{part}.{name}" if name else part
-                remedy = f"; --data.moved_to {now} names a new place of the same files" if flag == "data.path" else ""
-                raise UserError(
-                    f"{run.path} was started with {flag} {before}: --resume cannot change it to {now}{remedy}."
-                )
+            is_free = (part == "fit" and name in FREE) or part == "export"
+            if not is_free and before != (list(now) if isinstance(now, tuple) else now):
+                changes.append((f"{part}.{name}" if name else part, before, now))
+    return changes

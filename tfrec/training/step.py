@@ -11,10 +11,10 @@ from keras import ops
 
 from pipelines import frontends
 from pipelines.datasets.base import Split
-from tfrec.training import _compat, replicas
+from tfrec.training import _compat
 from tfrec.training.accumulation import GradientAccumulator, step_function
 from tfrec.training.average import AveragedWeights
-from tfrec.training.distributed import strategies
+from tfrec.training.distributed import replicas, strategies
 from tfrec.training.distributed.cluster import ALONE
 
 if TYPE_CHECKING:

@@ -106,9 +106,9 @@ def run_workers(command: Sequence[str], count: int) -> int:
                 worker.wait()
         if first is None:
             return 0
-        if first == 0:  # it has printed its error
-            return abs(workers[0].returncode) if workers[0].returncode > 0 else 2
         status = workers[first].returncode
+        if first == 0 and status > 0:  # it has printed its error
+            return status
         reason = f"signal {signal.Signals(-status).name}" if status < 0 else error_message(logs[first], 0)
         raise UserError(f"Worker {first} of {count} has ended: {reason}")
 

@@ -39,6 +39,8 @@ def test_one_worker_of_several_machines(monkeypatch):
 WORKER = """
 import json, os, sys, time
 index = json.loads(os.environ["TF_CONFIG"])["task"]["index"]
+if index == int(sys.argv[1]) and sys.argv[2] == "9":
+    os.kill(os.getpid(), 9)
 if index == int(sys.argv[1]):
     sys.exit(int(sys.argv[2]) and f"error: Worker {index} has no more memory.")
 time.sleep(0 if sys.argv[2] == "0" else 60)
@@ -57,3 +59,5 @@ def test_all_workers_end(monkeypatch):
         run(2, 1)
     assert time.monotonic() - started < 20
     assert run(0, 1) == 1  # the chief has printed its error
+    with pytest.raises(UserError, match=r"Worker 0 of 3 has ended: signal SIGKILL"):
+        run(0, 9)

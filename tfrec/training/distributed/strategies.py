@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import shlex
 import threading
 from collections.abc import Iterator
 
@@ -12,9 +13,11 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from tfrec.config.schema import FitConfig
+from tfrec.runs.run import Run
 from tfrec.training.distributed import cluster
 from tfrec.training.distributed.cluster import ALONE, Cluster
 
+LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
 WAIT_NOTICE_S = 30.0  # seconds of waiting for other workers after which the log says so
 
 logger = logging.getLogger(__name__)
@@ -52,10 +55,31 @@ def start(fit: FitConfig) -> tf.distribute.Strategy | None:
 
 
 @contextlib.contextmanager
-def scope(strategy: tf.distribute.Strategy | None) -> Iterator[None]:
-    """Where the variables of a training are made."""
-    with contextlib.nullcontext() if strategy is None else strategy.scope():
+def scope(strategy: tf.distribute.Strategy | None, run: Run | None = None) -> Iterator[None]:
+    """Where the variables of a training are made.
+
+    Args:
+        strategy: what `start` has returned.
+        run: the run folder, which the sentence about a worker that has ended names.
+    """
+    with contextlib.nullcontext() if strategy is None else strategy.scope(), lost_worker_named(run):
         yield
+
+
+@contextlib.contextmanager
+def lost_worker_named(run: Run | None) -> Iterator[None]:
+    """Context in which TensorFlow's errors about another worker that has ended become a UserError."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        workers = current()
+        if workers.count == 1 or not (isinstance(error, LOST) or "Collective ops is aborted" in str(error)):
+            raise
+        remedy = "" if run is None else f", and resume with --run {shlex.quote(str(run.path))} --resume"
+        raise UserError(
+            f"{workers.describe_lost(str(error))} has ended or cannot be reached, so that the training stops; see what"
+            f" it has printed{remedy}."
+        ) from error
 
 
 def current() -> Cluster:

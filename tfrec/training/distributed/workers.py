@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import functools
-import os
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,90 +11,60 @@ import tensorflow as tf
 from keras import ops
 
 from pipelines.datasets.share import Share
-from pipelines.errors import UserError
-from tfrec.training import replicas
-from tfrec.training.distributed import strategies
-
-if TYPE_CHECKING:
-    from tfrec.training.checkpoint import TrainingCheckpoint
-    from tfrec.training.step import Training
-
-LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.DeadlineExceededError)
+from tfrec.training.checkpoint import TrainingCheckpoint
+from tfrec.training.distributed import replicas, strategies
+from tfrec.training.epochs import EpochLoop
+from tfrec.training.step import Training
 
 
-class WorkerLoop:
-    """Runs the steps of a Training on one of several workers, as Keras's `fit` does on one machine.
+class WorkerLoop(EpochLoop):
+    """The EpochLoop of one of several workers.
 
     All workers take the same steps. What is decided on one of them, such as the end of the training, is decided for
-    all after the same step. Callbacks with an attribute `on_every_worker` run on each, others on the
-    chief.
+    all after the same step. Callbacks with an attribute `on_every_worker` run on each, others on the chief.
 
     Args:
         training: the model in training, compiled in the scope of the strategy.
-        checkpoint: of this training; whether it is over and its schedule become those of the chief.
+        checkpoint: as for EpochLoop; whether the training is over, and the schedule, become those of the chief.
+        callbacks: as for EpochLoop.
+        validation: the batches of this worker's share of the validation split; None where a callback validates.
+        validation_steps: not used.
+        verbose: Keras's, of the chief.
     """
 
-    def __init__(self, training: Training, checkpoint: TrainingCheckpoint) -> None:
-        self.training, self.checkpoint, self.schedule = training, checkpoint, checkpoint.schedule
+    def __init__(
+        self,
+        training: Training,
+        checkpoint: TrainingCheckpoint,
+        callbacks: list[keras.callbacks.Callback],
+        validation: tf.data.Dataset | None,
+        validation_steps: int,
+        verbose: str | int,
+    ) -> None:
         self.cluster = strategies.current()
-        self.strategy = tf.distribute.get_strategy()
         self.devices = replicas.count() // self.cluster.count  # of this worker
+        own = [each for each in callbacks if self.cluster.is_chief or getattr(each, "on_every_worker", False)]
+        shown = verbose if self.cluster.is_chief else 0
+        called = [_OnWorker(each) for each in own]
+        super().__init__(training, checkpoint, called, validation, validation_steps, shown)
+        strategy = tf.distribute.get_strategy()
 
         @tf.function
         def summed(values: Any) -> Any:
-            return replicas.first(self.strategy.run(replicas.summed, args=(values,)))
+            return replicas.first(strategy.run(replicas.summed, args=(values,)))
 
         @tf.function(reduce_retracing=True)
         def test_step(data: Any) -> None:
-            self.strategy.run(training.test_step, args=(data,))
+            strategy.run(training.test_step, args=(data,))
 
         self._summed, self._test_step = summed, test_step
 
-    def fit(
-        self,
-        batches: tf.data.Dataset,
-        steps_per_epoch: int,
-        initial_epoch: int = 0,
-        epochs: int = 1,
-        callbacks: Sequence[keras.callbacks.Callback] = (),
-        validation_data: tf.data.Dataset | None = None,
-        verbose: str | int = 0,
-        shuffle: bool = False,
-    ) -> None:
-        """Trains; the arguments are those of `keras.Model.fit`, and the batches those of this worker's share.
+    def run(self, batches: tf.data.Dataset, end: int) -> None:
+        """As EpochLoop does; UserError where another worker has ended."""
+        with strategies.lost_worker_named(self.checkpoint.run):
+            super().run(batches, end)
 
-        Raises:
-            UserError: where a worker has ended, or as a callback raises it.
-        """
-        training = self.training
-        with self._lost_workers_named():
-            called = self._callbacks(callbacks, verbose, epochs, steps_per_epoch)
-            training.make_train_function()
-            training.stop_training = False
-            batch = self._distributed(iter(batches))
-            called("on_train_begin")
-            for epoch in range(initial_epoch, epochs):
-                self._epoch(epoch, steps_per_epoch, batch, called)
-                logs = self._results()
-                if validation_data is not None:
-                    logs |= {f"val_{name}": value for name, value in self._validate(validation_data).items()}
-                called("on_epoch_end", epoch, logs)
-                if self._agree_to_stop():
-                    break
-            called("on_train_end")
-
-    def _epoch(self, epoch: int, steps: int, batches: Iterator[Any], called: Callable[..., None]) -> None:
-        self.training.reset_metrics()
-        called("on_epoch_begin", epoch)
-        for step in range(steps):
-            called("on_train_batch_begin", step)
-            logs = self.training.train_function(batches)
-            called("on_train_batch_end", step, {name: float(value) for name, value in logs.items()})
-            if self._agree_to_stop():
-                break
-
-    def _distributed(self, batches: Iterator[Any]) -> Iterator[Any]:
-        """Batches of this worker, divided among its devices."""
+    def _iterator(self, batches: tf.data.Dataset) -> Iterator[Any]:
         for batch in batches:
             yield batch if self.devices == 1 else self._divided(batch)
 
@@ -107,26 +74,29 @@ class WorkerLoop:
         def part(context: Any) -> Any:
             return Share(context.replica_id_in_sync_group - first, self.devices).of_batch(batch)
 
-        return self.strategy.experimental_distribute_values_from_function(part)
+        return tf.distribute.get_strategy().experimental_distribute_values_from_function(part)
 
-    def _agree_to_stop(self) -> bool:
+    def _run_epoch(self, iterator: Iterator[Any]) -> None:
+        super()._run_epoch(iterator)
+        self._is_stopped()  # what the chief has decided at the end of the epoch
+
+    def _is_stopped(self) -> bool:
         """Whether the training ends here, on all workers if on one; the schedule becomes the chief's."""
-        of_chief = float(self.cluster.is_chief)
-        own = [float(self.training.stop_training)]
-        own += [of_chief * float(ops.convert_to_numpy(value)) for value in (self.schedule.scale, self.schedule.spent)]
-        own.append(of_chief * self.checkpoint.done)
+        of_chief, schedule, state = float(self.cluster.is_chief), self.checkpoint.schedule, self.checkpoint.state
+        values = [ops.convert_to_numpy(value) for value in (schedule.scale, schedule.spent)]
+        own = [float(self.training.stop_training), *(of_chief * value for value in (*values, state["stopped"]))]
         stop, scale, spent, done = self._sum_over_workers(np.array(own, "float32"))
         if not self.cluster.is_chief:
-            self.schedule.scale.assign(scale)
-            self.schedule.spent.assign(spent)
-            self.checkpoint.state["stopped"] = bool(done)
+            schedule.scale.assign(scale)
+            schedule.spent.assign(spent)
+            state["stopped"] = bool(done)
         self.training.stop_training = bool(stop > 0)
         return self.training.stop_training
 
     def _sum_over_workers(self, values: Any) -> np.ndarray:
         return self._summed(tf.convert_to_tensor(values)).numpy() / self.devices
 
-    def _results(self) -> dict[str, float]:
+    def _means(self) -> dict[str, float]:
         """The metrics of all workers together."""
         variables = [variable for metric in self.training.metrics for variable in metric.variables]
         flat = np.concatenate([np.ravel(ops.convert_to_numpy(variable)) for variable in variables])
@@ -140,36 +110,52 @@ class WorkerLoop:
         self.training.reset_metrics()
         for batch in batches:
             self._test_step(batch)
-        return self._results()
+        return self._means()
 
-    def _callbacks(
-        self, callbacks: Sequence[keras.callbacks.Callback], verbose: str | int, epochs: int, steps: int
-    ) -> Callable[..., None]:
-        """A function that calls a method of every callback of this worker."""
-        own = [each for each in callbacks if self.cluster.is_chief or getattr(each, "on_every_worker", False)]
-        shown = 2 if verbose == "auto" else int(verbose)
-        if shown and self.cluster.is_chief:
-            own.append(keras.callbacks.ProgbarLogger())
-        for callback in own:
-            callback.set_model(self.training)
-            callback.set_params({"verbose": shown, "epochs": epochs, "steps": steps})
 
-        def call(method: str, *arguments: Any) -> None:
-            for callback in own:
-                function = functools.partial(getattr(callback, method), *arguments)
-                # In the scope of the strategy a new variable waits for all workers, and these run on the chief alone.
-                function() if getattr(callback, "on_every_worker", False) else replicas.outside(function)
+class _OnWorker(keras.callbacks.Callback):
+    """Calls another callback at the same step on all workers, and outside the strategy's scope.
 
-        return call
+    In that scope a new variable would wait for all workers, and some callbacks are called by the chief alone.
+    """
 
-    @contextlib.contextmanager
-    def _lost_workers_named(self) -> Iterator[None]:
-        try:
-            yield
-        except tf.errors.OpError as error:
-            if not isinstance(error, LOST) and "Collective ops is aborted" not in str(error):
-                raise
-            raise UserError(
-                f"{self.cluster.describe_lost(str(error))} has ended or cannot be reached, so that the training stops;"
-                f" see what it has printed, and resume with --run {os.fspath(self.checkpoint.run.path)} --resume."
-            ) from error
+    def __init__(self, callback: keras.callbacks.Callback) -> None:
+        super().__init__()
+        self.callback = callback
+
+    def set_model(self, model: keras.Model) -> None:
+        """Keras calls it first."""
+        super().set_model(model)
+        self.callback.set_model(model)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Keras calls it first."""
+        super().set_params(params)
+        self.callback.set_params(params)
+
+    def _call(self, method: str, *arguments: Any) -> None:
+        replicas.outside(lambda: getattr(self.callback, method)(*arguments))
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Calls that of the callback."""
+        self._call("on_train_begin", logs)
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Calls that of the callback."""
+        self._call("on_train_end", logs)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Calls that of the callback."""
+        self._call("on_epoch_begin", epoch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Calls that of the callback."""
+        self._call("on_epoch_end", epoch, logs)
+
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        """Calls that of the callback."""
+        self._call("on_train_batch_begin", batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Calls that of the callback."""
+        self._call("on_train_batch_end", batch, logs)

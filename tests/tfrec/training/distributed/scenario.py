@@ -20,11 +20,16 @@ from tfrec.runs.run import Run
 from tfrec.training import loop
 from tfrec.training.distributed import cluster, strategies
 
-BATCH, STEPS = 8, 50
-FIT = {"epochs": 1, "batch_size": BATCH, "optimizer": "sgd", "learning_rate": 0.01, "sync_batch_norm": True}
+STEPS = 50
+# Statistics of few examples, and high rates, would let the last digits grow.
+FIT = {"epochs": 1, "optimizer": "sgd", "sync_batch_norm": True}
+OWN = {
+    "resnet18": {"batch_size": 24, "learning_rate": 1e-3},
+    "conformer_ctc": {"batch_size": 8, "learning_rate": 1e-2},
+}
 SETTINGS = {
     "resnet18": {
-        "data": {"name": "digits", "examples_per_class": BATCH * STEPS // 10},
+        "data": {"name": "digits", "examples_per_class": 24 * STEPS // 10},
         "frontend": {"name": "image"},
         "model": {"name": "resnet18", "width_multiplier": 0.125},
         "task": {"name": "classify"},
@@ -33,7 +38,7 @@ SETTINGS = {
         "data": {"name": "manifest", "path": "none.csv"},
         "frontend": {"name": "speech", "sample_rate_hz": 8000, "mels": 20},
         "model": {
-            **{"name": "conformer_ctc", "width": 16, "depth": 2, "heads": 2, "kernel": 7, "filters": 8},
+            **{"name": "conformer_ctc", "width": 16, "depth": 1, "heads": 2, "kernel": 7, "filters": 8},
             **{"subsampling": 2, "dropout": 0.0},
         },
         "task": {"name": "transcribe"},
@@ -53,11 +58,11 @@ def melodies(count):
 
 def train(model, folder, settings):
     """Trains one of SETTINGS; returns the recognizer and whether this process is the chief."""
-    parts = {**SETTINGS[model], "fit": {**FIT, **settings}}
+    parts = {**SETTINGS[model], "fit": {**FIT, **OWN[model], **settings}}
     config = Config.from_dict({**parts, "export": {"after_fit": False}})
     strategy = strategies.start(config.fit)
     if model == "conformer_ctc":
-        splits = {"train": melodies(BATCH * STEPS), "validation": melodies(8), "test": melodies(8)}
+        splits = {"train": melodies(8 * STEPS), "validation": melodies(8), "test": melodies(8)}
         corpus = Corpus("melodies", "audio", (), splits, 8000)
     else:
         corpus = datasets.load(config.data)

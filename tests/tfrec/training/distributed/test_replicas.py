@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfrec.training import replicas
+from tfrec.training.distributed import replicas
 
 
 @pytest.mark.parametrize(
