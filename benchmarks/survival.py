@@ -154,8 +154,8 @@ def differences(one: Run, other: Run) -> list[str]:
     found = [] if histories[0] == histories[1] else ["history"]
     pairs = zip(states[0].variables, states[1].variables, strict=True)
     unequal = sum(not np.array_equal(first, second) for first, second in pairs)
-    best = [run.best_weights.stat().st_size for run in (one, other)]
-    return [*found, *([f"{unequal} variables"] if unequal else []), *(["best weights"] if len(set(best)) > 1 else [])]
+    files = [sorted(path.name for path in run.path.iterdir()) for run in (one, other)]
+    return [*found, *([f"{unequal} variables"] if unequal else []), *(["files"] if files[0] != files[1] else [])]
 
 
 def survive(arguments: Arguments) -> int:

@@ -108,7 +108,7 @@ def evaluation_batches(
     Returns:
         Batches (inputs, label), as those of `training_batches`.
     """
-    examples = _cached_examples(split, frontend) if is_repeated else _resized(split.examples, frontend)
+    examples = _prepared_examples(split, frontend)[0] if is_repeated else _resized(split.examples, frontend)
     return _prefetched(_batch(examples, frontend, batch_size, None))
 
 
@@ -127,7 +127,7 @@ def numbered_batches(
         Batches (inputs, (label, number)), where `number` is an example's index in the split.
     """
     shapes = bucket_plan(split, frontend, batch_size, batch_seconds)
-    examples = tf.data.Dataset.zip(_cached_examples(split, frontend).enumerate(), _bucket_numbers(split, shapes))
+    examples = tf.data.Dataset.zip(_prepared_examples(split, frontend)[0].enumerate(), _bucket_numbers(split, shapes))
     examples = examples.map(
         lambda numbered, bucket: {**numbered[1], "label": (numbered[1]["label"], numbered[0]), "bucket": bucket}
     )
@@ -244,18 +244,13 @@ def _bucket_numbers(split: "Split", shapes: "Buckets | None") -> tf.data.Dataset
     return tf.data.Dataset.from_tensor_slices(numbers)
 
 
-def _cached_examples(split: "Split", frontend: "Frontend") -> tf.data.Dataset:
-    """The examples, images in one size, kept in memory after the first pass if all of them fit."""
-    return _prepared_examples(split, frontend)[0]
-
-
 def _prepared_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Dataset, int, bool]:
-    """(`_cached_examples`, bytes of an example, whether they are kept in memory)."""
+    """(examples, bytes of one, whether they are kept in memory after the first pass); images are in one size."""
     examples = _resized(split.examples, frontend)
     late = split.late()
     first = decoded(late.rows.take(1), late.decode) if late else split.examples.take(1)
     # The first example stands for all; it may be empty.
-    size = sum(tensor.numpy().nbytes for example in _resized(first, frontend) for tensor in example.values())
+    size = sum(part.numpy().nbytes for example in _resized(first, frontend) for part in tf.nest.flatten(example))
     is_cached = size * split.size <= MAX_CACHE_BYTES
     return (examples.cache() if is_cached else examples), max(1, size), is_cached
 
@@ -313,11 +308,7 @@ def _padded_clips(
         if name := frontend.sequence_feature:  # pictures have one size
             block = max(1, round(PADDING_SECONDS * speech.steps_per_second))
             clips = clips.map(
-                lambda inputs, label, bucket: (
-                    {**inputs, name: _pad_to_multiple(inputs[name], block)},
-                    label,
-                    bucket,
-                )
+                lambda inputs, label, bucket: ({**inputs, name: _pad_to_multiple(inputs[name], block)}, label, bucket)
             )
     else:
         block = int(speech.config.sample_rate_hz * PADDING_SECONDS)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from pipelines import progress
+from pipelines import paths, progress
 from pipelines.counts import share, verb
 from pipelines.errors import FileError, UserError
 
@@ -168,7 +168,9 @@ def write(errors: Mapping[str, UserError], path: str) -> None:
         with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file)
             writer.writerow(("path", "kind", "reason"))
-            writer.writerows((name, kind_of(error), str(error)) for name, error in errors.items())
+            writer.writerows(
+                (paths.cell(name), kind_of(error), paths.cell(str(error))) for name, error in errors.items()
+            )
     except OSError as error:
         raise UserError(f"data.broken_list {path} cannot be written: {error.strerror}.") from error
 

@@ -1,8 +1,9 @@
 """Measure a run on a split or on other data, with plots: `tfrec evaluate RUN`.
 
 `--json` prints one object, {NAME: SCORES}. NAME is the split, with the method of decoding where that is not the run's
-(`test_beam`), `test_remaining` where files were left out, and `data_FOLDER` for other data. SCORES are those that
-metrics.json has under this name: "examples", "split", "data_path" of other data, "left_out" (files), and
+(`test_beam`), `test_remaining` where files were left out, `data_FOLDER` for other data, and `ood_FOLDER` for data of no
+class, whose scores are in `evaluation.metrics.out_of_domain`. SCORES are those that metrics.json has under this name:
+"examples", "split", "data_path" of other data, "left_out" (files), and
 
 - of classes "accuracy", "accuracy_interval", "macro_precision", "macro_recall", "macro_f1", "macro_f1_interval",
   "top5_accuracy" (of more than five classes), "loss", "classes", "confusion", "calibration" and "conformal",
@@ -14,7 +15,6 @@ metrics.json has under this name: "examples", "split", "data_path" of other data
 """
 
 import dataclasses
-import errno
 import logging
 import os
 from collections.abc import Sequence
@@ -28,12 +28,13 @@ from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
-from tfrec.evaluation import groups, other_data
+from tfrec.evaluation import groups, other_data, out_of_domain
 from tfrec.explain import mistakes
 from tfrec.recognizer import DECISION, Recognizer
 from tfrec.reports import scores
 from tfrec.reports.reliability import conformal
 from tfrec.reports.reliability import groups as groups_report
+from tfrec.reports.reliability import out_of_domain as ood_report
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
@@ -63,6 +64,8 @@ class Arguments:
     conformal: float | None = None  # coverage of the prediction sets of classes, such as 0.9; exports have them
     # Also score each group of examples by a column of the data: speaker, group, noise, snr, or any of a manifest
     groups: tuple[str, ...] = ()
+    # Folder of pictures or clips of no class: how well scores separate them from the examples that are measured
+    ood: str | None = None
     json: bool = False  # print the scores as JSON
     decode: DecodeConfig = DecodeConfig()  # of a run that transcribes
 
@@ -84,23 +87,37 @@ def main(argv: Sequence[str]) -> int:
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec evaluate")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
-    for flag in ("mistakes", "conformal"):
+    for flag in ("mistakes", "conformal", "ood"):
         if getattr(arguments, flag) and recognizer.task.label_kind != "classes":
             raise UserError(f"--{flag}: task.name {recognizer.task.name} has no classes; leave it out.")
+    if arguments.ood and len(recognizer.frontend.parts()) > 1:
+        raise UserError("--ood is for pictures or clips, and the run takes pairs; leave it out.")
     decode = arguments.decode if arguments.decode != DecodeConfig() else None
     with messages_to_stderr(arguments.json):
         name, corpus, facts = _load(arguments, run, recognizer)
         if arguments.conformal:
             _choose_sets(arguments, run, recognizer)
+        outside = other_data.load_unlabeled(recognizer, arguments.ood) if arguments.ood else None
         measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
         if arguments.groups:
             measured["groups"] = _by_group(arguments, recognizer, corpus.splits[arguments.split])
+        others = _measure_others(arguments, run, recognizer, corpus, outside) if outside else {}
     if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
-    with messages_to_stderr(arguments.json):
-        written = _write(arguments, run, recognizer, name, measured, corpus.splits[arguments.split])
+    all_scores = {name: measured, **{other: each.scores for other, each in others.items()}}
+    files: dict[str, None] = {}
+    with messages_to_stderr(arguments.json), scores.unless_read_only(run):
+        scores.record(run, recognizer, all_scores, run.read_history(), plotted=(name,))
+        for other, each in others.items():
+            ood_report.write(each.values, each.scores, scores.folder_of(run, other))
+        if arguments.groups:
+            groups_report.write(measured["groups"], scores.folder_of(run, name))
+        if arguments.mistakes:
+            folder, rows = scores.folder_of(run, name), recognizer.task.predictions(measured)
+            mistakes.write(recognizer, corpus.splits[arguments.split], rows, folder, arguments.mistakes)
+        files = dict.fromkeys(file for each in (name, *others) for file in scores.written_files(run, each))
     if arguments.json:
-        print(short_numbers.dumps(scores.without_bulky(recognizer, {name: measured})))
+        print(short_numbers.dumps(scores.without_bulky(recognizer, all_scores)))
     else:
         title = f"{name} split" if arguments.data.path is None else paths.shown(arguments.data.path)
         console.print(recognizer.task.report(measured, title=title))
@@ -108,28 +125,24 @@ def main(argv: Sequence[str]) -> int:
             console.print(conformal.table(measured["conformal"]))
         for column, by_group in measured.get("groups", {}).items():
             console.print(groups_report.table(column, by_group))
-        if written:
-            console.print(f"In {run.path}: {', '.join(written)}.")
+        for each in others.values():
+            console.print(ood_report.table(each.scores, title=f"{name} split and {paths.shown(arguments.ood or '')}"))
+        if files:
+            console.print(f"In {run.path}: {', '.join(files)}.")
     return 0
 
 
-def _write(
-    arguments: Arguments, run: Run, recognizer: Recognizer, name: str, measured: dict[str, Any], split: Split
-) -> list[str]:
-    """Writes scores and plots into the run; returns the names of the files, none where the run cannot be written."""
-    try:
-        scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
-        folder = scores.folder_of(run, name)
-        if arguments.groups:
-            groups_report.write(measured["groups"], folder)
-        if arguments.mistakes:
-            mistakes.write(recognizer, split, recognizer.task.predictions(measured), folder, arguments.mistakes)
-    except OSError as error:
-        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
-            raise
-        logger.warning("%s cannot be written (%s): its scores are printed only.", run.path, error.strerror)
-        return []
-    return scores.written_files(run, name)
+def _measure_others(
+    arguments: Arguments, run: Run, recognizer: Recognizer, corpus: Corpus, outside: Split
+) -> dict[str, out_of_domain.Measured]:
+    """The scores of examples of no class, under their name in metrics.json."""
+    assert arguments.ood is not None
+    moved, skipped = arguments.data.moved_to, arguments.skip_missing
+    training = splits.load_checked(run, recognizer, "train", moved_to=moved, skip_missing=skipped).splits["train"]
+    inside = corpus.splits[arguments.split]
+    measured = out_of_domain.measure(recognizer, inside, outside, training, arguments.batch_size)
+    measured.scores["data_path"] = os.path.abspath(os.path.expanduser(arguments.ood))
+    return {other_data.name(run, arguments.ood, "ood"): measured}
 
 
 def _by_group(arguments: Arguments, recognizer: Recognizer, split: Split) -> dict[str, Any]:

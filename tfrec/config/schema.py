@@ -53,7 +53,7 @@ class FitConfig:
     # Who computes a batch: one device (default), all GPUs of this machine (mirrored), several processes (multi_worker)
     strategy: Literal["default", "mirrored", "multi_worker"] = "default"
     cpu_devices: int = 1  # mirrored without GPUs: number of devices that the CPU is divided into, to try it
-    sync_batch_norm: bool = False  # of several devices: batch normalization over the batch of all of them
+    sync_batch_norm: bool = False  # multi_worker: batch normalization over the examples of all workers
     checkpoint_minutes: float = 5.0  # between two states within an epoch, from which --resume continues
     tensorboard: bool = False  # write event files for TensorBoard into the run
 
@@ -83,6 +83,8 @@ class FitConfig:
         _require(0 <= self.head_epochs < self.epochs, rule, self.head_epochs)
         rule = "fit.cpu_devices is for fit.strategy mirrored"
         _require(self.cpu_devices == 1 or self.strategy == "mirrored", rule, self.strategy)
+        is_mirrored = self.sync_batch_norm and self.strategy == "mirrored"
+        _require(not is_mirrored, "fit.sync_batch_norm is for fit.strategy multi_worker", self.strategy)
         needs_steps = self.schedule == "step" and not self.step_epochs
         _require(not needs_steps, "fit.schedule step needs fit.step_epochs", self.step_epochs)
 

@@ -78,13 +78,15 @@ def score_mixes(
         column: where the groups come from.
 
     Returns:
-        {ratio: what `score` returns}. A clip is one example there, however often it is mixed.
+        {ratio: what `score` returns}. A clip is one example there, however often it is mixed. In addition "clips" has
+        the "counts", "sizes" and "groups" of the single clips.
     """
     result = {}
     for ratio in sorted({ratio for _, ratio in places}, reverse=True):
         mixes = np.concatenate([clips for (_, other), clips in places.items() if other == ratio])
         of_clips = PerExampleScores(scores.name, scores.counts[mixes].sum(axis=0), scores.sizes[mixes].sum(axis=0))
-        result[ratio_name(ratio)] = score(of_clips, values, column)
+        clips = {"counts": of_clips.counts.tolist(), "sizes": of_clips.sizes.tolist(), "groups": list(values)}
+        result[ratio_name(ratio)] = {**score(of_clips, values, column), "clips": clips}
     return result
 
 

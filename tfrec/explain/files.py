@@ -14,8 +14,8 @@ import soundfile
 
 from pipelines import paths
 from pipelines.errors import UserError, unknown
-from tfrec.explain import METHODS, audible, checks, matchmap, of_words
-from tfrec.explain.example import Example, of_class
+from tfrec.explain import METHODS, audible, checks, drawing, matchmap, of_words
+from tfrec.explain.example import of_class
 from tfrec.explain.grad_cam import grad_cam
 from tfrec.predictions.sources import Source
 from tfrec.recognizer import Recognizer
@@ -115,25 +115,19 @@ class FileExplainer:
         relevance, label = method(example), recognizer.task.class_names[index]
         row = {"class": label, "probability": round(float(probabilities[index]), 4), "method": name}
         title = f"{os.path.basename(source.path)}: {label} {probabilities[index]:.1%}, {name}"
-        if recognizer.modality == "image":
-            resized = recognizer.frontend.parts()["image"].resize(raw[None].astype("float32"))
-            drawings.picture(np.asarray(resized)[0], relevance, title, path)
-        else:
-            row |= self._write_clip(raw, example, relevance, title, path)
+        placed = drawing.draw(recognizer, raw, example, relevance, title, path)
+        if placed is not None:
+            row |= self._write_sounds(raw, *placed, path)
         if self._untrained is not None:
-            row |= checks.figures(example, method, relevance, index, self._untrained)
+            row |= checks.figures(recognizer, example, method, relevance, index, self._untrained)
         return row
 
-    def _write_clip(
-        self, raw: np.ndarray, example: Example, relevance: np.ndarray, title: str, path: pathlib.Path
+    def _write_sounds(
+        self, raw: np.ndarray, where: audible.Axes, relevance: np.ndarray, path: pathlib.Path
     ) -> dict[str, Any]:
-        """Draws the map of a clip, and writes what mattered and the rest as WAV files."""
-        frontend = self._recognizer.frontend
-        rate = frontend.parts()["audio"].config.sample_rate_hz
-        where = audible.axes(frontend, len(raw), example.cells)
-        shown = audible.shown(example.features, relevance, where)
-        drawings.clip(*shown, title, path)
-        parts = audible.split(raw, rate, shown[1], where, self._options.keep)
+        """Writes what mattered of a clip, and the rest, as WAV files."""
+        rate = self._recognizer.frontend.parts()["audio"].config.sample_rate_hz
+        parts = audible.split(raw, rate, relevance, where, self._options.keep)
         for kind in ("kept", "removed"):
             soundfile.write(path.with_name(f"{path.stem}_{kind}.wav"), np.clip(getattr(parts, kind), -1, 1), rate)
         return {"energy_kept": round(parts.share, 4)}

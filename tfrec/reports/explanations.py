@@ -6,11 +6,13 @@ from typing import Any
 import matplotlib
 import numpy as np
 from matplotlib import pyplot as plt
+from scipy import signal
 
 from tfrec.reports import fonts, plots
 from tfrec.reports.search import draw_raw
 
 COLORS = "RdBu_r"  # red speaks for the answer, blue against it
+SPECTROGRAM_MS, DYNAMIC_RANGE_DB = 32.0, 80.0  # window, and weakest that has a color of its own, below the strongest
 PERCENTILE = 99.5  # of the relevances; higher ones have the strongest color
 MAX_STRETCHES = 6  # of the clip of a matchmap
 SHOWN_SHARE = 0.5  # of the range of a stretch's similarities, above which its region is drawn
@@ -21,6 +23,19 @@ def plain(pixels: np.ndarray, path: plots.Path) -> None:
     figure, axis = plt.subplots(figsize=(3.5, 3.5), layout="constrained")
     draw_raw(axis, pixels)
     axis.set_axis_off()
+    plots.save(figure, path)
+
+
+def spectrogram(samples: np.ndarray, rate: int, path: plots.Path) -> None:
+    """Draws the power of a waveform (samples,) over time and frequency, in decibels, into a PNG file."""
+    window = min(len(samples), max(16, round(SPECTROGRAM_MS / 1000 * rate)))
+    figure, axis = plt.subplots(figsize=(6, 2.5), layout="constrained")
+    axis.set(xlabel="time, s", ylabel="frequency, Hz")
+    if window > 1:
+        power = signal.ShortTimeFFT(signal.get_window("hann", window), max(1, window // 4), rate, scale_to="psd")
+        values = 10 * np.log10(power.spectrogram(samples.astype("float64")) + 1e-12)
+        seconds = power.t(len(samples))
+        _mesh(axis, seconds, power.f, values.T, cmap="magma", vmin=values.max() - DYNAMIC_RANGE_DB)
     plots.save(figure, path)
 
 

@@ -203,5 +203,5 @@ class Run:
         return averaged if len(averaged) > 1 else [best] if best else []
 
     def is_finished(self) -> bool:
-        """Whether `tfrec.fit` has finished: it writes the time of the training last, with the scores."""
+        """Whether `tfrec.fit` has finished: it writes the time of the training last."""
         return (self.path / "metrics.json").is_file() and "fit_seconds" in self.read_json("metrics.json")

@@ -42,7 +42,7 @@ class ExportedRecognizer:
 
         Args:
             path: the folder.
-            trust: whether its operations run without a look at them, see `operations.require_allowed`.
+            trust: whether it runs whatever its operations are, see `operations.require_allowed`.
 
         Raises:
             UserError: where there is no export of tfrec, a damaged one, or one that does more than compute.

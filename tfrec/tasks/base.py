@@ -19,6 +19,7 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics.per_example import PerExampleScores
+from tfrec.tasks.group_weights import GroupWeights
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
@@ -211,6 +212,12 @@ class Task(abc.ABC):
     def loss_count(self, outputs: Any, targets: Any) -> Any:
         """Number of examples of a batch that `loss` is the mean of, by which the losses of its parts are weighted."""
         return ops.shape(keras.tree.flatten(outputs)[0])[0]
+
+    @property
+    def group_weights(self) -> GroupWeights | None:
+        """The settings of a training against the worst group of examples; None for another training."""
+        settings = self.config
+        return settings if isinstance(settings, GroupWeights) and settings.group_weights == "worst" else None
 
     def metrics(self) -> list[keras.Metric]:
         """Fresh metrics that the progress bar shows with the loss."""

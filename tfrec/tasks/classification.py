@@ -22,6 +22,7 @@ from tfrec.evaluation.metrics import calibration, classification, conformal, det
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import detection_plot, plots
 from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task, require_no_options, source_names
+from tfrec.tasks.group_weights import GroupWeights
 from tfrec.tasks.label import Label as Label
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ FREQUENT = 0.8  # of a split: a class with more decides the accuracy
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(GroupWeights):
     """Cross-entropy over classes."""
 
     name: Literal["classify"] = "classify"  # task
@@ -52,6 +53,7 @@ class Config:
     conformal: float = 0.9
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
         if not 0 <= self.false_alarm_rate < 1:

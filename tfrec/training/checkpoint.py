@@ -20,8 +20,8 @@ from tfrec.runs.run import Run
 from tfrec.training.callbacks import WORKER_SEEDS
 from tfrec.training.distributed import strategies
 from tfrec.training.schedules import Schedule
-from tfrec.training.state_writer import StateWriter
 from tfrec.utils import interrupts, startup
+from tfrec.utils.writer_thread import WriterThread
 
 if TYPE_CHECKING:
     from tfrec.training.step import Training
@@ -69,7 +69,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         self.state |= {"stale": 0, "plateau": 0, "scale": 1.0, "seconds": 0.0}
         self.seconds_before, self.started = 0.0, time.monotonic()
         self.worker = strategies.current().index  # of several workers the first writes, and the others follow
-        self.writer, self.is_unsaved, self.last_save = StateWriter(), False, time.monotonic()
+        self.writer, self.is_unsaved, self.last_save = WriterThread(), False, time.monotonic()
         self._within_epoch: list[tuple[Any, np.ndarray]] = []  # variables that the start of an epoch resets
         self._kept_before: list[set[int]] = []  # epochs of the weights to be averaged, of the last states on the disk
 

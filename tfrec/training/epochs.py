@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import keras
 import tensorflow as tf
 
+from tfrec.training.distributed import replicas
 from tfrec.utils import interrupts
 
 if TYPE_CHECKING:
@@ -93,6 +94,13 @@ class EpochLoop:
     def _validate(self, batches: tf.data.Dataset) -> dict[str, float]:
         """The metrics of the validation split."""
         steps = self.validation_steps
+        if replicas.count() > 1:  # Keras demands parts of one size
+            iterator = self._iterator(batches)
+            self.training.reset_metrics()
+            self.training.make_test_function()
+            for _ in range(steps):
+                self.training.test_function(iterator)
+            return self._means()
         return self.training.evaluate(batches, steps=steps, callbacks=self.callbacks, return_dict=True)
 
     def _is_stopped(self) -> bool:

@@ -18,7 +18,7 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
-from tfrec.training import freezing
+from tfrec.training import freezing, group_dro
 from tfrec.training.callbacks import EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
 from tfrec.training.distributed import replicas, strategies
@@ -108,6 +108,40 @@ def _run_stages(
             epochs.run(_batches(training, train_split, end, first_epoch, first_batch, buckets), end)
 
 
+def train_on(recognizer: Recognizer, split: Split) -> None:
+    """Fits a recognizer on a split alone: without validation and without a run, the weights of the last epoch stay.
+
+    Args:
+        recognizer: what is trained.
+        split: its data.
+
+    Raises:
+        UserError: for settings that do not go together, and when the loss is NaN or infinite.
+    """
+    check_settings(recognizer)
+    recognizer.task.prepare(split)
+    fit, targets = recognizer.config.fit, recognizer.task.targets(split)
+    if recognizer.config.model.weights is None:
+        adapt(recognizer, targets)
+    training = Training(recognizer, targets)
+    buckets, steps = _plan_epoch(training, targets)
+    blocks = architectures.backbone_blocks(recognizer.network)
+    _compile(training, _optimizer(recognizer, training, Schedule.for_training(fit, steps), blocks))
+    for start, end, frozen in freezing.stages(fit, blocks):
+        freezing.freeze(blocks, frozen)
+        _compile(training, training.optimizer)
+        training.fit(
+            _batches(training, targets, end, start, 0, buckets),
+            steps_per_epoch=steps,
+            initial_epoch=start,
+            epochs=end,
+            callbacks=[EpochSeeds(recognizer.config.seed), StopOnNaN()],
+            shuffle=False,
+            verbose=0,
+        )
+    recognizer.network.set_weights(training.kept_network.get_weights())
+
+
 def count_steps(recognizer: Recognizer, corpus: Corpus) -> int:
     """Returns the number of steps in an epoch of `train`; UserError for settings that do not go together."""
     check_settings(recognizer)
@@ -160,6 +194,8 @@ def _callbacks(
     speech = training.frontend.parts().get("audio")
     if speech is not None and speech.masks is not None and speech.config.mask_epochs:
         callbacks.append(WidenMasks(speech.masks, speech.config.mask_epochs))
+    if training.group_loss is not None:
+        callbacks.append(group_dro.ReportWeights(training.group_loss))
     if fit.budget_minutes:
         callbacks.append(TimeBudget(checkpoint))
     if fit.tensorboard:
@@ -172,6 +208,8 @@ def _batches(
 ) -> tf.data.Dataset:
     config, workers = training.recognizer.config, strategies.current()
     share = Share(workers.index, workers.count)
+    if training.group_loss is not None and (settings := training.task.group_weights):
+        split = group_dro.attach(training.group_loss, split, settings.group_column)
     batches = assemble.training_batches(
         split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, first_batch, share
     )

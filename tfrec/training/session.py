@@ -118,11 +118,11 @@ def _train(
     recognizer.calibrate(run, corpus.splits["validation"], config.fit.batch_size)
     names = ("validation", "test") if test else ("validation",)
     measured = {name: recognizer.evaluate(corpus.splits[name], config.fit.batch_size) for name in names}
-    figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
-    scores.record(run, recognizer, {**measured, **figures}, history)
+    scores.record(run, recognizer, {**measured, "parameters": cost.count_parameters(recognizer.network)}, history)
     examples.write(run, recognizer, examples.choose(corpus.splits[names[-1]]))
     run.write_model(recognizer.model)
     exported = recognizer.export() if config.export.after_fit and not savedmodel.unsupported(recognizer) else None
+    scores.finish(run, seconds)  # last, so that a training that is killed before is not taken for finished
     return Result(recognizer, run, names[-1], measured[names[-1]], seconds, exported)
 
 
@@ -177,12 +177,18 @@ def _build(config: Config, corpus: Corpus, run: Run, weights: Any) -> Recognizer
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))
     recognizer.task.prepare(corpus.splits["train"])
     _announce(recognizer, corpus, run)
+    load_pretrained(recognizer, weights)
+    return recognizer
+
+
+def load_pretrained(recognizer: Recognizer, weights: Mapping[str, Any]) -> None:
+    """Loads pretrained weights, those of `pretrained_weights.find_all`, into a recognizer; none where it is empty."""
+    config = recognizer.config
     for name, part in pretrained_weights.networks(config).items():
         if name in weights:
             network = recognizer.network.get_layer(name) if name else recognizer.network
             for note in transfer.load(weights[name], network, part, recognizer.task.class_names):
                 logger.info(note)
-    return recognizer
 
 
 def resolve(

@@ -11,7 +11,7 @@ from keras import ops
 
 from pipelines import frontends
 from pipelines.datasets.base import Split
-from tfrec.training import _compat
+from tfrec.training import _compat, group_dro
 from tfrec.training.accumulation import GradientAccumulator, step_function
 from tfrec.training.average import AveragedWeights
 from tfrec.training.distributed import replicas, strategies
@@ -45,6 +45,7 @@ class Training(keras.Model):
         self.average = AveragedWeights(self.network, config.fit.average) if config.fit.average else None
         # The recognizer that is validated and kept: with averaged weights where they are configured.
         self.evaluated: Recognizer = self.recognizer.replace(inference_network=self.kept_network)
+        self.group_loss = group_dro.build(recognizer, split)
         self.loss_tracker, *self.task_metrics = self._build_metrics()
         self._build_layers()
         self.parts = config.fit.accumulate_steps
@@ -91,7 +92,8 @@ class Training(keras.Model):
         """One update of the weights by a batch.
 
         Args:
-            data: `(inputs, targets)`, inputs being raw, or features where the host computes them.
+            data: `(inputs, targets)`, inputs being raw, or features where the host computes them; with group weights
+                targets are `(targets, groups)`, see `group_dro.attach`.
 
         Returns:
             The running means of the loss and of the task's metrics.
@@ -139,10 +141,14 @@ class Training(keras.Model):
             the number of examples of the part. None instead of these where `data` is the whole batch.
         """
         inputs, targets, is_counted = keras.utils.unpack_x_y_sample_weight(data)
+        targets, groups = (targets, None) if self.group_loss is None else targets
         inputs = self.task.teacher_forcing(inputs, targets)
         with tf.GradientTape() as tape:
             outputs, weights = self.training_outputs(inputs)
-            loss = self.compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+            if self.group_loss is None:
+                loss = self.compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+            else:
+                loss = self.group_loss(self.example_losses(outputs, targets, weights), groups) + self.regularization()
             if examples is None and replicas.count() == 1:
                 sums, scaled_loss = None, self.optimizer.scale_loss(loss)
             else:
@@ -225,11 +231,24 @@ class Training(keras.Model):
         else:
             partner = ops.roll(y, 1, axis=0)
             loss = self.task.loss(y_pred, y, sample_weight) + self.task.loss(y_pred, partner, 1.0 - sample_weight)
-        return loss + sum(self.network.losses)
+        return loss + self.regularization()
+
+    def example_losses(self, outputs: Any, targets: Any, weights: Any) -> Any:
+        """The task's losses `(batch,)`; a mixed example belongs to the group of its own part."""
+        losses = self.task.example_losses(outputs, targets)
+        if weights is None:
+            return losses
+        partners = self.task.example_losses(outputs, ops.roll(targets, 1, axis=0))
+        return weights * losses + (1.0 - weights) * partners
+
+    def regularization(self) -> Any:
+        """The sum of the network's own losses."""
+        return sum(self.network.losses)
 
     def update_metrics(self, outputs: Any, targets: Any, loss: Any) -> dict[str, Any]:
         """Adds a batch to the running means and returns them; each example counts by its own target."""
-        self.loss_tracker.update_state(loss, sample_weight=ops.shape(keras.tree.flatten(outputs)[0])[0])
+        size = ops.shape(keras.tree.flatten(outputs)[0])[0]  # 0 on a device that has no example of a small batch
+        self.loss_tracker.update_state(ops.where(size > 0, loss, 0.0), sample_weight=size)
         self.task.update_metrics(self.task_metrics, outputs, targets)
         return self.results()
 

@@ -34,7 +34,7 @@ def test_what_lies_in_an_export(published):
     assert json.loads((published / layout.DESCRIPTION).read_text())["labels"] == [str(digit) for digit in range(10)]
     card = (published / layout.CARD).read_text()
     assert card.startswith("# digits\n")
-    assert "Scores on test: accuracy " in card
+    assert "| test | 360 | accuracy | " in card
     assert "TensorFlow Serving itself: not run" in card
 
 

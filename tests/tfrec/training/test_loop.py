@@ -159,23 +159,17 @@ test_loop.compare_with_two_devices(sys.argv[1])
 
 
 def compare_with_two_devices(folder):
-    """Clipped gradients of uneven parts; batch normalization over both devices; each also in two parts."""
+    """Clipped gradients of uneven parts, without batch normalization; each part also in two."""
     corpus = datasets.load(experiments.find("digits")().data)
     plain = frontends.resolve(frontends.ImageConfig(), corpus)
     mlp = dataclasses.replace(architectures.default_config("mlp"), width=32, dropout=0.0)
-    cnn = dataclasses.replace(small(corpus).model, dropout=0.0)
     two = {"strategy": "mirrored", "cpu_devices": 2}
-    sgd = {"optimizer": "sgd", "learning_rate": 0.03, "epochs": 1}
-    for model, own, settings in (
-        (mlp, {}, {"learning_rate": 3e-3, "average": 0.8, "clip_norm": 0.1}),
-        (mlp, {"accumulate_steps": 2}, {"learning_rate": 3e-3, "clip_norm": 0.1, "epochs": 1}),
-        (cnn, {"sync_batch_norm": True}, sgd),
-    ):
+    for own, settings in (({}, {"average": 0.8}), ({"accumulate_steps": 2}, {"epochs": 1})):
         trained = []
         for strategy in ({}, {**two, **own}):
-            config = small(corpus, batch_size=101, **settings, **strategy)
-            config = dataclasses.replace(config, frontend=plain, model=model)
-            path = pathlib.Path(folder) / f"{model.name}{len(own)}{len(trained)}{sorted(own)}"
+            config = small(corpus, batch_size=101, learning_rate=3e-3, clip_norm=0.1, **settings, **strategy)
+            config = dataclasses.replace(config, frontend=plain, model=mlp)
+            path = pathlib.Path(folder) / f"{len(own)}{len(trained)}"
             trained.append(weights(fit(config, corpus, path)[0]))
         for one, other in zip(*trained, strict=True):
             np.testing.assert_allclose(one, other, atol=1e-4)
@@ -187,7 +181,7 @@ def test_two_devices_train_as_one(tmp_path):
     command = [sys.executable, "-c", MIRRORED, str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=pathlib.Path(__file__).parents[3], timeout=500)
     assert done.returncode == 0, done.stderr[-2000:]
-    assert len(list(tmp_path.glob("*/best.weights.h5"))) == 6
+    assert len(list(tmp_path.glob("*/best.weights.h5"))) == 4
 
 
 def test_weights_with_nan_from_the_last_step_are_not_kept(corpus, tmp_path):

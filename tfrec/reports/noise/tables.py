@@ -94,7 +94,7 @@ def as_csv(result: Result) -> str:
     def write_row(*names: str, cell: Mapping[str, Any] | None) -> None:
         if cell is not None:
             counted = [cell.get(name) for name in COUNTED[measure]]  # which averages lack
-            writer.writerow([*names, cell[measure], *cell["interval"], *counted])
+            writer.writerow([*map(paths.cell, names), cell[measure], *cell["interval"], *counted])
 
     write_row("", "", "clean", cell=result["clean"])
     for name, noise in result["noises"].items():

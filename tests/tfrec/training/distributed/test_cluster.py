@@ -69,3 +69,5 @@ def test_a_cluster_that_is_not_used_is_reported(monkeypatch, caplog):
 def test_devices_of_the_cpu_are_for_mirrored():
     with pytest.raises(ValueError, match=r"fit.cpu_devices is for fit.strategy mirrored. Received: default"):
         FitConfig(cpu_devices=2)
+    with pytest.raises(ValueError, match=r"fit.sync_batch_norm is for fit.strategy multi_worker. Received: mirrored"):
+        FitConfig(sync_batch_norm=True, strategy="mirrored")

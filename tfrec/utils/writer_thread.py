@@ -1,4 +1,4 @@
-"""A thread that writes the states of a training during its steps."""
+"""A thread that writes files while the program continues."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from types import TracebackType
 logger = logging.getLogger(__name__)
 
 
-class StateWriter:
+class WriterThread:
     """Calls functions in a thread, one at a time; one that waits is replaced by the next.
 
     As a context, it waits at the end for the last of them.
@@ -23,7 +23,7 @@ class StateWriter:
         self._error: BaseException | None = None
         self._thread: threading.Thread | None = None
 
-    def __enter__(self) -> StateWriter:
+    def __enter__(self) -> WriterThread:
         return self
 
     def __exit__(
@@ -34,7 +34,7 @@ class StateWriter:
         except Exception as failure:
             if error is None:
                 raise
-            logger.warning("The last state of the training could not be written: %s", failure)
+            logger.warning("The last file could not be written: %s", failure)
         finally:
             with self._changed:
                 self._is_closed = True
@@ -47,7 +47,7 @@ class StateWriter:
             self._next = write
             self._changed.notify_all()
         if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="state writer", daemon=True)
+            self._thread = threading.Thread(target=self._run, name="writer", daemon=True)
             self._thread.start()
 
     def flush(self) -> None:
