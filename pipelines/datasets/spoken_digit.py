@@ -28,7 +28,7 @@ class Config(DataConfig):
     test_speakers: tuple[str, ...] = ()  # the test split when `split` is speaker
     validation_speakers: tuple[str, ...] = ()  # the validation split; empty is validation_fraction of all speakers
     rare_speaker: str | None = None  # in training only rare_fraction of all clips are by this speaker
-    rare_fraction: float = 0.1
+    rare_fraction: float = 0.1  # of the clips in training, those of the rare speaker
 
     def __post_init__(self) -> None:
         super().__post_init__()

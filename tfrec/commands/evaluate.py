@@ -157,6 +157,11 @@ def _choose_sets(arguments: Arguments, run: Run, recognizer: Recognizer) -> None
     sets = run.read_json(DECISION).get("conformal") if (run.path / DECISION).is_file() else None
     if sets is not None and sets["level"] == arguments.conformal:
         return
+    if recognizer.config.data.train_on_validation:
+        raise UserError(
+            f"--conformal: {run.path} was trained on its validation examples (data.train_on_validation), so that sets"
+            " fitted on them guarantee nothing: train again without."
+        )
     moved, skipped = arguments.data.moved_to, arguments.skip_missing
     corpus = splits.load_checked(run, recognizer, "validation", moved_to=moved, skip_missing=skipped)
     task = recognizer.task

@@ -52,6 +52,7 @@ def measure(
         - "silent": types of noise that add nothing, which are left out of everything else.
         - "confusion" (truth, answer), summed over the noises for each ratio, and under "noisy" over all but the clean
           clips; "recall" of each class. Both are empty for tasks without classes.
+        - of classes "calibration" and "conformal", as `evaluate` has them, of all noisy clips together.
         - "groups" where columns are given: {column: {ratio: what `groups.score` returns}}.
 
     Raises:
@@ -65,6 +66,9 @@ def measure(
     scores = recognizer.task.per_example(recognizer, mixed, batch_size)
     sets = {name: "A" if name in conditions.seen else "B" for name in loaded}
     summary = noise_scores.summarize(scores, places, sets, recognizer.task.class_names, shared=True)
+    noisy = [clips.ravel() for (_, ratio), clips in places.items() if ratio != CLEAN]
+    if noisy:
+        summary |= recognizer.task.reliability(scores, np.concatenate(noisy))
     if columns:
         summary["groups"] = {name: groups.score_mixes(scores, places, own, name) for name, own in values.items()}
     return {**dataclasses.asdict(conditions), "seen": list(conditions.seen), "silent": silent, **summary}

@@ -35,7 +35,7 @@ class Options(study.Options):
 
     noise: str | None = None  # folder of noises, a sub-folder for each type
     unseen: tuple[str, ...] = ("wind",)  # types that are in no training
-    rare_speaker: str = "theo"  # whose clips are a tenth of those in training
+    rare_speaker: str = "jackson"  # whose clips are a tenth of those in training
     repeats: int = 2  # mixes of each clip with each type of noise
 
     def __post_init__(self) -> None:

@@ -324,6 +324,10 @@ class Task(abc.ABC):
     ) -> PerExampleScores:
         """How each example of a split scores by one of `score_names`; None is the usual one."""
 
+    def reliability(self, scores: PerExampleScores, examples: np.ndarray) -> dict[str, Any]:
+        """Scores of the probabilities of some of the examples, as JSON; empty where there are no probabilities."""
+        return {}
+
     @abc.abstractmethod
     def report(self, scores: Mapping[str, Any], title: str) -> Any:
         """Scores as a table for the terminal."""

@@ -21,6 +21,7 @@ from pipelines.errors import UserError
 from tfrec.evaluation.metrics import calibration, classification, conformal, detection, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import detection_plot, plots
+from tfrec.reports.reliability import summary
 from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task, require_no_options, source_names
 from tfrec.tasks.group_weights import GroupWeights
 from tfrec.tasks.label import Label as Label
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
 
-SHOWN_ABSENT = 10  # classes without examples that are named
 TOP_CLASSES = 5  # of the export's "top_labels"
 MAX_CLASSES = 40  # in the table of scores; of more, only the worst are shown
 WORST_CLASSES = 20
@@ -187,17 +187,16 @@ class Classification(Task):
         rate, level = self.config.false_alarm_rate, self.config.conformal
         temperature = calibration.fit_temperature(logits, labels)
         probabilities = special.softmax(logits.astype("float64") / temperature, axis=-1)
-        return {
+        decision = {
             "temperature": temperature,
             "threshold": detection.choose_threshold(probabilities, labels, self.rejected, rate),
             "false_alarm_rate": rate,
             "rejected": [name for name, rejected in zip(self.class_names, self.rejected, strict=True) if rejected],
-            "conformal": {
-                "level": level,
-                "threshold": conformal.fit_threshold(probabilities, labels, level),
-                "examples": len(labels),
-            },
         }
+        if recognizer.config.data.train_on_validation:  # no guarantee
+            return decision
+        threshold = conformal.fit_threshold(probabilities, labels, level)
+        return decision | {"conformal": {"level": level, "threshold": threshold, "examples": len(labels)}}
 
     def use_decision(self, decision: Mapping[str, Any]) -> None:
         """Takes the temperature and the thresholds that `calibrate` has chosen."""
@@ -310,15 +309,30 @@ class Classification(Task):
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
     ) -> PerExampleScores:
         """How each example of a split scores by one of `score_names`."""
-        return per_example.from_logits(name or "accuracy", *recognizer.outputs(split, batch_size))
+        logits, labels = recognizer.outputs(split, batch_size)
+        scores = per_example.from_logits(name or "accuracy", logits, labels)
+        return dataclasses.replace(scores, probabilities=self._probabilities(logits))
+
+    def reliability(self, scores: PerExampleScores, examples: np.ndarray) -> dict[str, Any]:
+        """Calibration and prediction sets of some of the examples, as in `score`."""
+        if scores.probabilities is None or scores.labels is None:
+            return {}
+        return self._reliability(scores.probabilities[examples], scores.labels[examples])
+
+    def _reliability(self, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+        measured = {"calibration": {"temperature": self.temperature, **calibration.score(probabilities, labels)}}
+        if self.conformal is not None:
+            measured["conformal"] = conformal.score(probabilities, labels, self.class_names, **self.conformal)
+        return measured
+
+    def _probabilities(self, logits: np.ndarray) -> np.ndarray:
+        return special.softmax(np.asarray(logits, "float64") / self.temperature, axis=-1)
 
     def score(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """Logits `(examples, classes)` and class indices -> the dict that metrics.json holds for a split."""
         measured = classification.score(logits, targets, self.class_names)
-        probabilities = special.softmax(np.asarray(logits, "float64") / self.temperature, axis=-1)
-        measured["calibration"] = {"temperature": self.temperature, **calibration.score(probabilities, targets)}
-        if (sets := self.conformal) is not None:
-            measured["conformal"] = conformal.score(probabilities, targets, self.class_names, **sets)
+        probabilities = self._probabilities(logits)
+        measured |= self._reliability(probabilities, targets)
         detected = detection.score(probabilities, targets, self.class_names, self.threshold)
         return measured if detected is None else {**measured, "detection": detected}
 
@@ -327,7 +341,7 @@ class Classification(Task):
 
         Of more than `MAX_CLASSES` classes it has the `WORST_CLASSES` with the lowest F1.
         """
-        rows, caption = scores["classes"], _caption(scores)
+        rows, caption = scores["classes"], summary.caption(scores)
         if len(rows) > MAX_CLASSES:
             rows = sorted((row for row in rows if row["examples"]), key=lambda row: row["f1"])[:WORST_CLASSES]
             caption += f"; the worst {len(rows)} of {len(scores['classes'])} classes are shown, metrics.json has all"
@@ -357,31 +371,3 @@ def class_counts(split: Split, classes: int) -> np.ndarray:
     if labels is None:
         labels = np.array([example["label"] for example in split.examples.as_numpy_iterator()])
     return np.bincount(labels, minlength=classes)
-
-
-def _caption(scores: Mapping[str, Any]) -> str:
-    low, high = scores["accuracy_interval"]
-    f1_low, f1_high = scores["macro_f1_interval"]
-    text = (
-        f"accuracy {scores['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), macro F1 {scores['macro_f1']:.4f}"
-    )
-    text += f" ({f1_low:.4f} to {f1_high:.4f})"
-    if "top5_accuracy" in scores:
-        text += f", top-5 {scores['top5_accuracy']:.2%}"
-    low, high = scores["calibration"]["ece_interval"]
-    text += f"; calibration error {scores['calibration']['ece']:.2%} ({low:.2%} to {high:.2%})"
-    if "detection" in scores:
-        detected = scores["detection"]
-        text += (
-            f"; of {detected['rejected_examples']:,} examples to reject {detected['false_alarm_rate']:.1%} are"
-            f" accepted, of the others {detected['miss_rate']:.1%} are rejected (equal error rate"
-            f" {detected['equal_error_rate']:.1%})"
-        )
-    answered = np.flatnonzero(np.sum(scores["confusion"], axis=0))
-    if len(answered) == 1 and sum(row["examples"] > 0 for row in scores["classes"]) > 1:
-        text += f"; every answer is {paths.shown(scores['classes'][answered[0]]['label'])}"
-    absent = [paths.shown(row["label"]) for row in scores["classes"] if not row["examples"]]
-    if absent:
-        more = f" and {len(absent) - SHOWN_ABSENT} more" if len(absent) > SHOWN_ABSENT else ""
-        text += f"; classes without examples, left out of the means: {', '.join(absent[:SHOWN_ABSENT])}{more}"
-    return text

@@ -83,6 +83,12 @@ def is_over(config: Config, run: Run) -> bool:
     return bool(values["epoch"] >= config.fit.epochs or values.get("stopped"))
 
 
+def _require_unfinished(config: Config, run: Run) -> None:
+    """UserError where `is_over`."""
+    if is_over(config, run):
+        raise UserError(f"{run.path} is finished: raise fit.epochs to train it longer.")
+
+
 def _what_is_kept(run: Run) -> str:
     """What remains of a training that a signal has ended, and how it continues."""
     values = training_state.read_values(run)
@@ -101,9 +107,11 @@ def _train(
     if resume and is_writing:
         locks.enter_context(run.lock())
         training_state.remove_strays(run)
-    if resume and is_over(config, run):
-        raise UserError(f"{run.path} is finished: raise fit.epochs to train it longer.")
+    if resume:
+        _require_unfinished(config, run)
     config, corpus, weights = _load(config, run, resume)
+    if resume:
+        _require_unfinished(config, run)  # again, since settings that follow from the data are known now
     with strategies.scope(strategy, run):
         recognizer = _build(config, corpus, run, weights)
         if not resume and is_writing:

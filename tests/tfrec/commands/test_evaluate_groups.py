@@ -12,6 +12,8 @@ from PIL import Image
 from pipelines.errors import UserError
 from tfrec.commands import evaluate, noise_report
 
+pytest.importorskip("fairlearn")
+
 
 @pytest.fixture
 def tones_of_devices(trained, tones, tmp_path):

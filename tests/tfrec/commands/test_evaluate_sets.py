@@ -50,6 +50,14 @@ def test_sets_are_fitted_measured_and_exported(digits, tmp_path, capsys):
     np.testing.assert_array_equal(sets, (probabilities >= decision["threshold"]) | best)
 
 
+def test_training_on_the_validation_split_leaves_no_sets(digits):
+    config = digits.read_json("config.json")
+    config["data"]["train_on_validation"] = True
+    digits.write_json("config.json", config)
+    with pytest.raises(UserError, match=r"was trained on its validation examples .* guarantee nothing"):
+        evaluate.main([str(digits.path), "--conformal", "0.9"])
+
+
 def test_without_a_fit_there_are_no_sets(trained):
     _, recognizer = trained("digits")
     assert "prediction_sets" not in recognizer.answers(np.zeros((1, 8, 8, 1), "uint8"))

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -98,8 +99,20 @@ def test_damaged_runs(fails, tmp_path, broken_run, damage):
     assert message in fails(export, "mine", "--folder", "published")
 
 
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", "", "a\\b", "\x1b[2J"])
+def test_the_name_of_an_export_is_no_path(fails, broken_run, name):
+    assert "export.name must be the name of a folder, without a path" in fails(export, "mine", "--name", name)
+    edited(broken_run / "config.json", lambda stored: stored["export"].update(name=name))
+    assert "export.name must be the name of a folder, without a path" in fails(export, "mine")
+
+
 def test_examples_that_an_export_needs(fails, broken_run):
     (broken_run / "examples.npz").write_bytes(b"PK")
+    sentence = fails(export, "mine", "--folder", "published")
+    assert "examples.npz" in sentence
+    with zipfile.ZipFile(broken_run / "examples.npz", "w") as file:  # an array that no memory holds
+        header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000,)}".ljust(117).encode() + b"\n"
+        file.writestr("0/raw.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     sentence = fails(export, "mine", "--folder", "published")
     assert "examples.npz" in sentence
 

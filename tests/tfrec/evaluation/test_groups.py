@@ -11,6 +11,8 @@ from tfrec.evaluation import groups
 from tfrec.evaluation.metrics.classification import wilson_interval
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 
+pytest.importorskip("fairlearn")
+
 
 def answers(**right):
     """Scores and groups from {group: (right, examples)}."""

@@ -43,19 +43,10 @@ def test_the_card_of_a_classifier(copied):
     )
     text = written(recognizer)
     heads = [line for line in text.splitlines() if line.startswith("## ")]
-    assert [head[3:] for head in heads] == [
-        *(
-            "Use",
-            "Data",
-            "Training",
-            "Scores",
-            "Calibration",
-            "Corrupted pictures",
-            "Limits",
-            "Certificate",
-            "Repeat it",
-        )
-    ]
+    expected = (
+        "Use, Data, Training, Scores, Calibration, Data of no class, Corrupted pictures, Limits, Certificate, Repeat it"
+    )
+    assert ", ".join(head[3:] for head in heads) == expected
     low, high = test["accuracy_interval"]
     assert f"| test | 360 | accuracy | {test['accuracy']:.2%} ({low:.2%} to {high:.2%}) |".replace("%", " %") in text
     seven = test["classes"][7]
@@ -88,7 +79,6 @@ def test_the_card_of_a_transcriber(copied):
     recognizer = copied("bilstm_ctc")
     test = recognizer.run.read_json("metrics.json")["test"]
     text = written(recognizer)
-    assert "## Calibration" not in text
     for speaker, found in test["by_speaker"].items():
         assert f"| {speaker} | {found['utterances']} | {100 * found['wer']:.2f} % |" in text
 
@@ -171,6 +161,25 @@ def test_groups_and_sets():
     assert "1.25 classes on average" in text
     assert "Classes that are never accepted: silence." in text
     assert "Whether the probabilities are right: not measured. `tfrec evaluate run` measures it." in text
+
+
+def test_confidences_of_words():
+    found = {"words": 200, "accuracy": 0.9, "ece": 0.02, "ece_interval": [0.01, 0.03], "ece_unscaled": 0.08}
+    text = "\n".join(scores.word_confidences({"word_confidence": found}, "run"))
+    assert "Of 200 words of the test split 90.00 % are right." in text
+    assert (
+        "confidences: 2.00 % (1.00 % to 3.00 %); without the scaling that the validation split has chosen\n8.00 %."
+        in text
+    )
+    text = "\n".join(scores.word_confidences({}, "run"))
+    assert "Whether the confidences of words are right: not measured. `tfrec evaluate run` measures it." in text
+
+
+def test_data_of_no_class():
+    found = {"examples": 90, "other_examples": 1200, "energy": {"auroc": 0.9876, "auroc_interval": [0.98, 0.99]}}
+    text = "\n".join(scores.out_of_domain({"test": {}, "ood_letters": found}, "run"))
+    assert "| energy | 90 | 1,200 of letters | 0.9876 (0.98 to 0.99) |" in text
+    assert "`tfrec evaluate run --ood FOLDER` measures it." in "\n".join(scores.out_of_domain({"test": {}}, "run"))
 
 
 def test_many_classes_are_cut_to_the_worst():

@@ -172,7 +172,8 @@ def test_a_worker_without_a_chief_ends_at_ctrl_c(start):
 
 
 @pytest.mark.parametrize("words", [("--set", "fit.epochs=1..3"), (*WORDS[3:], "--fit.weight_decay", "0.5")])
-def test_a_worker_with_other_settings_is_refused(start, words):
+def test_a_worker_with_other_settings_is_refused(start, words, monkeypatch):
+    monkeypatch.setenv("TFREC_SWEEP_TOKEN", "shared by machines without a shared folder")
     address = f"127.0.0.1:{free_port()}"
     start(*WORDS, "--trials", "2", "--role", "chief", "--oracle", address)
     other = start("digits", "--run", "theirs", *words, "--role", "worker", "--oracle", address, name="other")
@@ -181,7 +182,8 @@ def test_a_worker_with_other_settings_is_refused(start, words):
     assert not pathlib.Path("theirs").exists()
 
 
-def test_a_worker_keeps_the_runs_of_other_sweeps(start):
+def test_a_worker_keeps_the_runs_of_other_sweeps(start, monkeypatch):
+    monkeypatch.setenv("TFREC_SWEEP_TOKEN", "shared by machines without a shared folder")
     address = f"127.0.0.1:{free_port()}"
     old = pathlib.Path("old/trials/0")
     old.mkdir(parents=True)

@@ -121,6 +121,9 @@ def _with_interval(measure: str, cell: Mapping[str, Any]) -> str:
 def _caption(result: Result) -> str:
     silent = f"; silent and left out: {', '.join(result['silent'])}" if result.get("silent") else ""
     clean = f"clean {_with_interval(result['measure'], result['clean'])}; " if result["clean"] else ""
+    if "calibration" in result:
+        low, high = result["calibration"]["ece_interval"]
+        clean += f"calibration error in noise {result['calibration']['ece']:.2%} ({low:.2%} to {high:.2%}); "
     if result["noise"] is None:
         return f"{clean}intervals at 95 %; noises of the corpus{silent}"
     return f"{clean}intervals at 95 %; set A: noises of training, other parts of the files; set B: other noises{silent}"

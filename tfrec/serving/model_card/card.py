@@ -94,6 +94,10 @@ def _of_run(recognizer: Recognizer, run: Run) -> Iterator[str]:
     yield from scores.by_group(test, str(run.path))
     if task.label_kind == "classes":
         yield from scores.calibration(test, decision, str(run.path))
+        if len(recognizer.frontend.parts()) == 1:
+            yield from scores.out_of_domain(metrics, str(run.path))
+    if task.label_kind == "texts":
+        yield from scores.word_confidences(test, str(run.path))
     if recognizer.modality == "audio":
         yield from robustness.noise(run)
     if recognizer.modality == "image" and task.label_kind == "classes":

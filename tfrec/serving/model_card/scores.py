@@ -112,6 +112,21 @@ def calibration(test: Mapping[str, Any], decision: Mapping[str, Any], run: str) 
         yield from _accepted(test, decision)
 
 
+def word_confidences(test: Mapping[str, Any], run: str) -> Iterator[str]:
+    """Whether the confidences of a transcriber's words are right."""
+    yield "## Calibration"
+    yield ""
+    if (found := test.get("word_confidence")) is None:
+        yield from markdown.not_measured("Whether the confidences of words are right", f"tfrec evaluate {run}")
+        return
+    error = markdown.scored("ece", found["ece"], found.get("ece_interval"))
+    right = markdown.score("accuracy", found["accuracy"])
+    yield f"Of {found['words']:,} words of the test split {right} are right. Expected calibration error of their"
+    yield f"confidences: {error}; without the scaling that the validation split has chosen"
+    yield f"{markdown.score('ece', found['ece_unscaled'])}."
+    yield ""
+
+
 def _accepted(test: Mapping[str, Any], decision: Mapping[str, Any]) -> Iterator[str]:
     """When an answer is accepted."""
     rejected, rate = ", ".join(decision.get("rejected", ())) or "none", decision["false_alarm_rate"]
@@ -122,3 +137,23 @@ def _accepted(test: Mapping[str, Any], decision: Mapping[str, Any]) -> Iterator[
         yield f"On the test split {wrong:.1%} of {detected['rejected_examples']:,} examples to reject are accepted, and"
         yield f"{missed:.1%} of the others are rejected."
     yield ""
+
+
+def out_of_domain(metrics: Mapping[str, Any], run: str) -> Iterator[str]:
+    """How well a classifier separates its classes from other data."""
+    yield "## Data of no class"
+    yield ""
+    rows = []
+    for name, found in metrics.items():
+        if name.startswith("ood_") and isinstance(found, dict):
+            for kind, each in found.items():
+                if isinstance(each, dict) and "auroc" in each:
+                    value = markdown.scored("auroc", each["auroc"], each.get("auroc_interval"))
+                    other = f"{found['other_examples']:,} of {name.removeprefix('ood_')}"
+                    rows.append((kind.replace("_", " "), f"{found['examples']:,}", other, value))
+    if rows:
+        yield from markdown.table(("score", "examples of the classes", "others", "AUROC (95 % interval)"), rows)
+    else:
+        yield from markdown.not_measured(
+            "Whether data of no class is recognized as such", f"tfrec evaluate {run} --ood FOLDER"
+        )
