@@ -20,10 +20,9 @@ from tfrec import tasks
 from tfrec.config.schema import Config
 from tfrec.labels import confident_learning, cross_validation
 from tfrec.recognizer import Recognizer
-from tfrec.reports.gallery import media, page
+from tfrec.reports.gallery import csv_text, media, page
 from tfrec.reports.pages import printable
 from tfrec.training import session
-from tfrec.utils import csv_text
 from tfrec.utils.files import atomic_write
 
 PAGE, TABLE = "labels.html", "labels.csv"

@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from typing import Any
 
 from tfrec.reports.alignments import printable
+from tfrec.reports.gallery import csv_text
 from tfrec.reports.plots import save
 from tfrec.runs.run import Run
-from tfrec.utils import csv_text
 from tfrec.utils.files import atomic_write
 from tuning.report import page, plots
 from tuning.report.front import front

@@ -1,1 +1,1 @@
-"""Examples on a page: pictures, sounds, and what is known of each."""
+"""Examples on a page, with pictures and sounds and what is known of each, and in a table."""
