@@ -5,7 +5,8 @@ features on the device and on the host. Each is ended at random moments by SIGKI
 ends as asked for have come; then all its variables and its history, but for the minutes, are compared with those of a
 training without interruption. Processes are forked from one that has imported TensorFlow and not used it.
 
-`--cost` measures how long a step waits for the state of a network of 30 million weights with Adam.
+`--cost` measures how long a step waits for the state of a network of 30 million weights with Adam: 201 ms, 0.07 % of 5
+minutes, on two busy CPU cores (Python 3.11, TensorFlow 2.17.1, Keras 3.15.1).
 """
 
 import contextlib
@@ -180,6 +181,7 @@ def survive(arguments: Arguments) -> int:
             failures += bool(found)
             figures = (f"{value:.1f}" for value in (record.longest_exit_s, record.most_repeated_s))
             table.add_row(case, str(record.kills), str(record.terms), *figures, ", ".join(found) or "nothing")
+            print(f"{case}: {record}; differs: {', '.join(found) or 'nothing'}", flush=True)
             if found:
                 print(ended.with_suffix(".log").read_text()[-3000:])
     Console().print(table)

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from pipelines import buckets
 from pipelines.datasets.base import decoded
+from pipelines.datasets.share import WHOLE, Share
 from pipelines.image_formats import native_resize
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ def training_batches(
     first_epoch: int = 0,
     shapes: "Buckets | None" = None,
     first_batch: int = 0,
+    share: Share = WHOLE,
 ) -> tf.data.Dataset:
     """Builds shuffled batches for several epochs, one epoch after the other.
 
@@ -65,21 +67,27 @@ def training_batches(
         first_epoch: Number of the first epoch.
         shapes: Buckets of lengths, see `bucket_plan`; None batches clips of different lengths together. The first
             epoch begins with the longest bucket, so that running out of memory shows at the start.
-        first_batch: Number of batches of the first epoch that are left out. Their examples are not decoded, unless they
-            are in memory anyway or come from a stream.
+        first_batch: Number of batches of the first epoch that are left out.
+        share: The examples of each batch that are taken; of batches by length after decoding. Else what is left out is
+            not decoded, unless it is in memory anyway or comes from a stream.
 
     Returns:
-        Batches (inputs, label). Images are tensors; clips are dicts of "audio" and "length", or of the features, and
-        pairs are the same dicts with "image", or with "video" and "video_frames".
+        Batches (inputs, label), of a share with a flag behind them, see `Share.flagged`. Images are tensors; clips are
+        dicts of "audio" and "length", or of features, pairs the same with "image", or with "video" and "video_frames".
     """
     ordered = _Order(split, frontend, shapes)
 
     def epoch_batches(epoch: "Tensor", longest_first: bool = False, skipped: int = 0) -> tf.data.Dataset:
-        examples = ordered.examples(seed * 100_003 + epoch, longest_first, skipped, batch_size)
-        return _batch(examples, frontend, batch_size, lambda number: (seed, epoch, number), shapes, skipped)
+        def random_key(number: "Tensor") -> tuple["Tensor", ...]:  # a clip's number is that in the whole epoch
+            return seed, epoch, number if ordered.has_clips else number * share.count + share.index
 
-    start, batches = first_epoch, None
-    longest_first = shapes is not None and first_epoch == 0
+        examples = ordered.examples(seed * 100_003 + epoch, longest_first, skipped, batch_size, share)
+        if shapes is not None and share.count > 1:
+            return share.of_batches(_batch(examples, frontend, batch_size, random_key, shapes, skipped))
+        batches = _batch(examples, frontend, batch_size // share.count, random_key, shapes, skipped)
+        return share.flagged(batches, split.size, batch_size, skipped)
+
+    start, batches, longest_first = first_epoch, None, shapes is not None and first_epoch == 0
     if longest_first or first_batch:
         start, batches = first_epoch + 1, epoch_batches(tf.constant(first_epoch, tf.int64), longest_first, first_batch)
     others = tf.data.Dataset.range(start, epochs).flat_map(epoch_batches)
@@ -124,29 +132,6 @@ def numbered_batches(
         lambda numbered, bucket: {**numbered[1], "label": (numbered[1]["label"], numbered[0]), "bucket": bucket}
     )
     return _prefetched(_batch(examples, frontend, batch_size, None, shapes))
-
-
-def pad_for_replicas(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """Pads batches of which a replica would get no example: the first examples repeat at the end.
-
-    TensorFlow gives each replica in turn the same number of examples, until there are none left.
-
-    Args:
-        batches: Batches of any structure.
-        count: Number of replicas.
-
-    Returns:
-        The same batches; those that are padded have a multiple of `count` examples.
-    """
-
-    def pad(*batch: Any) -> Any:
-        size = tf.shape(tf.nest.flatten(batch)[0])[0]
-        share = -(-size // count)
-        has_empty = share * (count - 1) >= size
-        indices = tf.range(tf.where(has_empty, share * count, size)) % size
-        return tf.nest.map_structure(lambda part: tf.gather(part, indices), batch)
-
-    return batches.map(pad)
 
 
 def bucket_plan(split: "Split", frontend: "Frontend", batch_size: int, batch_seconds: float | None = None) -> "Buckets":
@@ -200,20 +185,25 @@ class _Order:
         buffer = split.size if in_memory else max(MIN_SHUFFLE_EXAMPLES, SHUFFLE_BYTES // example_bytes)
         self.buffer = min(split.size, buffer)
 
-    def examples(self, seed: "Tensor", longest_first: bool, skipped: int, batch_size: int) -> tf.data.Dataset:
+    def examples(
+        self, seed: "Tensor", longest_first: bool, skipped: int, batch_size: int, share: Share
+    ) -> tf.data.Dataset:
         """The examples of an epoch without those of the first `skipped` batches.
 
         A clip has its position in the shuffled epoch as "number", and that of its bucket as "bucket".
         """
-        late = self.late if skipped or not self.is_cached else None  # the rest of one epoch does not fill the cache
+        # The rest of one epoch does not fill the cache, nor does a share, which is another one in each epoch.
+        late = self.late if skipped or share.count > 1 or not self.is_cached else None
         source = late.rows if late else self.prepared
-        if not self.has_clips and not skipped:  # faster, and in the same order
+        if not self.has_clips and not skipped and share.count == 1:  # faster, and in the same order
             rows = source.shuffle(self.buffer, seed=seed, reshuffle_each_iteration=False)
             return _resized(decoded(rows, late.decode), self.frontend) if late else rows
         rows = self._shuffled(source, seed, longest_first)
         if skipped:
             is_left = tf.constant(self._left(seed, longest_first, skipped, batch_size))
             rows = rows.filter(lambda number, row: is_left[number])
+        if self.shapes is None:
+            rows = share.of_rows(rows, self.size, batch_size)
         decode = late.decode if late else lambda example: example
 
         def numbered(element: Any) -> dict[str, "Tensor"]:

@@ -8,6 +8,7 @@ from tfrec.utils import startup
 
 COMMANDS = {
     "fit": "train a recognizer, measure it on the test split, and export it",
+    "launch": "train with several processes on this machine, or as one of several machines",
     "evaluate": "measure a run on a split, with plots",
     "predict": "label or transcribe files with a run or an export",
     "export": "export a run as the next version for TensorFlow Serving",
@@ -48,6 +49,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         from tfrec.serving.lint import report
 
         report.run_command(words[1:])
+    if words[0] == "launch":
+        from tfrec.utils import launcher
+
+        launcher.run_command(words[1:])
     startup.run_command(f"tfrec.commands.{_module(words[0])}", words[1:])
 
 

@@ -6,7 +6,7 @@ import contextlib
 import copy
 import json
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
@@ -359,14 +359,6 @@ class Recognizer:
     def forward_function(self, batches: tf.data.Dataset) -> Any:
         """A compiled function from the inputs of such batches to outputs, traced once for all lengths."""
         return tf.function(lambda inputs: self(self.as_received(inputs)), input_signature=[batches.element_spec[0]])
-
-
-def strategy_scope(config: Config) -> contextlib.AbstractContextManager[Any]:
-    """Where a training's variables live: one device, or a copy on each device of this machine."""
-    if config.fit.strategy == "default":
-        return contextlib.nullcontext()
-    devices: Iterable[Any] = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
-    return tf.distribute.MirroredStrategy([device.name for device in devices]).scope()
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ import shlex
 
 from tfrec.__main__ import COMMANDS
 from tfrec.config import flags
+from tfrec.utils import launcher
 
 ROOT = pathlib.Path(__file__).parents[2]
 TAKE_FIT_FLAGS = ("fit", "show", "check", "lm", "compare", "study", "sweep")
@@ -79,6 +80,8 @@ def parse(name, arguments):
     elif name == "lm":
         is_file = arguments[0] not in importlib.import_module("tfrec.config.experiments").EXPERIMENTS
         flags.parse_fit(arguments[1:] if is_file else arguments, module.Arguments, name)
+    elif name == "launch":
+        flags.parse_fit(launcher.parse(arguments).command[1:])
     elif name in TAKE_FIT_FLAGS:
         flags.parse_fit(arguments, getattr(module, "Arguments", flags.FitArguments), name)
     else:

@@ -266,14 +266,3 @@ def test_numbered_batches_hold_the_index_of_each_example():
             assert (label[row].numpy() != 0).sum() == number
             seen[number] = True
     assert sorted(seen) == list(range(40))
-
-
-@pytest.mark.parametrize(
-    ("size", "padded"), [(1, [0, 0, 0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3, 0, 1]), (5, [0, 1, 2, 3, 4])]
-)
-def test_no_replica_is_without_examples(size, padded):
-    numbers = np.arange(size)
-    batches = tf.data.Dataset.from_tensors(({"features": 10.0 * numbers}, numbers))
-    ((inputs, label),) = assemble.pad_for_replicas(batches, 3)
-    assert label.numpy().tolist() == padded
-    assert inputs["features"].numpy().tolist() == [10.0 * number for number in padded]

@@ -28,6 +28,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     verbose = 1 if sys.stdout.isatty() else 2
     result = session.train(config, run, arguments.resume, arguments.test, verbose)
+    if not result.scores:  # of several workers the first writes
+        return 0
     console.print(result.recognizer.task.report(result.scores, title=f"{result.split} split"))
     console.print(f"Trained in {result.seconds:.0f} s; the run is in {run.path}.")
     _print_next(result)

@@ -50,13 +50,16 @@ class FitConfig:
     precision: Literal["float32", "mixed_float16", "mixed_bfloat16"] = "float32"  # of the network, not of features
     tf32: bool = False  # let GPUs round float32 products to TensorFloat-32: faster, features differ by up to 1e-3
     jit_compile: bool = False  # compile the training step with XLA; faster on GPUs, slower on CPUs
-    strategy: Literal["default", "mirrored"] = "default"  # mirrored splits each batch over all GPUs of this machine
+    # Who computes a batch: one device (default), all GPUs of this machine (mirrored), several processes (multi_worker)
+    strategy: Literal["default", "mirrored", "multi_worker"] = "default"
+    cpu_devices: int = 1  # mirrored without GPUs: number of devices that the CPU is divided into, to try it
+    sync_batch_norm: bool = False  # multi_worker: batch normalization over the examples of all workers
     checkpoint_minutes: float = 5.0  # between two states within an epoch, from which --resume continues
     tensorboard: bool = False  # write event files for TensorBoard into the run
 
     def __post_init__(self) -> None:
         counts = ("epochs", "batch_size", "accumulate_steps", "plateau_patience", "checkpoints", "unfreeze_epochs")
-        for field in (*counts, "patience"):
+        for field in (*counts, "patience", "cpu_devices"):
             value = getattr(self, field)
             _require(value is None or value >= 1, f"fit.{field} must be 1 or more", value)
         for field in (
@@ -78,6 +81,10 @@ class FitConfig:
             _require(0 <= value < 1, f"fit.{field} must be at least 0 and below 1", value)
         rule = "fit.head_epochs must be 0 or more and below fit.epochs"
         _require(0 <= self.head_epochs < self.epochs, rule, self.head_epochs)
+        rule = "fit.cpu_devices is for fit.strategy mirrored"
+        _require(self.cpu_devices == 1 or self.strategy == "mirrored", rule, self.strategy)
+        is_mirrored = self.sync_batch_norm and self.strategy == "mirrored"
+        _require(not is_mirrored, "fit.sync_batch_norm is for fit.strategy multi_worker", self.strategy)
         needs_steps = self.schedule == "step" and not self.step_epochs
         _require(not needs_steps, "fit.schedule step needs fit.step_epochs", self.step_epochs)
 

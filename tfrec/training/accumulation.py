@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from tfrec.training import replicas
+from tfrec.training.distributed import replicas
 
 if TYPE_CHECKING:
     from tfrec.training.step import Training
@@ -64,6 +64,9 @@ def step_function(training: Training) -> Callable[[Iterator[Any]], dict[str, Any
     """
     strategy = training.distribute_strategy
 
+    def whole(data: Any) -> Any:
+        return replicas.first(strategy.run(training.train_step, args=(data,)))
+
     def part(data: Any, number: Any) -> Any:
         return strategy.run(training.part, args=(data, number))
 
@@ -74,12 +77,15 @@ def step_function(training: Training) -> Callable[[Iterator[Any]], dict[str, Any
         return replicas.first(strategy.run(training.update_by_parts))
 
     if not training.run_eagerly:
+        whole = tf.function(whole, reduce_retracing=True, jit_compile=training.jit_compile)
         part = tf.function(part, reduce_retracing=True)  # without XLA, which would compile it for each number
         add = tf.function(add, reduce_retracing=True, jit_compile=training.jit_compile)
         update = tf.function(update, jit_compile=training.jit_compile)
 
-    def step(iterator: Iterator[Any]) -> dict[str, Any]:
-        data = next(iterator)
+    def step(batches: Iterator[Any]) -> dict[str, Any]:
+        data = next(batches)
+        if training.accumulator is None:
+            return whole(data)
         for number in range(training.parts):
             add(*part(data, tf.constant(number)))
         return update()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tfrec.training.checkpoint import TrainingCheckpoint
 
 Logs = dict[str, Any] | None
+WORKER_SEEDS = 10_000_019  # between the states of randomness of two workers
 
 
 class EpochSeeds(keras.callbacks.Callback):
@@ -21,19 +22,23 @@ class EpochSeeds(keras.callbacks.Callback):
     Keras neither saves nor restores these states; set this way, a resumed run draws what an uninterrupted one would.
     """
 
-    def __init__(self, seed: int) -> None:
+    on_every_worker = True
+
+    def __init__(self, seed: int, worker: int = 0) -> None:
         super().__init__()
-        self.seed = seed
+        self.seed, self.worker = seed, worker
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Gives each generator a state of its own."""
         states = [variable for variable in self.model.variables if variable.path.endswith("seed_generator_state")]
         for i, state in enumerate(states):
-            state.assign([self.seed * 100_003 + i, epoch << 20])
+            state.assign([self.seed * 100_003 + self.worker * WORKER_SEEDS + i, epoch << 20])
 
 
 class WidenMasks(keras.callbacks.Callback):
     """SpecAugment's masks grow linearly from nothing to their full width over a number of epochs."""
+
+    on_every_worker = True
 
     def __init__(self, masks: Any, epochs: float) -> None:
         super().__init__()
@@ -52,6 +57,7 @@ class StopOnNaN(keras.callbacks.Callback):
     """
 
     async_safe = True
+    on_every_worker = True
 
     def on_epoch_begin(self, epoch: int, logs: Logs = None) -> None:
         """Remembers the epoch for the message."""

@@ -17,6 +17,8 @@ from pipelines.errors import UserError
 from tfrec.config.schema import FitConfig
 from tfrec.runs import training_state
 from tfrec.runs.run import Run
+from tfrec.training.callbacks import WORKER_SEEDS
+from tfrec.training.distributed import strategies
 from tfrec.training.schedules import Schedule
 from tfrec.utils import interrupts, startup
 from tfrec.utils.writer_thread import WriterThread
@@ -45,6 +47,8 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         state: what is kept as JSON: the position, the history, and the figures of the finished epochs.
     """
 
+    on_every_worker = True
+
     def __init__(
         self,
         run: Run,
@@ -64,6 +68,7 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         # Epochs without a better one; factor of the learning rate; seconds of the training so far.
         self.state |= {"stale": 0, "plateau": 0, "scale": 1.0, "seconds": 0.0}
         self.seconds_before, self.started = 0.0, time.monotonic()
+        self.worker = strategies.current().index  # of several workers the first writes, and the others follow
         self.writer, self.is_unsaved, self.last_save = WriterThread(), False, time.monotonic()
         self._within_epoch: list[tuple[Any, np.ndarray]] = []  # variables that the start of an epoch resets
         self._kept_before: list[set[int]] = []  # epochs of the weights to be averaged, of the last states on the disk
@@ -154,6 +159,8 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         use.
         """
         self.last_save, self.is_unsaved = time.monotonic(), False
+        if self.worker:
+            return
         self.state["seconds"] = self.seconds()
         with tf.device("CPU:0"):
             values = [tf.identity(variable.value) for variable in self.variables()]
@@ -182,10 +189,15 @@ class TrainingCheckpoint(keras.callbacks.Callback):
         startup.check_interrupted()
         for variable, value in self._within_epoch:
             variable.assign(_as_stored(value, variable))
+            if variable.path.endswith("seed_generator_state"):  # those of the first worker are stored
+                variable.assign_add([self.worker * WORKER_SEEDS, 0])
         self._within_epoch = []
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         """Compares the epoch with the best one and saves the state."""
+        if self.worker:
+            self.state.update(epoch=epoch + 1, step=0, logs=None)
+            return
         with interrupts.deferred():
             self._end_epoch(epoch, logs or {})
 

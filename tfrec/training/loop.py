@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import keras
@@ -14,13 +13,19 @@ import tensorflow as tf
 from pipelines import assemble, frontends
 from pipelines.buckets import Buckets
 from pipelines.datasets.base import Corpus, Split
+from pipelines.datasets.share import Share
 from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
-from tfrec.training import freezing, group_dro
+from tfrec.training import freezing
 from tfrec.training.callbacks import EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
+from tfrec.training.distributed import replicas, strategies
+from tfrec.training.distributed.cluster import ALONE
+from tfrec.training.distributed.workers import WorkerLoop
+from tfrec.training.epochs import EpochLoop
+from tfrec.training.losses import group_dro
 from tfrec.training.optimizers import build_optimizer
 from tfrec.training.schedules import Schedule
 from tfrec.training.step import Training
@@ -71,8 +76,9 @@ def train(
         except KeyboardInterrupt:
             checkpoint.save_unsaved()
             raise
-    checkpoint.average_checkpoints(recognizer.network)
-    recognizer.load_weights(run)
+    if strategies.current().is_chief:
+        checkpoint.average_checkpoints(recognizer.network)
+        recognizer.load_weights(run)
     return checkpoint.history
 
 
@@ -89,7 +95,8 @@ def _run_stages(
     fit, state = checkpoint.config, checkpoint.state
     callbacks, validation = _callbacks(training, checkpoint, validation_split)
     validation_steps = assemble.steps_per_epoch(validation_split, fit.batch_size)
-    with EpochLoop(training, checkpoint, callbacks, validation, validation_steps, verbose) as epochs:
+    loop = EpochLoop if strategies.current() is ALONE else WorkerLoop
+    with loop(training, checkpoint, callbacks, validation, validation_steps, verbose) as epochs:
         for _, end, frozen in freezing.stages(fit, blocks):
             if checkpoint.done or end <= state["epoch"]:
                 continue
@@ -153,6 +160,11 @@ def _plan_epoch(training: Training, split: Split) -> tuple[Buckets | None, int]:
     return buckets, buckets.batches
 
 
+def _freeze(training: Training, blocks: dict[str, list[Any]], frozen: tuple[str, ...]) -> None:
+    freezing.freeze(blocks, frozen)
+    _compile(training, training.optimizer)  # again, since Keras reads here what is trainable
+
+
 def _compile(training: Training, optimizer: keras.Optimizer) -> None:
     jit_compile = training.recognizer.config.fit.jit_compile
     training.compile(optimizer=optimizer, jit_compile=jit_compile, auto_scale_loss=False)
@@ -170,13 +182,13 @@ def _callbacks(
     training: Training, checkpoint: TrainingCheckpoint, validation: Split
 ) -> tuple[list[keras.callbacks.Callback], tf.data.Dataset | None]:
     """The callbacks of a training, and the batches with which Keras validates where the task has no own callback."""
-    config = training.recognizer.config
+    config, workers = training.recognizer.config, strategies.current()
     fit = config.fit
-    callbacks: list[keras.callbacks.Callback] = [EpochSeeds(config.seed), StopOnNaN(), checkpoint]
+    callbacks: list[keras.callbacks.Callback] = [EpochSeeds(config.seed, workers.index), StopOnNaN(), checkpoint]
     batches = None
     own = training.task.validation_callback(training, validation, fit.batch_size)
     if own is None:
-        targets = training.task.targets(validation)
+        targets = Share(workers.index, workers.count).of_split(training.task.targets(validation))
         batches = assemble.evaluation_batches(targets, training.frontend, fit.batch_size, is_repeated=True)
     else:
         callbacks.insert(1, own)  # before those that read its figures
@@ -195,19 +207,25 @@ def _callbacks(
 def _batches(
     training: Training, split: Split, epochs: int, first_epoch: int, first_batch: int, buckets: Buckets | None
 ) -> tf.data.Dataset:
-    config = training.recognizer.config
+    config, workers = training.recognizer.config, strategies.current()
+    share = Share(workers.index, workers.count)
     if training.group_loss is not None and (settings := training.task.group_weights):
         split = group_dro.attach(training.group_loss, split, settings.group_column)
     batches = assemble.training_batches(
-        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, first_batch
+        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, first_batch, share
     )
-    replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    return assemble.pad_for_replicas(batches, replicas) if replicas > 1 else batches
+    devices = replicas.count()
+    return replicas.pad_batches(batches, devices) if devices > 1 and workers is ALONE else batches
 
 
 def check_settings(recognizer: Recognizer) -> None:
     """Raises UserError for settings of the training that do not go with the task."""
     config, task = recognizer.config, recognizer.task
+    if strategies.current() is not ALONE and config.fit.batch_size % replicas.count():
+        raise UserError(
+            f"fit.batch_size {config.fit.batch_size} must be a multiple of the {replicas.count()} devices of all"
+            " workers, which share each batch."
+        )
     if config.fit.jit_compile and not task.xla:
         raise UserError(
             f"fit.jit_compile: XLA cannot compile the loss of task.name {task.name} (XLA has no CTC loss); leave it"
@@ -240,84 +258,3 @@ def adapt(recognizer: Recognizer, split: Split) -> None:
         features = np.concatenate([received.features(received.as_received(batch)) for batch, _ in batches])
         for layer in layers:
             layer.adapt(features)
-
-
-class EpochLoop:
-    """Keras's `fit` with two differences: an epoch can begin within, and a signal takes effect between two steps.
-
-    Args:
-        training: the model in training.
-        checkpoint: knows the position, and is one of the callbacks.
-        callbacks: Keras's callbacks.
-        validation: the batches of the validation split; None where a callback validates.
-        validation_steps: their number.
-        verbose: Keras's.
-    """
-
-    def __init__(
-        self,
-        training: Training,
-        checkpoint: TrainingCheckpoint,
-        callbacks: list[keras.callbacks.Callback],
-        validation: tf.data.Dataset | None,
-        validation_steps: int,
-        verbose: str | int,
-    ) -> None:
-        self.training, self.checkpoint = training, checkpoint
-        self.validation, self.validation_steps = validation, validation_steps
-        self.callbacks = keras.callbacks.CallbackList(
-            callbacks,
-            add_progbar=verbose != 0,
-            verbose=verbose,
-            epochs=checkpoint.config.epochs,
-            steps=checkpoint.steps_per_epoch,
-            model=training,
-        )
-
-    def __enter__(self) -> EpochLoop:
-        self.training.stop_training = False
-        self.callbacks.on_train_begin()
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: Any) -> None:
-        if error is None:
-            self.callbacks.on_train_end()
-
-    def run(self, batches: tf.data.Dataset, end: int) -> None:
-        """Trains until `end` epochs are finished or a callback stops the training.
-
-        Args:
-            batches: what is left of the epochs, one after the other.
-            end: number of finished epochs at the end.
-        """
-        self.training.make_train_function()
-        iterator = iter(tf.distribute.get_strategy().experimental_distribute_dataset(batches))
-        while self.checkpoint.state["epoch"] < end and not self.training.stop_training:
-            self._run_epoch(iterator)
-
-    def _run_epoch(self, iterator: Iterator[Any]) -> None:
-        epoch = self.checkpoint.state["epoch"]
-        self.training.reset_metrics()
-        self.callbacks.on_epoch_begin(epoch)  # restores the metrics of an epoch that begins within
-        logs = self.checkpoint.state["logs"]
-        if logs is None:
-            self._run_steps(iterator)
-            logs = {name: float(value) for name, value in self.training.get_metrics_result().items()}
-            self.checkpoint.end_steps(logs)
-        logs = dict(logs)
-        if self.validation is not None:
-            scores = self.training.evaluate(
-                self.validation, steps=self.validation_steps, callbacks=self.callbacks, return_dict=True
-            )
-            logs |= {f"val_{name}": score for name, score in scores.items()}
-        self.callbacks.on_epoch_end(epoch, logs)
-
-    def _run_steps(self, iterator: Iterator[Any]) -> None:
-        for step in range(self.checkpoint.state["step"], self.checkpoint.steps_per_epoch):
-            self.callbacks.on_train_batch_begin(step)
-            with interrupts.deferred():  # a step and the number of steps change together
-                logs = self.training.train_function(iterator)
-                self.checkpoint.count_step()
-            self.callbacks.on_train_batch_end(step, logs)
-            if self.training.stop_training:
-                break

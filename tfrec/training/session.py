@@ -23,18 +23,20 @@ from tfrec import architectures, tasks
 from tfrec.config.schema import Config
 from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import pretrained_weights, transfer
-from tfrec.recognizer import Recognizer, strategy_scope
+from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
 from tfrec.runs import environment, splits, training_state
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish, savedmodel
 from tfrec.training import freezing, loop
+from tfrec.training.distributed import cluster, strategies
 from tfrec.utils import interrupts
 
 T = TypeVar("T")
 # Settings that name a file or folder, where they are no keyword.
 PATHS = ("path", "images", "data_dir", "moved_to", "unknown", "noise_path", "reverb_path")
-FREE = (("fit", "epochs"), ("fit", "checkpoint_minutes"))  # settings that --resume may change, next to the export's
+# Settings of `fit` that --resume may change, next to the export's.
+FREE = ("epochs", "checkpoint_minutes", "accumulate_steps", "strategy", "cpu_devices")
 
 logger = logging.getLogger(__name__)
 
@@ -100,19 +102,27 @@ def _train(
     config: Config, run: Run, resume: bool, test: bool, verbose: str | int, locks: contextlib.ExitStack
 ) -> Result:
     """See `train`; `locks` gets the lock of the run."""
-    if resume:
+    strategy = strategies.start(config.fit)
+    is_writing = _writes(config)
+    if resume and is_writing:
         locks.enter_context(run.lock())
         training_state.remove_strays(run)
+    if resume:
         _require_unfinished(config, run)
     config, corpus, weights = _load(config, run, resume)
     if resume:
         _require_unfinished(config, run)  # again, since settings that follow from the data are known now
-    with strategy_scope(config):
+    with strategies.scope(strategy, run):
         recognizer = _build(config, corpus, run, weights)
-        if not resume:
+        if not resume and is_writing:
             run.create()
             locks.enter_context(run.lock())
         history, seconds = _fit(recognizer, corpus, run, resume, verbose)
+    if not is_writing:
+        return Result(recognizer, run, "", {}, seconds, None)
+    if strategy is not None:  # what follows is the work of one device
+        recognizer = Recognizer(config, recognizer.task.labels)
+        recognizer.load_weights(run)
     recognizer.calibrate(run, corpus.splits["validation"], config.fit.batch_size)
     names = ("validation", "test") if test else ("validation",)
     measured = {name: recognizer.evaluate(corpus.splits[name], config.fit.batch_size) for name in names}
@@ -135,8 +145,9 @@ def dry_run(config: Config, run: Run, resume: bool = False) -> Recognizer:
     Raises:
         UserError: as `train` raises it before the first step.
     """
+    strategy = strategies.start(config.fit)
     config, corpus, weights = _load(config, run, resume)
-    with strategy_scope(config):
+    with strategies.scope(strategy):
         recognizer = _build(config, corpus, run, weights)
         steps = loop.count_steps(recognizer, corpus)
     logger.info("%s in each of %s", counted(steps, "step"), counted(config.fit.epochs, "epoch"))
@@ -150,7 +161,8 @@ def _load(config: Config, run: Run, resume: bool) -> tuple[Config, Corpus, Any]:
     config = dataclasses.replace(config, **parts)
     moved_to = getattr(config.data, "moved_to", None)
     if not resume:
-        run.require_empty()
+        if _writes(config):
+            run.require_empty()
         if moved_to is not None:
             raise UserError("data.moved_to is for --resume: give the place of the data by data.path.")
     if config.export.after_fit:
@@ -227,6 +239,8 @@ def _fit(
     recognizer: Recognizer, corpus: Corpus, run: Run, resume: bool, verbose: str | int
 ) -> tuple[list[dict[str, float]], float]:
     """Writes the run's configuration and trains; returns the history and the seconds of all starts."""
+    if not _writes(recognizer.config):
+        return loop.train(recognizer, corpus, run, resume, verbose), 0.0
     state = training_state.read_values(run) if resume else None
     with contextlib.nullcontext() if resume else run.remove_on_failure():
         run.write_json("config.json", recognizer.config.to_dict())
@@ -239,6 +253,11 @@ def _fit(
         history = _name_unreadable_file(lambda: loop.train(recognizer, corpus, run, resume, verbose), corpus)
         seconds = time.perf_counter() - started + (state["seconds"] if state else 0.0)
     return history, seconds
+
+
+def _writes(config: Config) -> bool:
+    """Whether this process writes the run: of several workers the chief does."""
+    return config.fit.strategy != "multi_worker" or cluster.read().is_chief
 
 
 def _name_unreadable_file(train: Callable[[], T], corpus: Corpus) -> T:
@@ -291,7 +310,7 @@ def _changes(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> list[tupl
             if name in PATHS and before not in (None, "", OTHERS, SYNTHETIC):
                 follows = has_moved and (part, name) in (("data", "path"), ("data", "data_dir"))
                 before = now if follows else os.path.abspath(before)  # older versions stored them as typed
-            is_free = (part, name) in FREE or part == "export"
+            is_free = (part == "fit" and name in FREE) or part == "export"
             if not is_free and before != (list(now) if isinstance(now, tuple) else now):
                 changes.append((f"{part}.{name}" if name else part, before, now))
     return changes

@@ -5,14 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
 from pipelines import frontends
 from pipelines.datasets.base import Split
-from tfrec.training import group_dro, replicas
+from tfrec.training import _compat
 from tfrec.training.accumulation import GradientAccumulator, step_function
 from tfrec.training.average import AveragedWeights
+from tfrec.training.distributed import replicas, strategies
+from tfrec.training.distributed.cluster import ALONE
+from tfrec.training.losses import group_dro
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
@@ -43,11 +47,22 @@ class Training(keras.Model):
         # The recognizer that is validated and kept: with averaged weights where they are configured.
         self.evaluated: Recognizer = self.recognizer.replace(inference_network=self.kept_network)
         self.group_loss = group_dro.build(recognizer, split)
-        self.loss_tracker = keras.metrics.Mean(name="loss")
-        self.task_metrics = self.task.metrics()
+        self.loss_tracker, *self.task_metrics = self._build_metrics()
         self._build_layers()
         self.parts = config.fit.accumulate_steps
+        self._norms = _compat.batch_norms(self.network) if replicas.count() > 1 else []
+        if config.fit.sync_batch_norm:
+            for norm in self._norms:
+                _compat.synchronize(norm, replicas.summed)
         self.accumulator = GradientAccumulator(self.trainable_variables) if self.parts > 1 else None
+
+    def _build_metrics(self) -> list[keras.Metric]:
+        """Metrics; of several workers those of this one, which the chief can save without the others."""
+
+        def build() -> list[keras.Metric]:
+            return [keras.metrics.Mean(name="loss"), *self.task.metrics()]
+
+        return build() if strategies.current() is ALONE else replicas.outside(build)
 
     def _build_layers(self) -> None:
         """Builds every layer by a symbolic call: under a distribution strategy Keras trains built models only."""
@@ -67,8 +82,8 @@ class Training(keras.Model):
         return [self.loss_tracker, *self.task_metrics]
 
     def make_train_function(self, force: bool = False) -> Any:
-        """Keras's compiled step; that of several parts is a program for each part and one for the update."""
-        if self.accumulator is None:
+        """Keras's compiled step, or that of several parts or workers."""
+        if self.accumulator is None and strategies.current() is ALONE:
             return super().make_train_function(force)
         if self.train_function is None or force:
             self.train_function: Any = step_function(self)
@@ -171,8 +186,18 @@ class Training(keras.Model):
             gradients = [None if each is None else each / part for each in gradients]
             self.loss_tracker.update_state(loss / part, sample_weight=examples)
         self.optimizer.apply(gradients, self.trainable_variables)
+        if self._norms and not self.recognizer.config.fit.sync_batch_norm:
+            self._average_statistics()
         if self.average is not None:
             self.average.update(self.optimizer.iterations)
+
+    def _average_statistics(self) -> None:
+        """Batch normalization's moving averages become their means over the devices, which see different examples."""
+        variables = [variable for norm in self._norms for variable in (norm.moving_mean, norm.moving_variance)]
+        flat = ops.concatenate([ops.convert_to_tensor(variable) for variable in variables])
+        means = ops.split(replicas.summed(flat) / replicas.count(), np.cumsum([v.shape[0] for v in variables])[:-1])
+        for variable, mean in zip(variables, means, strict=True):
+            variable.assign(mean)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of a batch by the network that is kept, without augmentation."""
@@ -223,7 +248,8 @@ class Training(keras.Model):
 
     def update_metrics(self, outputs: Any, targets: Any, loss: Any) -> dict[str, Any]:
         """Adds a batch to the running means and returns them; each example counts by its own target."""
-        self.loss_tracker.update_state(loss, sample_weight=ops.shape(keras.tree.flatten(outputs)[0])[0])
+        size = ops.shape(keras.tree.flatten(outputs)[0])[0]  # 0 on a device that has no example of a small batch
+        self.loss_tracker.update_state(ops.where(size > 0, loss, 0.0), sample_weight=size)
         self.task.update_metrics(self.task_metrics, outputs, targets)
         return self.results()
 

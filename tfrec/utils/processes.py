@@ -77,7 +77,7 @@ class Process:
             return "The system killed the process, as it does when memory runs out."
         if status < 0:
             return f"Ended by signal {signal.Signals(-status).name}."
-        return _error_message(self.log, self._log_start) or f"Ended with exit status {status}."
+        return error_message(self.log, self._log_start) or f"Ended with exit status {status}."
 
 
 def call(
@@ -128,7 +128,7 @@ def read_records(record: str | os.PathLike[str]) -> list[dict[str, Any]]:
     return records
 
 
-def _error_message(log: pathlib.Path, start: int) -> str:
+def error_message(log: pathlib.Path, start: int) -> str:
     """The error that a command printed: the last line with our prefix "error: ", or else the last line."""
     with log.open("rb") as file:
         file.seek(start)

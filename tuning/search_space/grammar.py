@@ -38,6 +38,7 @@ NOT_SEARCHABLE = {
     "fit.budget_minutes": "it is the cost limit of a trial and not a choice",
     "fit.checkpoint_minutes": "it does not change the result",
     "fit.accumulate_steps": "it decides how much memory a trial takes",
+    "fit.cpu_devices": "it decides where a trial runs",
     "fit.strategy": "it decides where a trial runs",
     "fit.tensorboard": "it does not change the result",
 }

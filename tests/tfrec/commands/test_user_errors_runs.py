@@ -130,8 +130,8 @@ def test_a_run_that_cannot_be_written_is_measured(trained, monkeypatch, capsys, 
     def refuse(path, *_):
         raise OSError(errno.EROFS, "Read-only file system", str(path))
 
-    monkeypatch.setattr(run_module, "atomic_write", refuse)
     path = trained("digits")[0].path
+    monkeypatch.setattr(run_module, "atomic_write", refuse)
     assert evaluate.main([str(path), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["test"]["examples"] > 0
     assert f"{path} cannot be written (Read-only file system): its scores are printed only." in caplog.text

@@ -1,0 +1,1 @@
+"""Trainings on several devices and machines: what they are, how they start, and their loop."""

@@ -1,0 +1,1 @@
+"""Losses of a batch that are no mean over its examples."""
