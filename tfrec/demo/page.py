@@ -176,7 +176,8 @@ class _Answers:
                 show_label=False, columns=3, height=560, elem_id="answer", interactive=False, buttons=[]
             )
         else:
-            self._answer = gr.HTML("", label="Answer", elem_id="answer", container=True, show_label=True)
+            gr.Markdown("### Answer")
+            self._answer = gr.HTML("", elem_id="answer", container=True, padding=True, min_height=60)
         self._note = gr.Markdown("", elem_id="note")
         if subject.no_reason:
             return
