@@ -20,8 +20,8 @@ from tfrec.runs.run import Run
 from tfrec.training.callbacks import WORKER_SEEDS
 from tfrec.training.distributed import strategies
 from tfrec.training.schedules import Schedule
+from tfrec.training.writer_thread import WriterThread
 from tfrec.utils import interrupts, startup
-from tfrec.utils.writer_thread import WriterThread
 
 if TYPE_CHECKING:
     from tfrec.training.step import Training
