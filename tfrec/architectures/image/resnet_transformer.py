@@ -27,8 +27,8 @@ SEARCH_SPACE = {"width_multiplier": "*0.5..1.5", "transformer_depth": "1..4", "d
 class Config(resnet.Config):
     """A ResNet of any depth and kind of block, and a Transformer's encoder over the places of its last maps."""
 
-    block: Literal["basic", "bottleneck"] = "basic"
-    depths: tuple[int, ...] = (2, 2, 2, 2)
+    block: Literal["basic", "bottleneck"] = "basic"  # of the ResNet, see there
+    depths: tuple[int, ...] = (2, 2, 2, 2)  # blocks of each of its stages
     width: int = 256  # units of a token
     transformer_depth: int = 2  # blocks of the Transformer
     heads: int = 4  # of its attention; they share the width
