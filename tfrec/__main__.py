@@ -50,7 +50,7 @@ def main(argv: Sequence[str] | None = None) -> None:
 
         report.run_command(words[1:])
     if words[0] == "launch":
-        from tfrec.utils import launcher
+        from tfrec.training.distributed import launcher
 
         launcher.run_command(words[1:])
     startup.run_command(f"tfrec.commands.{_module(words[0])}", words[1:])

@@ -7,7 +7,7 @@ import shlex
 
 from tfrec.__main__ import COMMANDS
 from tfrec.config import flags
-from tfrec.utils import launcher
+from tfrec.training.distributed import launcher
 
 ROOT = pathlib.Path(__file__).parents[2]
 TAKE_FIT_FLAGS = ("fit", "show", "check", "lm", "compare", "study", "sweep")

@@ -2,12 +2,12 @@
 
 from collections.abc import Sequence
 
-from tfrec.utils import launcher
-from tfrec.utils.launcher import Arguments
+from tfrec.training.distributed import launcher
+from tfrec.training.distributed.launcher import Arguments
 
 __all__ = ["Arguments", "main"]
 
 
 def main(argv: Sequence[str]) -> int:
-    """Starts the workers of a training; see `tfrec.utils.launcher`."""
+    """Starts the workers of a training; see `tfrec.training.distributed.launcher`."""
     return launcher.main(argv)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.tfrec.training.distributed import scenario
-from tfrec.utils import launcher
+from tfrec.training.distributed import launcher
 
 
 def train_workers(count, model, folder, settings, timeout=400):

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pipelines.errors import UserError
-from tfrec.utils import launcher
+from tfrec.training.distributed import launcher
 
 
 @pytest.mark.parametrize(
