@@ -96,6 +96,9 @@ class FilesConfig(SkippingConfig):
 
     channels: int = 3  # of pictures: 3 color, 1 gray, 4 color and alpha
     background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
+    # Take files without labels too: a folder without class folders, a list of paths alone. Tasks that learn without
+    # labels set it
+    unlabeled: bool = False
     verify: bool = True  # decode every file once before training, to find damaged ones
     audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 

@@ -83,12 +83,7 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
         if limits:
             kept[order[labels[order] == index][min(limits) :]] = False
 
-    def chosen(values: Any) -> Any:
-        if isinstance(values, np.ndarray):
-            return values[kept]
-        return values and [value for value, keep in zip(values, kept, strict=True) if keep]
-
-    fields = _per_example(split, chosen) | {"labels": labels[kept], "size": int(np.count_nonzero(kept))}
+    fields = _kept(split, kept) | {"labels": labels[kept]}
     if others >= 0 and fields["rows"]:  # a record of them must have the class
         fields["rows"] = [
             dataclasses.replace(row, label=UNKNOWN) if label == others else row
@@ -98,6 +93,31 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
     return split.combined(
         marks, lambda example, mark: {**example, "label": mark[1]}, keep=lambda mark: mark[0], **fields
     )
+
+
+def subset(split: Split, kept: np.ndarray) -> Split:
+    """Selects examples of a split.
+
+    Args:
+        split: A split.
+        kept: bool `(examples,)`, those that stay.
+
+    Returns:
+        The split with these, in the same order.
+    """
+    marks = tf.data.Dataset.from_tensor_slices(kept)
+    return split.combined(marks, lambda example, mark: example, keep=lambda mark: mark, **_kept(split, kept))
+
+
+def _kept(split: Split, kept: np.ndarray) -> dict[str, Any]:
+    """The fields of a split with an entry per example, and its size, with the examples that stay."""
+
+    def chosen(values: Any) -> Any:
+        if isinstance(values, np.ndarray):
+            return values[kept]
+        return values and [value for value, keep in zip(values, kept, strict=True) if keep]
+
+    return _per_example(split, chosen) | {"size": int(np.count_nonzero(kept))}
 
 
 def append(first: Split, second: Split) -> Split:

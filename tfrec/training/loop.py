@@ -18,7 +18,7 @@ from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
 from tfrec.training import freezing
-from tfrec.training.callbacks import EndStage, EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
+from tfrec.training.callbacks import EndStage, EpochSeeds, EpochWarnings, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
 from tfrec.training.optimizers import build_optimizer
 from tfrec.training.schedules import Schedule
@@ -120,7 +120,8 @@ def _callbacks(
     """The callbacks of a training, and the batches with which Keras validates where the task has no own callback."""
     config = training.recognizer.config
     fit = config.fit
-    callbacks: list[keras.callbacks.Callback] = [EpochSeeds(config.seed), StopOnNaN(), checkpoint]
+    warnings = EpochWarnings(training.task)
+    callbacks: list[keras.callbacks.Callback] = [EpochSeeds(config.seed), StopOnNaN(), warnings, checkpoint]
     batches = None
     own = training.task.validation_callback(training, validation, fit.batch_size)
     if own is None:

@@ -68,6 +68,8 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
         recognizer = _build(config, corpus, run, weights)
         history, seconds = _fit(recognizer, corpus, run, resume, verbose)
     recognizer.calibrate(run, corpus.splits["validation"], config.fit.batch_size)
+    if recognizer.task.needs_reference:
+        recognizer.task.use_reference(recognizer, corpus.splits["train"], config.fit.batch_size)
     names = ("validation", "test") if test else ("validation",)
     measured = {name: recognizer.evaluate(corpus.splits[name], config.fit.batch_size) for name in names}
     figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}

@@ -5,7 +5,7 @@ import dataclasses
 from pipelines import datasets, frontends
 from tfrec import architectures
 from tfrec.config.schema import AnyConfig, Config, FitConfig
-from tfrec.tasks import classification
+from tfrec.tasks import classification, simclr
 
 
 def digits() -> AnyConfig:
@@ -119,6 +119,46 @@ def cifar10_resnet() -> AnyConfig:
         ),
         task=classification.Config(label_smoothing=0.1),
         fit=FitConfig(epochs=10, batch_size=128, learning_rate=4e-3, weight_decay=5e-2, warmup_epochs=1),
+    )
+
+
+def cifar10_simclr() -> AnyConfig:
+    """SimCLR with a CNN of five convolutions on CIFAR-10, without labels: the pre-training of `cifar10_few_labels`.
+
+    Paper: Chen et al. 2020, arXiv:2002.05709; its augmentation without blur.
+    Command: `python -m tfrec.fit cifar10_simclr`.
+    Score: not measured at full length.
+    """
+    return Config(
+        data=datasets.tfds.Config(name="cifar10", validation_fraction=0.05),
+        frontend=frontends.ImageConfig(
+            normalize="symmetric",
+            horizontal_flip=True,
+            min_area=0.2,
+            brightness=0.4,
+            contrast=0.4,
+            saturation=0.4,
+            hue=0.1,
+        ),
+        model=architectures.image.cnn.Config(name="cnn", width=32, depth=5, convolutions=1),
+        task=simclr.Config(),
+        fit=FitConfig(epochs=10, batch_size=256, learning_rate=1e-3, weight_decay=1e-2, warmup_epochs=1),
+    )
+
+
+def cifar10_few_labels() -> AnyConfig:
+    """The network of `cifar10_simclr` on 100 images of each class of CIFAR-10.
+
+    Command: `python -m tfrec.fit cifar10_few_labels --model.weights RUN`, with a run of `cifar10_simclr`.
+    Score: not measured at full length.
+    """
+    config = cifar10_simclr()
+    return dataclasses.replace(
+        config,
+        data=dataclasses.replace(config.data, examples_per_class=100),
+        frontend=frontends.ImageConfig(normalize="symmetric", horizontal_flip=True, shift_pixels=3, fill="reflect"),
+        task=classification.Config(),
+        fit=FitConfig(epochs=60, batch_size=50, learning_rate=1e-3, weight_decay=5e-2, warmup_epochs=5),
     )
 
 
