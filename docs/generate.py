@@ -32,7 +32,8 @@ API = {
         "What the outputs of a network mean.",
         [
             *("tfrec.tasks.base", "tfrec.tasks.classification", "tfrec.tasks.label", "tfrec.tasks.regression"),
-            *("tfrec.tasks.retrieval", "tfrec.tasks.transcription", "tfrec.tasks.pretraining", "tfrec.tasks.simclr"),
+            *("tfrec.tasks.retrieval", "tfrec.tasks.transcription"),
+            *("tfrec.tasks.pretraining", "tfrec.tasks.simclr", "tfrec.tasks.best_rq"),
         ],
     ),
     "architectures": (

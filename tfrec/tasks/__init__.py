@@ -9,6 +9,7 @@ from typing import Any
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError, unknown
 from tfrec.tasks.base import Task
+from tfrec.tasks.best_rq import BestRQ
 from tfrec.tasks.classification import Classification
 from tfrec.tasks.regression import Regression
 from tfrec.tasks.retrieval import Retrieval
@@ -16,6 +17,7 @@ from tfrec.tasks.simclr import SimCLR
 from tfrec.tasks.transcription import Transcription
 
 TASKS: dict[str, type[Task]] = {
+    "best_rq": BestRQ,
     "classify": Classification,
     "regress": Regression,
     "retrieve": Retrieval,

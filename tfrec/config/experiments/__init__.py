@@ -12,6 +12,8 @@ from tfrec.config.schema import AnyConfig
 # is used: a configuration needs Keras, a list of names does not.
 EXPERIMENTS = {
     "an4": "sentences",
+    "an4_best_rq": "sentences",
+    "an4_conformer": "sentences",
     "an4_recordings": "sentences",
     "cifar10": "images",
     "cifar10_few_labels": "images",
