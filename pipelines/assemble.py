@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from pipelines import buckets
 from pipelines.datasets.base import decoded
+from pipelines.image_formats import native_resize
 
 if TYPE_CHECKING:
     from pipelines.buckets import Buckets
@@ -48,11 +49,12 @@ def training_batches(
     epochs: int,
     first_epoch: int = 0,
     shapes: "Buckets | None" = None,
+    first_batch: int = 0,
 ) -> tf.data.Dataset:
     """Builds shuffled batches for several epochs, one epoch after the other.
 
     Order, and with `placement="host"` augmentation, depend on the seed and the epoch's number only: a run that resumes
-    at epoch 5 gets the batches of a run without interruption.
+    at epoch 5, or within it, gets the batches of a run without interruption.
 
     Args:
         split: The training split.
@@ -63,24 +65,23 @@ def training_batches(
         first_epoch: Number of the first epoch.
         shapes: Buckets of lengths, see `bucket_plan`; None batches clips of different lengths together. The first
             epoch begins with the longest bucket, so that running out of memory shows at the start.
+        first_batch: Number of batches of the first epoch that are left out. Their examples are not decoded, unless they
+            are in memory anyway or come from a stream.
 
     Returns:
         Batches (inputs, label). Images are tensors; clips are dicts of "audio" and "length", or of the features, and
         pairs are the same dicts with "image", or with "video" and "video_frames".
     """
-    shuffled = _shuffler(split, frontend)
+    ordered = _Order(split, frontend, shapes)
 
-    def epoch_batches(epoch: "Tensor", longest_first: bool = False) -> tf.data.Dataset:
-        order = shuffled(seed * 100_003 + epoch)
-        if longest_first and shapes is not None and len(shapes.limits) > 1:
-            limit = shapes.limits[-2]
-            longest = order.filter(lambda example: tf.size(example["audio"]) > limit)
-            order = longest.concatenate(order.filter(lambda example: tf.size(example["audio"]) <= limit))
-        return _batch(order, frontend, batch_size, lambda number: (seed, epoch, number), shapes)
+    def epoch_batches(epoch: "Tensor", longest_first: bool = False, skipped: int = 0) -> tf.data.Dataset:
+        examples = ordered.examples(seed * 100_003 + epoch, longest_first, skipped, batch_size)
+        return _batch(examples, frontend, batch_size, lambda number: (seed, epoch, number), shapes, skipped)
 
     start, batches = first_epoch, None
-    if shapes and first_epoch == 0:
-        start, batches = 1, epoch_batches(tf.constant(0, tf.int64), longest_first=True)
+    longest_first = shapes is not None and first_epoch == 0
+    if longest_first or first_batch:
+        start, batches = first_epoch + 1, epoch_batches(tf.constant(first_epoch, tf.int64), longest_first, first_batch)
     others = tf.data.Dataset.range(start, epochs).flat_map(epoch_batches)
     return _prefetched(others if batches is None else batches.concatenate(others))
 
@@ -99,7 +100,7 @@ def evaluation_batches(
     Returns:
         Batches (inputs, label), as those of `training_batches`.
     """
-    examples = _cached_examples(split, frontend) if is_repeated else _resized(split.examples, frontend)
+    examples = _prepared_examples(split, frontend)[0] if is_repeated else _resized(split.examples, frontend)
     return _prefetched(_batch(examples, frontend, batch_size, None))
 
 
@@ -118,25 +119,31 @@ def numbered_batches(
         Batches (inputs, (label, number)), where `number` is an example's index in the split.
     """
     shapes = bucket_plan(split, frontend, batch_size, batch_seconds)
-    examples = _cached_examples(split, frontend).enumerate()
-    examples = examples.map(lambda number, example: {**example, "label": (example["label"], number)})
+    examples = tf.data.Dataset.zip(_prepared_examples(split, frontend)[0].enumerate(), _bucket_numbers(split, shapes))
+    examples = examples.map(
+        lambda numbered, bucket: {**numbered[1], "label": (numbered[1]["label"], numbered[0]), "bucket": bucket}
+    )
     return _prefetched(_batch(examples, frontend, batch_size, None, shapes))
 
 
 def pad_for_replicas(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """Pads batches so that each replica gets an equal part: the first examples repeat at the end.
+    """Pads batches of which a replica would get no example: the first examples repeat at the end.
+
+    TensorFlow gives each replica in turn the same number of examples, until there are none left.
 
     Args:
         batches: Batches of any structure.
         count: Number of replicas.
 
     Returns:
-        The same batches, with a multiple of `count` examples in each.
+        The same batches; those that are padded have a multiple of `count` examples.
     """
 
     def pad(*batch: Any) -> Any:
         size = tf.shape(tf.nest.flatten(batch)[0])[0]
-        indices = tf.range(-(-size // count) * count) % size
+        share = -(-size // count)
+        has_empty = share * (count - 1) >= size
+        indices = tf.range(tf.where(has_empty, share * count, size)) % size
         return tf.nest.map_structure(lambda part: tf.gather(part, indices), batch)
 
     return batches.map(pad)
@@ -171,35 +178,89 @@ def _prefetched(batches: tf.data.Dataset) -> tf.data.Dataset:
     return batches.prefetch(2).with_options(options)
 
 
-def _shuffler(split: "Split", frontend: "Frontend") -> Callable[["Tensor"], tf.data.Dataset]:
-    """A function from a seed to the examples in the order of that seed.
+class _Order:
+    """The examples of a split in the order of an epoch.
 
-    Where examples are neither cached nor in memory anyway, their undecoded rows are shuffled: the buffer holds names
-    instead of pixels.
+    The order is one of indices, so that a part of an epoch can be left out before it is decoded. Where examples are
+    neither cached nor in memory anyway, their undecoded rows are shuffled: the buffer holds names instead of pixels.
+
+    Args:
+        split: The split.
+        frontend: Its frontend.
+        shapes: As `training_batches` takes it.
     """
-    examples, size, is_cached = _prepared_examples(split, frontend)
-    late = split.late()
 
-    def in_order(seed: "Tensor") -> tf.data.Dataset:
-        if late is not None and not is_cached:
-            rows = late.rows.shuffle(split.size, seed=seed, reshuffle_each_iteration=False)
-            return _resized(decoded(rows, late.decode), frontend)
-        buffer = max(MIN_SHUFFLE_EXAMPLES, SHUFFLE_BYTES // size)
-        return examples.shuffle(min(split.size, buffer), seed=seed, reshuffle_each_iteration=False)
+    def __init__(self, split: "Split", frontend: "Frontend", shapes: "Buckets | None") -> None:
+        self.frontend, self.shapes, self.size = frontend, shapes, split.size
+        self.has_clips = "audio" in frontend.parts()
+        self.prepared, example_bytes, self.is_cached = _prepared_examples(split, frontend)
+        self.late = split.late()
+        self.buckets = _bucket_numbers(split, shapes)
+        in_memory = self.is_cached or self.late is not None
+        buffer = split.size if in_memory else max(MIN_SHUFFLE_EXAMPLES, SHUFFLE_BYTES // example_bytes)
+        self.buffer = min(split.size, buffer)
 
-    return in_order
+    def examples(self, seed: "Tensor", longest_first: bool, skipped: int, batch_size: int) -> tf.data.Dataset:
+        """The examples of an epoch without those of the first `skipped` batches.
+
+        A clip has its position in the shuffled epoch as "number", and that of its bucket as "bucket".
+        """
+        late = self.late if skipped or not self.is_cached else None  # the rest of one epoch does not fill the cache
+        source = late.rows if late else self.prepared
+        if not self.has_clips and not skipped:  # faster, and in the same order
+            rows = source.shuffle(self.buffer, seed=seed, reshuffle_each_iteration=False)
+            return _resized(decoded(rows, late.decode), self.frontend) if late else rows
+        rows = self._shuffled(source, seed, longest_first)
+        if skipped:
+            is_left = tf.constant(self._left(seed, longest_first, skipped, batch_size))
+            rows = rows.filter(lambda number, row: is_left[number])
+        decode = late.decode if late else lambda example: example
+
+        def numbered(element: Any) -> dict[str, "Tensor"]:
+            number, (bucket, row) = element
+            return {**decode(row), "number": number, "bucket": bucket}
+
+        if late is None:
+            return rows.map(lambda *element: numbered(element))
+        return _resized(decoded(rows, numbered), self.frontend)
+
+    def _shuffled(self, rows: tf.data.Dataset, seed: "Tensor", longest_first: bool) -> tf.data.Dataset:
+        """(position, (bucket, row)) of an epoch."""
+        rows = tf.data.Dataset.zip(self.buckets, rows)
+        rows = rows.shuffle(self.buffer, seed=seed, reshuffle_each_iteration=False).enumerate()
+        if not longest_first or self.shapes is None:
+            return rows
+        last = len(self.shapes.limits) - 1
+        longest = rows.filter(lambda number, row: row[0] == last)
+        return longest.concatenate(rows.filter(lambda number, row: row[0] != last))
+
+    def _left(self, seed: "Tensor", longest_first: bool, skipped: int, batch_size: int) -> np.ndarray:
+        """Whether the example at each position belongs to a later batch than the first `skipped` ones."""
+        rows = self._shuffled(tf.data.Dataset.range(self.size), seed, longest_first)
+        if self.shapes is None:
+            batches = rows.map(lambda number, row: number).batch(batch_size)
+        else:
+            numbers = rows.map(lambda number, row: (number, row[0]))
+            batches = self.shapes.batched(numbers).map(lambda numbers, bucket: numbers)
+        left = np.ones(self.size, bool)
+        for numbers in batches.take(skipped).as_numpy_iterator():
+            left[numbers] = False
+        return left
 
 
-def _cached_examples(split: "Split", frontend: "Frontend") -> tf.data.Dataset:
-    """The examples, images in one size, kept in memory after the first pass if all of them fit."""
-    return _prepared_examples(split, frontend)[0]
+def _bucket_numbers(split: "Split", shapes: "Buckets | None") -> tf.data.Dataset:
+    """The number of each example's bucket, 0 without buckets."""
+    numbers = np.zeros(split.size, np.int32) if shapes is None else np.asarray(shapes.numbers, np.int32)
+    return tf.data.Dataset.from_tensor_slices(numbers)
 
 
 def _prepared_examples(split: "Split", frontend: "Frontend") -> tuple[tf.data.Dataset, int, bool]:
-    """(`_cached_examples`, bytes of an example, whether they are kept in memory)."""
+    """(examples, bytes of one, whether they are kept in memory after the first pass); images are in one size."""
     examples = _resized(split.examples, frontend)
+    late = split.late()
+    first = decoded(late.rows.take(1), late.decode) if late else split.examples.take(1)
     # The first example stands for all; it may be empty.
-    size = sum(tensor.numpy().nbytes for example in examples.take(1) for tensor in example.values())
+    size = sum(part.numpy().nbytes for example in _resized(first, frontend) for part in tf.nest.flatten(example))
     is_cached = size * split.size <= MAX_CACHE_BYTES
     return (examples.cache() if is_cached else examples), max(1, size), is_cached
 
@@ -213,8 +274,10 @@ def _resized(examples: tf.data.Dataset, frontend: "Frontend") -> tf.data.Dataset
 
     def resize(example: dict[str, "Tensor"]) -> dict[str, "Tensor"]:
         if "video" in example:
-            return {**example, "video": tf.ensure_shape(image.resize(example["video"]), (None, *image.raw_shape))}
-        return {**example, "image": tf.ensure_shape(image.resize(example["image"][None])[0], image.raw_shape)}
+            video = native_resize.resize(image.resize, example["video"])
+            return {**example, "video": tf.ensure_shape(video, (None, *image.raw_shape))}
+        resized = native_resize.resize(image.resize, example["image"][None])[0]
+        return {**example, "image": tf.ensure_shape(resized, image.raw_shape)}
 
     return examples.map(resize, num_parallel_calls=tf.data.AUTOTUNE)
 
@@ -225,21 +288,17 @@ def _batch(
     batch_size: int,
     random_key: RandomKey | None,
     shapes: "Buckets | None" = None,
+    first_batch: int = 0,
 ) -> tf.data.Dataset:
     """Batches (inputs, label) of examples; on the host with features, augmented unless `random_key` is None."""
     if "audio" not in frontend.parts():
         batches = examples.batch(batch_size, num_parallel_calls=tf.data.AUTOTUNE)
         batches = batches.map(lambda batch: (batch["image"], batch["label"]))
         on_host = frontend.config.placement == "host"
-        return _image_features(batches, frontend, random_key) if on_host else batches
+        return _image_features(batches, frontend, random_key, first_batch) if on_host else batches
     clips = _padded_clips(examples, frontend, random_key, shapes)
-    if shapes is None:
-        batches = clips.padded_batch(batch_size)
-    else:
-        batches = clips.bucket_by_sequence_length(
-            lambda inputs, label, samples: samples, [limit + 1 for limit in shapes.limits[:-1]], list(shapes.sizes)
-        )
-    return batches.map(lambda inputs, label, samples: (inputs, label))
+    batches = clips.padded_batch(batch_size) if shapes is None else shapes.batched(clips)
+    return batches.map(lambda inputs, label, bucket: (inputs, label))
 
 
 def _padded_clips(
@@ -248,35 +307,34 @@ def _padded_clips(
     random_key: RandomKey | None,
     shapes: "Buckets | None",
 ) -> tf.data.Dataset:
-    """(inputs, label, samples) of single clips, padded to few lengths; on the host inputs are features."""
-    examples = examples.map(lambda example: {**example, "samples": tf.size(example["audio"])})
+    """(inputs, label, bucket) of single clips, padded to few lengths; on the host inputs are features."""
+    zero = tf.constant(0)
+    examples = examples.map(
+        lambda example: {"bucket": zero, **example, "samples": tf.size(example["audio"])}  # the bucket of all
+    )
     speech = cast("SpeechFrontend", frontend.parts()["audio"])
     if frontend.config.placement == "host":
         clips = _clip_features(examples, frontend, random_key)
         if name := frontend.sequence_feature:  # pictures have one size
             block = max(1, round(PADDING_SECONDS * speech.steps_per_second))
             clips = clips.map(
-                lambda inputs, label, samples: (
-                    {**inputs, name: _pad_to_multiple(inputs[name], block)},
-                    label,
-                    samples,
-                )
+                lambda inputs, label, bucket: ({**inputs, name: _pad_to_multiple(inputs[name], block)}, label, bucket)
             )
     else:
         block = int(speech.config.sample_rate_hz * PADDING_SECONDS)
 
         def inputs(example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
-            audio = example["audio"]
-            padded = _pad_to_multiple(audio, block) if shapes is None else _pad_to_bucket(audio, shapes)
+            audio, bucket = example["audio"], example["bucket"]
+            padded = _pad_to_multiple(audio, block) if shapes is None else shapes.padded(audio, bucket)
             others = {name: example[name] for name in frontend.parts() if name != "audio"}
             if "video" in others:
                 pictures = max(1, round(PADDING_SECONDS * frontend.config.frames_per_second))
                 others["video_frames"] = tf.shape(others["video"])[0]
                 others["video"] = _pad_to_multiple(others["video"], pictures)
-            return {**others, "audio": padded, "length": example["samples"]}, example["label"], example["samples"]
+            return {**others, "audio": padded, "length": example["samples"]}, example["label"], bucket
 
         clips = examples.map(inputs)
-    return clips.map(lambda inputs, label, samples: (inputs, _pad_label(label), samples))
+    return clips.map(lambda inputs, label, bucket: (inputs, _pad_label(label), bucket))
 
 
 def _pad_label(label: "Tensor") -> "Tensor":
@@ -286,42 +344,37 @@ def _pad_label(label: "Tensor") -> "Tensor":
     )
 
 
-def _pad_to_bucket(audio: "Tensor", shapes: "Buckets") -> "Tensor":
-    """A waveform, padded to the limit of its bucket; one longer than all limits stays the same."""
-    limits = tf.constant(shapes.limits)
-    bucket = tf.minimum(tf.searchsorted(limits, [tf.size(audio)])[0], len(shapes.limits) - 1)
-    return tf.pad(audio, [[0, tf.maximum(limits[bucket] - tf.size(audio), 0)]])
-
-
 def _pad_to_multiple(sequence: "Tensor", block: int) -> "Tensor":
     """A sequence, padded to the next multiple of `block` steps."""
     missing = -tf.shape(sequence)[0] % block
     return tf.pad(sequence, [[0, missing]] + [[0, 0]] * (len(sequence.shape) - 1))
 
 
-def _image_features(batches: tf.data.Dataset, frontend: "Frontend", random_key: RandomKey | None) -> tf.data.Dataset:
-    """(features, label) of batches (images, label), by the frontend on the host."""
+def _image_features(
+    batches: tf.data.Dataset, frontend: "Frontend", random_key: RandomKey | None, first_batch: int
+) -> tf.data.Dataset:
+    """(features, label) of batches (images, label), counted from `first_batch`, by the frontend on the host."""
 
     def features(number: "Tensor", batch: tuple["Tensor", "Tensor"]) -> tuple["Tensor", "Tensor"]:
         images, label = batch
         return _call_on_host(frontend, images, number, random_key), label
 
-    return batches.enumerate().map(features, num_parallel_calls=tf.data.AUTOTUNE)
+    return batches.enumerate(first_batch).map(features, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _clip_features(examples: tf.data.Dataset, frontend: "Frontend", random_key: RandomKey | None) -> tf.data.Dataset:
-    """(inputs, label, samples) of single clips, by the frontend on the host.
+    """(inputs, label, bucket) of single clips, by the frontend on the host.
 
     Clip by clip, since the features of a batch would include those of its padding.
     """
 
-    def features(number: "Tensor", example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
+    def features(example: dict[str, "Tensor"]) -> tuple["Tensor", ...]:
         raw = {name: example[name][None] for name in frontend.parts()}
-        batch_of_one = _call_on_host(frontend, raw, number, random_key)
+        batch_of_one = _call_on_host(frontend, raw, example.get("number"), random_key)
         inputs = tf.nest.map_structure(lambda value: value[0], batch_of_one)
-        return inputs, example["label"], example["samples"]
+        return inputs, example["label"], example["bucket"]
 
-    return examples.enumerate().map(features, num_parallel_calls=tf.data.AUTOTUNE)
+    return examples.map(features, num_parallel_calls=tf.data.AUTOTUNE)
 
 
 def _call_on_host(frontend: "Frontend", inputs: "Tensor", number: "Tensor", random_key: RandomKey | None) -> "Tensor":

@@ -2,8 +2,10 @@
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from pipelines.counts import counted, verb
 
@@ -20,6 +22,7 @@ class Buckets:
         batches: Number of batches of one pass over the data.
         padding: Fraction of the batches' samples that is padding.
         sample_rate_hz: Samples per second.
+        numbers: int `(clips,)`, the bucket of each clip.
     """
 
     limits: tuple[int, ...]
@@ -27,6 +30,7 @@ class Buckets:
     batches: int
     padding: float
     sample_rate_hz: int
+    numbers: np.ndarray = dataclasses.field(repr=False, compare=False)
 
     def describe(self) -> str:
         """A sentence for the user."""
@@ -35,6 +39,15 @@ class Buckets:
         )
         batches, kinds = counted(self.batches, "batch", "batches"), counted(len(self.limits), "shape")
         return f"{batches} of {kinds} ({shapes}); {self.padding:.1%} of {verb(self.batches, 'it', 'them')} is padding."
+
+    def batched(self, examples: tf.data.Dataset) -> tf.data.Dataset:
+        """Batches elements `(..., bucket)`, those of a bucket together, each padded to the longest of its batch."""
+        boundaries = list(range(1, len(self.limits)))
+        return examples.bucket_by_sequence_length(lambda *element: element[-1], boundaries, list(self.sizes))
+
+    def padded(self, audio: Any, bucket: Any) -> Any:
+        """A waveform, padded to the limit of its bucket; one that is longer than it was said to be stays the same."""
+        return tf.pad(audio, [[0, tf.maximum(tf.constant(self.limits)[bucket] - tf.size(audio), 0)]])
 
 
 def plan(
@@ -79,6 +92,7 @@ def plan(
         batches=int(sum(-(-members // np.array(sizes)))),
         padding=float(1 - seconds.sum() / (limits[bucket] * GRID_SECONDS).sum()),
         sample_rate_hz=sample_rate_hz,
+        numbers=bucket,
     )
 
 

@@ -4,9 +4,12 @@ import os
 import re
 import unicodedata
 import urllib.parse
+from typing import Any
 
 # Marks that change the direction of the text after them.
 _DIRECTION_MARKS = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+FORMULA_PREFIXES = ("=", "+", "-", "@")  # a cell that begins with one is a formula for spreadsheets
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _LOCAL_URL = re.compile(r"file:(//(localhost)?)?(?=/)", re.IGNORECASE)
 
 
@@ -44,7 +47,28 @@ def shown(path: str | os.PathLike) -> str:
     Returns:
         The path on one line of printable UTF-8.
     """
-    return "".join(_escaped(character) for character in os.fspath(path))
+    text = os.fspath(path)
+    if text.isprintable():  # no control, format or separator character, and no surrogate
+        return text
+    return "".join(map(_escaped, text))
+
+
+def cell(value: Any) -> Any:
+    r"""A value for a CSV file, whose texts stay on one line and stay texts in spreadsheets, which else run formulas.
+
+    >>> print(cell("=1+1"), cell("-3.5"), cell("a\x1b[2J"), cell(None), cell(2))
+    '=1+1 -3.5 a\x1b[2J None 2
+
+    Args:
+        value: Anything; only texts change.
+
+    Returns:
+        The value; a text that begins with one of = + - @ and is not a number begins with an apostrophe.
+    """
+    if not isinstance(value, str):
+        return value
+    text = shown(value)
+    return f"'{text}" if text.startswith(FORMULA_PREFIXES) and not _NUMBER.fullmatch(text) else text
 
 
 def is_plain(name: str) -> bool:

@@ -75,11 +75,15 @@ def train(
     return session.train(built, folder, resume, test, verbose).recognizer
 
 
-def load(path: Any) -> Recognizer | ExportedRecognizer:
+def load(path: Any, trust: bool = False) -> Recognizer | ExportedRecognizer:
     """Opens a run folder, or an export: `saved_models/NAME` or `saved_models/NAME/VERSION`.
 
+    Args:
+        path: the folder.
+        trust: whether an export runs though it has operations that do more than compute, such as writing files.
+
     Raises:
-        pipelines.errors.UserError: where there is neither, or a damaged one.
+        pipelines.errors.UserError: where there is neither, a damaged one, or an export that is not trusted.
     """
     import pathlib
 
@@ -88,7 +92,7 @@ def load(path: Any) -> Recognizer | ExportedRecognizer:
 
     if (pathlib.Path(path) / "config.json").is_file():
         return Recognizer.from_run(path)
-    return ExportedRecognizer.open(path)
+    return ExportedRecognizer.open(path, trust)
 
 
 def load_data(name: str, **settings: Any) -> Corpus:

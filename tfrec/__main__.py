@@ -23,6 +23,7 @@ COMMANDS = {
     "corruption_report": "measure a run on corrupted pictures",
     "explain": "show which parts of files made a run answer what it answers",
     "search": "find pictures by speech, speech by pictures",
+    "demo": "try a run or an export on a local web page",
     "lm": "build an n-gram language model from transcripts",
 }
 WITH_EXPERIMENT = ("fit", "show", "check", "compare")  # commands whose first argument may name an experiment

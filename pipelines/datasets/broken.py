@@ -4,12 +4,11 @@ import collections
 import csv
 import re
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from pipelines import progress
+from pipelines import paths, progress
 from pipelines.counts import share, verb
 from pipelines.errors import FileError, UserError
 
@@ -48,12 +47,11 @@ def probe_all(probe: Callable[[str], Result], paths: Sequence[str]) -> tuple[dic
 
     results: dict[str, Result] = {}
     errors: dict[str, UserError] = {}
-    with ThreadPoolExecutor() as pool:
-        for path, result in zip(paths, progress.track(pool.map(attempt, paths), len(paths), "files"), strict=True):
-            if isinstance(result, UserError):
-                errors[path] = result
-            else:
-                results[path] = result
+    for path, result in zip(paths, progress.map_in_threads(attempt, paths, "files"), strict=True):
+        if isinstance(result, UserError):
+            errors[path] = result
+        else:
+            results[path] = result
     return results, errors
 
 
@@ -170,7 +168,9 @@ def write(errors: Mapping[str, UserError], path: str) -> None:
         with open(path, "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
             writer = csv.writer(file)
             writer.writerow(("path", "kind", "reason"))
-            writer.writerows((name, kind_of(error), str(error)) for name, error in errors.items())
+            writer.writerows(
+                (paths.cell(name), kind_of(error), paths.cell(str(error))) for name, error in errors.items()
+            )
     except OSError as error:
         raise UserError(f"data.broken_list {path} cannot be written: {error.strerror}.") from error
 

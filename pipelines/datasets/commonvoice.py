@@ -2,7 +2,8 @@
 
 `data.path` is the folder of one language as it is distributed:
 
-    train.tsv, dev.tsv, test.tsv       tables with a header; of their columns client_id, path and sentence are read
+    train.tsv, dev.tsv, test.tsv       tables with a header; of their columns client_id, path and sentence are read,
+                                       and age, gender, accent, accents and variant for scores by group
     clips/common_voice_en_1.mp3        a file that the column `path` names
 
 Quotation marks in the tables are part of the sentences.
@@ -17,6 +18,7 @@ from pipelines.errors import UserError
 
 LABELS = "texts"
 COLUMNS = ("client_id", "path", "sentence")
+FURTHER = ("age", "gender", "accent", "accents", "variant")  # by which scores can be broken down, where they are there
 SPLITS = {"train": "train", "dev": "validation", "test": "test"}
 
 
@@ -80,7 +82,9 @@ def _rows(root: str, table: str, seen: dict[str, str]) -> list[files.Row]:
         # Early releases omit the suffix.
         file = os.path.join(root, "clips", clip if os.path.splitext(clip)[1] else f"{clip}.mp3")
         text = transcripts.clean(where, sentence)
-        rows.append(files.Row(file, split=SPLITS[table], where=where, text=text, speaker=speaker))
+        further = [(name, cells[indices[name]].strip()[:100]) for name in FURTHER if name in indices]
+        known = tuple((name, cell) for name, cell in further if cell)
+        rows.append(files.Row(file, "", SPLITS[table], where=where, text=text, speaker=speaker, further=known))
     if not rows:
         raise UserError(f"{path} lists no clips.")
     return rows

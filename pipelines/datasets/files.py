@@ -32,6 +32,7 @@ class Row:
     speaker: str = ""
     number: float | None = None  # target of a regression
     fingerprint: str = ""  # of the file's content, see `fingerprints`; empty = not computed
+    further: tuple[tuple[str, str], ...] = ()  # (name, cell) of further columns of a list
 
 
 @dataclasses.dataclass(frozen=True)

@@ -5,7 +5,6 @@ import dataclasses
 import hashlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -53,8 +52,7 @@ def of_files(paths: Iterable[str]) -> dict[str, str | None]:
             return None
 
     unique = list(dict.fromkeys(paths))
-    with ThreadPoolExecutor() as pool:
-        return dict(zip(unique, progress.track(pool.map(attempt, unique), len(unique), "fingerprints"), strict=True))
+    return dict(zip(unique, progress.map_in_threads(attempt, unique, "fingerprints"), strict=True))
 
 
 def add(rows: Sequence[Row]) -> list[Row]:

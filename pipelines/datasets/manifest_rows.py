@@ -17,6 +17,7 @@ from pipelines.datasets.names import SPLITS, class_name, split_of
 from pipelines.errors import UserError, unknown
 
 SPEECH_COLUMNS = ("path", "text", "start", "end", "speaker")  # of Kaldi's and Lhotse's lists
+MAX_CELL = 100  # characters of a cell of a further column that is kept
 MAX_GROUPS = 20  # different values of a column that breaks the scores down
 
 _DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
@@ -130,8 +131,9 @@ class _Reader:
         """One line of the manifest, checked."""
         self.lines += 1
         own = {ours: self._text(where, name, cells[name]) for ours, name in self.names.items() if name in cells}
-        for name in (name for name in cells if name not in self.names.values()):
-            self.further.setdefault(name, {})[where] = str(cells[name]).strip()
+        further = {name: str(cells[name]).strip() for name in cells if name not in self.names.values()}
+        for name, cell in further.items():
+            self.further.setdefault(name, {})[where] = cell
         for key in ("path",) if self.unlabeled else ("path", "label", "number"):
             if not own.get(key, "-"):
                 raise UserError(f"{where}: {key} is empty.")
@@ -160,6 +162,7 @@ class _Reader:
             text=text,
             speaker=own.get("speaker", ""),
             number=_number(where, own["number"]) if own.get("number") else None,
+            further=tuple((name, cell) for name, cell in further.items() if 0 < len(cell) <= MAX_CELL),
         )
 
     def with_durations(self, rows: list[files.Row]) -> list[files.Row]:
@@ -203,7 +206,7 @@ class _Reader:
         if others:
             subject = "The column" if len(others) == 1 else "The columns"
             verb = "is" if len(others) == 1 else "are"
-            notes.append(f"{subject} {columns.quoted(others)} of {paths.shown(self.path)} {verb} not used.")
+            notes.append(f"{subject} {columns.quoted(others)} of {paths.shown(self.path)} {verb} not used in training.")
         return notes, groups
 
     def _text(self, where: str, name: str, value: Any) -> str:

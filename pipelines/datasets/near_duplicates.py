@@ -6,16 +6,16 @@ utterances of the same word by the same speaker from one utterance saved twice.
 """
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from pipelines import audio, images
+from pipelines import audio, images, progress
 from pipelines.counts import counted, verb
 from pipelines.datasets import files
 from pipelines.errors import UserError
+from pipelines.resampling import resample_array
 
 # The limits find 97 % of the pictures of CIFAR-10 saved again as JPEG of quality 30 to 90, and no pair among its 50,000
 # training pictures; and 98 % of the clips of spoken_digit saved as MP3, Vorbis or Opus, and no pair among its 2,500.
@@ -44,8 +44,6 @@ def merge(rows: Sequence[files.Row], identities: Sequence[str]) -> tuple[list[st
     """
     first = {identity: i for i, identity in reversed(list(enumerate(identities)))}
     places = sorted(first.values())
-    kind = files.modality_of(row.path for row in rows)
-    find = _similar_pictures if kind == "image" else _similar_recordings
     root = list(range(len(places)))
 
     def top(i: int) -> int:
@@ -53,7 +51,7 @@ def merge(rows: Sequence[files.Row], identities: Sequence[str]) -> tuple[list[st
             i = root[i]
         return i
 
-    pairs = list(find([rows[i] for i in places]))
+    pairs = find([rows[i] for i in places])
     for i, j in pairs:
         a, b = sorted((top(i), top(j)), key=lambda i: identities[places[i]])
         root[b] = a
@@ -69,9 +67,58 @@ def merge(rows: Sequence[files.Row], identities: Sequence[str]) -> tuple[list[st
     ]
 
 
-def _similar_pictures(rows: Sequence[files.Row]) -> Iterator[tuple[int, int]]:
-    """Yields pairs of pictures that are near copies."""
-    found = _features(_picture_features, rows)
+def find(rows: Sequence[files.Row]) -> list[tuple[int, int]]:
+    """Finds near copies among files.
+
+    Args:
+        rows: One per example, all pictures or all audio.
+
+    Returns:
+        Pairs of indices of rows; files that cannot be read are in none.
+    """
+    if not rows:
+        return []
+    if files.modality_of(row.path for row in rows) == "image":
+        return list(_similar_pictures(_features(lambda row: _picture_features(images.read(row.path, 3)), rows)))
+    read = functools.lru_cache(maxsize=64)(lambda i: _samples(rows[i]))
+    return list(_similar_recordings(_features(lambda row: _spectrum(_samples(row)), rows), read))
+
+
+def find_pictures(pictures: Iterable[np.ndarray]) -> list[tuple[int, int]]:
+    """Finds near copies among pictures in memory.
+
+    Args:
+        pictures: Pixels `(height, width, channels)` from 0 to 255 each, with 1 or 3 channels, or 4 of which the last
+            is left out.
+
+    Returns:
+        Pairs of their numbers.
+    """
+    return list(_similar_pictures([_picture_features(_in_color(pixels)) for pixels in pictures]))
+
+
+def find_recordings(recordings: Sequence[np.ndarray], sample_rate_hz: int) -> list[tuple[int, int]]:
+    """Finds near copies among recordings in memory.
+
+    Args:
+        recordings: Waveforms `(samples,)`.
+        sample_rate_hz: Of all of them.
+
+    Returns:
+        Pairs of their numbers.
+    """
+    beginnings = [
+        resample_array(samples[: _COMPARED_S * sample_rate_hz], sample_rate_hz, _RATE_HZ) for samples in recordings
+    ]
+    return list(_similar_recordings([_spectrum(samples) for samples in beginnings], beginnings.__getitem__))
+
+
+def _in_color(pixels: np.ndarray) -> np.ndarray:
+    return np.repeat(pixels, 3, axis=-1) if pixels.shape[-1] == 1 else pixels[..., :3]
+
+
+def _similar_pictures(found: Sequence[Any]) -> Iterator[tuple[int, int]]:
+    """Yields pairs of pictures that are near copies, from the features of each; None is in no pair."""
     kept = [i for i, features in enumerate(found) if features is not None]
     if not kept:
         return
@@ -85,13 +132,11 @@ def _similar_pictures(rows: Sequence[files.Row]) -> Iterator[tuple[int, int]]:
         yield from ((kept[a], kept[b]) for a, b in zip(i[near].tolist(), j[near].tolist(), strict=True))
 
 
-def _similar_recordings(rows: Sequence[files.Row]) -> Iterator[tuple[int, int]]:
-    """Yields pairs of recordings that are near copies."""
-    found = _features(lambda row: _spectrum(_samples(row)), rows)
+def _similar_recordings(found: Sequence[Any], read: Callable[[int], np.ndarray]) -> Iterator[tuple[int, int]]:
+    """Yields pairs of recordings that are near copies, from the spectrum of each; None is in no pair."""
     kept = [i for i, features in enumerate(found) if features is not None]
     if not kept:
         return
-    read = functools.lru_cache(maxsize=64)(lambda i: _samples(rows[i]))
     for i, j in _correlated(np.array([found[i] for i in kept]), SPECTRUM_CORRELATION):
         for a, b in zip(i.tolist(), j.tolist(), strict=True):
             if _waveform_correlation(read(kept[a]), read(kept[b])) >= WAVEFORM_CORRELATION:
@@ -107,15 +152,14 @@ def _features(function: Callable[[files.Row], Any], rows: Sequence[files.Row]) -
         except UserError:
             return None
 
-    with ThreadPoolExecutor() as pool:
-        return list(pool.map(attempt, rows))
+    return list(progress.map_in_threads(attempt, rows, "files compared"))
 
 
-def _picture_features(row: files.Row) -> tuple[np.ndarray, np.ndarray]:
+def _picture_features(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Brightness `(256,)` and color `(128,)` of a small copy, from 0 to 255."""
     from PIL import Image
 
-    pixels = np.clip(np.round(images.read(row.path, 3)), 0, 255).astype(np.uint8)
+    pixels = np.clip(np.round(values), 0, 255).astype(np.uint8)
     image = Image.fromarray(pixels).convert("YCbCr")
 
     def small(size: int) -> np.ndarray:

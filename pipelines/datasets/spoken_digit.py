@@ -27,6 +27,13 @@ class Config(DataConfig):
     split: Literal["index", "speaker"] = "index"  # index: clips 0 to 4 of every digit and speaker are the test
     test_speakers: tuple[str, ...] = ()  # the test split when `split` is speaker
     validation_speakers: tuple[str, ...] = ()  # the validation split; empty is validation_fraction of all speakers
+    rare_speaker: str | None = None  # in training only rare_fraction of all clips are by this speaker
+    rare_fraction: float = 0.1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 < self.rare_fraction < 1:
+            raise ValueError(f"data.rare_fraction must be above 0 and below 1. Received: {self.rare_fraction}")
 
 
 def modality(config: Config) -> Modality:
@@ -52,7 +59,8 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
 
     def split(indices: np.ndarray) -> Split:
         chosen, sources = [clips.waveforms[i] for i in indices], [clips.sources[i] for i in indices]
-        return memory.clips(chosen, clips.labels[indices], sources)
+        speakers = [_speaker_and_index(source)[0] for source in sources]
+        return memory.clips(chosen, clips.labels[indices], sources, speakers=speakers)
 
     return Corpus(
         name="spoken_digit",
@@ -112,7 +120,17 @@ def _divide(config: Config, sources: list[str], labels: np.ndarray) -> dict[str,
         kept, taken = np.flatnonzero(~is_taken), np.flatnonzero(is_taken)
     else:
         kept, taken = split_indices(labels[rest], config.validation_fraction, config.split_seed)
-    return {"train": rest[kept], "validation": rest[taken], "test": test}
+    return {"train": _with_rare_speaker(config, rest[kept], sources), "validation": rest[taken], "test": test}
+
+
+def _with_rare_speaker(config: Config, train: np.ndarray, sources: list[str]) -> np.ndarray:
+    """The training clips, of which those by the rare speaker are few."""
+    if config.rare_speaker is None:
+        return train
+    is_rare = _spoken_by((config.rare_speaker,), [_speaker_and_index(sources[i]) for i in train], "data.rare_speaker")
+    count = round(config.rare_fraction / (1 - config.rare_fraction) * np.count_nonzero(~is_rare))
+    own = np.random.default_rng(config.split_seed).permutation(train[is_rare])[:count]
+    return np.sort(np.concatenate([train[~is_rare], own]))
 
 
 def _is_test(config: Config, sources: list[str]) -> np.ndarray:

@@ -205,6 +205,57 @@ def test_an_epoch_in_buckets_depends_on_its_number_only():
     assert orders[0][2 * shapes.batches :] == orders[1]
 
 
+def late_clips(sizes):
+    """`clips` of random length that are decoded late, and the indices of those that have been decoded."""
+    read = []
+
+    def decode(row):
+        size = tf.numpy_function(lambda i: read.append(int(i)) or np.int64(sizes[i]), [row], tf.int64)
+        audio = tf.ensure_shape(tf.fill([size], tf.cast(row, tf.float32)), [None])
+        return {"audio": audio, "label": row}
+
+    rows = tf.data.Dataset.range(len(sizes))
+    return Split.from_rows(rows, decode, len(sizes), seconds=np.array(sizes) / 8000), read
+
+
+@pytest.mark.parametrize("kind", ["images", "late_images", "clips", "buckets"])
+@pytest.mark.parametrize("placement", ["device", "host"])
+@pytest.mark.parametrize("epoch", [0, 1])
+def test_the_rest_of_an_epoch(kind, placement, epoch):
+    if kind in ("images", "late_images"):
+        split = images() if kind == "images" else undecoded_images(23)[0]
+        frontend, shapes = image_frontend(split, placement=placement, brightness=0.5), None
+    else:
+        split = late_clips(SIZES)[0]
+        config = frontends.SpeechConfig(sample_rate_hz=8000, placement=placement, gain_db=6.0)
+        frontend = frontends.build(config, augment=True, seed=1, split=split)
+        shapes = assemble.bucket_plan(split, frontend, 5, 3) if kind == "buckets" else None
+    steps = shapes.batches if shapes else assemble.steps_per_epoch(split, 5)
+
+    def batches(skipped):
+        return list(assemble.training_batches(split, frontend, 5, 3, 2, epoch, shapes, skipped).as_numpy_iterator())
+
+    whole = batches(0)
+    for skipped in (1, steps // 2, steps - 1, steps):
+        rest = batches(skipped)
+        assert len(rest) == len(whole) - skipped
+        for one, other in zip(whole[skipped:], rest, strict=True):
+            tf.nest.map_structure(np.testing.assert_array_equal, one, other)
+
+
+def test_what_was_consumed_is_not_decoded_again():
+    split, read = late_clips(SIZES)
+    frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000))
+    shapes = assemble.bucket_plan(split, frontend, 8)
+    order = flat(labels(assemble.training_batches(split, frontend, 8, 3, 1, 0, shapes)))
+    consumed = flat(labels(assemble.training_batches(split, frontend, 8, 3, 1, 0, shapes).take(3)))
+    read.clear()
+    rest = flat(labels(assemble.training_batches(split, frontend, 8, 3, 1, 0, shapes, first_batch=3)))
+    assert rest == order[len(consumed) :]
+    measured = 1  # the first example, for its size
+    assert sorted(read[measured:]) == sorted(rest)
+
+
 def test_numbered_batches_hold_the_index_of_each_example():
     split = clips(SIZES)
     frontend = frontends.build(frontends.SpeechConfig(sample_rate_hz=8000))
@@ -217,8 +268,10 @@ def test_numbered_batches_hold_the_index_of_each_example():
     assert sorted(seen) == list(range(40))
 
 
-@pytest.mark.parametrize(("size", "padded"), [(1, [0, 0, 0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3, 0, 1])])
-def test_pad_for_replicas_repeats_the_first_examples(size, padded):
+@pytest.mark.parametrize(
+    ("size", "padded"), [(1, [0, 0, 0]), (3, [0, 1, 2]), (4, [0, 1, 2, 3, 0, 1]), (5, [0, 1, 2, 3, 4])]
+)
+def test_no_replica_is_without_examples(size, padded):
     numbers = np.arange(size)
     batches = tf.data.Dataset.from_tensors(({"features": 10.0 * numbers}, numbers))
     ((inputs, label),) = assemble.pad_for_replicas(batches, 3)

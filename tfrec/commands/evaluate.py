@@ -1,16 +1,18 @@
 """Measure a run on a split or on other data, with plots: `tfrec evaluate RUN`.
 
 `--json` prints one object, {NAME: SCORES}. NAME is the split, with the method of decoding where that is not the run's
-(`test_beam`), `test_remaining` where files were left out, and `data_FOLDER` for other data. SCORES are those that
-metrics.json has under this name: "examples", "split", "data_path" of other data, "left_out" (files), and
+(`test_beam`), `test_remaining` where files were left out, `data_FOLDER` for other data, and `ood_FOLDER` for data of no
+class, whose scores are in `evaluation.metrics.out_of_domain`. SCORES are those that metrics.json has under this name:
+"examples", "split", "data_path" of other data, "left_out" (files), and
 
 - of classes "accuracy", "accuracy_interval", "macro_precision", "macro_recall", "macro_f1", "macro_f1_interval",
-  "top5_accuracy" (of more than five classes), "loss", "classes" and "confusion",
+  "top5_accuracy" (of more than five classes), "loss", "classes", "confusion", "calibration" and "conformal",
 - of transcripts "wer", "cer" or "per", and "sentence_error_rate", each with "NAME_interval",
 - of pairs "recall_at_1", "recall_at_5", "recall_at_10", "mean_reciprocal_rank" and "mean_average_precision", means of
   both directions, whose own scores "image_to_audio" and "audio_to_image" hold,
 - of features without labels "embedding_std", and where there are classes "probe_accuracy" and "knn_accuracy", each with
   "NAME_interval",
+- of `--groups` "groups", see `evaluation.groups.score`,
 - of numbers "mae", "mae_interval", "rmse", "r2" and "loss".
 """
 
@@ -23,14 +25,18 @@ from typing import Any, Literal
 import tyro
 
 from pipelines import paths
-from pipelines.datasets.base import Corpus
+from pipelines.datasets import example_columns
+from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
-from tfrec.evaluation import other_data
+from tfrec.evaluation import groups, other_data, out_of_domain
 from tfrec.explain import mistakes
-from tfrec.recognizer import Recognizer
+from tfrec.recognizer import DECISION, Recognizer
 from tfrec.reports import scores
+from tfrec.reports.reliability import conformal
+from tfrec.reports.reliability import groups as groups_report
+from tfrec.reports.reliability import out_of_domain as ood_report
 from tfrec.runs import splits
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
@@ -57,6 +63,11 @@ class Arguments:
     skip_missing: bool = False  # leave out files of the run that are gone or have changed
     batch_size: int = 64  # examples in a batch; does not change the scores
     mistakes: int = 0  # errors, the most confident ones, to show on a page with what led to each: mistakes.html
+    conformal: float | None = None  # coverage of the prediction sets of classes, such as 0.9; exports have them
+    # Also score each group of examples by a column of the data: speaker, group, noise, snr, or any of a manifest
+    groups: tuple[str, ...] = ()
+    # Folder of pictures or clips of no class: how well scores separate them from the examples that are measured
+    ood: str | None = None
     json: bool = False  # print the scores as JSON
     decode: DecodeConfig = DecodeConfig()  # of a run that transcribes
 
@@ -65,6 +76,10 @@ class Arguments:
             raise ValueError(f"batch_size must be 1 or more. Received: {self.batch_size}")
         if self.mistakes < 0:
             raise ValueError(f"mistakes must be 0 or more. Received: {self.mistakes}")
+        if self.conformal is not None and not 0 < self.conformal < 1:
+            raise ValueError(f"conformal must be above 0 and below 1. Received: {self.conformal}")
+        if self.groups and self.decode != DecodeConfig():
+            raise ValueError("groups are scored by greedy texts: leave out the flags of decode.")
         if self.data.path is not None and self.data.moved_to is not None:
             raise ValueError("data.path names other data, data.moved_to the same files: leave one of them out.")
 
@@ -74,25 +89,81 @@ def main(argv: Sequence[str]) -> int:
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec evaluate")
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
-    if arguments.mistakes and recognizer.task.label_kind != "classes":
-        raise UserError(f"--mistakes: task.name {recognizer.task.name} has no classes; leave it out.")
+    for flag in ("mistakes", "conformal", "ood"):
+        if getattr(arguments, flag) and recognizer.task.label_kind != "classes":
+            raise UserError(f"--{flag}: task.name {recognizer.task.name} has no classes; leave it out.")
+    if arguments.ood and len(recognizer.frontend.parts()) > 1:
+        raise UserError("--ood is for pictures or clips, and the run takes pairs; leave it out.")
     decode = arguments.decode if arguments.decode != DecodeConfig() else None
     with messages_to_stderr(arguments.json):
         name, corpus, facts = _load(arguments, run, recognizer)
+        if arguments.conformal:
+            _choose_sets(arguments, run, recognizer)
+        outside = other_data.load_unlabeled(recognizer, arguments.ood) if arguments.ood else None
         measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
+        if arguments.groups:
+            measured["groups"] = _by_group(arguments, recognizer, corpus.splits[arguments.split])
+        others = _measure_others(arguments, run, recognizer, corpus, outside) if outside else {}
     if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
-    brief = scores.record(run, recognizer, {name: measured}, run.read_history(), plotted=(name,))
-    if arguments.mistakes:
-        folder, rows = scores.folder_of(run, name), recognizer.task.predictions(measured)
-        mistakes.write(recognizer, corpus.splits[arguments.split], rows, folder, arguments.mistakes)
+    all_scores = {name: measured, **{other: each.scores for other, each in others.items()}}
+    files: dict[str, None] = {}
+    with messages_to_stderr(arguments.json), scores.unless_read_only(run):
+        scores.record(run, recognizer, all_scores, run.read_history(), plotted=(name,))
+        for other, each in others.items():
+            ood_report.write(each.values, each.scores, scores.folder_of(run, other))
+        if arguments.groups:
+            groups_report.write(measured["groups"], scores.folder_of(run, name))
+        if arguments.mistakes:
+            folder, rows = scores.folder_of(run, name), recognizer.task.predictions(measured)
+            mistakes.write(recognizer, corpus.splits[arguments.split], rows, folder, arguments.mistakes)
+        files = dict.fromkeys(file for each in (name, *others) for file in scores.written_files(run, each))
     if arguments.json:
-        print(short_numbers.dumps(brief))
+        print(short_numbers.dumps(scores.without_bulky(recognizer, all_scores)))
     else:
         title = f"{name} split" if arguments.data.path is None else paths.shown(arguments.data.path)
         console.print(recognizer.task.report(measured, title=title))
-        console.print(f"In {run.path}: {', '.join(scores.written_files(run, name))}.")
+        if arguments.conformal:
+            console.print(conformal.table(measured["conformal"]))
+        for column, by_group in measured.get("groups", {}).items():
+            console.print(groups_report.table(column, by_group))
+        for each in others.values():
+            console.print(ood_report.table(each.scores, title=f"{name} split and {paths.shown(arguments.ood or '')}"))
+        if files:
+            console.print(f"In {run.path}: {', '.join(files)}.")
     return 0
+
+
+def _measure_others(
+    arguments: Arguments, run: Run, recognizer: Recognizer, corpus: Corpus, outside: Split
+) -> dict[str, out_of_domain.Measured]:
+    """The scores of examples of no class, under their name in metrics.json."""
+    assert arguments.ood is not None
+    moved, skipped = arguments.data.moved_to, arguments.skip_missing
+    training = splits.load_checked(run, recognizer, "train", moved_to=moved, skip_missing=skipped).splits["train"]
+    inside = corpus.splits[arguments.split]
+    measured = out_of_domain.measure(recognizer, inside, outside, training, arguments.batch_size)
+    measured.scores["data_path"] = os.path.abspath(os.path.expanduser(arguments.ood))
+    return {other_data.name(run, arguments.ood, "ood"): measured}
+
+
+def _by_group(arguments: Arguments, recognizer: Recognizer, split: Split) -> dict[str, Any]:
+    """The scores of the groups of each column."""
+    values = {column: example_columns.values(split, column) for column in arguments.groups}
+    of_examples = recognizer.task.per_example(recognizer, split, arguments.batch_size)
+    return {column: groups.score(of_examples, own, column) for column, own in values.items()}
+
+
+def _choose_sets(arguments: Arguments, run: Run, recognizer: Recognizer) -> None:
+    """Fits the prediction sets on the validation split, unless the run has those of this coverage already."""
+    sets = run.read_json(DECISION).get("conformal") if (run.path / DECISION).is_file() else None
+    if sets is not None and sets["level"] == arguments.conformal:
+        return
+    moved, skipped = arguments.data.moved_to, arguments.skip_missing
+    corpus = splits.load_checked(run, recognizer, "validation", moved_to=moved, skip_missing=skipped)
+    task = recognizer.task
+    task.config = dataclasses.replace(task.config, conformal=arguments.conformal)
+    recognizer.calibrate(run, corpus.splits["validation"], arguments.batch_size)
 
 
 def _load(arguments: Arguments, run: Run, recognizer: Recognizer) -> tuple[str, Corpus, dict[str, Any]]:

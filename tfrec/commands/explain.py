@@ -13,6 +13,7 @@ from rich.table import Table
 from pipelines import paths
 from pipelines.errors import UserError
 from tfrec.config import flags
+from tfrec.explain import matchmap
 from tfrec.explain.files import FileExplainer, Options
 from tfrec.predictions import sources
 from tfrec.recognizer import Recognizer
@@ -24,13 +25,16 @@ from tfrec.utils.console import console, messages_to_stderr
 class Arguments:
     """A picture of what mattered in each file, and of a clip two WAV files: what mattered alone, and the rest.
 
-    Of a transcript it is a picture of the frames that made each word.
+    Of a transcript it is a picture of the frames that made each word, and of a picture with a clip the regions that
+    the speech points to.
     """
 
     run: tyro.conf.Positional[str]  # run folder
-    files: tyro.conf.Positional[tuple[str, ...]]  # pictures or audio, or folders of them
-    # attention_rollout is for networks with self-attention, grad_cam for those with maps
-    method: Literal["integrated_gradients", "grad_cam", "attention_rollout", "occlusion"] = "integrated_gradients"
+    # pictures or audio, or folders of them; of matchmap a picture and its clip in turn, or a list of pairs (.csv)
+    files: tyro.conf.Positional[tuple[str, ...]]
+    # attention_rollout is for networks with self-attention, grad_cam for those with maps, matchmap for davenet and
+    # resdavenet; None is integrated_gradients, or matchmap
+    method: Literal["integrated_gradients", "grad_cam", "attention_rollout", "occlusion", "matchmap"] | None = None
     layer: str | None = None  # of grad_cam: whose map is shown; None is the last one before the pooling
     target: str | None = None  # class to explain; None is the one that is recognized
     keep: float = 0.3  # share of a clip's energy in the WAV file of what mattered
@@ -42,7 +46,7 @@ class Arguments:
         if not 0 < self.keep < 1:
             raise ValueError(f"keep must be above 0 and below 1. Received: {self.keep}")
         if self.layer is not None and self.method != "grad_cam":
-            raise ValueError(f"layer is of --method grad_cam: leave it out for {self.method}")
+            raise ValueError(f"layer is of --method grad_cam: leave it out for {self.method or 'the usual method'}")
 
     def options(self) -> Options:
         """How each file is explained."""
@@ -59,7 +63,9 @@ def main(argv: Sequence[str]) -> int:
         recognizer = Recognizer.from_run(run)
         folder = pathlib.Path(arguments.output) if arguments.output else run.path / "explanations"
         explain = FileExplainer(recognizer, folder, arguments.options())
-        found = sources.find(arguments.files, recognizer.modality)
+        found = sources.find(arguments.files, recognizer.modality, explain.takes_pairs)
+        if explain.takes_pairs:
+            found = matchmap.pair_up(found)
         folder.mkdir(parents=True, exist_ok=True)
         rows, status = [], 0
         for source in found:

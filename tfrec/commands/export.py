@@ -28,6 +28,7 @@ class Arguments:
     check: str | None = None  # a SavedModel's folder to check instead; then there is no RUN
 
     def __post_init__(self) -> None:
+        ExportConfig(name=self.name)  # raises ValueError
         if self.beam_width is not None:
             ExportConfig(beam_width=self.beam_width)  # raises ValueError
 

@@ -4,6 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 
+from pipelines.counts import counted
 from tfrec.config import flags
 from tfrec.runs.run import Run
 from tfrec.training import session
@@ -20,6 +21,10 @@ def main(argv: Sequence[str]) -> int:
     if arguments.dry_run:
         session.dry_run(config, run, arguments.resume)
         console.print("Nothing is trained or written: leave out --dry-run to start.")
+        return 0
+    if arguments.resume and session.is_over(config, run):
+        count = counted(len(run.read_history()), "epoch")
+        console.print(f"{run.path} is finished after {count}: nothing is done; --fit.epochs N trains longer.")
         return 0
     verbose = 1 if sys.stdout.isatty() else 2
     result = session.train(config, run, arguments.resume, arguments.test, verbose)

@@ -37,6 +37,7 @@ class Arguments:
     rate: int | None = None  # their sample rate; None is the model's
     channels: int = 1  # their channels, of which the mean is taken
     json: bool = False  # print JSON lines
+    trust: bool = False  # run an export though it has operations that do more than compute, such as writing files
 
     def __post_init__(self) -> None:
         if not 1 <= self.piece_ms <= 10_000:
@@ -81,7 +82,7 @@ class Report:
 def main(argv: Sequence[str]) -> int:
     """Prints words as they are recognized, and at the end latency and real-time factor."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec listen")
-    model = tfrec.load(arguments.model)
+    model = tfrec.load(arguments.model, arguments.trust)
     transcribes = model.task.label_kind == "texts"
     recognizer: Any
     if not transcribes:

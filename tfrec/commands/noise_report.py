@@ -41,6 +41,8 @@ class Arguments:
     seed: int = 0  # which piece of which file is mixed with a clip
     repeats: int = 1  # mixes of each clip with each type of noise, with different pieces
     pictures: tuple[str, ...] = pair_noise.PICTURES  # of pairs: CORRUPTION or CORRUPTION:SEVERITY of the pictures
+    # Also score each group of clips by a column of the data, such as speaker; for mixes with --noise
+    groups: tuple[str, ...] = ()
     batch_size: int = 64  # examples in a batch; does not change the scores
     json: bool = False  # print everything as JSON
 
@@ -73,6 +75,8 @@ def main(argv: Sequence[str]) -> int:
     if tasks.scores(config.task)[0] not in COUNTED:
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy and no error rate to report.")
     conditions = _conditions(arguments, config.frontend)
+    if arguments.groups and conditions is None:
+        raise UserError("--groups goes with --noise FOLDER; a corpus with noises is grouped by `tfrec evaluate`.")
     with messages_to_stderr(arguments.json):
         corpus = splits.load_checked(run, recognizer, arguments.split)
         changed = None
@@ -87,12 +91,13 @@ def main(argv: Sequence[str]) -> int:
         if conditions is None:
             result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
         else:
-            result = noise.measure(recognizer, corpus, conditions, arguments.batch_size)
+            result = noise.measure(recognizer, corpus, conditions, arguments.batch_size, arguments.groups)
     # Keys are strings and tuples are lists, as in the files of other reports.
     result = json.loads(short_numbers.dumps(result))
     folder = run.free_report("noise", result)
     report.write(folder, result)
     shown = [*([recording_report.table(changed)] if changed else []), tables.for_terminal(result)]
+    shown += [tables.of_groups(name, by_ratio) for name, by_ratio in result.get("groups", {}).items()]
     print_report(folder, result | ({"recording": changed} if changed else {}), shown, arguments.json)
     return 0
 
@@ -102,8 +107,9 @@ def _report_pairs(arguments: Arguments, recognizer: Recognizer, run: Run) -> int
     config = recognizer.config
     if tasks.scores(config.task)[0] != "accuracy":
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy of pairs to report.")
-    if arguments.recording:
-        raise UserError("--recording is for runs on speech alone: leave it out for a run on pairs.")
+    for flag in ("recording", "groups"):
+        if getattr(arguments, flag):
+            raise UserError(f"--{flag} is for runs on speech alone: leave it out for a run on pairs.")
     conditions = _conditions(arguments, config.frontend.speech)
     if conditions is None:
         raise UserError("--noise FOLDER is needed for a run on pairs, with a sub-folder for each type of noise.")

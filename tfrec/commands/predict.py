@@ -34,6 +34,7 @@ class Arguments:
     stream: bool = False  # print words as they are recognized; the file - is raw 16-bit audio from standard input
     chunk_seconds: float = CHUNK_SECONDS  # longer recordings are transcribed in chunks of this length
     overlap_seconds: float = OVERLAP_SECONDS  # context of a chunk on either side, so that no word is cut
+    trust: bool = False  # run an export though it has operations that do more than compute, such as writing files
     decode: DecodeConfig = DecodeConfig()  # of a run that transcribes
 
     def __post_init__(self) -> None:
@@ -54,7 +55,7 @@ def main(argv: Sequence[str]) -> int:
             f"--stream writes the greedy text to the terminal: leave out {' and '.join(unused)}, or --stream."
         )
     with messages_to_stderr():
-        recognizer = tfrec.load(arguments.model)
+        recognizer = tfrec.load(arguments.model, arguments.trust)
         if arguments.stream:
             return streams.write(recognizer, arguments.model, arguments.files, as_json=form == "json")
         found = sources.find(arguments.files, recognizer.modality, recognizer.takes_pairs)

@@ -16,7 +16,7 @@ import tfrec
 from pipelines import paths
 from pipelines.errors import UserError
 from tfrec.config import flags
-from tfrec.inference import file_search, reader, sound_sources
+from tfrec.inference import file_search, sound_sources
 from tfrec.inference.embedding_index import Match
 from tfrec.inference.file_search import FileSearch
 from tfrec.inference.sound_sources import Microphone
@@ -45,10 +45,8 @@ class Arguments:
     count: int = 10  # matches
     index: str | None = None  # folder for the embeddings of the files; None is one in ~/.cache/tfrec/search
     sheet: str | None = "search.png"  # PNG to write, with the query and its matches
-    matchmap: str | None = (
-        None  # PNG to write: the regions of the picture that the speech points to, of the first match
-    )
     json: bool = False  # print a JSON object for each match, on a line
+    trust: bool = False  # run an export though it has operations that do more than compute, such as writing files
 
     def __post_init__(self) -> None:
         if self.count < 1:
@@ -61,15 +59,16 @@ class Arguments:
 
 def main(argv: Sequence[str]) -> int:
     """Prints the matches and draws them."""
+    if any(word.partition("=")[0] == "--matchmap" for word in argv):
+        raise UserError("--matchmap has moved: run `tfrec explain RUN PICTURE CLIP --method matchmap`.")
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec search")
     with messages_to_stderr(arguments.json), tempfile.TemporaryDirectory() as recordings:
         found = sources.find(arguments.images or arguments.audio, "image" if arguments.images else "audio")
         for source in found:
             if source.error is not None:
                 raise source.error
-        sheet = arguments.sheet and _png(arguments.sheet, "--sheet")
-        matchmap = arguments.matchmap and _png(arguments.matchmap, "--matchmap")
-        search = FileSearch(tfrec.load(arguments.model), arguments.model)
+        sheet = arguments.sheet and _png(arguments.sheet)
+        search = FileSearch(tfrec.load(arguments.model, arguments.trust), arguments.model)
         roots = [paths.local(name) for name in arguments.images or arguments.audio]
         query = paths.local(arguments.query)
         if arguments.query == MICROPHONE:
@@ -81,8 +80,6 @@ def main(argv: Sequence[str]) -> int:
         _print(matches, arguments.json)
         if sheet:
             drawings.contact_sheet(_items(search, query, matches), sheet)
-        if matchmap:
-            _draw_matchmap(search, query, matches[0].path, matchmap)
     return 0
 
 
@@ -119,21 +116,11 @@ def _items(search: FileSearch, query: str, matches: Sequence[Match]) -> list[tup
     return items
 
 
-def _draw_matchmap(search: FileSearch, query: str, match: str, path: str) -> None:
-    """Draws the matchmap of a picture and a clip, one of which is the query."""
-    files = {reader.kind(file, ("image", "audio")): file for file in (query, match)}
-    if len(files) == 1:
-        raise UserError("--matchmap is of a picture and a clip: search pictures by audio, or audio by a picture.")
-    title = f"{paths.shown(os.path.basename(files['image']))} and {paths.shown(os.path.basename(files['audio']))}"
-    maps = search.matchmap(files["image"], files["audio"])
-    drawings.matchmap(maps.values, maps.pixels, maps.features, title, path)
-
-
-def _png(path: str, flag: str) -> str:
+def _png(path: str) -> str:
     """The path of a picture to write; UserError where it cannot be written."""
     folder = os.path.dirname(os.path.abspath(path))
     if not path.lower().endswith(".png"):
-        raise UserError(f"{flag} {paths.shown(path)} must end in .png.")
+        raise UserError(f"--sheet {paths.shown(path)} must end in .png.")
     if not os.path.isdir(folder) or not os.access(folder, os.W_OK):
-        raise UserError(f"{flag} {paths.shown(path)} cannot be written: name a file in a folder that exists.")
+        raise UserError(f"--sheet {paths.shown(path)} cannot be written: name a file in a folder that exists.")
     return path

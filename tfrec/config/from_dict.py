@@ -1,8 +1,6 @@
 """Dicts and JSON to configurations."""
 
-import json
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +8,7 @@ from pipelines.errors import UserError
 from tfrec.config import parts
 from tfrec.config.schema import AnyConfig, Config
 from tfrec.config.structure import merge, nested, require_mapping, structure
+from tfrec.utils import json_files
 
 
 def build(
@@ -52,7 +51,7 @@ def change(config: AnyConfig, settings: Mapping[str, Any], kind: Any = Config) -
 def read_json(path: str | os.PathLike[str]) -> dict[str, Any]:
     """Returns the JSON object in a file; raises UserError for a file that is missing or holds anything else."""
     try:
-        stored = json.loads(pathlib.Path(path).read_text(encoding="utf-8"))
+        stored = json_files.load(path)
     except FileNotFoundError:
         raise UserError(f"There is no file {path}.") from None
     except (OSError, ValueError) as error:

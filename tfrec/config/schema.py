@@ -23,7 +23,8 @@ class FitConfig:
     """How the network is trained."""
 
     epochs: int = 10  # passes over the training split
-    batch_size: int = 64  # examples in a batch
+    batch_size: int = 64  # examples of an update of the weights, on all devices together
+    accumulate_steps: int = 1  # parts of a batch that are computed one after the other: less memory, the same gradient
     optimizer: Literal["sgd", "adam", "adamw", "rmsprop"] = "adamw"  # update rule
     learning_rate: float = 1e-3  # maximum of the schedule
     momentum: float = 0.9  # of sgd and rmsprop
@@ -50,13 +51,23 @@ class FitConfig:
     tf32: bool = False  # let GPUs round float32 products to TensorFloat-32: faster, features differ by up to 1e-3
     jit_compile: bool = False  # compile the training step with XLA; faster on GPUs, slower on CPUs
     strategy: Literal["default", "mirrored"] = "default"  # mirrored splits each batch over all GPUs of this machine
+    checkpoint_minutes: float = 5.0  # between two states within an epoch, from which --resume continues
     tensorboard: bool = False  # write event files for TensorBoard into the run
 
     def __post_init__(self) -> None:
-        for field in ("epochs", "batch_size", "plateau_patience", "checkpoints", "unfreeze_epochs", "patience"):
+        counts = ("epochs", "batch_size", "accumulate_steps", "plateau_patience", "checkpoints", "unfreeze_epochs")
+        for field in (*counts, "patience"):
             value = getattr(self, field)
             _require(value is None or value >= 1, f"fit.{field} must be 1 or more", value)
-        for field in ("learning_rate", "backbone_rate", "bias_rate", "clip_norm", "batch_seconds", "budget_minutes"):
+        for field in (
+            "learning_rate",
+            "backbone_rate",
+            "bias_rate",
+            "clip_norm",
+            "batch_seconds",
+            "budget_minutes",
+            "checkpoint_minutes",
+        ):
             value = getattr(self, field)
             _require(value is None or value > 0, f"fit.{field} must be above 0", value)
         for field in ("weight_decay", "warmup_epochs"):
@@ -94,6 +105,9 @@ class ExportConfig:
             _require(0 < value <= 1e6, f"export.{name} must be above 0 and at most 1,000,000", value)
         batches = all(1 <= size <= 1024 for size in self.warmup_batches) and len(self.warmup_batches) <= 16
         _require(batches, "export.warmup_batches must be at most 16 sizes from 1 to 1,024", self.warmup_batches)
+        name = "name" if self.name is None else self.name
+        part = name.isprintable() and name not in ("", ".", "..") and not set(name) & {"/", "\\"}
+        _require(part, "export.name must be the name of a folder, without a path", self.name)
         _require(1 <= self.beam_width <= 1000, "export.beam_width must be from 1 to 1,000", self.beam_width)
 
 

@@ -6,6 +6,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfrec.decoding.ctc import before_each
+from tfrec.decoding.word_confidence import WordConfidence
+from tfrec.decoding.words import UNSCALED
 
 Tensor = Any
 
@@ -16,7 +18,11 @@ def are_supported(pieces: Sequence[str]) -> bool:
 
 
 def find(
-    logits: Tensor, steps: Tensor, pieces: Sequence[str], seconds_per_step: float, delay_s: float = 0.0
+    logits: Tensor,
+    steps: Tensor,
+    pieces: Sequence[str],
+    timing: tuple[float, float],
+    scaling: WordConfidence = UNSCALED,
 ) -> dict[str, Tensor]:
     """Finds the words of the likeliest path of CTC.
 
@@ -24,8 +30,8 @@ def find(
         logits: float32 (batch, steps, n + 1).
         steps: int32 (batch,), the number of steps of each clip, without padding.
         pieces: the text of each id, the first is empty; see `are_supported`.
-        seconds_per_step: the time between two outputs.
-        delay_s: how much later than a sound its symbol is output.
+        timing: seconds between two outputs, and by which a symbol is output later than its sound.
+        scaling: from the mean log-probability of a word's symbols to its confidence.
 
     Returns:
         "words" (batch, words), strings, "" past the last word of a clip; "word_starts", "word_ends" in seconds and
@@ -48,17 +54,15 @@ def find(
     first = per_word(tf.math.unsorted_segment_min(step, segment, segments))
     last = per_word(tf.math.unsorted_segment_max(step, segment, segments))
     best = tf.reshape(tf.reduce_max(tf.nn.log_softmax(logits), axis=-1), [-1])
-    confidence = tf.exp(per_word(tf.math.unsorted_segment_mean(best, segment, segments)))
+    confidence = scaling.in_graph(per_word(tf.math.unsorted_segment_mean(best, segment, segments)))
     texts = tf.where(is_first & (word >= 0), tf.gather(tf.constant([piece.strip() for piece in pieces]), path), "")
-    joined = tf.strings.unsorted_segment_join(tf.reshape(texts, [-1]), segment, segments)
     is_word = per_word(tf.math.unsorted_segment_sum(tf.ones_like(segment), segment, segments)) > 0
 
     def seconds(steps: Tensor) -> Tensor:
-        moved = tf.cast(steps, tf.float32) * seconds_per_step - delay_s
-        return tf.where(is_word, tf.maximum(moved, 0.0), 0.0)
+        return tf.where(is_word, tf.maximum(tf.cast(steps, tf.float32) * timing[0] - timing[1], 0.0), 0.0)
 
     return {
-        "words": per_word(joined),
+        "words": per_word(tf.strings.unsorted_segment_join(tf.reshape(texts, [-1]), segment, segments)),
         "word_starts": seconds(first),
         "word_ends": seconds(last + 1),
         "word_confidences": tf.where(is_word, confidence, 0.0),

@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tfrec.decoding.word_confidence import WordConfidence
 from tfrec.text.tokenizers import Vocabulary
+
+UNSCALED = WordConfidence()
 
 
 class Word(NamedTuple):
@@ -16,7 +19,7 @@ class Word(NamedTuple):
     word: str
     start_s: float | None
     end_s: float | None
-    confidence: float | None  # geometric mean of the probabilities of its symbols at the steps where they are output
+    confidence: float | None  # from the probabilities of its symbols at the steps where they are output
 
 
 class WordBuilder:
@@ -26,10 +29,18 @@ class WordBuilder:
         pieces: the vocabulary's, a text for each symbol.
         seconds_per_step: the time between two outputs.
         delay_s: how much later than a sound its symbol is output; times are earlier by it, but never negative.
+        confidence: from the mean log-probability of a word's symbols to its confidence.
     """
 
-    def __init__(self, pieces: Sequence[str], seconds_per_step: float, delay_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        pieces: Sequence[str],
+        seconds_per_step: float,
+        delay_s: float = 0.0,
+        confidence: WordConfidence = UNSCALED,
+    ) -> None:
         self._pieces, self._step_s, self._delay_s = pieces, seconds_per_step, delay_s
+        self._confidence = confidence
         self._words: list[Word] = []
         self._log_probs: list[float] = []  # of the last word
         self._in_word = False
@@ -50,7 +61,7 @@ class WordBuilder:
                 continue
             if is_new:
                 self._log_probs, is_new = [*self._log_probs, *log_probs], False
-            confidence = float(np.exp(np.mean(self._log_probs)))
+            confidence = self._confidence.of(float(np.mean(self._log_probs)))
             self._words[-1] = Word(word + character, begin, self._seconds(end), confidence)
 
     def add_text(self, text: str) -> None:
@@ -83,9 +94,15 @@ class GreedyPath:
     The likeliest alignment of the greedy text is this path itself.
     """
 
-    def __init__(self, vocabulary: Vocabulary, seconds_per_step: float, delay_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        seconds_per_step: float,
+        delay_s: float = 0.0,
+        confidence: WordConfidence = UNSCALED,
+    ) -> None:
         self._vocabulary = vocabulary
-        self.builder = WordBuilder(vocabulary.pieces, seconds_per_step, delay_s)
+        self.builder = WordBuilder(vocabulary.pieces, seconds_per_step, delay_s, confidence)
         self._ids: list[int] = []
         self._step, self._last, self._start = 0, 0, 0
         self._open: list[float] = []  # log-probabilities of the symbol that may continue

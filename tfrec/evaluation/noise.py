@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines.datasets import example_columns
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
-from tfrec.evaluation import noise_mixing, noise_scores
+from tfrec.evaluation import groups, noise_mixing, noise_scores
 from tfrec.evaluation.noise_conditions import CLEAN, Conditions
 from tfrec.evaluation.noise_mixing import Condition
 
@@ -22,7 +24,13 @@ logger = logging.getLogger(__name__)
 SILENT = 1e-4  # no sample is above it: 80 dB below full scale
 
 
-def measure(recognizer: Recognizer, corpus: Corpus, conditions: Conditions, batch_size: int = 64) -> dict[str, Any]:
+def measure(
+    recognizer: Recognizer,
+    corpus: Corpus,
+    conditions: Conditions,
+    batch_size: int = 64,
+    columns: Sequence[str] = (),
+) -> dict[str, Any]:
     """Scores of a split of the recognizer's corpus in all conditions, as plain dicts, lists and numbers.
 
     Args:
@@ -30,6 +38,7 @@ def measure(recognizer: Recognizer, corpus: Corpus, conditions: Conditions, batc
         corpus: its data.
         conditions: noises, ratios and split.
         batch_size: maximum number of clips in a batch.
+        columns: of the data, by which the clips are also grouped, see `example_columns`.
 
     Returns:
         The fields of the conditions, and:
@@ -43,16 +52,25 @@ def measure(recognizer: Recognizer, corpus: Corpus, conditions: Conditions, batc
         - "silent": types of noise that add nothing, which are left out of everything else.
         - "confusion" (truth, answer), summed over the noises for each ratio, and under "noisy" over all but the clean
           clips; "recall" of each class. Both are empty for tasks without classes.
+        - of classes "calibration" and "conformal", as `evaluate` has them, of all noisy clips together.
+        - "groups" where columns are given: {column: {ratio: what `groups.score` returns}}.
 
     Raises:
         UserError: for noises that cannot be read or are all silent.
     """
     rate = recognizer.config.frontend.sample_rate_hz
+    split = corpus.splits[conditions.split]
+    values = {column: example_columns.values(split, column) for column in columns}
     loaded, silent = audible(conditions.load(rate), conditions.noise)
-    mixed, places = noise_mixing.mix_split(corpus.splits[conditions.split], loaded, conditions, rate)
+    mixed, places = noise_mixing.mix_split(split, loaded, conditions, rate)
     scores = recognizer.task.per_example(recognizer, mixed, batch_size)
     sets = {name: "A" if name in conditions.seen else "B" for name in loaded}
     summary = noise_scores.summarize(scores, places, sets, recognizer.task.class_names, shared=True)
+    noisy = [clips.ravel() for (_, ratio), clips in places.items() if ratio != CLEAN]
+    if noisy:
+        summary |= recognizer.task.reliability(scores, np.concatenate(noisy))
+    if columns:
+        summary["groups"] = {name: groups.score_mixes(scores, places, own, name) for name, own in values.items()}
     return {**dataclasses.asdict(conditions), "seen": list(conditions.seen), "silent": silent, **summary}
 
 

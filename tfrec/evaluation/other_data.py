@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pipelines.datasets import files, folder, manifest, paired, pairing
-from pipelines.datasets.base import Corpus, FilesConfig
+from pipelines import audio, images, paths
+from pipelines.datasets import files, folder, manifest, media_files, paired, pairing
+from pipelines.datasets.base import Corpus, FilesConfig, Split
 from pipelines.errors import UserError, unknown
 from tfrec.runs import splits
 
@@ -79,6 +80,36 @@ def _require_modality(recognizer: Recognizer, path: str, corpus: Corpus) -> None
         )
 
 
+def load_unlabeled(recognizer: Recognizer, path: str) -> Split:
+    """Loads the pictures, or the clips, at any depth below a folder, whatever they show.
+
+    Args:
+        recognizer: a trained recognizer, whose settings apply.
+        path: the folder.
+
+    Returns:
+        The examples, whose labels are 0.
+
+    Raises:
+        UserError: there is no such folder, it holds none of these files, or one cannot be read.
+    """
+    root, kind = paths.local(path), recognizer.modality
+    if not os.path.isdir(root):
+        raise UserError(f"--ood {paths.shown(path)} is not a folder: name one with pictures or clips of no class.")
+    suffixes = images.SUFFIXES if kind == "image" else audio.SUFFIXES
+    found = [name for name in media_files.below(root, media_files.LeftOut()) if name.lower().endswith(suffixes)]
+    if not found:
+        kinds = {"image": "pictures", "audio": "clips"}
+        raise UserError(f"--ood {paths.shown(path)} holds no {kinds[kind]}, which the run takes: name another folder.")
+    rows = [files.Row(name, number=0.0, where="" if paths.is_plain(name) else paths.shown(name)) for name in found]
+    config: Any = _config(recognizer, root)
+    reading = config.reading() | {"channels": getattr(recognizer.config.frontend, "channels", 3)}
+    rate = getattr(recognizer.config.frontend, "sample_rate_hz", None)
+    return files.build_corpus(config, rows, {"test": np.arange(len(rows))}, sample_rate_hz=rate, **reading).splits[
+        "test"
+    ]
+
+
 def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:
     """A list of pairs; or a folder of clips, or of pictures, with a sub-folder per class, and what the run has.
 
@@ -122,14 +153,14 @@ def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:
     return pairing.pair_with(own, other, split)
 
 
-def name(run: Run, path: str) -> str:
-    """Returns the name under which metrics.json holds the scores of other data.
+def name(run: Run, path: str, kind: str = "data") -> str:
+    """Returns the name under which metrics.json holds the scores of other data, which begins with its kind.
 
     The same data has the same name; other data of the same file name has another.
     """
     stored = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
     path = os.path.abspath(os.path.expanduser(path))
-    base = "data_" + (re.sub(r"[^\w.-]+", "_", os.path.basename(path)) or "root")
+    base = f"{kind}_" + (re.sub(r"[^\w.-]+", "_", os.path.basename(path)) or "root")
     number = 1
     while True:
         candidate = base if number == 1 else f"{base}-{number}"

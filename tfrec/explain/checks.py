@@ -5,14 +5,19 @@ does not depend on what the network has learned. Deletion and insertion of Petsi
 probability must fall fast where the most relevant cells are covered first, and rise fast where they are shown first.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import keras
 import numpy as np
-from scipy import integrate, special, stats
+from scipy import integrate, stats
 
-from tfrec.explain.example import Example
+from tfrec.explain.example import Example, probabilities
+
+if TYPE_CHECKING:
+    from tfrec.recognizer import Recognizer
 
 STEPS = 20  # shares of the cells that are covered, from none to all
 RANDOM_MAPS = 4
@@ -86,17 +91,19 @@ def random_curves(example: Example, probability: Callable[[np.ndarray], np.ndarr
     return Curves(*(np.mean([getattr(each, name) for each in found], axis=0) for name in Curves._fields))
 
 
-def class_probability(example: Example, index: int) -> Callable[[np.ndarray], np.ndarray]:
-    """A function from variants of the features to the probability of a class."""
-    logits = Example(example.network, example.features, example.others, lambda outputs: outputs, example.baseline)
-    return lambda variants: special.softmax(logits.scores(variants), axis=-1)[:, index]
-
-
 def figures(
-    example: Example, method: Method, relevance: np.ndarray, index: int, untrained: keras.Model
+    recognizer: Recognizer,
+    example: Example,
+    method: Method,
+    relevance: np.ndarray,
+    index: int,
+    untrained: keras.Model,
 ) -> dict[str, float]:
     """All tests of the map of a class, rounded; the names end in "_random" for random maps."""
-    probability = class_probability(example, index)
+
+    def probability(variants: np.ndarray) -> np.ndarray:
+        return probabilities(recognizer, example, variants)[:, index]
+
     own, other = curves(example, relevance, probability), random_curves(example, probability)
     found = {
         "similarity_to_random_weights": randomized_similarity(example, method, relevance, untrained),

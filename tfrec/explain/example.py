@@ -86,10 +86,25 @@ def of_class(recognizer: Recognizer, raw: Any, index: int | None = None) -> tupl
     features, others = features_of(recognizer, raw)
     network = recognizer.inference_network
     example = Example(network, features, others, lambda outputs: outputs[:, 0], baseline_of(recognizer, features))
-    given = recognizer.as_features(example.inputs(tf.constant(features[None])))
-    probabilities = recognizer.answers(given)["probabilities"][0]
-    chosen = int(np.argmax(probabilities)) if index is None else index
-    return dataclasses.replace(example, score=lambda outputs: outputs[:, chosen]), probabilities
+    found = probabilities(recognizer, example, features[None])[0]
+    chosen = int(np.argmax(found)) if index is None else index
+    return dataclasses.replace(example, score=lambda outputs: outputs[:, chosen]), found
+
+
+def probabilities(recognizer: Recognizer, example: Example, variants: np.ndarray) -> np.ndarray:
+    """The probabilities that a classifier answers to variants of an example.
+
+    Args:
+        recognizer: The classifier.
+        example: Whose further inputs they have.
+        variants: Features, (variants, *features' shape).
+
+    Returns:
+        (variants, classes).
+    """
+    batches = [tf.constant(variants[i : i + BATCH]) for i in range(0, len(variants), BATCH)]
+    given = [recognizer.as_features(example.inputs(batch)) for batch in batches]
+    return np.concatenate([recognizer.answers(each)["probabilities"] for each in given])
 
 
 def features_of(recognizer: Recognizer, raw: Any) -> tuple[np.ndarray, dict[str, np.ndarray]]:

@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import io
+import contextlib
 import pathlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-import soundfile
-
 from pipelines.counts import counted
+from pipelines.datasets import example_columns
 from pipelines.datasets.base import Split
-from tfrec.explain import audible
+from pipelines.errors import UserError
+from tfrec.explain import drawing
 from tfrec.explain.example import of_class
 from tfrec.explain.integrated_gradients import integrated_gradients
 from tfrec.recognizer import Recognizer
-from tfrec.reports import explanations as drawings
-from tfrec.reports import pages
+from tfrec.reports.gallery import media, page
 
 NAME = "mistakes.html"
-MAX_SECONDS = 20.0  # of a clip that can be played
-COLUMNS = ("label", "answer", "speaker", "group")  # by which the page can be filtered
 
 
 def write(
@@ -46,72 +41,30 @@ def write(
         path.unlink(missing_ok=True)
         return None
     shown = sorted(wrong, key=lambda i: -predictions[i]["probability"])[:limit]
-    raw = dict(_raw_examples(split, set(shown)))
-    mistakes = [_mistake(recognizer, raw[i], predictions[i], _columns(split, i)) for i in shown]
-    filters = {name: sorted({each["values"][name] for each in mistakes} - {""}) for name in COLUMNS}
-    page = pages.render(
-        "tfrec.reports",
-        "mistakes.html.j2",
-        summary=f"{counted(len(wrong), 'error')} in {counted(len(predictions), 'example')}",
-        total=len(wrong),
-        mistakes=mistakes,
-        filters={name: values for name, values in filters.items() if len(values) > 1},
-    )
-    path.write_text(page, encoding="utf-8")
+    raw = dict(media.raw_examples(split, set(shown)))
+    known = {name: example_columns.values(split, name) for name in example_columns.names(split)}
+    columns = [{name: values[i] for name, values in known.items()} for i in shown]
+    items = [_item(recognizer, raw[i], predictions[i], own) for i, own in zip(shown, columns, strict=True)]
+    summary = f"{counted(len(wrong), 'error')} in {counted(len(predictions), 'example')}"
+    if len(items) < len(wrong):
+        summary += f", the {len(items)} most confident of which are shown"
+    page.write(path, "Mistakes", f"{summary}.", items)
     return path
 
 
-def _raw_examples(split: Split, numbers: set[int]) -> Iterator[tuple[int, Any]]:
-    """The raw inputs of some examples."""
-    for number, example in enumerate(split.examples.as_numpy_iterator()):
-        if number in numbers:
-            raw = {name: example[name] for name in ("image", "audio") if name in example}
-            yield number, raw if len(raw) > 1 else next(iter(raw.values()))
-
-
-def _columns(split: Split, number: int) -> dict[str, str]:
-    """Speaker and group of an example, empty where they are not known."""
-    row = split.rows[number] if split.rows is not None else None
-    return {name: str(getattr(row, name, None) or "") for name in ("speaker", "group")}
-
-
-def _mistake(
-    recognizer: Recognizer, raw: Any, prediction: Mapping[str, Any], columns: Mapping[str, str]
-) -> dict[str, Any]:
-    """What the template shows of an error."""
-    found: dict[str, Any] = {
-        "name": prediction["path"],
-        "confidence": f"{prediction['probability']:.1%}",
-        "values": {"label": prediction["label"], "answer": prediction["answer"], **columns},
-        "sound": None,
-        "pictures": [],
-    }
-    if isinstance(raw, dict):  # of pairs both inputs, without an explanation
-        found["sound"] = _sound(raw["audio"], recognizer.frontend.parts()["audio"].config.sample_rate_hz)
-        found["pictures"] = [_drawn(drawings.plain, raw["image"])]
-        return found
-    example, _ = of_class(recognizer, raw)
-    relevance, title = integrated_gradients(example), f"why {prediction['answer']}"
-    if recognizer.modality == "image":
-        resized = np.asarray(recognizer.frontend.parts()["image"].resize(raw[None].astype("float32")))[0]
-        found["pictures"] = [_drawn(drawings.picture, resized, relevance, title)]
-        return found
-    found["sound"] = _sound(raw, recognizer.frontend.parts()["audio"].config.sample_rate_hz)
-    if recognizer.frontend.trim is None:  # else the map has no known place in the clip
-        where = audible.axes(recognizer.frontend, len(raw), example.cells)
-        found["pictures"] = [_drawn(drawings.clip, *audible.shown(example.features, relevance, where), title)]
-    return found
-
-
-def _drawn(draw: Any, *values: Any) -> str:
-    """A drawing as base64 of PNG."""
-    contents = io.BytesIO()
-    draw(*values, contents)
-    return base64.b64encode(contents.getvalue()).decode()
-
-
-def _sound(samples: np.ndarray, rate: int) -> str:
-    """The start of a clip as base64 of a WAV file."""
-    contents = io.BytesIO()
-    soundfile.write(contents, np.clip(samples[: round(MAX_SECONDS * rate)], -1, 1), rate, "PCM_16", format="WAV")
-    return base64.b64encode(contents.getvalue()).decode()
+def _item(recognizer: Recognizer, raw: Any, prediction: Mapping[str, Any], columns: Mapping[str, str]) -> page.Item:
+    """An error on the page; of pairs both inputs, without an explanation."""
+    speech = recognizer.frontend.parts().get("audio")
+    pictures, sound = media.plain(raw, speech.config.sample_rate_hz if speech else None)
+    if not isinstance(raw, dict):
+        example, _ = of_class(recognizer, raw)
+        title = f"why {prediction['answer']}"
+        with contextlib.suppress(UserError):  # of a clip in which the map has no known place, its spectrogram is shown
+            pictures = [media.drawn(drawing.draw, recognizer, raw, example, integrated_gradients(example), title)]
+    label, answer = prediction["label"], prediction["answer"]
+    facts = (
+        page.Fact("wrong", "answer", f"{answer}, {prediction['probability']:.1%}"),
+        page.Fact("right", "label", label),
+        *(page.Fact("plain", name, value) for name, value in columns.items()),
+    )
+    return page.Item(prediction["path"], facts, {**columns, "label": label, "answer": answer}, pictures, sound)

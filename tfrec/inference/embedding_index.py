@@ -23,6 +23,7 @@ import numpy as np
 from pipelines import paths, progress
 from pipelines.errors import UserError
 from tfrec.inference import approximate_search
+from tfrec.utils import json_files
 from tfrec.utils.files import atomic_write, lock_folder
 
 _LOG = logging.getLogger(__name__)
@@ -291,7 +292,7 @@ def _usable_listing(folder: pathlib.Path, units: int, model: str) -> dict[str, A
 def _read_listing(folder: pathlib.Path) -> dict[str, Any]:
     path = folder / LISTING
     try:
-        listing = json.loads(path.read_text(encoding="utf-8"))
+        listing = json_files.load(path, max_bytes=2_000_000_000)
     except FileNotFoundError:
         raise UserError(f"{folder} holds no index of embeddings: name the folder of one.") from None
     except (OSError, ValueError) as error:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pipelines.errors import UserError
 from tfrec.decoding import beam_search
+from tfrec.decoding.word_confidence import WordConfidence
 from tfrec.inference.chunking import ChunkedOutputs, Timing, timing
 from tfrec.inference.delay import output_delay
 from tfrec.inference.transcriber import TimedText, Transcriber
@@ -19,6 +20,7 @@ from tfrec.text.tokenizers import Vocabulary
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
+    from tfrec.tasks.transcription import Transcription
 
 SIGNATURE = "logits"
 
@@ -30,7 +32,8 @@ def describe_export(recognizer: Recognizer, labels: Any) -> dict[str, Any]:
         recognizer: what is exported.
         labels: the vocabulary as JSON.
     """
-    entries = {"vocabulary": labels, "beam_width": recognizer.config.export.beam_width}
+    scaling = cast("Transcription", recognizer.task).word_confidence.to_dict()
+    entries = {"vocabulary": labels, "beam_width": recognizer.config.export.beam_width, "word_confidence": scaling}
     times = step_times(recognizer)
     return entries if times is None else {**entries, "timing": dataclasses.asdict(times[0]), "delay_s": times[1]}
 
@@ -65,9 +68,10 @@ def of_export(exported: ExportedRecognizer, **lengths: float) -> Callable[[Itera
         symbols, width = vocabulary.from_json(description["vocabulary"]), int(description["beam_width"])
         chunks = ChunkedOutputs(forward, Timing(**description["timing"]), **lengths)
         delay_s = float(description["delay_s"])
+        confidence = WordConfidence.from_dict(description.get("word_confidence"))  # older exports have none
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"The description of the export {exported.path} is damaged: export the run again.") from error
-    return Transcriber(chunks, symbols, _beams(symbols, width) if width > 1 else None, delay_s)
+    return Transcriber(chunks, symbols, _beams(symbols, width) if width > 1 else None, delay_s, confidence)
 
 
 def _beams(symbols: Vocabulary, width: int) -> Callable[[Any], list[str]]:

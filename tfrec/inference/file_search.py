@@ -6,12 +6,11 @@ import hashlib
 import os
 import pathlib
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from pipelines.errors import UserError
-from tfrec.architectures.layers.matchmap import matchmap_network
 from tfrec.inference import embedding_index
 from tfrec.inference.embedding_index import EmbeddingIndex, Match
 from tfrec.inference.file_embedding import FileEmbedder
@@ -20,14 +19,6 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
     from tfrec.tasks.embedding import Embedding
-
-
-class MatchmapOfFiles(NamedTuple):
-    """Which cells of a picture each step of a clip is similar to."""
-
-    values: np.ndarray  # (height, width, steps)
-    pixels: np.ndarray  # of the picture, (height, width, channels)
-    features: np.ndarray  # of the clip, (frames, bins)
 
 
 class FileSearch:
@@ -72,28 +63,6 @@ class FileSearch:
         """
         vector = self.embed(query)
         return self.index(files, len(vector), folder).search(vector[None], count)[0]
-
-    def matchmap(self, image: str, audio: str) -> MatchmapOfFiles:
-        """Compares the cells of a picture with the steps of a clip.
-
-        Raises:
-            UserError: for files that cannot be read, for an export, and for a network without maps.
-        """
-        network = getattr(self.model, "network", None)
-        try:
-            maps = matchmap_network(network) if network is not None else None
-        except ValueError:
-            maps = None
-        if maps is None:
-            raise UserError(
-                f"--matchmap: {self.path} has no maps of pictures and clips: give a run of davenet or resdavenet."
-            )
-        raw = {**self.model.read(image), **self.model.read(audio)}
-        features = self.model.features(self.model.batch_of_one(raw))
-        outputs = maps({name: features[name] for name in maps.input})
-        steps, frames = int(outputs["steps"][0]), int(features["frames"][0])
-        values = outputs["matchmap"].numpy()[0, :, :, :steps]
-        return MatchmapOfFiles(values, raw["image"], np.asarray(features["audio"])[0, :frames])
 
 
 def default_folder(model: str, roots: Sequence[str]) -> pathlib.Path:

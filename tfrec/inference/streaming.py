@@ -46,7 +46,8 @@ class Stream:
 
     def __init__(self, recognizer: Recognizer) -> None:
         self.sample_rate_hz, self.audio_channel = recognizer.config.frontend.sample_rate_hz, recognizer.audio_channel
-        self._vocabulary = cast("Transcription", recognizer.task).vocabulary
+        task = cast("Transcription", recognizer.task)
+        self._vocabulary, self._confidence = task.vocabulary, task.word_confidence
         self._features = StreamingFeatures(recognizer)
         self._network = StreamingNetwork(recognizer)
         self._seconds_per_step, self._delay_s = timing(recognizer).seconds_per_step, output_delay(recognizer)
@@ -56,7 +57,7 @@ class Stream:
         """Begins a recording."""
         self._features.start()
         self._network.start()
-        self._path = GreedyPath(self._vocabulary, self._seconds_per_step, self._delay_s)
+        self._path = GreedyPath(self._vocabulary, self._seconds_per_step, self._delay_s, self._confidence)
 
     @property
     def text(self) -> str:

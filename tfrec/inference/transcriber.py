@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfrec.decoding import alignment
 from tfrec.decoding.config import DecodeConfig
-from tfrec.decoding.words import GreedyPath, Word, WordBuilder
+from tfrec.decoding.word_confidence import WordConfidence
+from tfrec.decoding.words import UNSCALED, GreedyPath, Word, WordBuilder
 from tfrec.inference.chunking import CHUNK_SECONDS, OVERLAP_SECONDS, ChunkedOutputs, segments
 from tfrec.inference.delay import output_delay
 from tfrec.text.tokenizers import Vocabulary
@@ -39,6 +40,7 @@ class Transcriber:
         vocabulary: of the logits.
         decoder: from outputs of `chunks`, with "steps", as a batch, to texts; None is the greedy decoder.
         delay_s: how much later than a sound its symbol is output; the times of words are earlier by it.
+        confidence: from the mean log-probability of a word's symbols to its confidence.
     """
 
     def __init__(
@@ -47,8 +49,10 @@ class Transcriber:
         vocabulary: Vocabulary,
         decoder: Callable[[Any], list[str]] | None = None,
         delay_s: float = 0.0,
+        confidence: WordConfidence = UNSCALED,
     ) -> None:
         self.chunks, self.vocabulary, self.decoder, self.delay_s = chunks, vocabulary, decoder, delay_s
+        self.confidence = confidence
 
     @classmethod
     def from_recognizer(
@@ -73,7 +77,7 @@ class Transcriber:
         task = cast("Transcription", recognizer.task)
         chunks = ChunkedOutputs.from_recognizer(recognizer, chunk_seconds, overlap_seconds)
         decoder = None if decode.resolved == "greedy" else task.decoder(recognizer.network, decode)
-        return cls(chunks, task.vocabulary, decoder, output_delay(recognizer, chunks))
+        return cls(chunks, task.vocabulary, decoder, output_delay(recognizer, chunks), task.word_confidence)
 
     def __call__(self, samples: np.ndarray | Iterable[np.ndarray]) -> TimedText:
         """Transcribes float32 `(samples,)` in [-1, 1] at the recognizer's rate, or blocks of them."""
@@ -81,7 +85,7 @@ class Transcriber:
         return self._decode(self.chunks.outputs(blocks)) if self.decoder else self._greedy(blocks)
 
     def _greedy(self, blocks: Iterable[np.ndarray]) -> TimedText:
-        path = GreedyPath(self.vocabulary, self.chunks.timing.seconds_per_step, self.delay_s)
+        path = GreedyPath(self.vocabulary, self.chunks.timing.seconds_per_step, self.delay_s, self.confidence)
         for outputs in self.chunks.parts(blocks):
             path.feed(outputs["logits"])
         path.end()
@@ -92,7 +96,8 @@ class Transcriber:
         assert self.decoder is not None
         texts: list[str] = []
         log_probs: list[float] = []  # of the tokens at their steps
-        words = WordBuilder(self.vocabulary.pieces, self.chunks.timing.seconds_per_step, self.delay_s)
+        step_s = self.chunks.timing.seconds_per_step
+        words = WordBuilder(self.vocabulary.pieces, step_s, self.delay_s, self.confidence)
         for first, last, space in segments(outputs["logits"], self.vocabulary.pieces, self.chunks.longest):
             segment = {name: value[None, first:last] for name, value in outputs.items()}
             segment["steps"] = np.array([last - first], "int32")

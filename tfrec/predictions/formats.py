@@ -5,11 +5,13 @@ from __future__ import annotations
 import abc
 import csv
 import json
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar, TextIO
 
 import rich.console
 
+from pipelines import paths
 from pipelines.errors import UserError
 from tfrec.predictions import subtitles
 from tfrec.tasks.base import Answer
@@ -17,6 +19,9 @@ from tfrec.utils.console import console
 
 ROWS_PER_TABLE = 100  # of answers that are shown as a table
 TABLE_WIDTH = 120  # characters, in a file
+
+# What JSON may hold as it is, and a terminal obeys: C1 controls, line and paragraph ends, marks of direction.
+_CONTROLS = re.compile("[\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
 class Format(abc.ABC):
@@ -79,7 +84,8 @@ class PlainText(Format):
 
     def add(self, file: str, answers: Sequence[Answer]) -> None:
         """Writes a line for each answer."""
-        self.write("".join(f"{answer.plain()}\n" for answer in answers))
+        lines = [line for answer in answers for line in answer.plain().split("\n")]
+        self.write("".join(f"{paths.shown(line)}\n" for line in lines))  # a label may hold anything
 
 
 class JSON(Format):
@@ -91,7 +97,7 @@ class JSON(Format):
     def add(self, file: str, answers: Sequence[Answer]) -> None:
         """Writes an object for each answer."""
         for answer in answers:
-            text = json.dumps({"file": file, **answer.to_dict()}, indent=2, ensure_ascii=False)
+            text = _json({"file": file, **answer.to_dict()}, indent=2)
             self.write((",\n  " if self._any else "[\n  ") + text.replace("\n", "\n  "))
             self._any = True
 
@@ -108,7 +114,13 @@ class JSONLines(Format):
     def add(self, file: str, answers: Sequence[Answer]) -> None:
         """Writes a line for each answer."""
         for answer in answers:
-            self.write(json.dumps({"file": file, **answer.to_dict()}, ensure_ascii=False) + "\n")
+            self.write(_json({"file": file, **answer.to_dict()}) + "\n")
+
+
+def _json(value: Any, **options: Any) -> str:
+    """JSON in which what controls a terminal is escaped; `json` itself leaves it above 126."""
+    text = json.dumps(value, ensure_ascii=False, **options)
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 class CSV(Format):
@@ -124,7 +136,7 @@ class CSV(Format):
             if self._writer is None:
                 self._writer = csv.DictWriter(self.stream, list(row), lineterminator="\n")
                 self._writer.writeheader()
-            self._writer.writerow(row)
+            self._writer.writerow({name: paths.cell(value) for name, value in row.items()})
         self.stream.flush()
 
 

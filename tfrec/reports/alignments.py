@@ -109,6 +109,9 @@ def table(scores: Scores, title: str) -> Table:
 def _caption(scores: Scores) -> str:
     unit = "phonemes" if "phonemes" in scores else "words"
     parts = [f"{scores['sentence_error_rate']:.1%} of utterances with errors; {_counts(scores, unit)}"]
+    if words := scores.get("word_confidence"):
+        low, high = words["ece_interval"]
+        parts.append(f"confidences of words: calibration error {words['ece']:.2%} ({low:.2%} to {high:.2%})")
     for kind, confusions in scores["confusions"].items():
         shown = [f"{' > '.join(map(printable, words))} ({count})" for *words, count in confusions[:MAX_CONFUSIONS]]
         if shown:

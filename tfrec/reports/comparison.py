@@ -15,6 +15,7 @@ import tensorflow as tf
 from rich import box
 from rich.table import Table
 
+from pipelines import paths
 from pipelines.counts import counted
 from tfrec.reports import comparison_plots, plots
 from tfrec.runs.run import Run
@@ -238,7 +239,8 @@ def _csv(rows: Sequence[Row]) -> str:
     writer.writeheader()
     for row in rows:
         low, high = row["test_interval"] or (None, None)
-        writer.writerow({**row, "test_accuracy_low": low, "test_accuracy_high": high})
+        cells = {**row, "test_accuracy_low": low, "test_accuracy_high": high}
+        writer.writerow({name: paths.cell(value) for name, value in cells.items()})
     return text.getvalue()
 
 

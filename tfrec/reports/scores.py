@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+import errno
 import io
+import logging
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipelines import paths
 from tfrec.reports import plots
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
+
+logger = logging.getLogger(__name__)
 
 
 def record(
@@ -37,13 +43,7 @@ def record(
         What was merged: the scores without the bulky ones.
     """
     before = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
-    bulky = recognizer.task.bulky_scores
-    brief = short_numbers.shorten(
-        {
-            name: {key: value for key, value in score.items() if key not in bulky} if isinstance(score, dict) else score
-            for name, score in scores.items()
-        }
-    )
+    brief = without_bulky(recognizer, scores)
     run.write_json("metrics.json", {**before, **brief})
     for name, score in scores.items():
         if isinstance(score, dict):
@@ -56,6 +56,40 @@ def record(
     if history:
         plots.learning_curves(history, run.path / "learning_curves.png", run.read_kept_epochs())
     return brief
+
+
+def without_bulky(recognizer: Recognizer, scores: Mapping[str, Any]) -> dict[str, Any]:
+    """The scores without the bulky ones, as metrics.json has them."""
+    bulky = recognizer.task.bulky_scores
+    return short_numbers.shorten(
+        {
+            name: {key: value for key, value in score.items() if key not in bulky} if isinstance(score, dict) else score
+            for name, score in scores.items()
+        }
+    )
+
+
+@contextlib.contextmanager
+def unless_read_only(run: Run) -> Iterator[None]:
+    """Context that ends with a warning where nothing can be written into a run, as on a read-only disk."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EROFS, errno.EACCES, errno.EPERM):
+            raise
+        logger.warning("%s cannot be written (%s): its scores are printed only.", run.path, error.strerror)
+
+
+def finish(run: Run, seconds: float) -> None:
+    """Adds the seconds of the training to metrics.json, which says that the run is complete."""
+    run.write_json("metrics.json", {**run.read_json("metrics.json"), "fit_seconds": round(seconds, 1)})
+
+
+def forget_finish(run: Run) -> None:
+    """Removes from metrics.json that a run has finished, since its training continues."""
+    if run.is_finished():
+        metrics = run.read_json("metrics.json")
+        run.write_json("metrics.json", {name: value for name, value in metrics.items() if name != "fit_seconds"})
 
 
 def folder_of(run: Run, name: str) -> pathlib.Path:
@@ -83,5 +117,5 @@ def _write_predictions(run: Run, name: str, rows: Sequence[Mapping[str, Any]]) -
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(map(short_numbers.shorten, rows))
+    writer.writerows({name: paths.cell(value) for name, value in short_numbers.shorten(row).items()} for row in rows)
     run.write_text(predictions_file(run, name).name, text.getvalue())

@@ -12,7 +12,7 @@ predictions_SPLIT.csv label, answer and its probability of each example
 *.png                 plots
 hypotheses.txt, .html reference and recognized transcripts of the test split
 examples.npz          a few examples with the network's outputs, replayed before an export is published
-state/                what --resume needs
+state/                what --resume needs, see `tfrec.runs.training_state`; state.json is the part for people
 """
 
 import contextlib
@@ -24,10 +24,10 @@ import shutil
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Self
 
-import h5py
-
 from pipelines.errors import UserError
-from tfrec.utils.files import atomic_write, lock_folder, require_space
+from tfrec.utils import json_files
+from tfrec.utils.files import atomic_write, require_space
+from tfrec.utils.folder_lock import hold_folder
 
 if TYPE_CHECKING:
     import keras
@@ -128,11 +128,11 @@ class Run:
 
     @contextlib.contextmanager
     def remove_on_failure(self) -> Iterator[None]:
-        """Context that undoes `create` where the block raises before the first epoch has finished."""
+        """Context that undoes `create` where the block raises before a state has been written."""
         try:
             yield
         except BaseException:
-            if not self._state_file.is_file():
+            if not self.has_state():
                 shutil.rmtree(self.path, ignore_errors=True)
                 with contextlib.suppress(OSError):
                     for parent in self._created_parents:
@@ -141,12 +141,12 @@ class Run:
 
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """Context that locks the folder; UserError where another process holds the lock."""
-        return lock_folder(self.path, f"Another process is using {self.path}: wait until it ends, or stop it.")
+        return hold_folder(self.path, f"is using {self.path}: wait until it ends, or stop it.")
 
     def read_json(self, name: str) -> Any:
         """Reads a JSON file of the run; UserError where it cannot be read or is damaged."""
         try:
-            return json.loads((self.path / name).read_text(encoding="utf-8"))
+            return json_files.load(self.path / name)
         except OSError as error:
             raise UserError(f"Cannot read {self.path / name}: {error.strerror}.") from error
         except ValueError as error:
@@ -174,40 +174,22 @@ class Run:
         with atomic_write(self.path / "model.keras") as temporary:
             model.save(temporary)
 
-    def state_weights(self, epoch: int) -> pathlib.Path:
-        """The file with the weights and the optimizer after an epoch, for resuming."""
-        return self.path / "state" / f"{epoch}.weights.h5"
-
     def checkpoint(self, epoch: int) -> pathlib.Path:
         """The file with the weights of an epoch that may be averaged with those of others."""
-        (self.path / "state" / "checkpoints").mkdir(exist_ok=True)
+        (self.path / "state" / "checkpoints").mkdir(parents=True, exist_ok=True)
         return self.path / "state" / "checkpoints" / f"{epoch}.weights.h5"
 
     @property
     def _state_file(self) -> pathlib.Path:
         return self.path / "state" / "state.json"
 
-    def read_state(self) -> dict[str, Any] | None:
-        """Returns the last state of `write_state`, None where before the first one; UserError where it is damaged."""
-        if not self._state_file.is_file():
-            return None
-        state: dict[str, Any] = self.read_json("state/state.json")
-        try:
-            with h5py.File(self.state_weights(len(state["history"]))):
-                return state
-        except (OSError, KeyError, TypeError) as error:
-            raise UserError(
-                f"{self.path / 'state'} is damaged, so that training cannot resume: start another --run."
-            ) from error
+    def states(self) -> list[pathlib.Path]:
+        """The files that `tfrec.runs.training_state` has written, the oldest first."""
+        return sorted((self.path / "state").glob("[0-9]*-[0-9]*.npz"))
 
-    def write_state(self, state: dict[str, Any], model: "keras.Model") -> None:
-        """Writes the state and the weights of a training; deletes the previous state once this one is complete."""
-        epoch = len(state["history"])
-        self.write_weights(model, self.state_weights(epoch))
-        self.write_json("state/state.json", state)
-        for old in (self.path / "state").glob("*.weights.h5"):
-            if old != self.state_weights(epoch):
-                old.unlink()
+    def has_state(self) -> bool:
+        """Whether `--resume` has something to continue from."""
+        return bool(self.states()) or self._state_file.is_file()
 
     def read_history(self) -> list[dict[str, Any]]:
         """Returns a dict for each finished epoch; an empty list where the state was deleted to save space."""
@@ -221,5 +203,5 @@ class Run:
         return averaged if len(averaged) > 1 else [best] if best else []
 
     def is_finished(self) -> bool:
-        """Whether `tfrec.fit` has finished: it writes the time of the training last, with the scores."""
+        """Whether `tfrec.fit` has finished: it writes the time of the training last."""
         return (self.path / "metrics.json").is_file() and "fit_seconds" in self.read_json("metrics.json")

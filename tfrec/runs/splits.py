@@ -6,11 +6,13 @@ split         train, validation or test
 label, text, number, group, speaker, start, end
               as the data had them; start and end in seconds, of a piece of the file
 source        the line of a manifest that names the file
+further       a JSON object with the other columns of a manifest
 """
 
 import csv
 import dataclasses
 import io
+import json
 import logging
 import os
 import re
@@ -33,6 +35,7 @@ _FIELDS = {"path": "path", "identity": "fingerprint", "label": "label", "split":
 _FIELDS |= {"speaker": "speaker", "start": "start_s", "end": "end_s", "text": "text", "number": "number"}
 _FIELDS |= {"source": "where"}
 _NUMBERS = ("start", "end", "number")
+_FURTHER = "further"
 
 
 def write(run: Run, corpus: Corpus) -> None:
@@ -42,10 +45,11 @@ def write(run: Run, corpus: Corpus) -> None:
     rows = [(name, row) for name in ALL for row in _in_files(corpus.splits[name])]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_FIELDS)
+    writer.writerow([*_FIELDS, _FURTHER])
     for name, row in rows:
         values = {column: getattr(row, field) for column, field in _FIELDS.items()} | {"split": name}
         values["start"] = row.start_s or None
+        values[_FURTHER] = json.dumps(dict(row.further), ensure_ascii=False) if row.further else None
         writer.writerow("" if value is None else value for value in values.values())
     run.write_text(NAME, text.getvalue())
 
@@ -228,6 +232,8 @@ def _row(cells: dict[str, str]) -> Row:
     for column in _NUMBERS:
         field = _FIELDS[column]
         values[field] = float(values[field]) if values[field] else None
+    further = json.loads(cells.get(_FURTHER) or "{}")  # records of older versions have none
+    values["further"] = tuple((str(name), str(cell)) for name, cell in further.items())
     # `write_text` escapes the bytes of a name that are not UTF-8.
     name = re.sub(r"\\udc([89a-f][0-9a-f])", lambda match: chr(0xDC00 + int(match[1], 16)), values["path"])
     return Row(**values | {"path": name, "start_s": values["start_s"] or 0.0})

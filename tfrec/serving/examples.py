@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 FILE = "examples.npz"
 RAW = "raw"  # name of an example's raw input in it; "raw.image" and "raw.audio" of a pair
 EXAMPLES = 8  # kept in a run
+MAX_BYTES = 1_000_000_000  # of all of them, unpacked
 GENERATED_EXAMPLES = 3  # where a recognizer has no run
 
 Answers = dict[str, np.ndarray]  # a number, an array or a text for each output
@@ -48,13 +49,16 @@ def read(run: Run) -> tuple[list[Any], list[Answers]]:
     """Raw inputs and answers of a run's examples; UserError where the run has none."""
     examples: dict[int, Answers] = {}
     try:
+        with zipfile.ZipFile(run.path / FILE) as packed:
+            if sum(member.file_size for member in packed.infolist()) > MAX_BYTES:
+                raise ValueError(f"its arrays have more than {MAX_BYTES:,} bytes")
         with np.load(run.path / FILE, allow_pickle=False) as stored:
             for key in stored.files:
                 number, name = key.split("/")
                 examples.setdefault(int(number), {})[name] = stored[key]
         raw = [_pop_raw(examples[i]) for i in range(len(examples))]
         return raw, [examples[i] for i in range(len(examples))]
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, EOFError, MemoryError, zipfile.BadZipFile) as error:
         raise UserError(
             f"Cannot read {run.path / FILE}, the examples that an export must repeat: {error}; finish the run with"
             f" `python -m tfrec.fit --run {shlex.quote(str(run.path))} --resume`."

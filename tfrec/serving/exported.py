@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -15,9 +14,11 @@ from pipelines.datasets.base import INPUTS
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.inference import reader
+from tfrec.serving import operations
 from tfrec.serving.layout import DESCRIPTION
 from tfrec.serving.savedmodel import DEFAULT, TENSOR
 from tfrec.tasks.base import Answer
+from tfrec.utils import json_files
 
 
 class ExportedRecognizer:
@@ -36,11 +37,15 @@ class ExportedRecognizer:
         _ = model.signatures[DEFAULT], model.signatures[TENSOR]
 
     @classmethod
-    def open(cls, path: Any) -> ExportedRecognizer:
+    def open(cls, path: Any, trust: bool = False) -> ExportedRecognizer:
         """Loads `saved_models/NAME/VERSION`, or the highest version of `saved_models/NAME`.
 
+        Args:
+            path: the folder.
+            trust: whether it runs whatever its operations are, see `operations.require_allowed`.
+
         Raises:
-            UserError: where there is no export of tfrec, or a damaged one.
+            UserError: where there is no export of tfrec, a damaged one, or one that does more than compute.
         """
         path = pathlib.Path(path)
         versions = [child for child in path.iterdir() if child.name.isdecimal()] if path.is_dir() else []
@@ -49,6 +54,8 @@ class ExportedRecognizer:
         if not (path / "saved_model.pb").is_file():
             raise UserError(f"{path} is neither a run (no config.json) nor an export (no saved_model.pb).")
         description = _read_description(path)
+        if not trust:
+            operations.require_allowed(path)
         try:
             return cls(path, description, tf.saved_model.load(str(path)))
         except (OSError, ValueError, KeyError, tf.errors.OpError) as error:
@@ -144,7 +151,7 @@ def _tensor(values: np.ndarray, dtype: tf.DType) -> tf.Tensor:
 
 def _read_description(path: pathlib.Path) -> dict[str, Any]:
     try:
-        description = json.loads((path / DESCRIPTION).read_text(encoding="utf-8"))
+        description = json_files.load(path / DESCRIPTION)
         for name in INPUTS[description["modality"]]:
             description["channels" if name == "image" else "sample_rate_hz"]
         task = tasks.find(description["task"])

@@ -46,7 +46,10 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
     if (reason := savedmodel.unsupported(recognizer)) is not None:
         raise UserError(reason)
     export = recognizer.config.export
-    export = dataclasses.replace(export, folder=str(folder or export.folder), name=name or export.name)
+    try:
+        export = dataclasses.replace(export, folder=str(folder or export.folder), name=name or export.name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
     base = destination(export, recognizer.run)
     cases = collect(recognizer)
     created = [path for path in (base, *base.parents) if not path.exists()]

@@ -6,6 +6,7 @@ kernel; `serving.graph` has the signatures.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
@@ -20,6 +21,7 @@ from pipelines import loudness
 from pipelines.images import parse_color
 from tfrec.architectures.layers.attention import Attention
 from tfrec.serving import layout, protos
+from tfrec.serving.drawing import DrawingStyle
 from tfrec.serving.graph import image, rules, speech
 from tfrec.serving.graph.rules import Limits
 
@@ -209,6 +211,8 @@ def describe(recognizer: Recognizer) -> dict[str, Any]:
         background = getattr(recognizer.config.data, "background", "white")
         inputs |= {"channels": parts["image"].config.channels, "background": background}
         bounds["pixels"] = limits.pixels
+        style = DrawingStyle.of(recognizer.examples()) if len(parts) == 1 else None
+        inputs |= {"drawing": dataclasses.asdict(style)} if style else {}
     if "audio" in parts:
         rate_hz = parts["audio"].config.sample_rate_hz
         inputs |= {"sample_rate_hz": rate_hz, "audio_channel": recognizer.audio_channel}

@@ -24,7 +24,7 @@ def fit(
 ) -> str | None:
     """Trains a run by `tfrec.fit` in a sub-process; does nothing where the run has finished.
 
-    A run that has finished an epoch is resumed, another one starts from scratch. Its output is appended to
+    A run that has a state is resumed, another one starts from scratch. Its output is appended to
     LABEL.txt in `logs`, a line for each start to LABEL.jsonl, see `processes.read_records`.
 
     Args:
@@ -39,9 +39,9 @@ def fit(
     """
     if run.is_finished():
         return None
-    if run.read_history():
+    if run.has_state():
         words = ["--resume"]
     else:
-        shutil.rmtree(run.path, ignore_errors=True)  # no finished epoch is lost
+        shutil.rmtree(run.path, ignore_errors=True)
     command = [*COMMAND, *words, *resume_words, "--run", os.fspath(run.path)]
     return call(command, logs / f"{run.name}.txt", logs / f"{run.name}.jsonl")

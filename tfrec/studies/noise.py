@@ -40,6 +40,7 @@ PRETRAINING = "pre-training: "  # prefix of the rows of the table on pre-trainin
 NETWORK = ("--frontend.fixed_frames", "48", "--model.name")
 RECURRENT = "--fit.clip_norm 1 --fit.learning_rate 2e-3"
 CONVOLUTIONS = "--model.width 24 --model.convolutions 1"
+PICTURE_SIZE = "--model.width_multiplier 0.5 --model.stem large --fit.epochs 35"
 WAVEFORM = "--frontend.fixed_frames None --frontend.tract 1 1"  # a waveform has neither frames nor a spectrum
 # {row of the table: flags}, of the network and of how long it trains on two cores.
 ARCHITECTURES = {
@@ -54,7 +55,9 @@ ARCHITECTURES = {
         "cnn_lstm": (*NETWORK, "cnn_lstm --fit.epochs 15", CONVOLUTIONS),
         "cnn_lstm_concat": (*NETWORK, "cnn_lstm_concat --fit.epochs 15", CONVOLUTIONS),
         "resnet_mel": (*NETWORK, "resnet_mel --fit.epochs 18"),
-        "resnet18 on pictures": (*NETWORK, "resnet18 --model.width_multiplier 0.5 --model.stem large --fit.epochs 35"),
+        "resnet18 on pictures": (*NETWORK, "resnet18", PICTURE_SIZE),
+        "resnet_attention on pictures": (*NETWORK, "resnet_attention", PICTURE_SIZE),
+        "resnet_transformer on pictures": (*NETWORK, "resnet_transformer", PICTURE_SIZE, "--model.width 128"),
         "wavenet": (*NETWORK, "wavenet --fit.epochs 8 --fit.learning_rate 2e-3", WAVEFORM),
         "transformer": (*NETWORK, "transformer --fit.epochs 20 --fit.learning_rate 1e-3"),
         "conformer": (*NETWORK, "conformer --fit.epochs 15 --fit.learning_rate 1e-3"),

@@ -11,6 +11,7 @@ import numpy as np
 from rich import box
 from rich.table import Table as TerminalTable
 
+from pipelines import paths
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
 from tfrec.runs.run import Run
 
@@ -163,6 +164,6 @@ def write(folder: pathlib.Path, tables: Sequence[Table]) -> None:
         rows = io.StringIO()
         writer = csv.DictWriter(rows, list(table.records[0]), lineterminator="\n")
         writer.writeheader()
-        writer.writerows(table.records)
+        writer.writerows({name: paths.cell(value) for name, value in record.items()} for record in table.records)
         Run(folder).write_text(f"{table.name}.csv", rows.getvalue())
     Run(folder).write_text("study.md", "\n".join(text))

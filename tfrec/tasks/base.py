@@ -19,6 +19,7 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics.per_example import PerExampleScores
+from tfrec.tasks.group_weights import GroupWeights
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
@@ -126,7 +127,6 @@ class Task(abc.ABC):
     output_kind: ClassVar[str] = "vector"  # of its networks: "vector", "sequence", "pair", or "any" of them
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
     xla: ClassVar[bool] = True  # whether XLA can compile the loss
-    needs_full_replicas: ClassVar[bool] = False  # whether the loss of an empty part of a batch is NaN
     augments_validation: ClassVar[bool] = False  # whether the loss of the validation split needs augmentation
     needs_reference: ClassVar[bool] = False  # whether `evaluate` needs the training split, see `use_reference`
     bulky_scores: ClassVar[tuple[str, ...]] = ()  # scores that are written to files of their own, not to metrics.json
@@ -226,6 +226,16 @@ class Task(abc.ABC):
         """Loss of a batch: the mean over its examples, each times its weight `(batch,)` where weights are given."""
         losses = self.example_losses(outputs, targets)
         return ops.mean(losses if weights is None else losses * ops.cast(weights, losses.dtype))
+
+    def loss_count(self, outputs: Any, targets: Any) -> Any:
+        """Number of examples of a batch that `loss` is the mean of, by which the losses of its parts are weighted."""
+        return ops.shape(keras.tree.flatten(outputs)[0])[0]
+
+    @property
+    def group_weights(self) -> GroupWeights | None:
+        """The settings of a training against the worst group of examples; None for another training."""
+        settings = self.config
+        return settings if isinstance(settings, GroupWeights) and settings.group_weights == "worst" else None
 
     def metrics(self) -> list[keras.Metric]:
         """Fresh metrics that the progress bar shows with the loss."""
@@ -338,6 +348,10 @@ class Task(abc.ABC):
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
     ) -> PerExampleScores:
         """How each example of a split scores by one of `score_names`; None is the usual one."""
+
+    def reliability(self, scores: PerExampleScores, examples: np.ndarray) -> dict[str, Any]:
+        """Scores of the probabilities of some of the examples, as JSON; empty where there are no probabilities."""
+        return {}
 
     @abc.abstractmethod
     def report(self, scores: Mapping[str, Any], title: str) -> Any:

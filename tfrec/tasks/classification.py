@@ -18,10 +18,12 @@ from scipy import special
 from pipelines import paths
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
-from tfrec.evaluation.metrics import calibration, classification, detection, per_example
+from tfrec.evaluation.metrics import calibration, classification, conformal, detection, per_example
 from tfrec.evaluation.metrics.per_example import PerExampleScores as PerExampleScores
 from tfrec.reports import detection_plot, plots
+from tfrec.reports.reliability import summary
 from tfrec.tasks.base import SHOWN_EXAMPLES, Answer, Finding, Task, require_no_options, source_names
+from tfrec.tasks.group_weights import GroupWeights
 from tfrec.tasks.label import Label as Label
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
 
-SHOWN_ABSENT = 10  # classes without examples that are named
 TOP_CLASSES = 5  # of the export's "top_labels"
 MAX_CLASSES = 40  # in the table of scores; of more, only the worst are shown
 WORST_CLASSES = 20
@@ -38,7 +39,7 @@ FREQUENT = 0.8  # of a split: a class with more decides the accuracy
 
 
 @dataclasses.dataclass(frozen=True)
-class Config:
+class Config(GroupWeights):
     """Cross-entropy over classes."""
 
     name: Literal["classify"] = "classify"  # task
@@ -48,12 +49,17 @@ class Config:
     # Fraction of the validation examples to be rejected, such as of silence, that may be accepted; without such
     # examples, of all that may be accepted with a wrong answer. Sets the threshold of `accepted`
     false_alarm_rate: float = 0.01
+    # Fraction of examples whose prediction set holds their class, as guaranteed by the validation split
+    conformal: float = 0.9
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 <= self.label_smoothing < 1:
             raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
         if not 0 <= self.false_alarm_rate < 1:
             raise ValueError(f"task.false_alarm_rate must be at least 0 and below 1. Received: {self.false_alarm_rate}")
+        if not 0 < self.conformal < 1:
+            raise ValueError(f"task.conformal must be above 0 and below 1. Received: {self.conformal}")
 
 
 class Classification(Task):
@@ -78,6 +84,9 @@ class Classification(Task):
         self.rejected = detection.rejected_classes(self.class_names)
         self.threshold = 0.0  # of `accepted`
         self.temperature = 1.0  # by which logits are divided before the softmax
+        self.conformal: Mapping[str, Any] | None = (
+            None  # "level", "threshold" and "examples" of the fit of prediction sets
+        )
 
     @classmethod
     def find_labels(cls, config: Config, corpus: Corpus) -> list[str]:
@@ -170,37 +179,50 @@ class Classification(Task):
         return keras.Model(network.input, (network.output + mirrored) / 2, name=f"{network.name}_flip")
 
     def calibrate(self, recognizer: Recognizer, split: Split, batch_size: int) -> dict[str, Any]:
-        """Chooses the temperature of the probabilities and the threshold of `accepted` on the validation split.
+        """Chooses temperature, threshold of `accepted` and threshold of prediction sets on the validation split.
 
-        See `calibration.fit_temperature` and `detection.choose_threshold`.
+        See `calibration.fit_temperature`, `detection.choose_threshold` and `conformal.fit_threshold`.
         """
         logits, labels = recognizer.outputs(split, batch_size)
-        rate, temperature = self.config.false_alarm_rate, calibration.fit_temperature(logits, labels)
+        rate, level = self.config.false_alarm_rate, self.config.conformal
+        temperature = calibration.fit_temperature(logits, labels)
         probabilities = special.softmax(logits.astype("float64") / temperature, axis=-1)
         return {
             "temperature": temperature,
             "threshold": detection.choose_threshold(probabilities, labels, self.rejected, rate),
             "false_alarm_rate": rate,
             "rejected": [name for name, rejected in zip(self.class_names, self.rejected, strict=True) if rejected],
+            "conformal": {
+                "level": level,
+                "threshold": conformal.fit_threshold(probabilities, labels, level),
+                "examples": len(labels),
+            },
         }
 
     def use_decision(self, decision: Mapping[str, Any]) -> None:
-        """Takes the temperature and the threshold that `calibrate` has chosen."""
+        """Takes the temperature and the thresholds that `calibrate` has chosen."""
         self.threshold = float(decision["threshold"])
         self.temperature = float(decision.get("temperature", 1.0))  # older runs have none
+        self.conformal = decision.get("conformal")  # likewise
 
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """Logits -> {"label": string (batch,), "probability": (batch,), "probabilities": (batch, classes), ...}.
 
         "accepted": bool (batch,), whether the probability reaches the threshold and the class is not to be rejected;
-        "top_labels" and "top_probabilities" (batch, k), of the k most probable classes; "logits" (batch, classes).
+        "top_labels" and "top_probabilities" (batch, k), of the k most probable classes; "logits" (batch, classes);
+        "prediction_sets": bool (batch, classes), see `metrics.conformal`, where `calibrate` has chosen their threshold.
         """
         logits = tf.cast(outputs, tf.float32) / self.temperature
         probabilities = tf.nn.softmax(logits)
         top = tf.math.top_k(probabilities, min(TOP_CLASSES, self.num_outputs))
         best = tf.argmax(probabilities, axis=-1)
         named = tf.logical_not(tf.gather(tf.constant(self.rejected), best))
+        sets = {}
+        if self.conformal is not None:
+            is_best = tf.one_hot(best, self.num_outputs, on_value=True, off_value=False)
+            sets = {"prediction_sets": tf.logical_or(probabilities >= self.conformal["threshold"], is_best)}
         return {
+            **sets,
             "accepted": tf.logical_and(named, tf.reduce_max(probabilities, axis=-1) >= self.threshold),
             "label": tf.gather(tf.constant(self.class_names), best),
             "logits": logits,
@@ -229,8 +251,10 @@ class Classification(Task):
         ]
 
     def description(self, recognizer: Recognizer) -> dict[str, Any]:
-        """The names of the classes, in the order of "probabilities", and the threshold of "accepted"."""
-        return {"labels": list(self.class_names), "threshold": self.threshold}
+        """The names of the classes, in the order of "probabilities", and the thresholds of the decisions."""
+        sets = self.conformal
+        known = {} if sets is None else {"set_threshold": sets["threshold"], "set_coverage": sets["level"]}
+        return {"labels": list(self.class_names), "threshold": self.threshold, **known}
 
     def predictor(self, recognizer: Recognizer, **options: Any) -> Callable[[Any], Answer]:
         """A function from one raw example to its Label; of pairs it takes the picture or the clip alone, too.
@@ -286,13 +310,30 @@ class Classification(Task):
         self, recognizer: Recognizer, split: Split, batch_size: int, name: str | None = None
     ) -> PerExampleScores:
         """How each example of a split scores by one of `score_names`."""
-        return per_example.from_logits(name or "accuracy", *recognizer.outputs(split, batch_size))
+        logits, labels = recognizer.outputs(split, batch_size)
+        scores = per_example.from_logits(name or "accuracy", logits, labels)
+        return dataclasses.replace(scores, probabilities=self._probabilities(logits))
+
+    def reliability(self, scores: PerExampleScores, examples: np.ndarray) -> dict[str, Any]:
+        """Calibration and prediction sets of some of the examples, as in `score`."""
+        if scores.probabilities is None or scores.labels is None:
+            return {}
+        return self._reliability(scores.probabilities[examples], scores.labels[examples])
+
+    def _reliability(self, probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
+        measured = {"calibration": {"temperature": self.temperature, **calibration.score(probabilities, labels)}}
+        if self.conformal is not None:
+            measured["conformal"] = conformal.score(probabilities, labels, self.class_names, **self.conformal)
+        return measured
+
+    def _probabilities(self, logits: np.ndarray) -> np.ndarray:
+        return special.softmax(np.asarray(logits, "float64") / self.temperature, axis=-1)
 
     def score(self, logits: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
         """Logits `(examples, classes)` and class indices -> the dict that metrics.json holds for a split."""
         measured = classification.score(logits, targets, self.class_names)
-        probabilities = special.softmax(np.asarray(logits, "float64") / self.temperature, axis=-1)
-        measured["calibration"] = {"temperature": self.temperature, **calibration.score(probabilities, targets)}
+        probabilities = self._probabilities(logits)
+        measured |= self._reliability(probabilities, targets)
         detected = detection.score(probabilities, targets, self.class_names, self.threshold)
         return measured if detected is None else {**measured, "detection": detected}
 
@@ -301,7 +342,7 @@ class Classification(Task):
 
         Of more than `MAX_CLASSES` classes it has the `WORST_CLASSES` with the lowest F1.
         """
-        rows, caption = scores["classes"], _caption(scores)
+        rows, caption = scores["classes"], summary.caption(scores)
         if len(rows) > MAX_CLASSES:
             rows = sorted((row for row in rows if row["examples"]), key=lambda row: row["f1"])[:WORST_CLASSES]
             caption += f"; the worst {len(rows)} of {len(scores['classes'])} classes are shown, metrics.json has all"
@@ -331,31 +372,3 @@ def class_counts(split: Split, classes: int) -> np.ndarray:
     if labels is None:
         labels = np.array([example["label"] for example in split.examples.as_numpy_iterator()])
     return np.bincount(labels, minlength=classes)
-
-
-def _caption(scores: Mapping[str, Any]) -> str:
-    low, high = scores["accuracy_interval"]
-    f1_low, f1_high = scores["macro_f1_interval"]
-    text = (
-        f"accuracy {scores['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}), macro F1 {scores['macro_f1']:.4f}"
-    )
-    text += f" ({f1_low:.4f} to {f1_high:.4f})"
-    if "top5_accuracy" in scores:
-        text += f", top-5 {scores['top5_accuracy']:.2%}"
-    low, high = scores["calibration"]["ece_interval"]
-    text += f"; calibration error {scores['calibration']['ece']:.2%} ({low:.2%} to {high:.2%})"
-    if "detection" in scores:
-        detected = scores["detection"]
-        text += (
-            f"; of {detected['rejected_examples']:,} examples to reject {detected['false_alarm_rate']:.1%} are"
-            f" accepted, of the others {detected['miss_rate']:.1%} are rejected (equal error rate"
-            f" {detected['equal_error_rate']:.1%})"
-        )
-    answered = np.flatnonzero(np.sum(scores["confusion"], axis=0))
-    if len(answered) == 1 and sum(row["examples"] > 0 for row in scores["classes"]) > 1:
-        text += f"; every answer is {paths.shown(scores['classes'][answered[0]]['label'])}"
-    absent = [paths.shown(row["label"]) for row in scores["classes"] if not row["examples"]]
-    if absent:
-        more = f" and {len(absent) - SHOWN_ABSENT} more" if len(absent) > SHOWN_ABSENT else ""
-        text += f"; classes without examples, left out of the means: {', '.join(absent[:SHOWN_ABSENT])}{more}"
-    return text

@@ -41,7 +41,6 @@ class Pretraining(Task):
     default_model = "cnn"
     served_output = "embedding"
     needs_reference = True
-    needs_full_replicas = True
 
     def __init__(self, config: Any, labels: Sequence[str]) -> None:
         super().__init__(config, list(labels))
@@ -70,11 +69,13 @@ class Pretraining(Task):
         return "learned without labels"
 
     def check_training(self, recognizer: Recognizer, corpus: Corpus) -> list[str]:
-        """No sentences; UserError for mixed examples."""
+        """No sentences; UserError for mixed examples and for batches in parts."""
         if any(getattr(recognizer.config.frontend, name, 0) for name in ("mixup", "cutmix")):
             raise UserError(
                 f"task.name {self.name} has no labels to mix: leave out frontend.mixup and frontend.cutmix."
             )
+        if recognizer.config.fit.accumulate_steps > 1:
+            raise UserError(f"task.name {self.name} takes whole batches: leave out fit.accumulate_steps.")
         return []
 
     # Training

@@ -99,17 +99,18 @@ class Retrieval(Task):
 
     def check_training(self, recognizer: Recognizer, corpus: Corpus) -> list[str]:
         """Few negatives in a batch; UserError without any."""
-        size, negatives = recognizer.config.fit.batch_size, self._negatives(recognizer, corpus.splits["train"])
+        size, negatives = _compared(recognizer), self._negatives(recognizer, corpus.splits["train"])
         if negatives == 0:
             raise UserError(
                 f"Training compares each pair with those of a batch that do not match it, and in batches of {size} of"
-                f" {corpus.name} there are none: raise fit.batch_size, or add pairs of other groups."
+                f" {corpus.name} there are none: raise fit.batch_size, lower fit.accumulate_steps,"
+                " or add pairs of other groups."
             )
         if negatives >= FEW_NEGATIVES:
             return []
         return [
             f"In a batch of {size} a pair has {negatives:.1f} others on average that do not match it: raise"
-            " fit.batch_size."
+            " fit.batch_size, or lower fit.accumulate_steps."
         ]
 
     def findings(self, recognizer: Recognizer, name: str, split: Split) -> list[Finding]:
@@ -125,7 +126,7 @@ class Retrieval(Task):
         if labels is None:
             labels = np.array([label.numpy() for label in split.examples.map(lambda example: example["label"])])
         shares = np.unique(labels, return_counts=True)[1] / len(labels)
-        return float((min(recognizer.config.fit.batch_size, split.size) - 1) * (1 - (shares**2).sum()))
+        return float((min(_compared(recognizer), split.size) - 1) * (1 - (shares**2).sum()))
 
     # Training
 
@@ -357,3 +358,9 @@ def _nearest(direction: str, queries: _Items, candidates: _Items) -> list[dict[s
         }
         for name, group, (best, similarity) in zip(queries.names, queries.groups, found, strict=True)
     ]
+
+
+def _compared(recognizer: Recognizer) -> int:
+    """Number of pairs that the loss compares with each other: those of a part of a batch."""
+    fit = recognizer.config.fit
+    return max(1, fit.batch_size // fit.accumulate_steps)

@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import keras
 import numpy as np
@@ -17,54 +17,29 @@ from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec import architectures, decoding
 from tfrec.decoding import attention, beam_search, ctc, word_outputs
+from tfrec.decoding.word_confidence import WordConfidence, fit
 from tfrec.decoding.words import Word
 from tfrec.evaluation.metrics import transcription
 from tfrec.evaluation.metrics.per_example import PerExampleScores
 from tfrec.evaluation.validation import TranscriptValidation
+from tfrec.evaluation.word_confidence import compare, score, words_of
 from tfrec.inference import pair_transcriber
 from tfrec.inference.export_transcriber import describe_export, of_export, step_times
 from tfrec.inference.streaming import Stream
 from tfrec.inference.transcriber import Transcriber
-from tfrec.reports import alignments
-from tfrec.tasks import transcript_findings
+from tfrec.reports import alignments, plots
+from tfrec.tasks import transcript_findings, transcript_loss
 from tfrec.tasks.base import Finding, Task, require_no_options
 from tfrec.tasks.transcript_answer import Transcript
+from tfrec.tasks.transcript_config import Config as Config
+from tfrec.tasks.transcript_config import phoneme_set as phoneme_set
 from tfrec.text import phonemes, vocabulary
-from tfrec.text.normalization import TextConfig, normalize
+from tfrec.text.normalization import normalize
 
 if TYPE_CHECKING:
     from tfrec.config.schema import ExportConfig
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
-
-
-@dataclasses.dataclass(frozen=True)
-class Config:
-    """Connectionist temporal classification, with or without an attention decoder."""
-
-    name: Literal["transcribe"] = "transcribe"  # task
-    unit: Literal["characters", "subwords", "words", "phonemes"] = "characters"  # tokens of the network's outputs
-    vocabulary_size: int = 500  # maximum number of subwords or words
-    fold_phonemes: Literal[61, 48, 39] | None = None  # train on this number of TIMIT's, score 39; None: any, as written
-    ctc_share: float = 0.3  # of the loss of a network with a decoder, whose cross-entropy is the rest
-    intermediate_share: float = 0.3  # of CTC's loss, where an intermediate layer has CTC outputs too
-    label_smoothing: float = 0.1  # of the decoder's cross-entropy: part of the target spread over all symbols
-    shown: int = 3  # hypotheses of the validation split in the log of each epoch
-    text: TextConfig = TextConfig()
-
-    def __post_init__(self) -> None:
-        if not 0 < self.ctc_share <= 1:
-            raise ValueError(f"task.ctc_share must be above 0 and at most 1. Received: {self.ctc_share}")
-        if not 0 <= self.intermediate_share < 1:
-            raise ValueError(f"task.intermediate_share must be from 0 to below 1. Received: {self.intermediate_share}")
-        if not 0 <= self.label_smoothing < 1:
-            raise ValueError(f"task.label_smoothing must be at least 0 and below 1. Received: {self.label_smoothing}")
-        if not 2 <= self.vocabulary_size <= 100_000:
-            raise ValueError(f"task.vocabulary_size must be from 2 to 100,000. Received: {self.vocabulary_size}")
-        if self.fold_phonemes and self.unit != "phonemes":
-            raise ValueError(f"task.fold_phonemes is for task.unit phonemes. Received: {self.unit}")
-        if self.shown < 0:
-            raise ValueError(f"task.shown must be 0 or more. Received: {self.shown}")
 
 
 class Transcription(Task):
@@ -82,7 +57,6 @@ class Transcription(Task):
     label_kind = "texts"
     output_kind = "sequence"
     xla = False  # XLA has no CTC loss
-    needs_full_replicas = True
     bulky_scores = ("hypotheses",)
     takes_blocks = True
 
@@ -93,6 +67,7 @@ class Transcription(Task):
         self.num_outputs = len(self.vocabulary.tokens) + 1
         self.unit = _scored_unit(config)
         self.rates = transcription.RATES[self.unit]
+        self.word_confidence = WordConfidence()
         self.monitors = dict.fromkeys(("loss", *self.rates), "min")
 
     @classmethod
@@ -166,27 +141,17 @@ class Transcription(Task):
         """
         if weights is not None:
             raise ValueError("Transcription takes no weights of examples: turn off mixup and cutmix.")
-        loss = self._ctc(targets, outputs["logits"], outputs["steps"])
-        if "intermediate" in outputs:
-            share = self.config.intermediate_share
-            loss = (1 - share) * loss + share * self._ctc(targets, outputs["intermediate"], outputs["steps"])
-        if "decoder" not in outputs:
-            return loss
-        share = self.config.ctc_share
-        return share * loss + (1 - share) * ops.mean(self._cross_entropy(targets, outputs["decoder"]))
+        count = ops.maximum(ops.cast(self.loss_count(outputs, targets), "float32"), 1.0)
+        return transcript_loss.of_batch(self.config, outputs, targets, count)
 
-    def _ctc(self, targets: Any, logits: Any, steps: Any) -> Any:
-        losses, possible = ctc.losses(logits, steps, targets)
-        return ops.sum(losses) / ops.maximum(ops.sum(ops.cast(possible, "float32")), 1.0)
+    def example_losses(self, outputs: Any, targets: Any) -> Any:
+        """The same for each text `(batch,)`; that of CTC is 0 for a text too long for its clip."""
+        return transcript_loss.of_examples(self.config, outputs, targets)
 
-    def _cross_entropy(self, targets: Any, logits: Any) -> Any:
-        smoothing = self.config.label_smoothing
-        expected = ops.one_hot(ops.cast(targets, "int32"), self.num_outputs) * (1 - smoothing)
-        expected = expected + smoothing / self.num_outputs
-        losses = -ops.sum(expected * ops.log_softmax(ops.cast(logits, "float32")), axis=-1)
-        lengths = ops.sum(ops.cast(targets != 0, "int32"), axis=1, keepdims=True) + 1  # and the end
-        inside = ops.arange(ops.shape(targets)[1], dtype="int32")[None] < lengths
-        return ops.sum(ops.where(inside, losses, 0.0), axis=1)
+    def loss_count(self, outputs: Any, targets: Any) -> Any:
+        """Number of texts of a batch that `loss` is the mean of: those that CTC takes, with a decoder all."""
+        count = ops.cast(super().loss_count(outputs, targets), "float32")
+        return count if "decoder" in outputs else count - self.left_out(outputs, targets)
 
     def metrics(self) -> list[keras.Metric]:
         """How many texts of the epoch CTC has left out."""
@@ -240,7 +205,8 @@ class Transcription(Task):
 
         def outputs_and_words(outputs: Any) -> dict[str, tf.Tensor]:
             logits = tf.cast(outputs["logits"], tf.float32)
-            words = word_outputs.find(logits, outputs["steps"], pieces, times[0].seconds_per_step, times[1])
+            timing = times[0].seconds_per_step, times[1]
+            words = word_outputs.find(logits, outputs["steps"], pieces, timing, self.word_confidence)
             return {**self.export_outputs(outputs, export), **words}
 
         return outputs_and_words
@@ -322,18 +288,48 @@ class Transcription(Task):
         of_attention = attention.build(decode, self.vocabulary, decoder)
         return lambda outputs: of_attention(outputs["encoded"], outputs["steps"], log_probabilities(outputs))
 
-    def transcribe(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> list[str]:
-        """Hypotheses of a split, in its order; `decode` is a DecodeConfig, None for its defaults."""
+    def transcribe(
+        self,
+        recognizer: Recognizer,
+        split: Split,
+        batch_size: int,
+        decode: Any = None,
+        words: dict[int, list[Word]] | None = None,
+    ) -> list[str]:
+        """Hypotheses of a split, in its order; `decode` is a DecodeConfig, None for its defaults.
+
+        `words` gets the greedy words of each example, see `word_confidence.words_of`.
+        """
         decoder = self.decoder(recognizer.network, decode or decoding.DecodeConfig())
         texts = [""] * split.size
         for outputs, _, numbers in recognizer.sequence_outputs(self.targets(split), batch_size):
             for number, text in zip(numbers, decoder(outputs), strict=True):
                 texts[number] = text
+            if words is not None:
+                words.update(zip(numbers.tolist(), words_of(outputs, self.vocabulary), strict=True))
         return texts
+
+    def calibrate(self, recognizer: Recognizer, split: Split, batch_size: int) -> dict[str, Any]:
+        """Chooses the scaling of the confidences of words on the validation split, see `word_confidence.fit`."""
+        words: dict[int, list[Word]] = {}
+        self.transcribe(recognizer, split, batch_size, words=words)
+        compared = self._compared(split, words)
+        scaling = fit(*compared).to_dict()
+        return {} if scaling is None else {"word_confidence": scaling, "words": len(compared[1])}
+
+    def use_decision(self, decision: Mapping[str, Any]) -> None:
+        """Takes the scaling that `calibrate` has chosen."""
+        self.word_confidence = WordConfidence.from_dict(decision["word_confidence"])
+
+    def _compared(self, split: Split, words: Mapping[int, list[Word]]) -> tuple[np.ndarray, np.ndarray]:
+        references = [self.reference(text) for text in split.texts or ()]
+        return compare(references, [words[i] for i in range(len(references))], self.comparable)
 
     def evaluate(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> dict[str, Any]:
         """Error rates of a split with intervals, and under "hypotheses" each utterance's texts."""
-        references, hypotheses = self._pairs(recognizer, split, batch_size, decode)
+        is_greedy = decode is None or decode.resolved == "greedy"
+        words: dict[int, list[Word]] | None = {} if is_greedy else None
+        references, hypotheses = self._pairs(recognizer, split, batch_size, decode, words)
         lists = {name: getattr(split, name) for name in ("speakers", "seconds", "groups")}
         scores = transcription.score(references, hypotheses, unit=self.unit, **lists)
         rows = []
@@ -342,6 +338,8 @@ class Transcription(Task):
             row |= {"reference": reference, "hypothesis": hypothesis}
             row |= {key[:-1] if key == "speakers" else key: lists[key][i] for key in lists if lists[key] is not None}
             rows.append(row)
+        if words is not None:
+            scores["word_confidence"] = score(*self._compared(split, words), self.word_confidence)
         return {**scores, "hypotheses": rows}
 
     def per_example(
@@ -352,10 +350,10 @@ class Transcription(Task):
         return PerExampleScores(name, *transcription.counts(*self._pairs(recognizer, split, batch_size), name))
 
     def _pairs(
-        self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None
+        self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None, words: Any = None
     ) -> tuple[list[str], list[str]]:
-        """References and hypotheses of a split, in the form in which they are scored."""
-        texts = self.transcribe(recognizer, split, batch_size, decode)
+        """References and hypotheses of a split, in the form in which they are scored; `words` as of `transcribe`."""
+        texts = self.transcribe(recognizer, split, batch_size, decode, words)
         return [self.reference(text) for text in split.texts or ()], [self.comparable(text) for text in texts]
 
     def reference(self, text: str) -> str:
@@ -378,13 +376,10 @@ class Transcription(Task):
         return alignments.table(scores, title)
 
     def plot(self, scores: Mapping[str, Any], folder: pathlib.Path) -> None:
-        """Writes the aligned hypotheses as text and as a page."""
+        """Writes the aligned hypotheses as text and as a page, and the reliability of the words' confidences."""
+        if scores.get("word_confidence"):
+            plots.reliability(scores["word_confidence"], folder / "reliability.png")
         alignments.write(folder, scores["hypotheses"], unit=self.unit)
-
-
-def phoneme_set(config: Config) -> int | None:
-    """How many phonemes training folds TIMIT's into, 48 or 39; None leaves the symbols as they are."""
-    return config.fold_phonemes if config.fold_phonemes != 61 else None
 
 
 def _scored_unit(config: Config) -> str:

@@ -99,19 +99,6 @@ class EpochWarnings(keras.callbacks.Callback):
             self.given.add(sentence)
 
 
-class EndStage(keras.callbacks.Callback):
-    """Ends `fit` before the epoch from which on other parts of the network are frozen."""
-
-    def __init__(self, end: int) -> None:
-        super().__init__()
-        self.end = end
-
-    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
-        """Keras reads this after each epoch."""
-        if epoch + 1 == self.end:
-            self.model.stop_training = True
-
-
 class TimeBudget(keras.callbacks.Callback):
     """Ends a training when its minutes are over, within an epoch if need be, and advances the schedule by time."""
 

@@ -17,12 +17,14 @@ from pipelines.errors import UserError
 from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
-from tfrec.training import freezing
-from tfrec.training.callbacks import EndStage, EpochSeeds, EpochWarnings, StopOnNaN, TimeBudget, WidenMasks
+from tfrec.training import freezing, group_dro
+from tfrec.training.callbacks import EpochSeeds, EpochWarnings, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
+from tfrec.training.epochs import EpochLoop
 from tfrec.training.optimizers import build_optimizer
 from tfrec.training.schedules import Schedule
 from tfrec.training.step import Training
+from tfrec.utils import interrupts
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
@@ -53,7 +55,7 @@ def train(
     fit, task = recognizer.config.fit, recognizer.task
     check_settings(recognizer)
     train_split, validation_split = task.targets(corpus.splits["train"]), corpus.splits["validation"]
-    if (not resume or run.read_state() is None) and recognizer.config.model.weights is None:
+    if not (resume and run.has_state()) and recognizer.config.model.weights is None:
         adapt(recognizer, train_split)
     training = Training(recognizer, train_split)
     buckets, steps = _plan_epoch(training, train_split)
@@ -61,27 +63,77 @@ def train(
     blocks = architectures.backbone_blocks(recognizer.network)
     _compile(training, _optimizer(recognizer, training, schedule, blocks))
     checkpoint = TrainingCheckpoint(run, training, fit, schedule, steps, task.monitors[fit.monitor])
-    first_epoch = checkpoint.restore() if resume else 0
-    callbacks, validation_batches = _callbacks(training, checkpoint, validation_split)
-    for start, end, frozen in freezing.stages(fit, blocks):
-        if checkpoint.done or end <= first_epoch:
-            continue
-        first_epoch = max(start, first_epoch)
-        freezing.freeze(blocks, frozen)
-        _compile(training, training.optimizer)  # again, since Keras reads here what is trainable
-        training.fit(
-            _batches(training, train_split, end, first_epoch, buckets),
-            validation_data=validation_batches,
-            steps_per_epoch=steps,
-            initial_epoch=first_epoch,
-            epochs=fit.epochs,
-            callbacks=[*callbacks, EndStage(end)],
-            shuffle=False,  # `assemble` has shuffled
-            verbose=verbose,
-        )
+    with interrupts.handled(), checkpoint.writer:
+        if resume:
+            checkpoint.restore()
+        try:
+            _run_stages(training, checkpoint, train_split, validation_split, buckets, blocks, verbose)
+        except KeyboardInterrupt:
+            checkpoint.save_unsaved()
+            raise
     checkpoint.average_checkpoints(recognizer.network)
     recognizer.load_weights(run)
     return checkpoint.history
+
+
+def _run_stages(
+    training: Training,
+    checkpoint: TrainingCheckpoint,
+    train_split: Split,
+    validation_split: Split,
+    buckets: Buckets | None,
+    blocks: dict[str, list[Any]],
+    verbose: str | int,
+) -> None:
+    """Trains from the position of the checkpoint on; other parts of the network are frozen in each stage."""
+    fit, state = checkpoint.config, checkpoint.state
+    callbacks, validation = _callbacks(training, checkpoint, validation_split)
+    validation_steps = assemble.steps_per_epoch(validation_split, fit.batch_size)
+    with EpochLoop(training, checkpoint, callbacks, validation, validation_steps, verbose) as epochs:
+        for _, end, frozen in freezing.stages(fit, blocks):
+            if checkpoint.done or end <= state["epoch"]:
+                continue
+            freezing.freeze(blocks, frozen)
+            _compile(training, training.optimizer)  # again, since Keras reads here what is trainable
+            if state["logs"] is None:
+                first_epoch, first_batch = state["epoch"], state["step"]
+            else:
+                first_epoch, first_batch = state["epoch"] + 1, 0
+            epochs.run(_batches(training, train_split, end, first_epoch, first_batch, buckets), end)
+
+
+def train_on(recognizer: Recognizer, split: Split) -> None:
+    """Fits a recognizer on a split alone: without validation and without a run, the weights of the last epoch stay.
+
+    Args:
+        recognizer: what is trained.
+        split: its data.
+
+    Raises:
+        UserError: for settings that do not go together, and when the loss is NaN or infinite.
+    """
+    check_settings(recognizer)
+    recognizer.task.prepare(split)
+    fit, targets = recognizer.config.fit, recognizer.task.targets(split)
+    if recognizer.config.model.weights is None:
+        adapt(recognizer, targets)
+    training = Training(recognizer, targets)
+    buckets, steps = _plan_epoch(training, targets)
+    blocks = architectures.backbone_blocks(recognizer.network)
+    _compile(training, _optimizer(recognizer, training, Schedule.for_training(fit, steps), blocks))
+    for start, end, frozen in freezing.stages(fit, blocks):
+        freezing.freeze(blocks, frozen)
+        _compile(training, training.optimizer)
+        training.fit(
+            _batches(training, targets, end, start, 0, buckets),
+            steps_per_epoch=steps,
+            initial_epoch=start,
+            epochs=end,
+            callbacks=[EpochSeeds(recognizer.config.seed), StopOnNaN()],
+            shuffle=False,
+            verbose=0,
+        )
+    recognizer.network.set_weights(training.kept_network.get_weights())
 
 
 def count_steps(recognizer: Recognizer, corpus: Corpus) -> int:
@@ -132,6 +184,8 @@ def _callbacks(
     speech = training.frontend.parts().get("audio")
     if speech is not None and speech.masks is not None and speech.config.mask_epochs:
         callbacks.append(WidenMasks(speech.masks, speech.config.mask_epochs))
+    if training.group_loss is not None:
+        callbacks.append(group_dro.ReportWeights(training.group_loss))
     if fit.budget_minutes:
         callbacks.append(TimeBudget(checkpoint))
     if fit.tensorboard:
@@ -140,16 +194,16 @@ def _callbacks(
 
 
 def _batches(
-    training: Training, split: Split, epochs: int, first_epoch: int, buckets: Buckets | None
+    training: Training, split: Split, epochs: int, first_epoch: int, first_batch: int, buckets: Buckets | None
 ) -> tf.data.Dataset:
     config = training.recognizer.config
+    if training.group_loss is not None and (settings := training.task.group_weights):
+        split = group_dro.attach(training.group_loss, split, settings.group_column)
     batches = assemble.training_batches(
-        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets
+        split, training.frontend, config.fit.batch_size, config.seed, epochs, first_epoch, buckets, first_batch
     )
     replicas = tf.distribute.get_strategy().num_replicas_in_sync
-    if replicas > 1 and training.task.needs_full_replicas:
-        return assemble.pad_for_replicas(batches, replicas)
-    return batches
+    return assemble.pad_for_replicas(batches, replicas) if replicas > 1 else batches
 
 
 def check_settings(recognizer: Recognizer) -> None:

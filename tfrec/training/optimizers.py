@@ -13,7 +13,7 @@ from tfrec.training import _compat
 from tfrec.training.schedules import Schedule
 
 
-class _ByVariable:
+class _ByVariable(_compat.SummedGradients):
     """Mixed into a Keras optimizer: a factor of the learning rate, and decoupled decay or none, for each variable.
 
     Keras's own decay knows no factors, so that a backbone with a small rate would decay at the full one.

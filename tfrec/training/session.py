@@ -7,6 +7,7 @@ import dataclasses
 import logging
 import os
 import pathlib
+import shlex
 import time
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -24,15 +25,16 @@ from tfrec.evaluation.metrics import cost
 from tfrec.pretrained import pretrained_weights, transfer
 from tfrec.recognizer import Recognizer, strategy_scope
 from tfrec.reports import scores
-from tfrec.runs import splits
-from tfrec.runs.environment import environment
+from tfrec.runs import environment, splits, training_state
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish, savedmodel
 from tfrec.training import freezing, loop
+from tfrec.utils import interrupts
 
 T = TypeVar("T")
 # Settings that name a file or folder, where they are no keyword.
 PATHS = ("path", "images", "data_dir", "moved_to", "unknown", "noise_path", "reverb_path")
+FREE = (("fit", "epochs"), ("fit", "checkpoint_minutes"))  # settings that --resume may change, next to the export's
 
 logger = logging.getLogger(__name__)
 
@@ -63,20 +65,64 @@ def train(config: Config, run: Run, resume: bool = False, test: bool = True, ver
         UserError: for settings that do not go together, data that cannot be read, and a training that diverges. A
             training that fails before its first epoch has ended leaves no run behind.
     """
+    try:
+        with interrupts.handled(), contextlib.ExitStack() as locks:
+            return _train(config, run, resume, test, verbose, locks)
+    except interrupts.Interrupted as stop:
+        raise interrupts.explain(stop, lambda: _what_is_kept(run)) from None
+
+
+def is_over(config: Config, run: Run) -> bool:
+    """Whether `--resume` has nothing left to do, since all epochs of a configuration are trained and measured."""
+    if not run.is_finished() or _changes(config.to_dict(), run, has_moved=False):
+        return False
+    # Who has deleted the state to save space has the epochs of the configuration.
+    values = training_state.read_values(run) or {"epoch": run.read_json("config.json")["fit"]["epochs"]}
+    return bool(values["epoch"] >= config.fit.epochs or values.get("stopped"))
+
+
+def _require_unfinished(config: Config, run: Run) -> None:
+    """UserError where `is_over`."""
+    if is_over(config, run):
+        raise UserError(f"{run.path} is finished: raise fit.epochs to train it longer.")
+
+
+def _what_is_kept(run: Run) -> str:
+    """What remains of a training that a signal has ended, and how it continues."""
+    values = training_state.read_values(run)
+    if values is None:
+        return "nothing is kept, since no step had been taken."
+    command = f"python -m tfrec fit --run {shlex.quote(str(run.path))} --resume"
+    return f"the training is kept and continues {training_state.describe(values)} with `{command}`."
+
+
+def _train(
+    config: Config, run: Run, resume: bool, test: bool, verbose: str | int, locks: contextlib.ExitStack
+) -> Result:
+    """See `train`; `locks` gets the lock of the run."""
+    if resume:
+        locks.enter_context(run.lock())
+        training_state.remove_strays(run)
+        _require_unfinished(config, run)
     config, corpus, weights = _load(config, run, resume)
+    if resume:
+        _require_unfinished(config, run)  # again, since settings that follow from the data are known now
     with strategy_scope(config):
         recognizer = _build(config, corpus, run, weights)
+        if not resume:
+            run.create()
+            locks.enter_context(run.lock())
         history, seconds = _fit(recognizer, corpus, run, resume, verbose)
     recognizer.calibrate(run, corpus.splits["validation"], config.fit.batch_size)
     if recognizer.task.needs_reference:
         recognizer.task.use_reference(recognizer, corpus.splits["train"], config.fit.batch_size)
     names = ("validation", "test") if test else ("validation",)
     measured = {name: recognizer.evaluate(corpus.splits[name], config.fit.batch_size) for name in names}
-    figures = {"parameters": cost.count_parameters(recognizer.network), "fit_seconds": round(seconds, 1)}
-    scores.record(run, recognizer, {**measured, **figures}, history)
+    scores.record(run, recognizer, {**measured, "parameters": cost.count_parameters(recognizer.network)}, history)
     examples.write(run, recognizer, examples.choose(corpus.splits[names[-1]]))
     run.write_model(recognizer.model)
     exported = recognizer.export() if config.export.after_fit and not savedmodel.unsupported(recognizer) else None
+    scores.finish(run, seconds)  # last, so that a training that is killed before is not taken for finished
     return Result(recognizer, run, names[-1], measured[names[-1]], seconds, exported)
 
 
@@ -101,7 +147,7 @@ def dry_run(config: Config, run: Run, resume: bool = False) -> Recognizer:
 
 def _load(config: Config, run: Run, resume: bool) -> tuple[Config, Corpus, Any]:
     """The resolved configuration, its corpus, and pretrained weights; checks what can be checked without a network."""
-    begun = resume and run.read_state() is not None
+    begun = resume and training_state.read(run) is not None  # an error must come before anything is written
     parts = {"data": absolute_paths(config.data), "frontend": absolute_paths(config.frontend)}
     config = dataclasses.replace(config, **parts)
     moved_to = getattr(config.data, "moved_to", None)
@@ -129,12 +175,18 @@ def _build(config: Config, corpus: Corpus, run: Run, weights: Any) -> Recognizer
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))
     recognizer.task.prepare(corpus.splits["train"])
     _announce(recognizer, corpus, run)
+    load_pretrained(recognizer, weights)
+    return recognizer
+
+
+def load_pretrained(recognizer: Recognizer, weights: Mapping[str, Any]) -> None:
+    """Loads pretrained weights, those of `pretrained_weights.find_all`, into a recognizer; none where it is empty."""
+    config = recognizer.config
     for name, part in pretrained_weights.networks(config).items():
         if name in weights:
             network = recognizer.network.get_layer(name) if name else recognizer.network
             for note in transfer.load(weights[name], network, part, recognizer.task.class_names):
                 logger.info(note)
-    return recognizer
 
 
 def resolve(
@@ -177,14 +229,14 @@ def _fit(
     recognizer: Recognizer, corpus: Corpus, run: Run, resume: bool, verbose: str | int
 ) -> tuple[list[dict[str, float]], float]:
     """Writes the run's configuration and trains; returns the history and the seconds of all starts."""
-    state = run.read_state() if resume else None
-    if not resume:
-        run.create()
+    state = training_state.read_values(run) if resume else None
     with contextlib.nullcontext() if resume else run.remove_on_failure():
         run.write_json("config.json", recognizer.config.to_dict())
         run.write_json("labels.json", recognizer.task.labels)
         splits.write(run, corpus)
-        run.write_json("environment.json", environment())
+        for sentence in environment.record(run):
+            logger.warning(sentence)
+        scores.forget_finish(run)
         started = time.perf_counter()
         history = _name_unreadable_file(lambda: loop.train(recognizer, corpus, run, resume, verbose), corpus)
         seconds = time.perf_counter() - started + (state["seconds"] if state else 0.0)
@@ -224,7 +276,14 @@ def _announce(recognizer: Recognizer, corpus: Corpus, run: Run) -> None:
 
 def _require_same(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> None:
     """A resumed run may train longer; anything else would make its record untrue."""
-    stored = run.read_json("config.json")
+    for flag, before, now in _changes(resumed, run, has_moved):
+        remedy = f"; --data.moved_to {now} names a new place of the same files" if flag == "data.path" else ""
+        raise UserError(f"{run.path} was started with {flag} {before}: --resume cannot change it to {now}{remedy}.")
+
+
+def _changes(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> list[tuple[str, Any, Any]]:
+    """(flag, its value in the run, its value now) of what differs and must not."""
+    stored, changes = run.read_json("config.json"), []
     for part, value in resumed.items():
         names = value if isinstance(value, dict) else {None: value}
         for name in names:
@@ -234,10 +293,7 @@ def _require_same(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> None
             if name in PATHS and before not in (None, "", OTHERS, SYNTHETIC):
                 follows = has_moved and (part, name) in (("data", "path"), ("data", "data_dir"))
                 before = now if follows else os.path.abspath(before)  # older versions stored them as typed
-            free = (part, name) == ("fit", "epochs") or part == "export"
-            if not free and before != (list(now) if isinstance(now, tuple) else now):
-                flag = f"{part}.{name}" if name else part
-                remedy = f"; --data.moved_to {now} names a new place of the same files" if flag == "data.path" else ""
-                raise UserError(
-                    f"{run.path} was started with {flag} {before}: --resume cannot change it to {now}{remedy}."
-                )
+            is_free = (part, name) in FREE or part == "export"
+            if not is_free and before != (list(now) if isinstance(now, tuple) else now):
+                changes.append((f"{part}.{name}" if name else part, before, now))
+    return changes

@@ -10,6 +10,8 @@ from keras import ops
 
 from pipelines import frontends
 from pipelines.datasets.base import Split
+from tfrec.training import group_dro, replicas
+from tfrec.training.accumulation import GradientAccumulator, step_function
 from tfrec.training.average import AveragedWeights
 
 if TYPE_CHECKING:
@@ -20,7 +22,9 @@ class Training(keras.Model):
     """A recognizer in training on one split; Keras's `fit` runs its steps, and so does a plain loop.
 
     It is complete once constructed; `compile` gives it an optimizer, as it does every Keras model. Its frontend
-    augments, and its network is the recognizer's own.
+    augments, and its network is the recognizer's own. A batch is that of an update of the weights: the devices of a
+    strategy share its examples, and with `fit.accumulate_steps` each computes its share in parts, one after the other.
+    The gradient is that of the mean loss of the whole batch.
 
     Args:
         recognizer: what is trained.
@@ -35,13 +39,16 @@ class Training(keras.Model):
         self.mixing = frontends.build_mix(config.frontend, config.seed)
         self.pretext = self.task.pretext(recognizer)
         self.network = recognizer.network
-        self.recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
+        self.recognizer: Recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
         self.average = AveragedWeights(self.network, config.fit.average) if config.fit.average else None
         # The recognizer that is validated and kept: with averaged weights where they are configured.
-        self.evaluated = self.recognizer.replace(inference_network=self.kept_network)
+        self.evaluated: Recognizer = self.recognizer.replace(inference_network=self.kept_network)
+        self.group_loss = group_dro.build(recognizer, split)
         self.loss_tracker = keras.metrics.Mean(name="loss")
         self.task_metrics = self.task.metrics()
         self._build_layers()
+        self.parts = config.fit.accumulate_steps
+        self.accumulator = GradientAccumulator(self.trainable_variables) if self.parts > 1 else None
 
     def _build_layers(self) -> None:
         """Builds every layer by a symbolic call: under a distribution strategy Keras trains built models only."""
@@ -62,27 +69,113 @@ class Training(keras.Model):
         """What Keras resets at the start of each epoch."""
         return [self.loss_tracker, *self.task_metrics]
 
+    def make_train_function(self, force: bool = False) -> Any:
+        """Keras's compiled step; that of several parts is a program for each part and one for the update."""
+        if self.accumulator is None:
+            return super().make_train_function(force)
+        if self.train_function is None or force:
+            self.train_function: Any = step_function(self)
+        return self.train_function
+
     def train_step(self, data: Any) -> dict[str, Any]:
         """One update of the weights by a batch.
 
         Args:
-            data: `(inputs, targets)`, inputs being raw, or features where the host computes them.
+            data: `(inputs, targets)`, inputs being raw, or features where the host computes them; with group weights
+                targets are `(targets, groups)`, see `group_dro.attach`.
 
         Returns:
             The running means of the loss and of the task's metrics.
         """
-        inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
+        if self.accumulator is None:
+            self.update(*self.gradients(data))
+            return self.results()
+        for number in range(self.parts):
+            self.add_part(*self.part(data, number))
+        return self.update_by_parts()
+
+    def part(self, data: Any, number: Any) -> tuple[Any, Any]:
+        """Part `number` of a batch, and the number of examples of the whole batch, as `gradients` takes them."""
+        inputs, targets, is_counted = keras.utils.unpack_x_y_sample_weight(data)
+        examples = ops.shape(keras.tree.flatten(inputs)[0])[0]
+        start, end = number * examples // self.parts, (number + 1) * examples // self.parts
+        # A batch may have fewer examples than parts: then some parts are an example of another, which does not count.
+        is_part = ops.cast(end > start, "float32") * (1.0 if is_counted is None else is_counted)
+        inputs, targets = tf.nest.map_structure(
+            lambda values: values[start : tf.maximum(end, start + 1)], (inputs, targets)
+        )
+        return (inputs, targets, is_part), replicas.summed(examples)
+
+    def add_part(self, data: Any, examples: Any) -> None:
+        """Adds the gradients of what `part` has returned to those of the parts before it."""
+        assert self.accumulator is not None
+        self.accumulator.add(*self.gradients(data, examples), self.trainable_variables)
+
+    def update_by_parts(self) -> dict[str, Any]:
+        """One update of the weights by the sum of all parts; returns what `train_step` does."""
+        assert self.accumulator is not None
+        self.update(*self.accumulator.take(self.trainable_variables))
+        return self.results()
+
+    def gradients(self, data: Any, examples: Any = None) -> tuple[list[Any], Any]:
+        """A part of a batch to gradients and count, by which `update` finds the gradients of the whole batch.
+
+        Args:
+            data: `(inputs, targets)`, or `(inputs, targets, 0.0 or 1.0)`: whether the part counts.
+            examples: number of examples of the whole batch, on all devices; None is that of `data` on all devices.
+
+        Returns:
+            The gradients of the sum of the examples' losses divided by `examples`, times the scale of the loss; and
+            float32 (3,): the number of examples that count and the sum of their losses, both divided by `examples`, and
+            the number of examples of the part. None instead of these where `data` is the whole batch.
+        """
+        inputs, targets, is_counted = keras.utils.unpack_x_y_sample_weight(data)
+        targets, groups = (targets, None) if self.group_loss is None else targets
         inputs = self.task.training_inputs(inputs, targets)
         with tf.GradientTape() as tape:
             outputs, targets, weights = self.training_outputs(inputs, targets)
-            loss = self.compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
-            scaled_loss = self.optimizer.scale_loss(loss / _replicas())
-        variables = self.trainable_variables
-        gradients = tape.gradient(scaled_loss, variables)
-        self.optimizer.apply(gradients, variables)
+            if self.group_loss is None:
+                loss = self.compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
+            else:
+                loss = self.group_loss(self.example_losses(outputs, targets, weights), groups) + self.regularization()
+            if examples is None and replicas.count() == 1:
+                sums, scaled_loss = None, self.optimizer.scale_loss(loss)
+            else:
+                sums = self._sums(outputs, targets, loss, examples, 1.0 if is_counted is None else is_counted)
+                scaled_loss = self.optimizer.scale_loss(sums[1])
+        gradients = tape.gradient(scaled_loss, self.trainable_variables)
+        if sums is None:
+            self.update_metrics(outputs, targets, loss)
+        else:
+            self._update_task_metrics(outputs, targets, is_counted)
+        return gradients, sums
+
+    def _sums(self, outputs: Any, targets: Any, loss: Any, examples: Any, is_counted: Any) -> Any:
+        size = ops.shape(keras.tree.flatten(outputs)[0])[0]
+        examples = ops.cast(replicas.summed(size) if examples is None else examples, "float32")
+        part = ops.cast(self.task.loss_count(outputs, targets), "float32") / examples * is_counted
+        return ops.stack([part, ops.cast(loss, "float32") * part, ops.cast(size, "float32") * is_counted])
+
+    def _update_task_metrics(self, outputs: Any, targets: Any, is_counted: Any) -> None:
+        def update() -> Any:
+            self.task.update_metrics(self.task_metrics, outputs, targets)
+            return tf.constant(0)
+
+        if is_counted is None:
+            update()
+        else:
+            tf.cond(is_counted > 0, update, lambda: tf.constant(0))
+
+    def update(self, gradients: list[Any], sums: Any) -> None:
+        """One update of the weights by what `gradients` has returned for all parts of a batch, added up."""
+        if sums is not None:
+            gradients, (part, loss, examples) = replicas.summed(gradients), ops.unstack(replicas.summed(sums), 3)
+            part = ops.maximum(part, 1e-6)
+            gradients = [None if each is None else each / part for each in gradients]
+            self.loss_tracker.update_state(loss / part, sample_weight=examples)
+        self.optimizer.apply(gradients, self.trainable_variables)
         if self.average is not None:
             self.average.update(self.optimizer.iterations)
-        return self.update_metrics(outputs, targets, loss)
 
     def test_step(self, data: Any) -> dict[str, Any]:
         """Loss and metrics of a batch by the network that is kept, without augmentation unless the task needs it."""
@@ -129,15 +222,26 @@ class Training(keras.Model):
         else:
             partner = ops.roll(y, 1, axis=0)
             loss = self.task.loss(y_pred, y, sample_weight) + self.task.loss(y_pred, partner, 1.0 - sample_weight)
-        return loss + sum(self.network.losses)
+        return loss + self.regularization()
+
+    def example_losses(self, outputs: Any, targets: Any, weights: Any) -> Any:
+        """The task's losses `(batch,)`; a mixed example belongs to the group of its own part."""
+        losses = self.task.example_losses(outputs, targets)
+        if weights is None:
+            return losses
+        partners = self.task.example_losses(outputs, ops.roll(targets, 1, axis=0))
+        return weights * losses + (1.0 - weights) * partners
+
+    def regularization(self) -> Any:
+        """The sum of the network's own losses."""
+        return sum(self.network.losses)
 
     def update_metrics(self, outputs: Any, targets: Any, loss: Any) -> dict[str, Any]:
         """Adds a batch to the running means and returns them; each example counts by its own target."""
         self.loss_tracker.update_state(loss, sample_weight=ops.shape(keras.tree.flatten(outputs)[0])[0])
         self.task.update_metrics(self.task_metrics, outputs, targets)
+        return self.results()
+
+    def results(self) -> dict[str, Any]:
+        """The running means of the loss and of the task's metrics."""
         return {metric.name: metric.result() for metric in self.metrics}
-
-
-def _replicas() -> int:
-    """Devices that each take a part of the batch: their gradients are added up."""
-    return tf.distribute.get_strategy().num_replicas_in_sync

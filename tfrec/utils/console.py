@@ -19,7 +19,7 @@ import rich.console
 
 from pipelines import paths
 from pipelines.errors import UserError
-from tfrec.utils import startup
+from tfrec.utils import interrupts, startup
 
 
 # Names of files and classes may hold [brackets] and :colons:, which must not be read as styles.
@@ -101,7 +101,7 @@ def run(main: Callable[[], int | None]) -> NoReturn:
     """Calls `main` and exits.
 
     The status is 0 after success, 1 where a part failed (`main` returned 1), 2 after a mistake of the user or a failure
-    of the machine, 130 after Ctrl-C.
+    of the machine, 130 after Ctrl-C, 143 after SIGTERM, 129 after SIGHUP.
     """
     try:
         startup.handle_interrupts()
@@ -112,8 +112,8 @@ def run(main: Callable[[], int | None]) -> NoReturn:
         sys.exit(status)
     except UserError as error:
         _exit(str(error), 2)
-    except KeyboardInterrupt:
-        _exit("Interrupted; a run that has finished an epoch resumes with --run FOLDER --resume.", 130)
+    except KeyboardInterrupt as stop:
+        _exit(str(stop) or "Interrupted.", interrupts.status_of(stop))
     except BrokenPipeError:  # the reader, such as `head`, has ended
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)  # as rich does

@@ -15,6 +15,8 @@ from pipelines.errors import UserError
 if TYPE_CHECKING:
     import keras
 
+TEMPORARY = ".tmp-"  # begins the names of files that are being written
+
 
 def require_space(model: "keras.Model", path: str | os.PathLike[str]) -> None:
     """Checks that the weights of a model fit on the disk: the HDF5 library crashes the process when a disk fills up.
@@ -33,24 +35,44 @@ def require_space(model: "keras.Model", path: str | os.PathLike[str]) -> None:
 
 
 @contextlib.contextmanager
-def atomic_write(path: str | os.PathLike[str]) -> Iterator[pathlib.Path]:
+def atomic_write(path: str | os.PathLike[str], durable: bool = False) -> Iterator[pathlib.Path]:
     """Context that yields a temporary path in the folder of `path`, and renames it to `path` at the end.
 
     Where the block raises, the temporary file is deleted and `path` stays unchanged.
 
     Args:
         path: file to write or to replace.
+        durable: whether the file is on the disk at the end, so that it outlasts a loss of power.
 
     Yields:
         The temporary path, for the block to write to.
     """
     path = pathlib.Path(path)
-    temporary = path.with_name(f".tmp-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f"{TEMPORARY}{os.getpid()}-{path.name}")
     try:
         yield temporary
+        if durable:
+            _sync(temporary)
         os.replace(temporary, path)
+        if durable:
+            _sync(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def remove_temporary(folder: pathlib.Path) -> None:
+    """Deletes what `atomic_write` leaves in a folder when the process is killed; no other process may write there."""
+    for path in folder.glob(f"{TEMPORARY}*"):
+        path.unlink(missing_ok=True)
+
+
+def _sync(path: pathlib.Path) -> None:
+    """Waits until a file, or the names in a folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager
@@ -68,8 +90,11 @@ def lock_folder(path: str | os.PathLike[str], busy: str) -> Iterator[None]:
     try:
         fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        os.close(folder)
         raise UserError(busy) from None
-    else:
+    except OSError:
+        pass  # the file system has no locks of folders
+    try:
         yield
     finally:
         os.close(folder)

@@ -105,6 +105,19 @@ def call(
     return process.failure()
 
 
+def was_killed(record: str | os.PathLike[str], earlier: int) -> bool:
+    """Whether a signal ended the last start of a command.
+
+    Args:
+        record: as for `Process`.
+        earlier: number of starts in it before the last one.
+    """
+    started = read_records(record)[earlier:]
+    if not started:
+        return True  # so was the monitor
+    return started[-1]["status"] < 0 or started[-1]["status"] in (128 + signal.SIGTERM, 128 + signal.SIGHUP)
+
+
 def read_records(record: str | os.PathLike[str]) -> list[dict[str, Any]]:
     """Returns a dict for each start of a command, the oldest first: {"status", "peak_bytes", "seconds"}."""
     records = []

@@ -95,7 +95,7 @@ def _interrupt(*_: object) -> None:
 
 def _report_unraisable(lost: Any) -> None:
     """Prints lost errors as Python does, other than a KeyboardInterrupt, which `check_interrupted` raises again."""
-    if lost.exc_type is not KeyboardInterrupt:
+    if not issubclass(lost.exc_type, KeyboardInterrupt):
         sys.__unraisablehook__(lost)
 
 

@@ -31,7 +31,7 @@ def run(oracle: PersistentOracle, address: str, plan: Plan, count: int) -> None:
         UserError: If the chief does not answer, fails, or has another space; or if the folder belongs to another sweep.
     """
     with contextlib.ExitStack() as connection:
-        client = connection.enter_context(distributed.connect(oracle, address))
+        client = connection.enter_context(distributed.connect(oracle, address, plan.folder))
         _claim_folder(plan)  # not before the chief has answered, as the chief needs an empty folder
         plan.logs.mkdir(exist_ok=True)
         source = TrialSource(client, plan, f"{os.environ[distributed.TUNER_ID]}-")

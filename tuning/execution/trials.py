@@ -139,7 +139,7 @@ def read_scores(run: Run) -> dict[str, float]:
 
 def _copy_parent(plan: Plan, run: Run, label: str | None) -> None:
     """Copies the run of the trial whose training this one continues; does nothing where it is on another machine."""
-    if not label or run.read_history():
+    if not label or run.has_state():
         return
     parent = plan.run(label)
     if not parent.read_history():
@@ -147,7 +147,7 @@ def _copy_parent(plan: Plan, run: Run, label: str | None) -> None:
     shutil.rmtree(run.path, ignore_errors=True)
     copy = run.path.with_name(f".tmp-{run.name}")
     shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(parent.path, copy, ignore=shutil.ignore_patterns("metrics.json", ".tmp-*"))
+    shutil.copytree(parent.path, copy, ignore=shutil.ignore_patterns("metrics.json", ".tmp-*", ".lock*"))
     copy.rename(run.path)
 
 

@@ -1,6 +1,7 @@
 """The processes of a sweep: how the machine is divided among its workers, and how a process is started and polled."""
 
 import functools
+import logging
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,8 @@ from tfrec.runs.run import Run
 from tfrec.studies import fit_process
 from tfrec.utils import processes
 from tfrec.utils.scheduler import Resources
+
+logger = logging.getLogger(__name__)
 
 
 def allocate(workers: int) -> list[Resources]:
@@ -51,7 +54,7 @@ def train_run(
     resume_words: Sequence[str] = (),
     environment: Mapping[str, str] | None = None,
 ) -> str | None:
-    """Trains a run in a process of its own, or resumes it.
+    """Trains a run in a process of its own, or resumes it; one that is killed is tried again, once.
 
     Args:
         run: The folder of the run.
@@ -65,6 +68,12 @@ def train_run(
         Why the training failed, or None.
     """
     call = functools.partial(processes.call, on_poll=poll, environment=environment)
+    record = logs / f"{run.name}.jsonl"
+    earlier = len(processes.read_records(record))
+    reason = fit_process.fit(run, words, logs, call, resume_words)
+    if reason is None or not processes.was_killed(record, earlier):
+        return reason
+    logger.info("Trial %s is tried again, once: %s", run.name, reason)
     return fit_process.fit(run, words, logs, call, resume_words)
 
 

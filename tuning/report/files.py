@@ -6,14 +6,13 @@ importance.csv    the importance of the parameters
 *.png             the plots, where there is something to show
 """
 
-import csv
-import io
 from collections.abc import Iterable
 from typing import Any
 
 from tfrec.reports.alignments import printable
 from tfrec.reports.plots import save
 from tfrec.runs.run import Run
+from tfrec.utils import csv_text
 from tfrec.utils.files import atomic_write
 from tuning.report import page, plots
 from tuning.report.front import front
@@ -23,8 +22,6 @@ from tuning.report.parallel_coordinates import parallel_coordinates
 from tuning.report.results import Results
 from tuning.report.values import finite_number, format_value
 from tuning.search_space.parameters import merge_by_name
-
-FORMULA_PREFIXES = ("=", "+", "-", "@")  # a cell that begins with one is a formula for spreadsheets
 
 
 def write(folder: Run, results: Results, description: Description) -> None:
@@ -68,14 +65,11 @@ def _importance_csv(importance: Importances) -> str:
 
 
 def _csv(lines: Iterable[Iterable[Any]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([_cell(value) for value in line] for line in lines)
-    return text.getvalue()
+    return csv_text.dumps([_cell(value) for value in line] for line in lines)
 
 
 def _cell(value: Any) -> Any:
-    """A value for a CSV file, in which texts stay texts in spreadsheets too."""
+    """A number as it is, anything else as a text on one line."""
     if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
         return value
-    text = printable(format_value(value))
-    return f"'{text}" if text.startswith(FORMULA_PREFIXES) and finite_number(text) is None else text
+    return printable(format_value(value))

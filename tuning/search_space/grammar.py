@@ -36,6 +36,8 @@ NOT_SEARCHABLE = {
     "frontend.name": "it follows from the data",
     "task.name": "trials of another task cannot be compared",
     "fit.budget_minutes": "it is the cost limit of a trial and not a choice",
+    "fit.checkpoint_minutes": "it does not change the result",
+    "fit.accumulate_steps": "it decides how much memory a trial takes",
     "fit.strategy": "it decides where a trial runs",
     "fit.tensorboard": "it does not change the result",
 }

@@ -88,7 +88,7 @@ def test_labels_by_other_names(tmp_path):
     (tmp_path / "t.csv").write_text("image,target,category\n" + "".join(f"{i}.png,{i},{i % 2}x\n" for i in range(12)))
     corpus = load(tmp_path / "t.csv")
     assert corpus.class_names == ("0x", "1x")
-    assert notes_of(corpus) == (f"The column 'target' of {tmp_path}/t.csv is not used.",)
+    assert notes_of(corpus) == (f"The column 'target' of {tmp_path}/t.csv is not used in training.",)
 
 
 def test_nemo(clips):
@@ -276,7 +276,7 @@ def test_further_columns(clips):
     corpus = load(clips / "t.jsonl")
     assert notes_of(corpus) == (
         "Scores are also given for each value of the column 'accent'.",
-        f"The columns 'id', 'up_votes', 'extra' of {clips}/t.jsonl are not used.",
+        f"The columns 'id', 'up_votes', 'extra' of {clips}/t.jsonl are not used in training.",
     )
     assert corpus.splits["train"].groups == ["in", "us"] * 3
     # A column that is meant as a group, and one whose name is nearly ours.

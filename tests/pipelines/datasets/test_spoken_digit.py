@@ -56,9 +56,7 @@ def test_by_speaker(prepared):
     splits = spoken_digit.load(config).splits
     assert {name: split.size for name, split in splits.items()} == {"train": 1800, "validation": 200, "test": 500}
     assert {source.split("_")[1] for source in splits["test"].sources} == {"jackson"}
-    assert "jackson" not in {
-        source.split("_")[1] for name in ("train", "validation") for source in splits[name].sources
-    }
+    assert "jackson" not in {speaker for name in ("train", "validation") for speaker in splits[name].speakers}
 
 
 @pytest.mark.parametrize(
@@ -90,3 +88,15 @@ def test_speakers_that_cannot_be_the_validation_split(prepared, speakers):
     )
     with pytest.raises(UserError, match=r"data\.validation_speakers takes some, not all, of 'george', 'nicolas'"):
         spoken_digit.load(config)
+
+
+def test_a_rare_speaker(prepared):
+    usual = spoken_digit.load(spoken_digit.Config(data_dir=prepared)).splits
+    splits = spoken_digit.load(spoken_digit.Config(data_dir=prepared, rare_speaker="theo")).splits
+    share = splits["train"].speakers.count("theo") / splits["train"].size
+    assert share == pytest.approx(0.1, abs=0.001)
+    assert set(splits["train"].sources) < set(usual["train"].sources)
+    for name in ("validation", "test"):
+        assert splits[name].sources == usual[name].sources
+    with pytest.raises(UserError, match=r"data\.rare_speaker takes some"):
+        spoken_digit.load(spoken_digit.Config(data_dir=prepared, rare_speaker="teho"))

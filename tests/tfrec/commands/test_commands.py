@@ -19,6 +19,7 @@ from sklearn.datasets import load_digits
 from tfrec.commands import compare, corruption_report, evaluate, export, fit, noise_report, predict, show, study
 from tfrec.commands import list as listing
 from tfrec.config import flags
+from tfrec.runs import training_state
 from tfrec.runs.run import Run
 from tfrec.serving import examples
 from tfrec.utils import console
@@ -90,7 +91,7 @@ def test_fit_leaves_a_run_and_an_export(home):
     config = json.loads((run / "config.json").read_text())
     assert (config["data"]["name"], config["fit"]["epochs"], config["frontend"]["height"]) == ("digits", 2, 8)
     assert json.loads((run / "labels.json").read_text()) == list("0123456789")
-    environment = json.loads((run / "environment.json").read_text())
+    (environment,) = json.loads((run / "environment.json").read_text())
     assert environment["packages"]["tensorflow"]
     assert environment["command"][1:] == SMALL
     rows = list(csv.DictReader((run / "history.csv").open()))
@@ -329,8 +330,12 @@ def test_an_interrupted_run_resumes(tmp_path, how, capsys):
     _, err = process.communicate(timeout=60)
     if how == signal.SIGINT:
         assert process.returncode == 130
-        assert err == "error: Interrupted; a run that has finished an epoch resumes with --run FOLDER --resume.\n"
-    finished = len(json.loads((run / "state" / "state.json").read_text())["history"])
+        assert re.fullmatch(
+            r"error: Interrupted: the training is kept and continues after (step \d+ of )?epoch \d+ with"
+            rf" `python -m tfrec fit --run {run} --resume`\.\n",
+            err,
+        )
+    finished = training_state.read_values(Run(run))["epoch"]
     assert 2 <= finished < 400
     epochs = finished + 2
     assert fit.main(["--run", str(run), "--resume", "--fit.epochs", str(epochs)]) == 0

@@ -8,7 +8,9 @@ import soundfile
 from PIL import Image
 
 from pipelines.errors import UserError
+from tests.tfrec.conftest import train
 from tfrec.commands import explain
+from tfrec.config import flags
 
 
 @pytest.fixture
@@ -59,14 +61,57 @@ def test_a_transcript(trained, melodies, tmp_path, capsys):
         explain.main([str(run.path), str(source), "--target", "a"])
 
 
+@pytest.fixture(scope="module")
+def davenet(pairs, tmp_path_factory):
+    """A run of davenet, which has matchmaps."""
+    words = ["--data.name", "paired", "--data.path", str(pairs), "--data.channels", "1", "--fit.epochs", "1"]
+    words += ["--model.name", "davenet", "--model.width_multiplier", "0.05", "--task.embedding_dim", "8"]
+    words += ["--model.similarity", "misa", "--model.batch_norm"]
+    return train(flags.to_config(flags.parse_fit(words)[1]), tmp_path_factory.mktemp("runs") / "davenet")
+
+
+def test_matchmaps(davenet, pairs, tmp_path, capsys):
+    run, recognizer = davenet
+    files = [str(pairs.parent / name) for name in ("0.wav", "0.png", "1.png", "1.wav")]  # in any order of two
+    assert explain.main([str(run.path), *files, "--json", "--output", str(tmp_path / "out")]) == 0
+    rows = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    for row, (image, audio) in zip(rows, ((files[1], files[0]), (files[2], files[3])), strict=True):
+        assert row["file"] == f"{image} + {audio}"
+        expected = next(recognizer.predict([{"image": image, "audio": audio}])).value
+        assert row["similarity"] == pytest.approx(expected, abs=1e-4)
+    for name in ("pair-1.png", "pair-2.png"):
+        with Image.open(tmp_path / "out" / name) as drawn:
+            assert min(drawn.size) > 200
+
+
+def test_matchmaps_of_a_list(davenet, pairs, tmp_path):
+    rows = [f"{pairs.parent}/{i}.png,{pairs.parent}/{i}.wav" for i in range(2)]
+    (tmp_path / "two.csv").write_text("\n".join(["image,audio", *rows]))
+    assert explain.main([str(davenet[0].path), str(tmp_path / "two.csv"), "--output", str(tmp_path / "out")]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"two-1.png", "two-2.png"}
+
+
+def test_mistakes_of_matchmaps(davenet, pairs):
+    run, files = str(davenet[0].path), [str(pairs.parent / name) for name in ("0.png", "1.png")]
+    for named in (files, files[:1]):
+        with pytest.raises(UserError, match="name pictures and clips in turn"):
+            explain.main([run, *named])
+    with pytest.raises(UserError, match="--target and --keep: a matchmap compares"):
+        explain.main([run, *files, "--target", "a", "--keep", "0.2"])
+
+
 def test_mistakes(trained, picture, tmp_path, capsys):
     run = str(trained("digits")[0].path)
     with pytest.raises(UserError, match="Unknown class '33'"):
         explain.main([run, str(picture), "--target", "33"])
     with pytest.raises(UserError, match="Name at least one file"):
         explain.main([run])
-    with pytest.raises(UserError, match=r"task\.name retrieve gives no classes and no text"):
+    with pytest.raises(UserError, match=r"model\.name dual_encoder has no maps of pictures and clips"):
         explain.main([str(trained("dual_encoder")[0].path), str(picture)])
+    with pytest.raises(UserError, match=r"task\.name retrieve gives no classes and no text"):
+        explain.main([str(trained("dual_encoder")[0].path), str(picture), "--method", "occlusion"])
+    with pytest.raises(UserError, match="--method matchmap compares pictures with clips"):
+        explain.main([run, str(picture), "--method", "matchmap"])
     (tmp_path / "broken.png").write_bytes(b"no picture")
     assert explain.main([run, str(tmp_path / "broken.png"), str(picture), "--output", str(tmp_path / "out")]) == 1
     captured = capsys.readouterr()

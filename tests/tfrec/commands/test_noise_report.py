@@ -54,7 +54,10 @@ def test_a_separate_process(run, noise, tmp_path):
     assert "In mine/noise: " in done.stdout
     assert sorted(path.name for path in (run / "noise").iterdir()) == [
         "confusion.png", "confusion_0_dB.png", "curves.png", "heat_map.png", "noise.csv", "noise.json",
+        "reliability.png",
     ]  # fmt: skip
+    assert sum(each["examples"] for each in result["calibration"]["bins"]) == 2 * 6 * result["examples"]
+    assert "calibration error in noise" in " ".join(done.stdout.split())
     with Image.open(run / "noise" / "heat_map.png") as picture:
         assert min(picture.size) > 300
 

@@ -7,9 +7,8 @@ import pytest
 import soundfile
 from PIL import Image
 
-import tfrec
 from pipelines.errors import UserError
-from tfrec.commands import fit, search
+from tfrec.commands import search
 from tfrec.inference import embedding_index, file_search
 from tfrec.inference.embedding_index import EmbeddingIndex
 
@@ -19,17 +18,6 @@ def place(tmp_path, monkeypatch):
     """A working folder and a cache of its own."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-@pytest.fixture(scope="module")
-def davenet(pairs, tmp_path_factory):
-    """A run of davenet, which has matchmaps."""
-    run = tmp_path_factory.mktemp("runs") / "davenet"
-    words = ["--data.name", "paired", "--data.path", str(pairs), "--data.channels", "1", "--fit.epochs", "1"]
-    words += ["--model.name", "davenet", "--model.width_multiplier", "0.05", "--task.embedding_dim", "8"]
-    words += ["--model.similarity", "misa", "--model.batch_norm", "--export.no_after_fit", "--run", str(run)]
-    assert not fit.main(words)
-    return run
 
 
 @pytest.fixture(scope="module")
@@ -128,24 +116,6 @@ def test_the_microphone_is_a_query(trained, files, capsys, monkeypatch, tmp_path
     assert not list(tmp_path.glob("**/*.wav"))
 
 
-@pytest.mark.parametrize(("query", "among"), [("0.wav", "--images"), ("1.png", "--audio")])
-def test_matchmap(query, among, davenet, files, tmp_path):
-    words = [str(davenet), "--query", str(files / query), among, str(files), "--matchmap", "map.png"]
-    assert search.main(words) == 0
-    with Image.open(tmp_path / "map.png") as drawn:
-        assert min(drawn.size) > 200
-
-
-def test_the_mean_of_a_matchmap_is_the_similarity(davenet, files):
-    found = file_search.FileSearch(tfrec.load(str(davenet)), str(davenet))
-    paths = [str(files / name) for name in ("4.png", "7.wav")]
-    maps = found.matchmap(*paths)
-    image, audio = map(found.embed, paths)
-    assert maps.values.shape[2] == -(-len(maps.features) // 16)
-    assert maps.pixels.shape == (12, 16, 1)
-    np.testing.assert_allclose(maps.values.mean(), image @ audio, atol=1e-5)
-
-
 def test_mistakes(trained, pairs, files, tmp_path):
     run, _ = trained("dual_encoder")
     folder, query = str(files), str(files / "0.wav")
@@ -154,8 +124,7 @@ def test_mistakes(trained, pairs, files, tmp_path):
     for words, message in (
         ([*start, "--images", folder, "--sheet", "sheet.jpg"], r"--sheet sheet\.jpg must end in \.png"),
         ([*start, "--images", folder, "--sheet", "no/sheet.png"], r"--sheet no/sheet\.png cannot be written"),
-        ([*start, "--images", folder, "--matchmap", "map.png"], "has no maps of pictures and clips"),
-        ([*start, "--audio", folder, "--matchmap", "map.png"], "is of a picture and a clip"),
+        ([*start, "--images", folder, "--matchmap", "map.png"], "--matchmap has moved: run `tfrec explain RUN"),
         ([*start, "--images", "empty"], "empty holds no pictures"),
         ([*start, "--images", str(pairs)], r"None of the files .* can be read"),
         ([*start, "--images", folder, "--index", folder], "is not an index of embeddings"),

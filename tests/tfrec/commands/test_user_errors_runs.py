@@ -1,20 +1,25 @@
 """User errors about runs and exports: one sentence, status 2, and no file changed."""
 
+import errno
 import json
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
 import soundfile
 from PIL import Image
 
+import tfrec
+from pipelines.errors import UserError
 from tests.tfrec.user_errors import QUICK, check, files
 from tfrec.commands import evaluate, export, fit, predict
 from tfrec.commands import list as listing
+from tfrec.runs import run as run_module
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -56,6 +61,14 @@ def edited(path, change):
 DAMAGES = {
     "config is not JSON": (lambda run: (run / "config.json").write_text("{"), "mine/config.json"),
     "config is a list": (lambda run: (run / "config.json").write_text("[]"), "mine/config.json is damaged"),
+    "config of any depth": (
+        lambda run: (run / "config.json").write_text('{"a":' * 100_000),
+        "its lists and objects are more than 100 deep",
+    ),
+    "labels of any depth": (
+        lambda run: (run / "labels.json").write_text("[" * 1_000_000),
+        "labels.json is damaged: its lists and objects are more than 100 deep",
+    ),
     "config of a later version": (
         lambda run: edited(run / "config.json", lambda stored: stored["fit"].update(magic=1)),
         "mine/config.json: Unknown key 'fit.magic'",
@@ -86,8 +99,20 @@ def test_damaged_runs(fails, tmp_path, broken_run, damage):
     assert message in fails(export, "mine", "--folder", "published")
 
 
+@pytest.mark.parametrize("name", ["../../x", "a/b", "..", "", "a\\b", "\x1b[2J"])
+def test_the_name_of_an_export_is_no_path(fails, broken_run, name):
+    assert "export.name must be the name of a folder, without a path" in fails(export, "mine", "--name", name)
+    edited(broken_run / "config.json", lambda stored: stored["export"].update(name=name))
+    assert "export.name must be the name of a folder, without a path" in fails(export, "mine")
+
+
 def test_examples_that_an_export_needs(fails, broken_run):
     (broken_run / "examples.npz").write_bytes(b"PK")
+    sentence = fails(export, "mine", "--folder", "published")
+    assert "examples.npz" in sentence
+    with zipfile.ZipFile(broken_run / "examples.npz", "w") as file:  # an array that no memory holds
+        header = "{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000000,)}".ljust(117).encode() + b"\n"
+        file.writestr("0/raw.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
     sentence = fails(export, "mine", "--folder", "published")
     assert "examples.npz" in sentence
 
@@ -99,9 +124,34 @@ def test_resuming_with_other_settings(fails, broken_run):
         assert words[0].lstrip("-") in sentence
 
 
-@pytest.mark.parametrize("name", ["state.json", "4.weights.h5"])
-def test_resuming_from_damaged_state(fails, broken_run, name):
-    (broken_run / "state" / name).write_bytes(b"{}")
+def test_a_run_that_cannot_be_written_is_measured(trained, monkeypatch, capsys, caplog):
+    """As on a read-only disk; permissions do not stop root."""
+
+    def refuse(path, *_):
+        raise OSError(errno.EROFS, "Read-only file system", str(path))
+
+    monkeypatch.setattr(run_module, "atomic_write", refuse)
+    path = trained("digits")[0].path
+    assert evaluate.main([str(path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["test"]["examples"] > 0
+    assert f"{path} cannot be written (Read-only file system): its scores are printed only." in caplog.text
+
+
+def test_a_finished_run_is_not_trained_again(fails, broken_run, monkeypatch, capsys):
+    edited(broken_run / "metrics.json", lambda stored: stored.update(fit_seconds=1.0))
+    before = files(broken_run)
+    assert fit.main(["--run", str(broken_run), "--resume"]) == 0
+    printed = capsys.readouterr().out
+    assert "mine is finished after 4 epochs: nothing is done; --fit.epochs N trains longer." in printed
+    assert files(broken_run) == before
+    config = json.loads((broken_run / "config.json").read_text())
+    with pytest.raises(UserError, match=r"mine is finished: raise fit\.epochs"):
+        tfrec.train(config=config, run=broken_run, resume=True)
+
+
+def test_resuming_from_damaged_state(fails, broken_run):
+    for path in (broken_run / "state").glob("*.npz"):
+        path.write_bytes(b"{}")
     assert "mine/state is damaged" in fails(fit, "--run", "mine", "--resume", "--fit.epochs", "5")
 
 

@@ -20,7 +20,7 @@ class Symbols:
 def test_words_times_and_confidences(pieces):
     logits = np.random.default_rng(len(pieces[1])).normal(scale=2, size=(5, 40, 4)).astype("float32")
     steps = np.int32([40, 23, 1, 0, 31])
-    find = tf.function(lambda x, n: word_outputs.find(x, n, pieces, 0.04, 0.1), autograph=False)
+    find = tf.function(lambda x, n: word_outputs.find(x, n, pieces, (0.04, 0.1)), autograph=False)
     found = {name: value.numpy() for name, value in find(tf.constant(logits), tf.constant(steps)).items()}
     for row, count in enumerate(steps):
         path = GreedyPath(Symbols(pieces), 0.04, 0.1)

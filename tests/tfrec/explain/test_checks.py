@@ -3,9 +3,10 @@
 import keras
 import numpy as np
 import pytest
+from scipy import special
 
 from tfrec.explain import checks
-from tfrec.explain.example import Example, of_class
+from tfrec.explain.example import Example, of_class, probabilities
 from tfrec.explain.integrated_gradients import integrated_gradients
 from tfrec.recognizer import Recognizer
 
@@ -25,7 +26,10 @@ def linear():
 
 
 def test_the_right_map_is_better_than_a_random_one(linear):
-    probability = checks.class_probability(linear, 0)
+
+    def probability(variants):
+        return special.softmax(linear.network.predict(variants, verbose=0), axis=-1)[:, 0]
+
     own = checks.curves(linear, integrated_gradients(linear), probability)
     random = checks.random_curves(linear, probability)
     assert own.deletion[0] == pytest.approx(own.insertion[-1]) == pytest.approx(1 / (1 + np.exp(-0.1 * 32)), abs=1e-4)
@@ -52,3 +56,16 @@ def test_maps_of_a_trained_network_are_not_those_of_random_weights(trained):
     assert checks.randomized_similarity(example, integrated_gradients, found, untrained) < checks.SIMILAR
     same = checks.randomized_similarity(example, integrated_gradients, found, example.network)
     assert same == pytest.approx(1)
+
+
+def test_the_curves_have_the_probabilities_of_the_answer(trained, monkeypatch):
+    recognizer = trained("digits")[1]
+    monkeypatch.setattr(recognizer.task, "temperature", 3.0)
+    example, answer = of_class(recognizer, R.integers(0, 255, (8, 8, 1)).astype("uint8"))
+    found = checks.curves(
+        example, integrated_gradients(example), lambda variants: probabilities(recognizer, example, variants)[:, 2]
+    )
+    np.testing.assert_allclose([found.deletion[0], found.insertion[-1]], answer[2], rtol=1e-5)
+    untrained = Recognizer(recognizer.config, recognizer.task.labels).inference_network
+    figures = checks.figures(recognizer, example, integrated_gradients, integrated_gradients(example), 2, untrained)
+    assert figures["deletion"] == pytest.approx(found.deletion_area, abs=1e-4)

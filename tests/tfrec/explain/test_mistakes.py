@@ -1,6 +1,7 @@
 """The page of a classifier's errors."""
 
 import base64
+import dataclasses
 import io
 import re
 
@@ -53,6 +54,23 @@ def test_names_are_escaped(trained, tmp_path):
     rows[0]["path"] = "<script>alert(1)</script>"
     page = mistakes.write(recognizer, split, rows, tmp_path, limit=3).read_text(encoding="utf-8")
     assert "<script>alert" not in page
+
+
+def test_filters_by_what_is_known_of_the_examples(trained, tmp_path):
+    run, recognizer = trained("cnn")
+    split = splits.load(run, recognizer.config, recognizer.task.labels, ("test",)).splits["test"]
+    rows = with_errors(recognizer, split)
+    speakers = [f'"s{i % 2}' for i in range(split.size)]
+    conditions = [("street", 10.0) if i else (None, float("inf")) for i in range(split.size)]
+    known = dataclasses.replace(split, speakers=speakers, groups=["x"] * split.size, conditions=conditions)
+    page = mistakes.write(recognizer, known, rows, tmp_path, limit=3).read_text(encoding="utf-8")
+    filters = dict(re.findall(r'<label>(\w+) <select name="(\w+)"', page))
+    assert set(filters) >= {"speaker", "noise", "snr"}
+    assert "group" not in filters  # all are the same
+    for name, value, count in (("speaker", "&#34;s0", 2), ("noise", "street", 2), ("snr", "clean", 1)):
+        assert page.count(f'data-{filters[name]}="{value}"') == count
+    without = mistakes.write(recognizer, split, rows, tmp_path, limit=3).read_text(encoding="utf-8")
+    assert not {"speaker", "noise", "snr"} & set(re.findall(r"<label>(\w+) <select", without))
 
 
 def test_without_errors_there_is_no_page(trained, tmp_path):

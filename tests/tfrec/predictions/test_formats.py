@@ -14,8 +14,9 @@ import tfrec
 from pipelines.errors import UserError
 from tests.tfrec import untrained
 from tfrec.commands import predict
-from tfrec.predictions import sources
+from tfrec.predictions import formats, sources
 from tfrec.serving import savedmodel
+from tfrec.tasks.label import Label
 from tfrec.utils import progress
 
 
@@ -203,3 +204,19 @@ def test_subtitles_of_an_old_export_are_refused(tmp_path, home, capsys):
     assert predict.main([str(tmp_path / "saved"), str(home / "left.wav"), "--format", "vtt"]) == 1
     assert "need a transcript with the times of its words" in capsys.readouterr().err
     assert tfrec.load(tmp_path / "saved").modality == "audio"
+
+
+@pytest.mark.parametrize("kind", [formats.PlainText, formats.JSON, formats.JSONLines, formats.CSV])
+def test_names_control_no_terminal(kind):
+    """Labels are names of folders, which may hold any character."""
+    answer = Label(("=1\x1b[2J\x9b2J\u202e", "b"), np.array([0.9, 0.1]))
+    stream = io.StringIO()
+    writer = kind(stream)
+    writer.add("\x1b]0;x\x07.png", [answer])
+    writer.end()
+    written = stream.getvalue()
+    assert all(character.isprintable() for character in written.replace("\n", ""))
+    if kind is formats.JSONLines:
+        assert json.loads(written)["label"] == answer.label
+    if kind is formats.CSV:
+        assert next(csv.DictReader(io.StringIO(written)))["label"].startswith("'=1")

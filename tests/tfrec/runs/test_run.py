@@ -1,24 +1,61 @@
 """The folder of a run: its lock, its files, and what is left after a failure."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
 from pipelines.errors import UserError
+from tfrec.runs import environment
 from tfrec.runs.run import Run
+from tfrec.utils import folder_lock
 
 
 def test_a_locked_folder_is_refused(tmp_path):
     with Run(tmp_path).lock():
-        with pytest.raises(UserError, match="Another process is using"), Run(tmp_path).lock():
+        named = f"Process {os.getpid()} on {socket.gethostname()} is using"
+        with pytest.raises(UserError, match=named), Run(tmp_path).lock():
             pass
         code = f"from tfrec.runs.run import Run\nwith Run({str(tmp_path)!r}).lock(): pass"
         result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=os.getcwd())
-        assert "Another process is using" in result.stderr
+        assert named in result.stderr
+    assert os.listdir(tmp_path) == []
     with Run(tmp_path).lock():
         pass
+
+
+def test_the_lock_of_a_process_that_is_gone(tmp_path):
+    code = f"import os; from tfrec.runs.run import Run\nwith Run({str(tmp_path)!r}).lock(): os.kill(os.getpid(), 9)"
+    subprocess.run([sys.executable, "-c", code], cwd=os.getcwd())
+    assert (tmp_path / ".lock").is_file()
+    with Run(tmp_path).lock():
+        assert json.loads((tmp_path / ".lock").read_text())["process"] == os.getpid()
+
+
+def test_the_lock_of_another_host(tmp_path):
+    """It counts while its process gives signs of life, by the clock of the shared file system."""
+    record = tmp_path / ".lock"
+    record.write_text(json.dumps({"host": "elsewhere", "process": 7}))
+    with pytest.raises(UserError, match="Process 7 on elsewhere is using"), Run(tmp_path).lock():
+        pass
+    assert os.listdir(tmp_path) == [".lock"]
+    os.utime(record, (0, time.time() - folder_lock.STALE_S - 1))
+    with Run(tmp_path).lock():
+        assert json.loads(record.read_text())["host"] == socket.gethostname()
+
+
+def test_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder_lock, "HEARTBEAT_S", 0.01)
+    with Run(tmp_path).lock():
+        os.utime(tmp_path / ".lock", (0, 0))
+        until = time.monotonic() + 10
+        while (tmp_path / ".lock").stat().st_mtime == 0 and time.monotonic() < until:
+            time.sleep(0.01)
+        assert (tmp_path / ".lock").stat().st_mtime > 0
 
 
 def write_and_raise(run, name, value, error):
@@ -62,3 +99,17 @@ def test_kept_epochs(tmp_path):
     assert run.read_kept_epochs() == [3]
     run.write_json("state/state.json", {"history": [], "best_epoch": 3, "checkpoints": [[0.9, 3], [0.8, 2]]})
     assert run.read_kept_epochs() == [2, 3]
+
+
+def test_the_environment_is_a_list_that_grows(tmp_path, monkeypatch):
+    run = Run(tmp_path)
+    run.write_json("environment.json", {"command": ["fit"], "packages": {"tensorflow": "2.0"}, "cpus": 4})
+    (sentence,) = environment.record(run)
+    assert "tensorflow 2.0 before and" in sentence
+    assert environment.record(run) == []
+    first, second, third = environment.read(run)
+    assert (first["command"], second["command"]) == (["fit"], sys.argv)
+    assert second["folder"] == third["folder"] == os.getcwd()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(third["usable_cpus"] + 3), raising=False)
+    (sentence,) = environment.record(run)
+    assert f"CPU cores {third['usable_cpus']} before and {third['usable_cpus'] + 3} now" in sentence

@@ -91,8 +91,10 @@ def test_record_of_a_manifest_round_trips(tmp_path):
     from pipelines.datasets import manifest
 
     pictures(tmp_path, 10)
-    lines = ["path,number,speaker,group"]
-    lines += [f'{name}/0_{i}.png,{i / 3!r},"s, {i}",g' for name in ("cat", "dog") for i in range(10)]
+    lines = ["path,number,speaker,group,device,source"]
+    lines += [
+        f'{name}/0_{i}.png,{i / 3!r},"s, {i}",g,"tele ""{i % 2}""",' for name in ("cat", "dog") for i in range(10)
+    ]
     (tmp_path / "m.csv").write_text("\n".join(lines))
     corpus = manifest.load(manifest.Config(path=str(tmp_path / "m.csv")))
     run = Run(tmp_path / "r")
@@ -101,8 +103,9 @@ def test_record_of_a_manifest_round_trips(tmp_path):
     read = splits.read(run)
     written = [(name, row) for name in splits.ALL for row in corpus.splits[name].rows]
     assert [row.split for row in read] == [name for name, _ in written]
-    for field in ("path", "fingerprint", "number", "speaker", "group", "where", "text", "start_s", "end_s"):
+    for field in ("path", "fingerprint", "number", "speaker", "group", "where", "text", "start_s", "end_s", "further"):
         assert [getattr(row, field) for row in read] == [getattr(row, field) for _, row in written]
+    assert {row.further for row in read} == {(("device", 'tele "0"'),), (("device", 'tele "1"'),)}
 
 
 def test_names_that_are_not_utf8(tmp_path):

@@ -34,7 +34,7 @@ def test_what_lies_in_an_export(published):
     assert json.loads((published / layout.DESCRIPTION).read_text())["labels"] == [str(digit) for digit in range(10)]
     card = (published / layout.CARD).read_text()
     assert card.startswith("# digits\n")
-    assert "Scores on test: accuracy " in card
+    assert "| test | 360 | accuracy | " in card
     assert "TensorFlow Serving itself: not run" in card
 
 
@@ -73,6 +73,16 @@ def test_rows_are_compared(change, message):
         with pytest.raises(compare.DifferenceError) as caught:
             comparison.add(ROW | change, ROW)
         assert str(caught.value).startswith(message)
+
+
+def test_the_numbers_of_a_vector_are_rounded_as_its_largest_is():
+    row = {"logits": np.float32([40.0, -0.5, 3.0])}
+    compare.Comparison().add({"logits": np.float32([40.0, -0.5003, 3.0])}, row)
+    with pytest.raises(compare.DifferenceError, match=r"logits differs .* by 1\.5e-04"):
+        compare.Comparison().add({"logits": np.float32([40.0, -0.506, 3.0])}, row)
+    frames = {"logits": np.float32([[40.0, -0.5], [1.0, 0.5]])}  # each step is a vector of its own
+    with pytest.raises(compare.DifferenceError, match=r"by 3\.0e-04"):
+        compare.Comparison().add({"logits": np.float32([[40.0, -0.5], [1.0, 0.5003]])}, frames)
 
 
 def test_the_tolerance_is_that_of_the_dtype():

@@ -34,7 +34,7 @@ def build(name):
         side = str(SIDES.get(name, 64))
         words += [*PICTURES, "--frontend.height", side, "--frontend.width", side]
     else:
-        words += SOUNDS
+        words += SOUNDS if "sequence" in architecture.input_kinds else [*SOUNDS, "--frontend.form", "waveform"]
     return Recognizer(flags.to_config(flags.parse_fit(words)[1]), ["high", "low", "middle"])
 
 

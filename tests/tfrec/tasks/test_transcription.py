@@ -77,6 +77,22 @@ def test_the_loss_is_the_mean_of_those_that_fit(task):
     assert float(task.left_out({**outputs, "steps": steps + 1}, targets)) == 0
 
 
+def test_a_part_counts_by_the_texts_that_fit(task):
+    """Of CTC alone by those; with a decoder by all, whose loss is a mean over all texts."""
+    random = np.random.default_rng(0)
+    logits = tf.constant(random.normal(size=(4, 6, task.num_outputs)).astype("float32"))
+    scores = tf.constant(random.normal(size=(4, 5, task.num_outputs)).astype("float32"))
+    targets = targets_of(task, ["cab", "a b", "aabb", "b"], length=5)  # two repeats: six steps
+    joint = type(task)(dataclasses.replace(task.config, ctc_share=0.3), task.vocabulary.as_json())
+    for each, further in ((task, {}), (joint, {"decoder": scores})):
+        outputs = {"logits": logits, "steps": tf.constant([6, 5, 5, 5]), **further}
+        parts = [({name: value[s] for name, value in outputs.items()}, targets[s]) for s in (slice(0, 3), slice(3, 4))]
+        total = sum(float(each.loss(*part)) * float(each.loss_count(*part)) for part in parts)
+        count = sum(float(each.loss_count(*part)) for part in parts)
+        assert count == (4 if further else 3)
+        assert float(each.loss(outputs, targets)) == pytest.approx(total / count, rel=1e-5)
+
+
 def test_a_decoder_shares_the_loss(task):
     random = np.random.default_rng(0)
     config = dataclasses.replace(task.config, ctc_share=0.25, label_smoothing=0.2)

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import signal
 
 import keras
 import numpy as np
@@ -15,8 +16,10 @@ from pipelines import frontends
 from pipelines.datasets import folder
 from pipelines.errors import UserError
 from tfrec.commands import evaluate, fit
+from tfrec.runs.run import Run
 from tfrec.training import loop, session
 from tfrec.training.step import Training
+from tfrec.utils.interrupts import Interrupted
 
 PICTURES = {"model.name": "resnet18", "model.width_multiplier": 0.125, "model.depth_multiplier": 0.5}
 PICTURES |= {"frontend.height": 8, "frontend.width": 8, "fit.epochs": 1}
@@ -129,3 +132,23 @@ def test_places_of_data_hold_in_every_folder(tmp_path, monkeypatch):
     speech = session.absolute_paths(frontends.SpeechConfig(noise_path="noises", reverb_path="~/rooms"))
     assert speech.noise_path == str(tmp_path / "noises")
     assert os.path.isabs(speech.reverb_path)
+
+
+def test_a_training_that_is_killed_while_it_is_measured_is_not_finished(manifest, tmp_path, monkeypatch):
+    settings = {**PICTURES, "data.name": "manifest", "data.path": manifest(8)}
+
+    def interrupt(*_):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session.examples, "write", interrupt)
+        with pytest.raises(Interrupted, match=r"Ended by SIGTERM: the training is kept and continues after epoch 1"):
+            tfrec.train(config=settings, run=tmp_path / "r", verbose=0)
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+    assert not Run(tmp_path / "r").is_finished()
+    run = tfrec.train(config=settings, run=tmp_path / "r", resume=True, verbose=0).run
+    assert run.is_finished()
+    assert (run.path / "model.keras").is_file()
+    assert len(run.read_json("environment.json")) == 2
+    with pytest.raises(UserError, match="is finished: raise"):
+        tfrec.train(config=settings, run=tmp_path / "r", resume=True, verbose=0)

@@ -2,6 +2,7 @@
 
 import errno
 import logging
+import signal
 import subprocess
 import sys
 
@@ -10,6 +11,7 @@ import tensorflow as tf
 
 from pipelines.errors import UserError
 from tfrec.utils import console
+from tfrec.utils.interrupts import Interrupted
 
 
 @pytest.fixture(autouse=True)
@@ -106,7 +108,8 @@ def op_error(message):
     ("error", "status", "sentence"),
     [
         (UserError("data.path is needed."), 2, "data.path is needed."),
-        (KeyboardInterrupt(), 130, "Interrupted; a run that has finished an epoch resumes with --run FOLDER --resume."),
+        (KeyboardInterrupt(), 130, "Interrupted."),
+        (Interrupted(signal.SIGTERM, "Ended by SIGTERM: all is kept."), 143, "Ended by SIGTERM: all is kept."),
         (MemoryError(), 2, "Out of memory: lower fit.batch_size, or the size of the model or of its input."),
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "x"), 2, "x: No such file or directory."),
         (OSError("odd\nlines"), 2, "odd."),

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from tfrec.runs.run import Run
 from tfrec.utils import scheduler
 from tuning.execution import workers
 
@@ -63,3 +64,36 @@ def test_a_workers_processes_run_on_its_cores():
         assert subprocess.check_output([sys.executable, "-c", code], text=True).split() == [str(core)]
     finally:
         os.sched_setaffinity(0, before)
+
+
+PROGRAM = """
+import os, sys, time
+with open("starts", "a+") as file:
+    file.write("x")
+    file.seek(0)
+    starts = len(file.read())
+how = sys.argv[1]
+if how == "error":
+    sys.exit("error: The loss is NaN.")
+if how == "terminated":
+    sys.exit(143)
+if how == "killed" or how == "killed once" and starts == 1:
+    os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "starts", "reason"),
+    [
+        ("killed once", 2, None),
+        ("killed", 2, "The system killed the process, as it does when memory runs out."),
+        ("terminated", 2, "Ended with exit status 143."),
+        ("error", 1, "The loss is NaN."),
+    ],
+)
+def test_a_training_that_is_killed_is_tried_again_once(tmp_path, monkeypatch, how, starts, reason):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "program.py").write_text(PROGRAM)
+    monkeypatch.setattr(workers.fit_process, "COMMAND", (sys.executable, "program.py"))
+    assert workers.train_run(Run(tmp_path / "7"), [how], tmp_path, lambda: None) == reason
+    assert len((tmp_path / "starts").read_text()) == starts

@@ -3,6 +3,10 @@
 As in the paper, bottleneck blocks stride in their first convolution; their convolutions have biases, as the published
 weights of Keras do. Basic blocks have no biases. Every branch ends in zeros at initialization, so that a block passes
 its input on (Goyal et al. 2017, arXiv:1706.02677, section 5.1).
+
+With `attention` every branch ends in factors of its channels (squeeze-and-excitation, Hu et al. 2018, arXiv:1709.01507)
+or of its channels and places (CBAM, Woo et al. 2018, arXiv:1807.06521), both with a 16th of the channels hidden.
+`resnet_attention` is ResNet-18 with CBAM, 11.78 million weights in that paper's table 4.
 """
 
 import dataclasses
@@ -12,6 +16,8 @@ import keras
 from keras import layers
 
 from tfrec.architectures.config import ImageModelConfig, check, check_image
+from tfrec.architectures.layers.cbam import cbam
+from tfrec.architectures.layers.convolution import squeeze_excite
 from tfrec.architectures.layers.normalization import batch_norm
 from tfrec.architectures.layers.stochastic_depth import StochasticDepth, drop_rates
 from tfrec.architectures.types import Shape, Tensor
@@ -25,10 +31,12 @@ PARAMETERS = {
         "resnet50": 25_583_592,
         "resnet101": 44_601_832,
         "resnet152": 60_268_520,
+        "resnet_attention": 11_779_392,
     }
 }
 SEARCH_SPACE = {"width_multiplier": "*0.5..1.5", "depth_multiplier": "*0.5..1.5", "stochastic_depth": "0..0.3"}
 EPSILON = 1.001e-5  # of Keras's ResNet
+REDUCTION = 16  # channels for each hidden unit of the attention
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,12 +45,14 @@ class Config(ImageModelConfig):
 
     block: Literal["basic", "bottleneck"] = "bottleneck"  # basic: two 3x3; bottleneck: 1x1, 3x3, and 1x1 to 4 times
     depths: tuple[int, ...] = (3, 4, 6, 3)  # blocks of each stage
+    attention: Literal["none", "squeeze_excitation", "cbam"] = "none"  # at the end of each block's branch
 
 
 RESNET18 = Config(block="basic", depths=(2, 2, 2, 2))
 RESNET34 = Config(block="basic")
 RESNET101 = Config(depths=(3, 4, 23, 3))
 RESNET152 = Config(depths=(3, 8, 36, 3))
+ATTENTION = Config(block="basic", depths=(2, 2, 2, 2), attention="cbam")
 
 
 def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
@@ -61,7 +71,28 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     Raises:
         ValueError: for another shape and for depths below one.
     """
-    check_image("resnet", input_shape)
+    features, x = residual_maps("resnet", input_shape, config)
+    x = layers.GlobalAveragePooling2D(name="embedding")(x)
+    x = layers.Dropout(config.dropout, name="dropout")(x)
+    logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
+    return keras.Model(features, logits, name="resnet")
+
+
+def residual_maps(name: str, input_shape: Shape, config: Config) -> tuple[Tensor, Tensor]:
+    """The stem and the stages.
+
+    Args:
+        name: of the architecture, for errors.
+        input_shape: `(height, width, channels)`, all known.
+        config: see `Config`.
+
+    Returns:
+        The input (batch, height, width, channels) and the maps of the last stage (batch, height', width', n).
+
+    Raises:
+        ValueError: for another shape and for depths below one.
+    """
+    check_image(name, input_shape)
     check(config.depths and min(config.depths) > 0, "model.depths must be one or more positive numbers", config.depths)
     features = keras.Input(input_shape, name="features")
     bias = config.block == "bottleneck"
@@ -77,28 +108,25 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     for stage, depth in enumerate(depths):
         for i in range(depth):
             strides = 2 if stage > 0 and i == 0 else 1
-            x = block(x, config.channels(64 * 2**stage), strides, next(rates), f"stage{stage + 1}_{i}")
-    x = layers.GlobalAveragePooling2D(name="embedding")(x)
-    x = layers.Dropout(config.dropout, name="dropout")(x)
-    logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
-    return keras.Model(features, logits, name="resnet")
+            start = f"stage{stage + 1}_{i}"
+            shortcut, x = block(x, config.channels(64 * 2**stage), strides, start)
+            x = _add(shortcut, _attended(x, config.attention, start), next(rates), start)
+    return features, x
 
 
-def _basic(x: Tensor, filters: int, strides: int, rate: float, name: str) -> Tensor:
-    """Two 3x3 convolutions."""
+def _basic(x: Tensor, filters: int, strides: int, name: str) -> tuple[Tensor, Tensor]:
+    """The shortcut, and two 3x3 convolutions."""
     shortcut = _shortcut(x, filters, strides, False, name)
     x = _convolution(x, filters, 3, f"{name}_1", strides)
-    x = _convolution(x, filters, 3, f"{name}_2", last=True)
-    return _add(shortcut, x, rate, name)
+    return shortcut, _convolution(x, filters, 3, f"{name}_2", last=True)
 
 
-def _bottleneck(x: Tensor, filters: int, strides: int, rate: float, name: str) -> Tensor:
-    """1x1, 3x3, and 1x1 to four times the channels."""
+def _bottleneck(x: Tensor, filters: int, strides: int, name: str) -> tuple[Tensor, Tensor]:
+    """The shortcut, and 1x1, 3x3, and 1x1 to four times the channels."""
     shortcut = _shortcut(x, 4 * filters, strides, True, name)
     x = _convolution(x, filters, 1, f"{name}_1", strides, bias=True)
     x = _convolution(x, filters, 3, f"{name}_2", bias=True)
-    x = _convolution(x, 4 * filters, 1, f"{name}_3", bias=True, last=True)
-    return _add(shortcut, x, rate, name)
+    return shortcut, _convolution(x, 4 * filters, 1, f"{name}_3", bias=True, last=True)
 
 
 def _shortcut(x: Tensor, filters: int, strides: int, bias: bool, name: str) -> Tensor:
@@ -125,6 +153,14 @@ def _convolution(
         norm.gamma_initializer = keras.initializers.Zeros()
         return norm(x)
     return layers.ReLU(name=f"{name}_relu")(norm(x))
+
+
+def _attended(x: Tensor, attention: str, name: str) -> Tensor:
+    """The end of a branch, scaled by what its maps say."""
+    units = max(1, x.shape[-1] // REDUCTION)
+    if attention == "squeeze_excitation":
+        return squeeze_excite(x, units, f"{name}_attention")
+    return cbam(x, units, f"{name}_attention") if attention == "cbam" else x
 
 
 def _add(shortcut: Tensor, x: Tensor, rate: float, name: str) -> Tensor:

@@ -55,8 +55,9 @@ class MaskFrames(ExplicitMaskLayer):
 
     def call(self, x: Tensor, keep: Tensor) -> Tensor:
         """Selects, since a product with the mask would keep NaN."""
-        shape = (*ops.shape(keep), *([1] * (len(x.shape) - 2)))
-        return ops.where(ops.reshape(keep, shape), x, ops.zeros((), x.dtype))
+        for _ in x.shape[2:]:
+            keep = ops.expand_dims(keep, -1)
+        return ops.where(keep, x, ops.zeros((), x.dtype))
 
 
 @keras.saving.register_keras_serializable("tfrec")

@@ -29,18 +29,35 @@ def score(probabilities: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
         (Brier 1950), from 0 to 2; "bins" with "probability", "accuracy" and "examples" of each.
     """
     confidence, correct = probabilities.max(axis=-1), probabilities.argmax(axis=-1) == labels
-    random = np.random.default_rng(0)
-    draws = [random.integers(0, len(labels), len(labels)) for _ in range(DRAWS)]
-    errors = [_ece(_bins(confidence[draw], correct[draw])) for draw in draws]
-    bins = _bins(confidence, correct)
     chosen = np.take_along_axis(probabilities, labels[:, None], axis=-1)[:, 0]
     truth = np.eye(probabilities.shape[-1])[labels]
+    return {
+        **score_confidences(confidence, correct),
+        "nll": float(-np.log(np.maximum(chosen, np.finfo("float64").tiny)).mean()),
+        "brier": float(((probabilities - truth) ** 2).sum(axis=-1).mean()),
+    }
+
+
+def score_confidences(confidence: np.ndarray, correct: np.ndarray) -> dict[str, Any]:
+    """Computes the errors of calibration of answers of which only the own probability is known, such as words.
+
+    Args:
+        confidence: probability of each answer, (answers,).
+        correct: whether it is right, bool (answers,).
+
+    Returns:
+        What `score` returns; "nll" and "brier" are those of being right or wrong, "brier" from 0 to 1.
+    """
+    random = np.random.default_rng(0)
+    draws = [random.integers(0, len(correct), len(correct)) for _ in range(DRAWS)]
+    errors = [_ece(_bins(confidence[draw], correct[draw])) for draw in draws]
+    bins, chosen = _bins(confidence, correct), np.where(correct, confidence, 1 - confidence)
     return {
         "ece": _ece(bins),
         "ece_interval": np.quantile(errors, [0.025, 0.975]).tolist(),
         "ece_debiased": _debiased(bins),
         "nll": float(-np.log(np.maximum(chosen, np.finfo("float64").tiny)).mean()),
-        "brier": float(((probabilities - truth) ** 2).sum(axis=-1).mean()),
+        "brier": float(((confidence - correct) ** 2).mean()),
         "bins": [{"probability": p, "accuracy": a, "examples": int(n)} for p, a, n in bins.tolist()],
     }
 

@@ -65,12 +65,13 @@ def cross_entropies(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return -special.log_softmax(logits, axis=-1)[np.arange(len(labels)), labels]
 
 
-def wilson_interval(correct: int, examples: int) -> list[float]:
-    """Computes the 95 % confidence interval of a proportion (Wilson 1927).
+def wilson_interval(correct: int, examples: int, confidence: float = 0.95) -> list[float]:
+    """Computes the confidence interval of a proportion (Wilson 1927).
 
     Args:
         correct: number of successes.
         examples: number of trials.
+        confidence: of the interval, as a fraction.
 
     Returns:
         [low, high].
@@ -78,7 +79,7 @@ def wilson_interval(correct: int, examples: int) -> list[float]:
     >>> [round(bound, 4) for bound in wilson_interval(98, 100)]
     [0.93, 0.9945]
     """
-    interval = stats.binomtest(correct, examples).proportion_ci(0.95, method="wilson")
+    interval = stats.binomtest(correct, examples).proportion_ci(confidence, method="wilson")
     return [float(interval.low), float(interval.high)]
 
 

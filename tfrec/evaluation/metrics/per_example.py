@@ -46,6 +46,7 @@ class PerExampleScores:
         sizes: (examples,): 1 ("accuracy", "loss"), words of the reference ("wer"), phonemes ("per").
         answers: predicted class indices (examples,), or None where there are no classes.
         labels: true class indices (examples,), or None.
+        probabilities: of the classes (examples, classes), or None where they are not known.
     """
 
     name: str
@@ -53,6 +54,7 @@ class PerExampleScores:
     sizes: np.ndarray
     answers: np.ndarray | None = None
     labels: np.ndarray | None = None
+    probabilities: np.ndarray | None = None
 
     def rate(self, weights: np.ndarray | int = 1) -> float:
         """Computes the score of the split.
@@ -101,7 +103,7 @@ def from_logits(name: str, logits: np.ndarray, labels: np.ndarray) -> PerExample
     answers, sizes = logits.argmax(axis=-1), np.ones(len(labels), int)
     counts = answers == labels
     if name in MACRO_SCORES:
-        return MacroPerExampleScores(name, counts, sizes, answers, labels, logits.shape[-1])
+        return MacroPerExampleScores(name, counts, sizes, answers, labels, classes=logits.shape[-1])
     if name == "loss":
         counts = classification.cross_entropies(logits, labels)
     elif name == "top5_accuracy":

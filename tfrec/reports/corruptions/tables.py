@@ -8,6 +8,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from pipelines import paths
 from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
 
@@ -74,7 +75,7 @@ def as_csv(result: Result) -> str:
     def write_row(*names: str, cell: Mapping[str, Any] | None) -> None:
         if cell is not None:
             counted = [cell.get(name) for name in COUNTED[measure]]  # which averages lack
-            writer.writerow([*names, cell[measure], *cell["interval"], *counted])
+            writer.writerow([*map(paths.cell, names), cell[measure], *cell["interval"], *counted])
 
     write_row("", "", "clean", cell=result["clean"])
     for name, scores in result["corruptions"].items():

@@ -10,6 +10,7 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from pipelines import paths
 from tfrec.evaluation.metrics.per_example import TITLES
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
@@ -27,7 +28,7 @@ def write(run: Run, result: Mapping[str, Any]) -> pathlib.Path:
     measure = result["measure"]
     writer.writerow(["condition", measure, "low", "high"])
     for name, cell in result["conditions"].items():
-        writer.writerow([name, cell[measure], *cell["interval"]])
+        writer.writerow([paths.cell(name), cell[measure], *cell["interval"]])
     folder.write_json(f"{NAME}.json", result)
     folder.write_text(f"{NAME}.csv", text.getvalue())
     return folder.path

@@ -2,7 +2,7 @@
 
 noise.json            everything that `evaluation.noise.measure` returns
 noise.csv             one row for each noise and ratio, then the averages
-heat_map.png, curves.png; of classes also confusion.png, confusion_0_dB.png
+heat_map.png, curves.png; of classes also confusion.png, confusion_0_dB.png, reliability.png
 """
 
 import pathlib
@@ -23,6 +23,8 @@ def write(folder: pathlib.Path, result: Mapping[str, Any]) -> None:
     run.write_text("noise.csv", tables.as_csv(result))
     noise_plots.heat_map(result, folder / "heat_map.png")
     noise_plots.curves(result, folder / "curves.png")
+    if "calibration" in result:
+        plots.reliability(result["calibration"], folder / "reliability.png")
     for key, name in (("noisy", "confusion.png"), ("0", "confusion_0_dB.png")):
         if key in result["confusion"]:
             plots.confusion(result["confusion"][key], result["classes"], folder / name)

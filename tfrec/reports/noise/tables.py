@@ -8,8 +8,10 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from pipelines import paths
 from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
+from tfrec.reports.reliability.groups import SIGNIFICANT
 
 AVERAGED = "20 to 0"  # dB
 
@@ -42,6 +44,34 @@ def for_terminal(result: Result) -> Table:
     return table
 
 
+def of_groups(column: str, by_ratio: Mapping[str, Any]) -> Table:
+    """Makes the terminal's table of groups.
+
+    Args:
+        column: where the groups come from.
+        by_ratio: what `evaluation.groups.score_mixes` returned.
+
+    Returns:
+        A row for each group, the worst at the lowest ratio first, and a column for each ratio.
+    """
+    lowest = by_ratio[list(by_ratio)[-1]]
+    measure = lowest["measure"]
+    table = Table(title=f"{TITLES[measure]} by {column}, %, mean of all noises", box=box.SIMPLE)
+    table.caption = "* differs from the other clips: p below 0.05, corrected for the number of groups (Holm)"
+    table.add_column(column)
+    for ratio in by_ratio:
+        table.add_column(ratio if ratio == "clean" else f"{ratio} dB", justify="right")
+    rows = {ratio: {row["group"]: row for row in scores["groups"]} for ratio, scores in by_ratio.items()}
+    for group in (row["group"] for row in lowest["groups"]):
+        cells = [own[group] for own in rows.values()]
+        marks = ["*" if cell["p_holm"] < SIGNIFICANT else "" for cell in cells]
+        texts = [f"{100 * cell[measure]:.1f}{mark}" for cell, mark in zip(cells, marks, strict=True)]
+        table.add_row(paths.shown(group), *texts)
+    table.add_section()
+    table.add_row("gap", *(f"{100 * scores['gap']:.1f}" for scores in by_ratio.values()))
+    return table
+
+
 def sorted_by_set(result: Result) -> list[tuple[str, Mapping[str, Any]]]:
     """Returns (name, scores) of each noise, set by set."""
     return sorted(result["noises"].items(), key=lambda item: item[1]["set"])
@@ -64,7 +94,7 @@ def as_csv(result: Result) -> str:
     def write_row(*names: str, cell: Mapping[str, Any] | None) -> None:
         if cell is not None:
             counted = [cell.get(name) for name in COUNTED[measure]]  # which averages lack
-            writer.writerow([*names, cell[measure], *cell["interval"], *counted])
+            writer.writerow([*map(paths.cell, names), cell[measure], *cell["interval"], *counted])
 
     write_row("", "", "clean", cell=result["clean"])
     for name, noise in result["noises"].items():
@@ -91,6 +121,9 @@ def _with_interval(measure: str, cell: Mapping[str, Any]) -> str:
 def _caption(result: Result) -> str:
     silent = f"; silent and left out: {', '.join(result['silent'])}" if result.get("silent") else ""
     clean = f"clean {_with_interval(result['measure'], result['clean'])}; " if result["clean"] else ""
+    if "calibration" in result:
+        low, high = result["calibration"]["ece_interval"]
+        clean += f"calibration error in noise {result['calibration']['ece']:.2%} ({low:.2%} to {high:.2%}); "
     if result["noise"] is None:
         return f"{clean}intervals at 95 %; noises of the corpus{silent}"
     return f"{clean}intervals at 95 %; set A: noises of training, other parts of the files; set B: other noises{silent}"

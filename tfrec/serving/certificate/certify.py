@@ -140,7 +140,8 @@ def _compared(
     references: dict[tuple[str, int], Answers],
 ) -> dict[str, Any]:
     """The result of one loader."""
-    comparison = Comparison(_tolerance(recognizer), recognizer.description.get("threshold"))
+    known = recognizer.description
+    comparison = Comparison(_tolerance(recognizer), known.get("threshold"), known.get("set_threshold"))
     frontend = Comparison(FLOAT32_TOLERANCE)
     for number, request in requests:
         outputs = _outputs(answers, number)

@@ -11,11 +11,15 @@ import numpy as np
 FLOAT32_TOLERANCE = 1e-4  # float32 itself resolves 1.2e-7; sums of thousands of terms in another order differ by more
 ROUNDINGS = 8  # epsilons of a half precision, whose every layer rounds: sums in another order round the other way
 
+# Outputs whose numbers a network sums up together: what is rounded off one of them is as large as the largest allows.
+VECTORS = ("logits", "embedding")
 LENGTHS = ("steps", "frames")  # outputs with the true length of others
 
 
 def tolerance_of(dtype: str) -> float:
     """How much a number of a network that computes in a dtype may differ: absolute, or relative to numbers above 1.
+
+    Of a vector such as the logits, it is relative to the vector's largest number.
 
     1e-4 for float32, 0.0078 for float16 and 0.0625 for bfloat16.
     """
@@ -33,6 +37,7 @@ class Comparison:
     Attributes:
         tolerance: of a number, see `tolerance_of`.
         threshold: of the output "probability", from which on an answer is "accepted".
+        set_threshold: of the output "probabilities", from which on a class is in its "prediction_sets".
         rows: compared rows of outputs.
         texts: texts among them that are not empty.
         difference: the largest one of a number.
@@ -41,6 +46,7 @@ class Comparison:
 
     tolerance: float = FLOAT32_TOLERANCE
     threshold: float | None = None
+    set_threshold: float | None = None
     rows: int = 0
     texts: int = 0
     difference: float = 0.0
@@ -74,7 +80,10 @@ class Comparison:
             return
         value, reference = value.astype("float64"), reference.astype("float64")
         same = (value == reference) | (np.isnan(value) & np.isnan(reference))
-        distance = np.where(same, 0.0, np.abs(value - reference) / np.maximum(1.0, np.abs(reference)))
+        size = np.abs(reference)
+        if name in VECTORS:
+            size = np.max(size, axis=-1, keepdims=True)
+        distance = np.where(same, 0.0, np.abs(value - reference) / np.maximum(1.0, size))
         difference = float(np.max(np.where(np.isnan(distance), np.inf, distance)))
         if not difference <= self.tolerance:
             raise DifferenceError(
@@ -93,6 +102,9 @@ class Comparison:
         """Whether an answer other than the expected one is as right within the tolerance."""
         if name == "accepted" and self.threshold is not None and "probability" in expected:
             return bool(abs(float(expected["probability"]) - self.threshold) <= self.tolerance)
+        if name == "prediction_sets" and self.set_threshold is not None:
+            probabilities = np.asarray(expected["probabilities"])[value != expected[name]]
+            return bool(np.all(np.abs(probabilities - self.set_threshold) <= self.tolerance))
         if name != "top_labels":
             return False
         # Each label at another place must be as probable as the one expected there, or as the last of all.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from pipelines.errors import UserError
 from tfrec.serving import layout, protos
 from tfrec.serving.deployment import model_config
 from tfrec.serving.deployment.model_config import ModelConfig
+from tfrec.utils import json_files
 
 # Images of tensorflow/serving, by the TensorFlow that they hold, ascending.
 IMAGES = ("2.17.0", "2.18.0", "2.19.0", "2.19.1", "2.20.0")
@@ -84,7 +84,7 @@ def _export(config: ModelConfig) -> Export:
 
 def _description(path: pathlib.Path) -> Mapping[str, Any]:
     try:
-        description = json.loads((path / layout.DESCRIPTION).read_text(encoding="utf-8"))
+        description = json_files.load(path / layout.DESCRIPTION)
         return description if isinstance(description, dict) else {}
     except (OSError, ValueError):
         return {}

@@ -11,6 +11,7 @@ from tfrec.serving.layout import CERTIFICATE, MAX_WARMUP_RECORDS, WARMUP_RECORDS
 from tfrec.serving.lint.finding import NOT_CHECKED, OK, PROBLEM, Finding, Folder, result
 from tfrec.serving.loaders import c_api, process
 from tfrec.serving.warmup import records
+from tfrec.utils import json_files
 
 LIBRARY = "TensorFlow's C library is not installed: install tensorflow, check again"
 LOADS = Finding("loads", OK, "by TF_LoadSessionFromSavedModel, without Keras or Python")
@@ -80,7 +81,7 @@ def _certificate(folder: Folder) -> Finding:
     """Whether merged and padded requests equal separate ones: no rule on the graph can say."""
     rule, unknown = "merged requests", "compare padded batches with single requests, as `tfrec export RUN` does"
     try:
-        certificate = json.loads((folder.path / CERTIFICATE).read_text(encoding="utf-8"))
+        certificate = json_files.load(folder.path / CERTIFICATE)
         date, passed = certificate["date"], certificate["passed"] is True
     except (OSError, ValueError, KeyError, TypeError):
         return Finding(rule, NOT_CHECKED, unknown)

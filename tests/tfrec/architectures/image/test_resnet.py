@@ -1,10 +1,13 @@
 """ResNet: Keras's at three depths, PyTorch's padding, and residual branches that start as zeros."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
 from tests.tfrec.architectures.keras_applications import check_equals_keras
+from tfrec.architectures import registry
 from tfrec.architectures.image import resnet
 from tfrec.architectures.layers.stochastic_depth import StochasticDepth
 
@@ -72,3 +75,25 @@ def test_depths_multiply():
     for depths in ((), (2, 0, 2)):
         with pytest.raises(ValueError, match=r"model\.depths"):
             resnet.build((32, 32, 3), 10, resnet.Config(depths=depths))
+
+
+@pytest.mark.parametrize(
+    ("name", "attention", "millions"),
+    [("resnet_attention", "cbam", 11.78), ("resnet_attention", "squeeze_excitation", 11.78)],
+)
+def test_attention_has_the_weights_of_the_papers(name, attention, millions):
+    """Table 4 of arXiv:1807.06521."""
+    net = registry.build_network(
+        dataclasses.replace(registry.default_config(name), attention=attention), (224, 224, 3), 1000, "image"
+    )
+    assert round(sum(np.prod(weight.shape) for weight in net.trainable_weights) / 1e6, 2) == millions
+
+
+@pytest.mark.parametrize("attention", ["squeeze_excitation", "cbam"])
+@pytest.mark.parametrize("block", ["basic", "bottleneck"])
+def test_attention_scales_each_branch(block, attention):
+    net = resnet.build((32, 32, 3), 10, resnet.Config(block=block, attention=attention, **SMALL))
+    ends = {"squeeze_excitation": "attention_scale", "cbam": "attention_places"}
+    for layer in net.layers:
+        if layer.name.endswith("_add"):
+            assert layer.input[1]._keras_history.operation.name == layer.name.removesuffix("add") + ends[attention]

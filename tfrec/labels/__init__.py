@@ -1,0 +1,1 @@
+"""Likely wrong labels of a data set."""

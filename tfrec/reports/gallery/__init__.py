@@ -1,0 +1,1 @@
+"""Examples on a page: pictures, sounds, and what is known of each."""
