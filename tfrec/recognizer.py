@@ -61,10 +61,7 @@ class Recognizer:
         self.frontend = frontends.build(config.frontend)
         self.task = tasks.build(config.task, labels)
         with _dtype_policy(config.fit.precision):
-            shape = self.frontend.feature_shape
-            self.network = architectures.build_network(
-                config.model, shape, self.task.num_outputs, self.frontend.feature_kind, self.task.output_kind
-            )
+            self.network = self.task.build_network(config.model, self.frontend)
         self.inference_network = self.task.inference_network(self.network)
         self.run: Run | None = None
 

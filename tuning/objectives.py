@@ -47,6 +47,8 @@ SCORES: dict[str, Score] = {
     "recall_at_10": Score("max", True, "validation recall at 10", "%"),
     "mean_reciprocal_rank": Score("max", False, "validation mean reciprocal rank"),
     "mean_average_precision": Score("max", False, "validation mean average precision"),
+    "probe_accuracy": Score("max", True, "validation accuracy of a linear probe", "%"),
+    "knn_accuracy": Score("max", True, "validation accuracy of nearest neighbors", "%"),
     "mae": Score("min", False, "validation mean absolute error"),
     "parameters": Score("min", False, "parameters", source="network"),
     "multiply_adds": Score("min", False, "multiply adds", source="network"),

@@ -23,7 +23,7 @@ from pipelines.datasets import (
     timit,
 )
 from pipelines.datasets.base import Corpus, DataConfig, Dataset, LabelKind
-from pipelines.datasets.selection import join_validation, select_classes
+from pipelines.datasets.selection import join_validation, select_classes, take_fraction
 from pipelines.errors import UserError, unknown
 
 DATASETS: dict[str, Dataset] = {
@@ -104,7 +104,8 @@ def load(config: DataConfig, sample_rate_hz: int | None = None) -> Corpus:
         UserError: As the module's `load` raises it, or a split is empty.
     """
     corpus = find(config.name).load(config, sample_rate_hz)
-    corpus = join_validation(rejection.add_examples(select_classes(corpus, config), config), config)
+    corpus = take_fraction(select_classes(corpus, config), config)
+    corpus = join_validation(rejection.add_examples(corpus, config), config)
     for name, split in corpus.splits.items():
         if split.size == 0:
             raise UserError(f"The {name} split of {config.name} holds no examples: see the settings data.* in --help.")

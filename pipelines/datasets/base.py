@@ -31,9 +31,11 @@ class DataConfig:
     name: str = ""  # dataset, see `python -m tfrec list`
     validation_fraction: float = 0.1  # of the training part, where the corpus names no validation split
     test_fraction: float = 0.2  # of everything, where the corpus names no test split
-    split_seed: int = 0  # seed of the fractions and of examples_per_class
+    split_seed: int = 0  # seed of the fractions, of examples_per_class and of train_fraction
     only_classes: tuple[str, ...] = ()  # use these classes, in this order; empty is all
     examples_per_class: int | None = None  # maximum number of training examples per class
+    # Fraction of the training examples that is used, of each class alike; smaller ones are parts of larger ones
+    train_fraction: float = 1.0
     # Of clips: number of examples of the class "silence", made of synthetic backgrounds, as a fraction of each split
     silence_fraction: float = 0.0
     # Of clips: the class "unknown": a folder of other words; "others", the classes that only_classes leaves out; or
@@ -52,6 +54,8 @@ class DataConfig:
         for field in ("silence_fraction", "unknown_fraction"):
             if not 0 <= getattr(self, field) <= 1:
                 raise ValueError(f"data.{field} must be from 0 to 1. Received: {getattr(self, field)}")
+        if not 0 < self.train_fraction <= 1:
+            raise ValueError(f"data.train_fraction must be above 0 and at most 1. Received: {self.train_fraction}")
         if not 0 <= self.synthetic_examples <= 10_000:
             raise ValueError(f"data.synthetic_examples must be 0 to 10,000. Received: {self.synthetic_examples}")
         if self.unknown == OTHERS and not self.only_classes:
@@ -96,6 +100,9 @@ class FilesConfig(SkippingConfig):
 
     channels: int = 3  # of pictures: 3 color, 1 gray, 4 color and alpha
     background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
+    # Take files without labels too: a folder without class folders, a list of paths alone. Tasks that learn without
+    # labels set it
+    unlabeled: bool = False
     verify: bool = True  # decode every file once before training, to find damaged ones
     audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 

@@ -43,16 +43,18 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         sample_rate_hz: The rate that audio is converted to; None is the rate of most files.
 
     Returns:
-        The Corpus; pictures have their own sizes.
+        The Corpus; pictures have their own sizes. With `unlabeled` it has no classes where files are outside of class
+        folders, or where there is one such folder.
 
     Raises:
         UserError: The folder is missing, empty or ambiguous, has fewer than two classes, or files that cannot be read.
     """
     rows, notes = _rows(config)
-    _check_classes(paths.local(config.path), rows)
-    classes = sort_classes({row.label for row in rows})
+    if not config.unlabeled:
+        _check_classes(paths.local(config.path), rows)
+    classes = sort_classes({row.label for row in rows} - {""})
     indices = {name: i for i, name in enumerate(classes)}
-    labels = np.array([indices[row.label] for row in rows], np.int64)
+    labels = np.array([indices[row.label] if classes else 0 for row in rows], np.int64)
     split = content_split.split_files(rows, labels, config)
     corpus = files.build_corpus(
         config,
@@ -88,6 +90,34 @@ def _rows(config: Config) -> tuple[list[files.Row], list[str]]:
     root = paths.local(config.path)
     if not os.path.isdir(root):
         raise UserError(f"data.path {paths.shown(root)} is not a folder.")
+    return _unlabeled_rows(root) if config.unlabeled else _labeled_rows(root)
+
+
+def _unlabeled_rows(root: str) -> tuple[list[files.Row], list[str]]:
+    """`_rows` of a folder that may lack class folders: then no file has a label, and folders may name splits."""
+    try:
+        rows, notes = _labeled_rows(root)
+    except UserError:  # files outside of class folders, or what is wrong below as well
+        rows, notes = [], []
+    labels = {row.label for row in rows}
+    if len(labels) > 1 and not all(split_of(label) for label in labels):
+        return rows, notes
+    left_out = media_files.LeftOut()
+    found = media_files.below(root, left_out, frozenset({os.path.realpath(root)}))
+    left_out.check()
+    if not found:
+        raise UserError(f"{paths.shown(root)} holds no pictures and no audio: data.path must be another folder.")
+    splits = [split_of(os.path.relpath(path, root).split(os.sep)[0]) for path in found]
+    named = "train" in splits and all(splits)
+    rows = [
+        files.Row(path, split=(split or "") if named else "", where="" if paths.is_plain(path) else paths.shown(path))
+        for path, split in zip(found, splits, strict=True)
+    ]
+    return rows, [note for note in left_out.notes() if "No class was made" not in note]
+
+
+def _labeled_rows(root: str) -> tuple[list[files.Row], list[str]]:
+    """`_rows` of a folder with class folders."""
     left_out = media_files.LeftOut()
     classes = _class_folders(root, left_out, frozenset({os.path.realpath(root)}))
     splits = _splits(root, classes)

@@ -7,7 +7,7 @@ give these columns, `tables` for the kinds of files, and `kaldi` and `lhotse` fo
 
 import dataclasses
 import os
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -58,6 +58,8 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     listed = _read(config)
     rows = listed.rows
     classes = list(config.classes) or sort_classes({row.label for row in rows} - {""})
+    if len(classes) == 1 and config.unlabeled:
+        classes = []
     if len(classes) == 1:
         raise UserError(f"{config.path} has only the label {classes[0]!r}: at least two are needed.")
     indices = {name: i for i, name in enumerate(classes)}
@@ -100,10 +102,12 @@ def _read(config: Config) -> manifest_rows.Listed:
         raise UserError(f"data.classes names a class twice: {', '.join(config.classes)}.")
     path = paths.local(config.path)
     split_by = None if config.split_by == "random" else config.split_by
-    listed = manifest_rows.read(path, config.classes, split_by, config.skip_broken)
+    listed = manifest_rows.read(path, config.classes, split_by, config.skip_broken, config.unlabeled)
     rows = listed.rows
     if not rows:
         raise UserError(f"{path} lists no files.")
+    if config.unlabeled:
+        rows = listed.rows = _without_gaps(rows)
     for column in ("label", "text", "number", "split"):
         empty = [getattr(row, column) in ("", None) for row in rows]
         if any(empty) and not all(empty):
@@ -114,6 +118,15 @@ def _read(config: Config) -> manifest_rows.Listed:
     if rows[0].split and all(row.split != "train" for row in rows):
         raise UserError(f"{path}: no line has the split 'train'.")
     return listed
+
+
+def _without_gaps(rows: list[files.Row]) -> list[files.Row]:
+    """The rows without labels, texts or numbers where only some have them."""
+    changes: dict[str, Any] = {}
+    for column, empty in (("label", ""), ("text", ""), ("number", None)):
+        if any(getattr(row, column) == empty for row in rows):
+            changes[column] = empty
+    return [dataclasses.replace(row, **changes) for row in rows]
 
 
 def _with_groups(corpus: Corpus, groups: dict[str, str]) -> Corpus:

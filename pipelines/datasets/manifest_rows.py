@@ -38,7 +38,13 @@ class Listed:
     groups: dict[str, str]
 
 
-def read(path: str, classes: Sequence[str] = (), split_by: str | None = None, may_miss: bool = False) -> Listed:
+def read(
+    path: str,
+    classes: Sequence[str] = (),
+    split_by: str | None = None,
+    may_miss: bool = False,
+    unlabeled: bool = False,
+) -> Listed:
     """Reads a manifest.
 
     Args:
@@ -47,6 +53,7 @@ def read(path: str, classes: Sequence[str] = (), split_by: str | None = None, ma
         classes: The labels that are allowed; empty allows any.
         split_by: "speaker" or "group", which then every row must have.
         may_miss: Whether files may be missing.
+        unlabeled: Whether rows may have no label, text or number.
 
     Returns:
         The rows, in their order.
@@ -55,7 +62,7 @@ def read(path: str, classes: Sequence[str] = (), split_by: str | None = None, ma
         UserError: With file and line, something is missing, unknown, empty or out of range.
     """
     path = _table_in(path)
-    reader = _Reader(path, classes, split_by)
+    reader = _Reader(path, classes, split_by, unlabeled)
     if os.path.isdir(path):
         lines: Iterable[tables.Line] = kaldi.read(path)
         reader.check_columns(path, SPEECH_COLUMNS)
@@ -89,8 +96,8 @@ def _table_in(path: str) -> str:
 class _Reader:
     """Turns lines of a table into rows, and remembers what it has not used."""
 
-    def __init__(self, path: str, classes: Sequence[str], split_by: str | None) -> None:
-        self.path, self.classes, self.split_by = path, classes, split_by
+    def __init__(self, path: str, classes: Sequence[str], split_by: str | None, unlabeled: bool) -> None:
+        self.path, self.classes, self.split_by, self.unlabeled = path, classes, split_by, unlabeled
         self.folder = path if os.path.isdir(path) else os.path.dirname(path)
         self.names: dict[str, str] = {}  # ours -> the table's, of the last line
         self.further: dict[str, dict[str, str]] = {}  # column -> where -> cell
@@ -111,7 +118,7 @@ class _Reader:
             raise UserError(
                 f"{where}: the column 'path' is missing{has}. A table must begin with the names of its columns."
             )
-        if not {"label", "text", "number"} & set(self.names):
+        if not self.unlabeled and not {"label", "text", "number"} & set(self.names):
             raise UserError(
                 f"{where}: one of the columns 'label' (for classification), 'text' (for transcription) and 'number' "
                 f"(for regression) is needed{has}."
@@ -127,13 +134,13 @@ class _Reader:
         further = {name: str(cells[name]).strip() for name in cells if name not in self.names.values()}
         for name, cell in further.items():
             self.further.setdefault(name, {})[where] = cell
-        for key in ("path", "label", "number"):
+        for key in ("path",) if self.unlabeled else ("path", "label", "number"):
             if not own.get(key, "-"):
                 raise UserError(f"{where}: {key} is empty.")
         text = transcripts.clean(where, " ".join(own["text"].splitlines())) if "text" in own else ""
-        if "label" in own and not self.classes:
+        if own.get("label") and not self.classes:
             own["label"] = class_name(own["label"])
-        if self.classes and own.get("label") not in (None, *self.classes):
+        if self.classes and own.get("label") not in (None, *([""] if self.unlabeled else []), *self.classes):
             error = unknown("label", own["label"], self.classes)
             raise UserError(f"{where}: {error}") from error
         split = own.get("split", "")
@@ -154,7 +161,7 @@ class _Reader:
             where=where,
             text=text,
             speaker=own.get("speaker", ""),
-            number=_number(where, own["number"]) if "number" in own else None,
+            number=_number(where, own["number"]) if own.get("number") else None,
             further=tuple((name, cell) for name, cell in further.items() if 0 < len(cell) <= MAX_CELL),
         )
 

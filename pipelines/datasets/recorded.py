@@ -99,7 +99,7 @@ def new_files(config: DataConfig, rows: Sequence[files.Row]) -> list[files.Row]:
     """
     module = datasets.find(config.name)
     # A selection leaves files out of the record that are not new.
-    if not hasattr(module, "list_files") or config.examples_per_class is not None:
+    if not hasattr(module, "list_files") or config.examples_per_class is not None or config.train_fraction < 1:
         return []
     known = {(os.path.realpath(row.path), row.start_s, row.end_s) for row in rows}
     current = [row for row in module.list_files(config) if not config.only_classes or row.label in config.only_classes]

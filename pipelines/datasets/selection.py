@@ -49,6 +49,36 @@ def select_classes(corpus: Corpus, config: DataConfig) -> Corpus:
     return dataclasses.replace(corpus, class_names=names, splits=splits)
 
 
+def take_fraction(corpus: Corpus, config: DataConfig) -> Corpus:
+    """Selects `config.train_fraction` of the training examples, at least one of each class.
+
+    Args:
+        corpus: Any corpus.
+        config: `split_seed` decides which examples are selected: those of a smaller fraction are among those of a
+            larger one.
+
+    Returns:
+        The corpus with the selected training examples, in the same order.
+    """
+    if config.train_fraction == 1:
+        return corpus
+    split = corpus.splits["train"]
+    classes = _labels(split) if corpus.class_names else np.zeros(split.size, int)
+    order, kept = np.random.default_rng(config.split_seed).permutation(split.size), np.zeros(split.size, bool)
+    for index in np.unique(classes):
+        members = order[classes[order] == index]
+        # Rounded first: 0.1 * 30 is above 3.
+        kept[members[: math.ceil(round(config.train_fraction * len(members), 6))]] = True
+    return dataclasses.replace(corpus, splits={**corpus.splits, "train": subset(split, kept)})
+
+
+def _labels(split: Split) -> np.ndarray:
+    """The class of each example; reads them where the split does not know them."""
+    if split.labels is not None:
+        return np.asarray(split.labels, int)
+    return np.array([label.numpy() for label in split.examples.map(lambda example: example["label"])], int)
+
+
 def join_validation(corpus: Corpus, config: DataConfig) -> Corpus:
     """Appends the validation examples to the training split, for a last training.
 
@@ -70,10 +100,7 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
 
     Of the class `others`, which is made of many, stay as many as of another class on average.
     """
-    labels = split.labels
-    if labels is None:
-        labels = np.array([label.numpy() for label in split.examples.map(lambda example: example["label"])])
-    labels = new_indices[np.asarray(labels, int)]
+    labels = new_indices[_labels(split)]
     kept = labels >= 0
     counts = np.bincount(labels[kept], minlength=others + 1)
     mean = math.ceil(np.mean(counts[:others])) if others > 0 else None
@@ -83,12 +110,7 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
         if limits:
             kept[order[labels[order] == index][min(limits) :]] = False
 
-    def chosen(values: Any) -> Any:
-        if isinstance(values, np.ndarray):
-            return values[kept]
-        return values and [value for value, keep in zip(values, kept, strict=True) if keep]
-
-    fields = _per_example(split, chosen) | {"labels": labels[kept], "size": int(np.count_nonzero(kept))}
+    fields = _kept(split, kept) | {"labels": labels[kept]}
     if others >= 0 and fields["rows"]:  # a record of them must have the class
         fields["rows"] = [
             dataclasses.replace(row, label=UNKNOWN) if label == others else row
@@ -98,6 +120,31 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
     return split.combined(
         marks, lambda example, mark: {**example, "label": mark[1]}, keep=lambda mark: mark[0], **fields
     )
+
+
+def subset(split: Split, kept: np.ndarray) -> Split:
+    """Selects examples of a split.
+
+    Args:
+        split: A split.
+        kept: bool `(examples,)`, those that stay.
+
+    Returns:
+        The split with these, in the same order.
+    """
+    marks = tf.data.Dataset.from_tensor_slices(kept)
+    return split.combined(marks, lambda example, mark: example, keep=lambda mark: mark, **_kept(split, kept))
+
+
+def _kept(split: Split, kept: np.ndarray) -> dict[str, Any]:
+    """The fields of a split with an entry per example, and its size, with the examples that stay."""
+
+    def chosen(values: Any) -> Any:
+        if isinstance(values, np.ndarray):
+            return values[kept]
+        return values and [value for value, keep in zip(values, kept, strict=True) if keep]
+
+    return _per_example(split, chosen) | {"size": int(np.count_nonzero(kept))}
 
 
 def append(first: Split, second: Split) -> Split:

@@ -70,6 +70,11 @@ class Frontend(keras.layers.Layer):
         """Returns the frontend of each raw input: {"image": ImageFrontend}, {"audio": SpeechFrontend}, or both."""
         return {self.modality: self}
 
+    @property
+    def is_augmented(self) -> bool:
+        """Whether two calls with `training=True` differ."""
+        return any(part.is_augmented for part in self.parts().values())
+
     @classmethod
     def raw(cls, example: Mapping[str, Any]) -> Any:
         """What of a split's example is its raw input: pixels, samples, or a dict of both.

@@ -115,6 +115,11 @@ class ImageFrontend(Frontend):
         self.normalize.compute_output_shape((None, *self.feature_shape))
 
     @property
+    def is_augmented(self) -> bool:
+        """Whether two calls with `training=True` differ."""
+        return bool(self.augmentations)
+
+    @property
     def feature_shape(self) -> Shape:
         """Shape of one example's features, `(height, width, channels)`."""
         return (self.config.height, self.config.width, self.config.channels)

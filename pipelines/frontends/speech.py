@@ -136,6 +136,13 @@ class SpeechFrontend(Frontend):
             )
 
     @property
+    def is_augmented(self) -> bool:
+        """Whether two calls with `training=True` differ."""
+        layers = (self.speed, self.placement, self.warp, self.channel, self.masks, *self.wave_augmentations)
+        has_jitter = self._arguments["augment"] and self.config.jitter > 0
+        return has_jitter or any(layer is not None for layer in layers)
+
+    @property
     def feature_shape(self) -> Shape:
         """Shape of one example's features.
 

@@ -287,7 +287,7 @@ def build_network(
         input_shape: of the features without the batch; a size of time may be None. Of pairs a dict of shapes.
         outputs: number of logits, for each example or each step; of pairs the size of the embeddings.
         input_kind: kind of the features, one of the architecture's `input_kinds`.
-        output_kind: "vector", "sequence" or "pair".
+        output_kind: "vector", "sequence" or "pair"; or "any".
         setting: the dotted name of the config, for errors.
 
     Returns:
@@ -297,7 +297,8 @@ def build_network(
         UserError: when the architecture does not accept such features, or their shape, or has another kind of output.
         ValueError: for an unknown kind of output.
     """
-    check(output_kind in OUTPUT_KINDS, f"output_kind must be one of {OUTPUT_KINDS}", output_kind)
+    kinds = (*OUTPUT_KINDS, "any")
+    check(output_kind in kinds, f"output_kind must be one of {kinds}", output_kind)
     architecture = find(config.name)
     if input_kind not in architecture.input_kinds:
         raise UserError(
@@ -305,7 +306,7 @@ def build_network(
             f" {input_kind} features: choose an architecture that takes them, see"
             " `python -m tfrec list architectures --json`."
         )
-    if output_kind != architecture.output_kind:
+    if output_kind not in ("any", architecture.output_kind):
         others = [find(name) for name in ARCHITECTURES if find(name).output_kind == output_kind]
         example = next((other for other in others if input_kind in other.input_kinds), others[0]).name
         raise UserError(

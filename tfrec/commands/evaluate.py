@@ -10,6 +10,8 @@ class, whose scores are in `evaluation.metrics.out_of_domain`. SCORES are those 
 - of transcripts "wer", "cer" or "per", and "sentence_error_rate", each with "NAME_interval",
 - of pairs "recall_at_1", "recall_at_5", "recall_at_10", "mean_reciprocal_rank" and "mean_average_precision", means of
   both directions, whose own scores "image_to_audio" and "audio_to_image" hold,
+- of features without labels "embedding_std", and where there are classes "probe_accuracy" and "knn_accuracy", each with
+  "NAME_interval",
 - of `--groups` "groups", see `evaluation.groups.score`,
 - of numbers "mae", "mae_interval", "rmse", "r2" and "loss".
 """

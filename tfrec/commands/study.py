@@ -28,6 +28,7 @@ class Arguments:
     noise: architectures on spoken words, trained clean or with noise, tested clean and with noise; and pre-training.
     speakers: spoken digits of each speaker in turn, after training on the others.
     multimodal: handwritten and spoken digits, found by each other and classified together, with noise and without.
+    labels: scores by the fraction of labels, from scratch and from weights that were trained without labels.
     transcription: networks from LSTM to Conformer on one corpus of transcripts, and their error rates.
     `python -m tfrec study NAME --help` lists the study's own flags.
     """

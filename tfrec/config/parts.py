@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipelines import datasets, frontends
-from pipelines.datasets.base import DataConfig
+from pipelines.datasets.base import DataConfig, FilesConfig
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
 from tfrec.config import experiments
@@ -36,13 +36,15 @@ def choose(experiment: str | None, settings: Mapping[str, Any]) -> AnyConfig:
     names = {part: _name(settings, part) for part in PARTS}
     start = _start(experiment, names["data"])
     data = _default_data(start, names["data"])
+    task = _default_task(start, data, names["task"])
+    if isinstance(data, FilesConfig) and tasks.find(task.name).label_kind is None:
+        data = dataclasses.replace(data, unlabeled=True)
     frontend_name, model_name = names["frontend"], names["model"]
     if frontend_name is None and start is not None and set(settings.get("data", {})) <= {"name"} and data is start.data:
         frontend_name = start.frontend.name  # without a question to the data
     if frontend_name is None:
         configured = structure(merge(unstructure(data), settings.get("data", {}), "data."), type(data), "data")
         frontend_name = frontends.FRONTEND_OF_MODALITY[datasets.find(data.name).modality(configured)]
-    task = _default_task(start, data, names["task"])
     if model_name is None:
         of_pairs = frontend_name in PAIRED
         is_kept = start and task.name == start.task.name and of_pairs == (start.frontend.name in PAIRED)

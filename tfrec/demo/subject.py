@@ -65,6 +65,8 @@ class Subject:
         self, model: Recognizer | ExportedRecognizer, path: str, images: Sequence[str] = (), max_seconds: float = 60.0
     ) -> None:
         self.model, self.path, self.max_seconds = model, path, max_seconds
+        if model.task.label_kind is None:
+            raise UserError(f"{path} answers with features, for which there is no page: use `tfrec predict`.")
         self.kind, self.parts = model.task.label_kind, INPUTS[cast("Modality", model.modality)]
         if "video" in self.parts:
             raise UserError(f"{path} takes moving pictures, for which there is no page: use `tfrec predict`.")

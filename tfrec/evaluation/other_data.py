@@ -31,7 +31,7 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
         split: the split that is measured where the data names splits; without such names, everything is.
 
     Returns:
-        A Corpus with the one split.
+        A Corpus with the one split; of a task without labels with all splits, by the settings of the run.
 
     Raises:
         UserError: the data cannot be read, has other classes than the run, or is not labeled as the task needs it.
@@ -39,6 +39,8 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
     if len(recognizer.frontend.parts()) > 1:
         return _pairs(recognizer, os.path.abspath(os.path.expanduser(path)), split)
     config: Any = _config(recognizer, os.path.abspath(os.path.expanduser(path)))
+    if recognizer.task.label_kind is None:
+        return _with_reference(recognizer, config)
     module = folder if config.name == "folder" else manifest
     rows = module.list_files(config)
     if any(row.split for row in rows):
@@ -55,12 +57,27 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
         sample_rate_hz=getattr(frontend, "sample_rate_hz", None),
         **config.reading() | {"channels": getattr(frontend, "channels", 3)},
     )
+    _require_modality(recognizer, path, corpus)
+    return corpus
+
+
+def _with_reference(recognizer: Recognizer, config: Any) -> Corpus:
+    """Data with or without labels, split as for a training, whose training split the task compares with."""
+    frontend = recognizer.config.frontend
+    config = dataclasses.replace(config, unlabeled=True, channels=getattr(frontend, "channels", 3))
+    corpus = (folder if config.name == "folder" else manifest).load(config, getattr(frontend, "sample_rate_hz", None))
+    _require_modality(recognizer, config.path, corpus)
+    recognizer.task.use_reference(recognizer, corpus.splits["train"])
+    return corpus
+
+
+def _require_modality(recognizer: Recognizer, path: str, corpus: Corpus) -> None:
+    """Raises UserError for pictures where the run takes audio, and the reverse."""
     if corpus.modality != recognizer.frontend.modality:
         kinds = {"image": "pictures", "audio": "audio"}
         raise UserError(
             f"{path} holds {kinds[corpus.modality]}, but the run was trained on {kinds[recognizer.frontend.modality]}."
         )
-    return corpus
 
 
 def load_unlabeled(recognizer: Recognizer, path: str) -> Split:
@@ -165,7 +182,7 @@ def _config(recognizer: Recognizer, path: str) -> folder.Config | manifest.Confi
 
 
 def _require_labels(recognizer: Recognizer, path: str, rows: list[files.Row]) -> None:
-    field, needed = NEEDED[recognizer.task.label_kind]
+    field, needed = NEEDED[recognizer.task.label_kind or "classes"]
     for row in rows:
         if getattr(row, field) in ("", None):
             remedy = "" if os.path.isfile(path) else ": give a manifest with them, a .csv file"

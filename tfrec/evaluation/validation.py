@@ -42,7 +42,7 @@ class TranscriptValidation(keras.callbacks.Callback):
 
         @tf.function(reduce_retracing=True)
         def step(inputs: Any, targets: Any) -> tuple[Any, Any]:
-            inputs = training.recognizer.as_received(self.task.teacher_forcing(inputs, targets))
+            inputs = training.recognizer.as_received(self.task.training_inputs(inputs, targets))
             outputs = training.evaluated(inputs)
             ids = ctc.greedy(outputs["logits"], outputs["steps"])[0]
             return self.task.loss(outputs, targets), self.task.detokenize(ids)

@@ -119,17 +119,14 @@ def _of_run(run: Run, config: Config) -> PretrainedWeights:
         frontend=trained.frontend if same else None,
         image_frontend=None if same else trained.frontend,
         class_names=task.class_names,
-        read_head=lambda: _head_names(trained, task.num_outputs),
+        read_head=lambda: _head_names(trained, task),
     )
 
 
-def _head_names(config: Config, outputs: int) -> set[str]:
+def _head_names(config: Config, task: tasks.Task) -> set[str]:
     """Names of the layers in the head of a network, which is built without weights."""
-    frontend, output_kind = frontends.build(config.frontend), tasks.output_kind(config.task)
     with keras.StatelessScope():  # allocates no weights
-        net = architectures.build_network(
-            config.model, frontend.feature_shape, outputs, frontend.feature_kind, output_kind
-        )
+        net = task.build_network(config.model, frontends.build(config.frontend))
     return {layer.name for layer in split_at_embedding(net)[1]}
 
 

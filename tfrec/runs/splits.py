@@ -131,12 +131,17 @@ def load_checked(run: Run, recognizer: Any, split: str, **options: Any) -> Corpu
         **options: Those of `load`.
 
     Returns:
-        The Corpus; raises UserError as `load`, and where the split does not fit the task.
+        The Corpus; raises UserError as `load`, and where the split does not fit the task. A task that compares
+        examples with the training split has it, see `Task.use_reference`.
     """
-    corpus = load(run, recognizer.config, recognizer.task.labels, (split,), **options)
+    task = recognizer.task
+    needed = {split, "train"} if task.needs_reference else {split}
+    corpus = load(run, recognizer.config, task.labels, needed, **options)
     for note in corpus.notes:
         logger.warning(note)
-    recognizer.task.check_corpus(corpus, run.path)
+    task.check_corpus(corpus, run.path)
+    if task.needs_reference:
+        task.use_reference(recognizer, corpus.splits["train"])
     return corpus
 
 

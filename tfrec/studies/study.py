@@ -169,13 +169,16 @@ class _Display:
         if outcome.failure:
             log = self.folder / "logs" / f"{label}.txt"
             raise UserError(f"{label} failed: {outcome.failure} See {log}; resume with --resume.")
+        self.progress.done += 1
+        if label not in self.compared:  # it may have no labels, and so no score
+            logger.info("%s: trained", label)
+            return
         name, value = score(Run(self.folder / "runs" / label))
         is_rate = name in ("wer", "per")  # of errors
         text = f"{name.upper() if is_rate else TITLES[name]} {value:.2%}"
         goodness = -value if is_rate else value
-        if label in self.compared and (self.best is None or goodness > self.best[0]):
+        if self.best is None or goodness > self.best[0]:
             self.best = goodness, f"{label} with {text}"
-        self.progress.done += 1
         logger.info("%s: %s on the test split", label, text)
 
     def update(self, scheduler: Scheduler) -> None:

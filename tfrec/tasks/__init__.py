@@ -9,20 +9,24 @@ from typing import Any
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError, unknown
 from tfrec.tasks.base import Task
+from tfrec.tasks.best_rq import BestRQ
 from tfrec.tasks.classification import Classification
 from tfrec.tasks.regression import Regression
 from tfrec.tasks.retrieval import Retrieval
+from tfrec.tasks.simclr import SimCLR
 from tfrec.tasks.transcription import Transcription
 
 TASKS: dict[str, type[Task]] = {
+    "best_rq": BestRQ,
     "classify": Classification,
     "regress": Regression,
     "retrieve": Retrieval,
+    "simclr": SimCLR,
     "transcribe": Transcription,
 }
 
 # The task of a corpus, by what its labels are, where none is named.
-OF_LABELS = {task.label_kind: name for name, task in TASKS.items()}
+OF_LABELS = {task.label_kind: name for name, task in TASKS.items() if task.label_kind}
 
 
 def find(name: str) -> type[Task]:

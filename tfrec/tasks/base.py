@@ -122,11 +122,13 @@ class Task(abc.ABC):
     config_type: ClassVar[type]  # frozen dataclass of the settings `task.*`
     default_model: ClassVar[str]  # architecture where none is named
     default_pair_model: ClassVar[str | None] = None  # likewise of pairs, where it is another one
-    label_kind: ClassVar[LabelKind]  # what the labels of its corpora are
+    label_kind: ClassVar[LabelKind | None]  # what the labels of its corpora are; None where it needs none
     served_output: ClassVar[str] = ""  # of its exports, by which a client of a server recognizes the task
-    output_kind: ClassVar[str] = "vector"  # of its networks: "vector", "sequence" or "pair"
+    output_kind: ClassVar[str] = "vector"  # of its networks: "vector", "sequence", "pair", or "any" of them
     needs_labels: ClassVar[bool] = False  # whether `read_answers` reads its labels
     xla: ClassVar[bool] = True  # whether XLA can compile the loss
+    augments_validation: ClassVar[bool] = False  # whether the loss of the validation split needs augmentation
+    needs_reference: ClassVar[bool] = False  # whether `evaluate` needs the training split, see `use_reference`
     bulky_scores: ClassVar[tuple[str, ...]] = ()  # scores that are written to files of their own, not to metrics.json
 
     answers_pairs: ClassVar[bool] = False  # whether `predictor` takes a picture and a clip together
@@ -192,13 +194,29 @@ class Task(abc.ABC):
 
     # Training
 
+    def build_network(self, config: Any, frontend: Any) -> keras.Model:
+        """The network that is trained: that of an architecture's config for the features of a frontend."""
+        shape, kind = frontend.feature_shape, frontend.feature_kind
+        return architectures.build_network(config, shape, self.num_outputs, kind, self.output_kind)
+
     def targets(self, split: Split) -> Split:
         """The split with what the network learns as each example's label."""
         return split
 
-    def teacher_forcing(self, inputs: Any, targets: Any) -> Any:
-        """The inputs of a batch in training, with targets among them where a decoder reads its own past."""
+    def training_inputs(self, inputs: Any, targets: Any) -> Any:
+        """The inputs of a batch in training.
+
+        With targets among them where a decoder reads its own past, and each example twice where two views are compared.
+        """
         return inputs
+
+    def pretext(self, recognizer: Recognizer) -> keras.layers.Layer | None:
+        """The layer by which features become their own targets; None where the corpus has the targets.
+
+        It takes the features of a batch and returns the features that the network gets, in which something is hidden,
+        and the targets of the loss.
+        """
+        return None
 
     def example_losses(self, outputs: Any, targets: Any) -> Any:
         """Losses `(batch,)` of outputs and targets; a task has this method or its own `loss`."""
@@ -234,6 +252,10 @@ class Task(abc.ABC):
         It adds its figures to the epoch's logs as `val_NAME`.
         """
         return None
+
+    def epoch_warnings(self, logs: Mapping[str, float]) -> list[str]:
+        """Sentences on the figures of an epoch that a user should read while training."""
+        return []
 
     def inference_network(self, network: keras.Model) -> keras.Model:
         """The model that answers: the network itself, a part of it, or a mean over several views."""
@@ -309,6 +331,9 @@ class Task(abc.ABC):
         raise UserError(f"--stream: task.name {self.name} does not take this; leave it out.")
 
     # Scores
+
+    def use_reference(self, recognizer: Recognizer, split: Split, batch_size: int = 64) -> None:  # noqa: B027
+        """Takes the training split, with which `evaluate` compares other examples where the task needs it."""
 
     @abc.abstractmethod
     def evaluate(self, recognizer: Recognizer, split: Split, batch_size: int, decode: Any = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The answers of retrieval: where a picture or a clip is in the space of both, and how similar two of them are."""
+"""Answers that are embeddings: of one network, or of two in one space, and how similar two of them are."""
 
 from __future__ import annotations
 
@@ -67,4 +67,35 @@ class Similarity(Answer):
         table.add_column("similarity", justify="right")
         for file, answer in answers:
             table.add_row(paths.shown(file), answer.plain())
+        return table
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureVector(Answer):
+    """The features of a picture or of a clip, as a network without its head computes them."""
+
+    vector: np.ndarray  # (units,)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The numbers."""
+        return {"embedding": short_numbers.shorten([float(value) for value in self.vector])}
+
+    def columns(self) -> dict[str, Any]:
+        """A column for each number."""
+        return {f"embedding_{i}": value for i, value in enumerate(self.to_dict()["embedding"])}
+
+    def plain(self) -> str:
+        """The numbers, with spaces between them."""
+        return " ".join(map(str, self.to_dict()["embedding"]))
+
+    @classmethod
+    def table(cls, answers: Sequence[tuple[str, Any]]) -> Table:
+        """A row for each file, with the other file whose features have the most similar direction."""
+        table = Table("file", "numbers", "nearest", "cosine similarity")
+        vectors = [answer.vector / max(float(np.linalg.norm(answer.vector)), 1e-12) for _, answer in answers]
+        for i, (file, answer) in enumerate(answers):
+            others = [(float(vectors[i] @ vectors[j]), name) for j, (name, _) in enumerate(answers) if j != i]
+            similarity, nearest = max(others, default=(0.0, ""))
+            row = (paths.shown(nearest), f"{similarity:.3f}") if others else ("", "")
+            table.add_row(paths.shown(file), f"{len(answer.vector):,}", *row)
         return table

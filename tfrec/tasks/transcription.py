@@ -125,7 +125,7 @@ class Transcription(Task):
         labels = tf.data.Dataset.from_tensor_slices(rows)
         return split.combined(labels, lambda example, label: {**example, "label": label}, labels=None)
 
-    def teacher_forcing(self, inputs: Any, targets: Any) -> Any:
+    def training_inputs(self, inputs: Any, targets: Any) -> Any:
         """The inputs with "tokens": the targets one step later, behind the start's 0."""
         return {**inputs, "tokens": tf.pad(targets[:, :-1], [[0, 0], [1, 0]])}
 

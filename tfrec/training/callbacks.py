@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,10 @@ import keras
 from pipelines.errors import UserError
 
 if TYPE_CHECKING:
+    from tfrec.tasks.base import Task
     from tfrec.training.checkpoint import TrainingCheckpoint
+
+logger = logging.getLogger(__name__)
 
 Logs = dict[str, Any] | None
 WORKER_SEEDS = 10_000_019  # between the states of randomness of two workers
@@ -83,6 +87,22 @@ class StopOnNaN(keras.callbacks.Callback):
             " fit.learning_rate, set fit.clip_norm, or check the examples for NaN; the finished epochs are kept in the"
             " run."
         )
+
+
+class EpochWarnings(keras.callbacks.Callback):
+    """Logs what the task says of an epoch's figures, each sentence once."""
+
+    def __init__(self, task: Task) -> None:
+        super().__init__()
+        self.task = task
+        self.given: set[str] = set()
+
+    def on_epoch_end(self, epoch: int, logs: Logs = None) -> None:
+        """Asks the task."""
+        for sentence in self.task.epoch_warnings(logs or {}):
+            if sentence not in self.given:
+                logger.warning("Epoch %d: %s", epoch + 1, sentence)
+            self.given.add(sentence)
 
 
 class TimeBudget(keras.callbacks.Callback):

@@ -19,7 +19,7 @@ from tfrec import architectures
 from tfrec.config.schema import FitConfig
 from tfrec.runs.run import Run
 from tfrec.training import freezing
-from tfrec.training.callbacks import EpochSeeds, StopOnNaN, TimeBudget, WidenMasks
+from tfrec.training.callbacks import EpochSeeds, EpochWarnings, StopOnNaN, TimeBudget, WidenMasks
 from tfrec.training.checkpoint import TrainingCheckpoint
 from tfrec.training.distributed import replicas, strategies
 from tfrec.training.distributed.cluster import ALONE
@@ -184,7 +184,9 @@ def _callbacks(
     """The callbacks of a training, and the batches with which Keras validates where the task has no own callback."""
     config, workers = training.recognizer.config, strategies.current()
     fit = config.fit
-    callbacks: list[keras.callbacks.Callback] = [EpochSeeds(config.seed, workers.index), StopOnNaN(), checkpoint]
+    warnings = EpochWarnings(training.task)
+    seeds = EpochSeeds(config.seed, workers.index)
+    callbacks: list[keras.callbacks.Callback] = [seeds, StopOnNaN(), warnings, checkpoint]
     batches = None
     own = training.task.validation_callback(training, validation, fit.batch_size)
     if own is None:

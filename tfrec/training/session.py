@@ -124,6 +124,8 @@ def _train(
         recognizer = Recognizer(config, recognizer.task.labels)
         recognizer.load_weights(run)
     recognizer.calibrate(run, corpus.splits["validation"], config.fit.batch_size)
+    if recognizer.task.needs_reference:
+        recognizer.task.use_reference(recognizer, corpus.splits["train"], config.fit.batch_size)
     names = ("validation", "test") if test else ("validation",)
     measured = {name: recognizer.evaluate(corpus.splits[name], config.fit.batch_size) for name in names}
     scores.record(run, recognizer, {**measured, "parameters": cost.count_parameters(recognizer.network)}, history)

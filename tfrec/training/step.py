@@ -41,6 +41,7 @@ class Training(keras.Model):
         self.task = recognizer.task
         self.frontend = frontends.build(config.frontend, augment=True, seed=config.seed, split=split)
         self.mixing = frontends.build_mix(config.frontend, config.seed)
+        self.pretext = self.task.pretext(recognizer)
         self.network = recognizer.network
         self.recognizer: Recognizer = recognizer.replace(frontend=self.frontend, inference_network=self.network)
         self.average = AveragedWeights(self.network, config.fit.average) if config.fit.average else None
@@ -69,6 +70,8 @@ class Training(keras.Model):
         features = self.frontend(self.frontend.inputs(), training=True)
         if self.mixing is not None:
             self.mixing(features, training=True)
+        if self.pretext is not None:
+            self.pretext(features)
         self.built = True
 
     @property
@@ -143,9 +146,9 @@ class Training(keras.Model):
         """
         inputs, targets, is_counted = keras.utils.unpack_x_y_sample_weight(data)
         targets, groups = (targets, None) if self.group_loss is None else targets
-        inputs = self.task.teacher_forcing(inputs, targets)
+        inputs = self.task.training_inputs(inputs, targets)
         with tf.GradientTape() as tape:
-            outputs, weights = self.training_outputs(inputs)
+            outputs, targets, weights = self.training_outputs(inputs, targets)
             if self.group_loss is None:
                 loss = self.compute_loss(y=targets, y_pred=outputs, sample_weight=weights)
             else:
@@ -200,18 +203,30 @@ class Training(keras.Model):
             variable.assign(mean)
 
     def test_step(self, data: Any) -> dict[str, Any]:
-        """Loss and metrics of a batch by the network that is kept, without augmentation."""
+        """Loss and metrics of a batch by the network that is kept, without augmentation unless the task needs it."""
         inputs, targets, _ = keras.utils.unpack_x_y_sample_weight(data)
-        outputs = self.evaluated(self.recognizer.as_received(self.task.teacher_forcing(inputs, targets)))
+        inputs = self.recognizer.as_received(self.task.training_inputs(inputs, targets))
+        if self.task.augments_validation or self.pretext is not None:
+            features = self.recognizer.features(inputs, training=self.task.augments_validation)
+            inputs, targets = self._with_pretext(features, targets)
+        outputs = self.evaluated(inputs)
         return self.update_metrics(outputs, targets, self.task.loss(outputs, targets))
 
-    def training_outputs(self, inputs: Any) -> tuple[Any, Any]:
-        """Outputs of a batch in training, and the weight of each example's own target where examples are mixed."""
-        inputs = self.recognizer.as_received(inputs)
-        if self.mixing is None:
-            return self.recognizer(inputs, training=True), None
-        features, weights = self.mixing(self.recognizer.features(inputs, training=True), training=True)
-        return self.recognizer(self.recognizer.as_features(features), training=True), weights
+    def training_outputs(self, inputs: Any, targets: Any) -> tuple[Any, Any, Any]:
+        """Outputs of a batch in training, their targets, and the weight of each own target where examples are mixed."""
+        inputs, weights = self.recognizer.as_received(inputs), None
+        if self.mixing is not None:
+            features, weights = self.mixing(self.recognizer.features(inputs, training=True), training=True)
+            inputs = self.recognizer.as_features(features)
+        elif self.pretext is not None:
+            inputs, targets = self._with_pretext(self.recognizer.features(inputs, training=True), targets)
+        return self.recognizer(inputs, training=True), targets, weights
+
+    def _with_pretext(self, features: Any, targets: Any) -> tuple[Any, Any]:
+        """The features of a batch as the network takes them, and the targets, which may be made of the features."""
+        if self.pretext is not None:
+            features, targets = self.pretext(features)
+        return self.recognizer.as_features(features), targets
 
     def compute_loss(
         self,

@@ -73,6 +73,8 @@ def write(folder: str, best: str, default: str, name: str = "") -> None:
         config, task = recognizer.config, recognizer.task
         names = tasks.scores(config.task)
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
+        if task.needs_reference:
+            task.use_reference(recognizer, corpus.splits["train"], config.fit.batch_size)
         scores = recognizer.evaluate(corpus.splits["test"], config.fit.batch_size)
         score_files.record(run, recognizer, {"test": scores}, run.read_history())
         test_scores[run.name] = {score: scores[score] for score in names if score in scores}

@@ -58,7 +58,7 @@ def test_targets_decode_to_the_normalized_text(task, split):
 
 def test_teacher_forcing_shifts_the_targets_by_one(task):
     label = targets_of(task, ["cab", "a"])
-    inputs = task.teacher_forcing({"features": 1}, label)
+    inputs = task.training_inputs({"features": 1}, label)
     assert inputs["features"] == 1
     np.testing.assert_array_equal(inputs["tokens"], np.pad(label[:, :-1], ((0, 0), (1, 0))))
 

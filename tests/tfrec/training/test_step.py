@@ -122,7 +122,7 @@ def test_training_mixes_examples_and_validation_does_not(corpus, tmp_path, field
     assert recognizer.task.score(logits, targets)["loss"] == pytest.approx(best, rel=1e-3)
     training = Training(recognizer, corpus.splits["train"])
     images, labels = next(iter(batches_of(training, corpus.splits["train"], 16)))
-    assert (training.training_outputs(images)[1].numpy() < 1).any()
+    assert (training.training_outputs(images, None)[2].numpy() < 1).any()
     logs = training.test_step((images, labels))
     assert float(logs["loss"]) == pytest.approx(float(recognizer.task.loss(recognizer(images), labels)), rel=1e-5)
 

@@ -5,7 +5,7 @@ import dataclasses
 from pipelines import datasets, frontends
 from tfrec import architectures
 from tfrec.config.schema import AnyConfig, Config, FitConfig
-from tfrec.tasks import classification
+from tfrec.tasks import classification, simclr
 
 
 def digits() -> AnyConfig:
@@ -22,6 +22,24 @@ def digits() -> AnyConfig:
         task=classification.Config(),
         fit=FitConfig(epochs=30, batch_size=32, learning_rate=2e-3, weight_decay=1e-2, warmup_epochs=1),
     )
+
+
+def digits_simclr() -> AnyConfig:
+    """SimCLR with the network of `digits`, without labels.
+
+    Command: `python -m tfrec.fit digits_simclr`, then `python -m tfrec.fit digits --model.weights runs/digits_simclr
+    --data.train_fraction 0.01 --fit.epochs 60` for 1 % of the labels.
+    Cost: 75 s on two busy CPU cores, commit 8fc05a8.
+    Score, seed 0: linear probe on its features 98.33 % of 360 test images (95 % interval 96.41 to 99.23), nearest
+    neighbors 98.61 %. With 1 % of the labels 85.28 % against 81.94 % from random weights: 3.33 points more (paired
+    bootstrap over the test images 0.3 to 6.4).
+    """
+    config = digits()
+    frontend = frontends.ImageConfig(
+        rotation_degrees=15.0, scale=(0.7, 1.2), shift_fraction=0.15, contrast=0.4, erase_probability=0.5
+    )
+    fit = dataclasses.replace(config.fit, epochs=24, batch_size=128)
+    return dataclasses.replace(config, frontend=frontend, task=simclr.Config(), fit=fit)
 
 
 def mnist() -> AnyConfig:
@@ -119,6 +137,45 @@ def cifar10_resnet() -> AnyConfig:
         ),
         task=classification.Config(label_smoothing=0.1),
         fit=FitConfig(epochs=10, batch_size=128, learning_rate=4e-3, weight_decay=5e-2, warmup_epochs=1),
+    )
+
+
+def cifar10_simclr() -> AnyConfig:
+    """SimCLR with a CNN of five convolutions on CIFAR-10, without labels: the pre-training of `cifar10_cnn`.
+
+    Paper: Chen et al. 2020, arXiv:2002.05709; its augmentation without blur.
+    Command: `python -m tfrec.fit cifar10_simclr`.
+    Score: not measured at full length.
+    """
+    return Config(
+        data=datasets.tfds.Config(name="cifar10", validation_fraction=0.05),
+        frontend=frontends.ImageConfig(
+            normalize="symmetric",
+            horizontal_flip=True,
+            min_area=0.2,
+            brightness=0.4,
+            contrast=0.4,
+            saturation=0.4,
+            hue=0.1,
+        ),
+        model=architectures.image.cnn.Config(name="cnn", width=32, depth=5, convolutions=1),
+        task=simclr.Config(),
+        fit=FitConfig(epochs=10, batch_size=256, learning_rate=1e-3, weight_decay=1e-2, warmup_epochs=1),
+    )
+
+
+def cifar10_cnn() -> AnyConfig:
+    """The CNN of `cifar10_simclr` on the labels of CIFAR-10; `--data.train_fraction 0.02` takes 950 of them.
+
+    Command: `python -m tfrec.fit cifar10_cnn --model.weights RUN`, with a run of `cifar10_simclr`.
+    Score: not measured at full length.
+    """
+    config = cifar10_simclr()
+    return dataclasses.replace(
+        config,
+        frontend=frontends.ImageConfig(normalize="symmetric", horizontal_flip=True, shift_pixels=3, fill="reflect"),
+        task=classification.Config(),
+        fit=FitConfig(epochs=12, batch_size=64, learning_rate=1e-3, weight_decay=5e-2, warmup_epochs=1),
     )
 
 

@@ -5,7 +5,7 @@ import dataclasses
 from pipelines import datasets, frontends
 from tfrec import architectures
 from tfrec.config.schema import AnyConfig, Config, FitConfig
-from tfrec.tasks import transcription
+from tfrec.tasks import best_rq, transcription
 from tfrec.text.normalization import TextConfig
 
 
@@ -48,6 +48,33 @@ def an4() -> AnyConfig:
             clip_norm=5.0,
             average=0.998,
         ),
+    )
+
+
+def an4_conformer() -> AnyConfig:
+    """A small Conformer with CTC on AN4: the training that starts from `an4_best_rq`.
+
+    Command: `python -m tfrec.fit an4_conformer --data.path an4/ --model.weights RUN`, with a run of `an4_best_rq`.
+    Score: not measured at full length.
+    """
+    english = an4()
+    model = architectures.speech.conformer_ctc.Config(name="conformer_ctc", width=96, depth=6, kernel=15)
+    return dataclasses.replace(english, model=model, fit=dataclasses.replace(english.fit, learning_rate=1e-3))
+
+
+def an4_best_rq() -> AnyConfig:
+    """BEST-RQ with the encoder of `an4_conformer` on the clips of AN4, without their transcripts.
+
+    Paper: Chiu et al. 2022, arXiv:2202.01855.
+    Command: `python -m tfrec.fit an4_best_rq --data.path an4/`.
+    Score: not measured at full length.
+    """
+    supervised = an4_conformer()
+    return dataclasses.replace(
+        supervised,
+        frontend=dataclasses.replace(supervised.frontend, frequency_masks=0, time_masks=0),
+        task=best_rq.Config(),
+        fit=dataclasses.replace(supervised.fit, average=0.0),
     )
 
 

@@ -24,10 +24,16 @@ TITLES = {
     "recall_at_10": "recall at 10",
     "mean_reciprocal_rank": "mean reciprocal rank",
     "mean_average_precision": "mean average precision",
+    "probe_accuracy": "accuracy of a linear probe",
+    "knn_accuracy": "accuracy of nearest neighbors",
 }
 MACRO_SCORES = ("macro_precision", "macro_recall", "macro_f1")  # in the order of `precision_recall_f1`
 # Names of the numerator and denominator of the scores that tasks are judged by.
-COUNTED = {"accuracy": ("correct", "examples"), "wer": ("edits", "words"), "per": ("edits", "phonemes")}
+COUNTED = {
+    **dict.fromkeys(("accuracy", "probe_accuracy", "knn_accuracy"), ("correct", "examples")),
+    "wer": ("edits", "words"),
+    "per": ("edits", "phonemes"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -140,7 +146,7 @@ def score_condition(name: str, counts: np.ndarray, sizes: np.ndarray) -> dict[st
     """
     repetitions, examples = counts.shape
     count, size = COUNTED[name]
-    if name == "accuracy":
+    if count == "correct":
         interval = classification.wilson_interval(round(counts.mean() * examples), examples)
     else:
         interval = transcription.bootstrap_interval(counts.sum(axis=0), repetitions * sizes)
