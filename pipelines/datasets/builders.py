@@ -129,7 +129,7 @@ def _root(builder: "DatasetBuilder") -> pathlib.Path:
 
 def _unreachable_host(builder: "DatasetBuilder") -> str | None:
     """The first download host whose name does not resolve, or None; a proxy resolves names itself."""
-    if urllib.request.getproxies():
+    if set(urllib.request.getproxies()) - {"no"}:  # hosts without a proxy, as NO_PROXY names them
         return None
     url = next(iter(builder.url_infos or ()), None)
     host = urllib.parse.urlsplit(url).hostname if url else None

@@ -68,9 +68,9 @@ def parse(name, arguments):
     if name == "study":
         study = importlib.import_module("tfrec.studies").STUDIES[arguments[0]]
         own, others = flags.split_flags(arguments[1:], study.Options)
-        flags.parse(study.Options, own, prog=name)
+        options = flags.parse(study.Options, own, prog=name)
         if others:
-            flags.parse_fit([study.EXPERIMENT, *others])
+            flags.parse_fit([getattr(study, "EXPERIMENT", None) or options.training, *others])
     elif name in ("compare", "sweep"):
         options = importlib.import_module("tuning.arguments").Arguments if name == "sweep" else module.Arguments
         experiment = arguments[:1] if arguments and not arguments[0].startswith("-") else []

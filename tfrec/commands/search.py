@@ -59,8 +59,6 @@ class Arguments:
 
 def main(argv: Sequence[str]) -> int:
     """Prints the matches and draws them."""
-    if any(word.partition("=")[0] == "--matchmap" for word in argv):
-        raise UserError("--matchmap has moved: run `tfrec explain RUN PICTURE CLIP --method matchmap`.")
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec search")
     with messages_to_stderr(arguments.json), tempfile.TemporaryDirectory() as recordings:
         found = sources.find(arguments.images or arguments.audio, "image" if arguments.images else "audio")

@@ -51,7 +51,7 @@ class FitConfig:
     tf32: bool = False  # let GPUs round float32 products to TensorFloat-32: faster, features differ by up to 1e-3
     jit_compile: bool = False  # compile the training step with XLA; faster on GPUs, slower on CPUs
     # Who computes a batch: one device (default), all GPUs of this machine (mirrored), several processes (multi_worker)
-    strategy: Literal["default", "mirrored", "multi_worker"] = "default"
+    strategy: Literal["default", "mirrored", "multi_worker"] = "default"  # one device, all of a machine, or processes
     cpu_devices: int = 1  # mirrored without GPUs: number of devices that the CPU is divided into, to try it
     sync_batch_norm: bool = False  # multi_worker: batch normalization over the examples of all workers
     checkpoint_minutes: float = 5.0  # between two states within an epoch, from which --resume continues

@@ -17,9 +17,8 @@ VARIABLE = "TFREC_SWEEP_TOKEN"
 FILE = "token"
 KEY = "tfrec-token"  # of the metadata of a call
 
-_Details = collections.namedtuple(
-    "_Details", ("method", "timeout", "metadata", "credentials", "wait_for_ready", "compression")
-)
+DETAILS = ("method", "timeout", "metadata", "credentials", "wait_for_ready", "compression")  # of a call
+_Details = collections.namedtuple("_Details", DETAILS)
 
 
 def create(folder: pathlib.Path) -> str:
@@ -73,7 +72,7 @@ class Pass(grpc.UnaryUnaryClientInterceptor):
 
     def intercept_unary_unary(self, continuation: Callable[..., Any], client_call_details: Any, request: Any) -> Any:
         """Sends a call with the token."""
-        details = {name: getattr(client_call_details, name, None) for name in _Details._fields}
+        details = {name: getattr(client_call_details, name, None) for name in DETAILS}
         metadata = [*(client_call_details.metadata or ()), (KEY, read(self._folder))]
         return continuation(_Details(**{**details, "metadata": metadata}), request)
 

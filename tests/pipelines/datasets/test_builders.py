@@ -16,6 +16,7 @@ def no_network(monkeypatch):
 
     for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("NO_PROXY", "localhost")  # alone it is no proxy
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
 
 

@@ -124,7 +124,6 @@ def test_mistakes(trained, pairs, files, tmp_path):
     for words, message in (
         ([*start, "--images", folder, "--sheet", "sheet.jpg"], r"--sheet sheet\.jpg must end in \.png"),
         ([*start, "--images", folder, "--sheet", "no/sheet.png"], r"--sheet no/sheet\.png cannot be written"),
-        ([*start, "--images", folder, "--matchmap", "map.png"], "--matchmap has moved: run `tfrec explain RUN"),
         ([*start, "--images", "empty"], "empty holds no pictures"),
         ([*start, "--images", str(pairs)], r"None of the files .* can be read"),
         ([*start, "--images", folder, "--index", folder], "is not an index of embeddings"),

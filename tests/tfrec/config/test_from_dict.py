@@ -63,7 +63,7 @@ TRANSCRIBE = {"task.name": "transcribe"}
         ({"model.name": ""}, "Unknown architecture ''"),
         ({"model.name": "cnnn"}, "Unknown architecture 'cnnn': did you mean 'cnn'?"),
         ({"data.name": "mnits"}, "Unknown dataset 'mnits': did you mean 'mnist'"),
-        ({"task.name": "sing"}, "Unknown task 'sing': known are 'classify', 'regress', 'retrieve'"),
+        ({"task.name": "sing"}, "Unknown task 'sing': known are 'best_rq', 'classify', 'regress', 'retrieve'"),
         (
             {"frontend.name": "sound"},
             "Unknown frontend 'sound': known are 'image', 'speech', 'paired', 'audio_visual'.",
@@ -140,10 +140,11 @@ def test_the_same_name_keeps_the_settings_of_the_experiment():
 
 @pytest.mark.parametrize("value", ["-5dB", "None", "true", "-1", "--quiet", "", "a.b", "ü", "[1]"])
 def test_strings_survive_json(value):
-    overrides = {"data.only_classes": [value, "0dB"], "export.name": value, "data.name": "manifest", "data.path": value}
+    name = value or "digits"  # the name of a folder
+    overrides = {"data.only_classes": [value, "0dB"], "export.name": name, "data.name": "manifest", "data.path": value}
     config = build(None, {**overrides, "frontend.name": "image"})
     assert config.data.only_classes == (value, "0dB")
-    assert (config.export.name, config.data.path) == (value, value)
+    assert (config.export.name, config.data.path) == (name, value)
     assert Config.from_dict(json.loads(json.dumps(config.to_dict()))) == config
 
 

@@ -32,8 +32,8 @@ PARTS = {
 SETTINGS = {f"{part}.{field.name}" for part, kinds in PARTS.items() for kind in kinds for field in fields_of(kind)}
 SECTIONS = {name.rpartition(".")[0] for name in SETTINGS} | set(PARTS)  # `task.text` holds settings
 NAMED = re.compile(rf"(?<![\w./])(?:{'|'.join(PARTS)})\.[a-z][a-z0-9_]*(?:\.[a-z][a-z0-9_]*)*(?![\w/(])")
-FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9_.-]*[a-z0-9])")
-FILE_NAMES = re.compile(r"\.(jsonl?|yaml|csv|h5|txt|png|keras|npz)\b")
+FLAG = re.compile(r"(?<![\w-])(?<!var\()--([a-z][a-z0-9_.-]*[a-z0-9])")
+FILE_NAMES = re.compile(r"\.(jsonl?|yaml|csv|h5|txt|png|keras|npz|py)\b")
 
 
 STUDIES = [importlib.import_module(f"tfrec.studies.{path.stem}") for path in (ROOT / "tfrec/studies").glob("[a-z]*.py")]

@@ -43,7 +43,9 @@ class Transcriber:
 
     def __init__(self, corpus):
         self.config = types.SimpleNamespace(frontend=types.SimpleNamespace(sample_rate_hz=RATE))
-        self.task = types.SimpleNamespace(class_names=("a", "b"), per_example=self.per_example)
+        self.task = types.SimpleNamespace(
+            class_names=("a", "b"), per_example=self.per_example, reliability=lambda scores, examples: {}
+        )
         self.clean = [example["audio"] for example in corpus.splits["test"].examples.as_numpy_iterator()]
 
     def per_example(self, recognizer, split, batch_size):
@@ -100,7 +102,7 @@ def test_a_task_counts_the_edits_of_its_texts(spoken, monkeypatch):
     config = tasks.default_config("transcribe")
     task = tasks.build(config, tasks.labels(config, spoken))
     texts = ["", *TEXTS[1:9], "ab c"]
-    monkeypatch.setattr(task, "transcribe", lambda recognizer, split, batch_size, decode: texts)
+    monkeypatch.setattr(task, "transcribe", lambda recognizer, split, batch_size, *_: texts)
     scores = task.per_example(None, spoken.splits["test"], 4)
     assert scores.name == "wer"
     assert scores.counts.tolist() == [2, 0, 0, 0, 0, 0, 0, 0, 0, 10]

@@ -36,7 +36,7 @@ PARAMETERS = {
 }
 SEARCH_SPACE = {"width_multiplier": "*0.5..1.5", "depth_multiplier": "*0.5..1.5", "stochastic_depth": "0..0.3"}
 EPSILON = 1.001e-5  # of Keras's ResNet
-REDUCTION = 16  # channels for each hidden unit of the attention
+REDUCTION, MIN_UNITS = 16, 4  # channels for each hidden unit of the attention; these of narrow networks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _convolution(
 
 def _attended(x: Tensor, attention: str, name: str) -> Tensor:
     """The end of a branch, scaled by what its maps say."""
-    units = max(1, x.shape[-1] // REDUCTION)
+    units = max(MIN_UNITS, x.shape[-1] // REDUCTION)
     if attention == "squeeze_excitation":
         return squeeze_excite(x, units, f"{name}_attention")
     return cbam(x, units, f"{name}_attention") if attention == "cbam" else x

@@ -20,7 +20,7 @@ from tfrec.architectures.types import Shape
 
 INPUT_KINDS = ("image",)
 PARAMETERS = {"image": {"resnet_transformer": 13_144_872}}
-SEARCH_SPACE = {"width_multiplier": "*0.5..1.5", "transformer_depth": "1..4", "dropout": "0..0.3"}
+SEARCH_SPACE = {"width": "*0.5..1.5:step=0.5", "transformer_depth": "1..4", "dropout": "0..0.3"}
 
 
 @dataclasses.dataclass(frozen=True)

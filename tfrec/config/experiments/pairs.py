@@ -47,10 +47,10 @@ def digit_fusion() -> AnyConfig:
 
     Command: `python -m tfrec.fit digit_fusion --frontend.speech.noise_path NOISES/`, then
     `python -m tfrec noise_report runs/digit_fusion --noise NOISES/`.
-    Score: not measured at full length. After 3 of 5 epochs, on 1,000 test pairs, mean over all noises: clean 99.9 %;
-    at 0 dB 87.8 % by the clip alone, 74.9 % by the picture with a quarter of it covered, and 97.1 % by both, 0.24 times
-    the errors of the clip (95 % interval 0.19 to 0.29). With half of it covered, 21.4 % by the picture, both give
-    85.6 %: the gate trusts a picture too much that shows nothing.
+    Cost: 1.6 minutes an epoch on two CPU cores, commit 558fe1c.
+    Score, seed 0, 1,000 test pairs, mean over all noises: clean 100 %; at 0 dB 90.9 % by the clip alone; with a blurred
+    picture, 93.8 % by itself, both give 98.8 %, 0.19 times the errors of the picture (95 % interval 0.13 to 0.27); with
+    a quarter of it covered, 78.4 %, both give 97.8 %; with half of it covered, 35.8 %, both give 92.8 %.
     """
     return Config(
         data=datasets.digit_pairs.Config(name="digit_pairs", train_images=12_800),  # 200 batches

@@ -84,8 +84,8 @@ def build(recognizer: Recognizer, split: Split) -> GroupLoss | None:
     names, sizes = np.unique(example_columns.values(split, settings.group_column), return_counts=True)
     if len(names) < 2:
         raise UserError(
-            f"task.group_column {settings.group_column}: all training examples have the value {names[0]!r}, so that"
-            " there are no groups to weigh: name another column."
+            f"task.group_column {settings.group_column}: all training examples have the value {str(names[0])!r}, so"
+            " that there are no groups to weigh: name another column."
         )
     return GroupLoss(names.tolist(), sizes, settings.group_step, settings.group_adjustment)
 
