@@ -3,11 +3,11 @@
 It is in the file `token` of the chief's folder, which only its owner can read, or in the variable TFREC_SWEEP_TOKEN.
 """
 
-import collections
 import hmac
 import os
 import pathlib
 import secrets
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -18,7 +18,6 @@ FILE = "token"
 KEY = "tfrec-token"  # of the metadata of a call
 
 DETAILS = ("method", "timeout", "metadata", "credentials", "wait_for_ready", "compression")  # of a call
-_Details = collections.namedtuple("_Details", DETAILS)
 
 
 def create(folder: pathlib.Path) -> str:
@@ -74,7 +73,7 @@ class Pass(grpc.UnaryUnaryClientInterceptor):
         """Sends a call with the token."""
         details = {name: getattr(client_call_details, name, None) for name in DETAILS}
         metadata = [*(client_call_details.metadata or ()), (KEY, read(self._folder))]
-        return continuation(_Details(**{**details, "metadata": metadata}), request)
+        return continuation(types.SimpleNamespace(**{**details, "metadata": metadata}), request)
 
 
 def _refuse(request: Any, context: grpc.ServicerContext) -> None:
