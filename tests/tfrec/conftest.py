@@ -138,17 +138,8 @@ def trained(tones, melodies, pairs, speakers, tmp_path_factory):
     def run_of(name):
         words = ["--data.name", "folder", "--data.path", str(tones), "--model.name", name, "--fit.epochs", "3"]
         texts = ["--data.name", "manifest", "--data.path", str(melodies), "--model.name", name, "--task.name"]
-        texts += [
-            "transcribe",
-            "--task.shown",
-            "0",
-            "--fit.epochs",
-            "12",
-            "--fit.learning_rate",
-            "0.01",
-            "--fit.batch_seconds",
-            "6",
-        ]
+        texts += ["transcribe", "--task.shown", "0", "--fit.epochs", "12", "--fit.learning_rate", "0.01"]
+        texts += ["--fit.batch_seconds", "6"]
         both = ["--data.name", "paired", "--data.channels", "1", "--fit.epochs", "8", "--fit.batch_size", "16"]
         both += ["--frontend.speech.normalize", "none", "--model.image.width", "4", "--model.speech.width", "4"]
         both += ["--model.image.depth", "2", "--model.speech.depth", "2", "--data.path"]

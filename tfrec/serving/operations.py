@@ -34,8 +34,9 @@ def require_allowed(path: pathlib.Path) -> None:
     except (OSError, DecodeError):
         raise UserError(f"The export {path} is damaged or incomplete: export the run again.") from None
     for graph in saved.meta_graphs:
+        saving = _saving_functions(graph)
         for function, name in _operations(graph):
-            if name in ALLOWED or (name in SAVING and function in _saving_functions(graph)):
+            if name in ALLOWED or (name in SAVING and function in saving):
                 continue
             place = f"its function {function}" if function else "its graph"
             raise UserError(

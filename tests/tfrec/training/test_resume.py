@@ -61,7 +61,7 @@ def without_minutes(history):
     return [{**row, "minutes": 0} for row in history]
 
 
-def require_same(one, other):
+def assert_same(one, other):
     (recognizer, history), (other_recognizer, other_history) = one, other
     assert without_minutes(history) == without_minutes(other_history)
     for weight, other_weight in zip(weights(recognizer), weights(other_recognizer), strict=True):
@@ -102,7 +102,7 @@ def test_an_end_at_any_step(trained_whole, corpus, tmp_path, monkeypatch, step, 
     if end is terminate:
         values = training_state.read_values(run)
         assert values["epoch"] * STEPS + values["step"] == step
-    require_same(fit(config, corpus, run.path, resume=True), result)
+    assert_same(fit(config, corpus, run.path, resume=True), result)
 
 
 @pytest.mark.slow
@@ -110,7 +110,7 @@ def test_several_ends(whole, corpus, tmp_path, monkeypatch):  # noqa: F811
     config, result = whole
     for number, end in enumerate((terminate, kill, terminate)):
         until(monkeypatch, 2, end, functools.partial(fit, config, corpus, tmp_path / "run", number > 0))
-    require_same(fit(config, corpus, tmp_path / "run", resume=True), result)
+    assert_same(fit(config, corpus, tmp_path / "run", resume=True), result)
 
 
 def speech(path, *more):
@@ -144,7 +144,7 @@ def test_clips_in_buckets(melodies, tmp_path, monkeypatch, placement):
         terminate,
         lambda: fit_speech(config, data, tmp_path / "run"),
     )
-    require_same(fit_speech(config, data, tmp_path / "run", resume=True), whole)
+    assert_same(fit_speech(config, data, tmp_path / "run", resume=True), whole)
 
 
 def test_a_damaged_state_is_passed_over(whole, corpus, tmp_path, monkeypatch, caplog):  # noqa: F811
@@ -157,7 +157,7 @@ def test_a_damaged_state_is_passed_over(whole, corpus, tmp_path, monkeypatch, ca
     content[len(content) // 2] ^= 1
     last.write_bytes(content)
     caplog.set_level("WARNING")
-    require_same(fit(config, corpus, run.path, resume=True), result)
+    assert_same(fit(config, corpus, run.path, resume=True), result)
     assert f"{last} is damaged and passed over" in caplog.text
     assert "The training continues after step" in caplog.text
     for path in run.states():
@@ -174,7 +174,7 @@ def test_sigusr1_saves_and_the_training_goes_on(whole, corpus, tmp_path, monkeyp
         training_state, "write", lambda run, values, variables: seen.append((values["epoch"], values["step"]))
     )
     end_at(monkeypatch, 2, lambda: os.kill(os.getpid(), signal.SIGUSR1))
-    require_same(fit(config, corpus, tmp_path / "run"), result)
+    assert_same(fit(config, corpus, tmp_path / "run"), result)
     assert seen == [(0, 3), (1, 0), (2, 0)]
 
 
