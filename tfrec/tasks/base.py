@@ -150,9 +150,10 @@ class Task(abc.ABC):
         """What the task must know of a corpus, as JSON; UserError where the corpus is for another task."""
 
     @classmethod
-    @abc.abstractmethod
     def check_labels(cls, labels: Any) -> None:
-        """Raises UserError for anything but what `find_labels` returns."""
+        """Raises UserError for anything but what `find_labels` returns; here that is a list of strings."""
+        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
+            raise UserError("it must hold a JSON list of strings.")
 
     @classmethod
     @abc.abstractmethod

@@ -54,12 +54,6 @@ class Pretraining(Task):
         return list(corpus.class_names)
 
     @classmethod
-    def check_labels(cls, labels: Any) -> None:
-        """Raises UserError for anything but a list of strings."""
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise UserError("it must hold a JSON list of strings.")
-
-    @classmethod
     def score_names(cls, config: Any) -> tuple[str, ...]:
         """Accuracies of a linear probe and of nearest neighbors, which need labels."""
         return SCORES

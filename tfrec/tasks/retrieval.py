@@ -83,12 +83,6 @@ class Retrieval(Task):
         return list(corpus.class_names)
 
     @classmethod
-    def check_labels(cls, labels: Any) -> None:
-        """Raises UserError for anything but a list of strings."""
-        if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-            raise UserError("it must hold a JSON list of strings.")
-
-    @classmethod
     def score_names(cls, config: Config) -> tuple[str, ...]:
         """Means of both directions."""
         return SCORES
