@@ -177,6 +177,12 @@ class Split:
         """`undecoded` where it is that of `examples`; None where these have been replaced since, or are in memory."""
         return self.undecoded if self.undecoded and self.undecoded.examples is self.examples else None
 
+    def read_labels(self) -> np.ndarray:
+        """The label of each example, `(examples,)`; goes through the examples where the split does not know them."""
+        if self.labels is not None:
+            return np.asarray(self.labels)
+        return np.array([label.numpy() for label in self.examples.map(lambda example: example["label"])])
+
     def combined(
         self,
         others: tf.data.Dataset,

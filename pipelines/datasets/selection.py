@@ -63,20 +63,13 @@ def take_fraction(corpus: Corpus, config: DataConfig) -> Corpus:
     if config.train_fraction == 1:
         return corpus
     split = corpus.splits["train"]
-    classes = _labels(split) if corpus.class_names else np.zeros(split.size, int)
+    classes = split.read_labels() if corpus.class_names else np.zeros(split.size, int)
     order, kept = np.random.default_rng(config.split_seed).permutation(split.size), np.zeros(split.size, bool)
     for index in np.unique(classes):
         members = order[classes[order] == index]
         # Rounded first: 0.1 * 30 is above 3.
         kept[members[: math.ceil(round(config.train_fraction * len(members), 6))]] = True
     return dataclasses.replace(corpus, splits={**corpus.splits, "train": subset(split, kept)})
-
-
-def _labels(split: Split) -> np.ndarray:
-    """The class of each example; reads them where the split does not know them."""
-    if split.labels is not None:
-        return np.asarray(split.labels, int)
-    return np.array([label.numpy() for label in split.examples.map(lambda example: example["label"])], int)
 
 
 def join_validation(corpus: Corpus, config: DataConfig) -> Corpus:
@@ -100,7 +93,7 @@ def _selected(split: Split, new_indices: np.ndarray, limit: int | None, seed: in
 
     Of the class `others`, which is made of many, stay as many as of another class on average.
     """
-    labels = new_indices[_labels(split)]
+    labels = new_indices[split.read_labels()]
     kept = labels >= 0
     counts = np.bincount(labels[kept], minlength=others + 1)
     mean = math.ceil(np.mean(counts[:others])) if others > 0 else None

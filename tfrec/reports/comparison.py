@@ -1,7 +1,5 @@
 """The report of a comparison: tables and plots of the models, and how they were made."""
 
-import csv
-import io
 import itertools
 import os
 import pathlib
@@ -15,9 +13,9 @@ import tensorflow as tf
 from rich import box
 from rich.table import Table
 
-from pipelines import paths
 from pipelines.counts import counted
 from tfrec.reports import comparison_plots, plots
+from tfrec.reports.gallery import csv_text
 from tfrec.runs.run import Run
 
 PLOTS = {"accuracy.png": "test accuracy", "time.png": "training time and accuracy", "curves.png": "learning curves"}
@@ -234,14 +232,12 @@ def _csv(rows: Sequence[Row]) -> str:
     names.insert(names.index("test_accuracy") + 1, "test_accuracy_low")
     names.insert(names.index("test_accuracy_low") + 1, "test_accuracy_high")
     names += ["status", "reason"]
-    text = io.StringIO()
-    writer = csv.DictWriter(text, names, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
+    records = []
     for row in rows:
         low, high = row["test_interval"] or (None, None)
         cells = {**row, "test_accuracy_low": low, "test_accuracy_high": high}
-        writer.writerow({name: paths.cell(value) for name, value in cells.items()})
-    return text.getvalue()
+        records.append({name: cells[name] for name in cells if name in names})
+    return csv_text.of_records(names, records)
 
 
 def _report(rows: Sequence[Row], record: Record, resume_command: str, folder: Run) -> str:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import errno
-import io
 import logging
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipelines import paths
 from tfrec.reports import plots
+from tfrec.reports.gallery import csv_text
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
 
@@ -114,8 +112,5 @@ def _write_predictions(run: Run, name: str, rows: Sequence[Mapping[str, Any]]) -
     """Writes a row for each example, in the order of the split."""
     if not rows:
         return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows({name: paths.cell(value) for name, value in short_numbers.shorten(row).items()} for row in rows)
-    run.write_text(predictions_file(run, name).name, text.getvalue())
+    text = csv_text.of_records(list(rows[0]), map(short_numbers.shorten, rows))
+    run.write_text(predictions_file(run, name).name, text)

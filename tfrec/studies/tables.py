@@ -1,8 +1,6 @@
 """Tables of a study: scores by row, with intervals over the seeds and margins over a baseline."""
 
-import csv
 import dataclasses
-import io
 import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,8 +9,8 @@ import numpy as np
 from rich import box
 from rich.table import Table as TerminalTable
 
-from pipelines import paths
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
+from tfrec.reports.gallery import csv_text
 from tfrec.runs.run import Run
 
 if TYPE_CHECKING:
@@ -161,9 +159,6 @@ def write(folder: pathlib.Path, tables: Sequence[Table]) -> None:
     for table in tables:
         lines = [table.headings, ["---", *["---:"] * (len(table.headings) - 1)], *table.lines]
         text.append(f"{table.title}\n\n" + "".join(f"| {' | '.join(line)} |\n" for line in lines))
-        rows = io.StringIO()
-        writer = csv.DictWriter(rows, list(table.records[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows({name: paths.cell(value) for name, value in record.items()} for record in table.records)
-        Run(folder).write_text(f"{table.name}.csv", rows.getvalue())
+        rows = csv_text.of_records(list(table.records[0]), table.records)
+        Run(folder).write_text(f"{table.name}.csv", rows)
     Run(folder).write_text("study.md", "\n".join(text))

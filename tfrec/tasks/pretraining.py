@@ -162,10 +162,7 @@ def _with_interval(scores: Mapping[str, Any], name: str) -> str:
 
 def class_indices(split: Split) -> np.ndarray | None:
     """The class of each example, int64 (examples,); None where the split has no classes."""
-    if split.labels is not None:
-        return np.asarray(split.labels, np.int64)
     spec = split.examples.element_spec.get("label")
-    if spec is None or spec.dtype != tf.int64 or spec.shape.rank:
+    if split.labels is None and (spec is None or spec.dtype != tf.int64 or spec.shape.rank):
         return None
-    labels = split.examples.map(lambda example: example["label"])
-    return np.array(list(labels.as_numpy_iterator()), np.int64)
+    return split.read_labels()

@@ -116,9 +116,7 @@ class Retrieval(Task):
 
     def _negatives(self, recognizer: Recognizer, split: Split) -> float:
         """The mean number of pairs in a batch that do not match a pair."""
-        labels = split.labels
-        if labels is None:
-            labels = np.array([label.numpy() for label in split.examples.map(lambda example: example["label"])])
+        labels = split.read_labels()
         shares = np.unique(labels, return_counts=True)[1] / len(labels)
         return float((min(_compared(recognizer), split.size) - 1) * (1 - (shares**2).sum()))
 

@@ -100,8 +100,7 @@ def _run_stages(
         for _, end, frozen in freezing.stages(fit, blocks):
             if checkpoint.done or end <= state["epoch"]:
                 continue
-            freezing.freeze(blocks, frozen)
-            _compile(training, training.optimizer)  # again, since Keras reads here what is trainable
+            _freeze(training, blocks, frozen)
             if state["logs"] is None:
                 first_epoch, first_batch = state["epoch"], state["step"]
             else:
@@ -129,8 +128,7 @@ def train_on(recognizer: Recognizer, split: Split) -> None:
     blocks = architectures.backbone_blocks(recognizer.network)
     _compile(training, _optimizer(recognizer, training, Schedule.for_training(fit, steps), blocks))
     for start, end, frozen in freezing.stages(fit, blocks):
-        freezing.freeze(blocks, frozen)
-        _compile(training, training.optimizer)
+        _freeze(training, blocks, frozen)
         training.fit(
             _batches(training, targets, end, start, 0, buckets),
             steps_per_epoch=steps,

@@ -1,16 +1,14 @@
 """Scores on corrupted pictures as tables, of a result of `evaluation.corruptions.measure`."""
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich import box
 from rich.table import Table
 
-from pipelines import paths
 from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
+from tfrec.reports.gallery import csv_text
 
 Result = Mapping[str, Any]
 FROST_NOTE = "frost overlays computed textures, not photographs"
@@ -67,27 +65,25 @@ def as_csv(result: Result) -> str:
     Returns:
         A row for clean pictures, for each corruption at each severity, and for the averages.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     measure = result["measure"]
-    writer.writerow(["family", "corruption", "severity", measure, "low", "high", *COUNTED[measure]])
+    lines: list[list[Any]] = [["family", "corruption", "severity", measure, "low", "high", *COUNTED[measure]]]
 
-    def write_row(*names: str, cell: Mapping[str, Any] | None) -> None:
+    def add_line(*names: str, cell: Mapping[str, Any] | None) -> None:
         if cell is not None:
             counted = [cell.get(name) for name in COUNTED[measure]]  # which averages lack
-            writer.writerow([*map(paths.cell, names), cell[measure], *cell["interval"], *counted])
+            lines.append([*names, cell[measure], *cell["interval"], *counted])
 
-    write_row("", "", "clean", cell=result["clean"])
+    add_line("", "", "clean", cell=result["clean"])
     for name, scores in result["corruptions"].items():
         for severity, cell in scores["severity"].items():
-            write_row(scores["family"], name, severity, cell=cell)
-        write_row(scores["family"], name, "average", cell=scores["average"])
+            add_line(scores["family"], name, severity, cell=cell)
+        add_line(scores["family"], name, "average", cell=scores["average"])
     for family, cell in result["families"].items():
-        write_row(family, "", "average", cell=cell)
-    write_row("", "", "average", cell=result["mean"])
+        add_line(family, "", "average", cell=cell)
+    add_line("", "", "average", cell=result["mean"])
     for name, cell in result["extra"].items():
-        write_row("extra", name, "", cell=cell)
-    return text.getvalue()
+        add_line("extra", name, "", cell=cell)
+    return csv_text.dumps(lines)
 
 
 def _headings(result: Result) -> list[str]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from pipelines import paths
@@ -19,4 +19,24 @@ def dumps(lines: Iterable[Iterable[Any]]) -> str:
     """
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(map(paths.cell, line) for line in lines)
+    return text.getvalue()
+
+
+def of_records(names: Sequence[str], records: Iterable[Mapping[str, Any]]) -> str:
+    """Writes a line with names, and one with the values of each record under these names.
+
+    Args:
+        names: of the columns.
+        records: what they lack is an empty cell.
+
+    Returns:
+        The file's text.
+
+    Raises:
+        ValueError: for a record with another name.
+    """
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows({name: paths.cell(value) for name, value in record.items()} for record in records)
     return text.getvalue()

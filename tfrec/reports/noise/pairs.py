@@ -4,8 +4,6 @@ pairs.json            everything that `measure_pairs` returns
 pairs.csv             one row for each ratio and picture, and for each input alone
 """
 
-import csv
-import io
 import pathlib
 from collections.abc import Mapping
 from typing import Any
@@ -14,6 +12,7 @@ from rich import box
 from rich.table import Table
 
 from pipelines.counts import counted
+from tfrec.reports.gallery import csv_text
 from tfrec.runs.run import Run
 
 NAME = "pairs"
@@ -79,19 +78,17 @@ def as_csv(result: Result) -> str:
     Returns:
         A row for each input alone, and for both at each ratio with each picture.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     extra = ("best", "error_ratio", "image_gate")
-    writer.writerow(["inputs", "snr_db", "picture", "accuracy", "low", "high", *extra])
+    lines: list[list[Any]] = [["inputs", "snr_db", "picture", "accuracy", "low", "high", *extra]]
 
-    def write_row(*names: str, cell: Mapping[str, Any]) -> None:
-        writer.writerow([*names, cell["accuracy"], *cell["interval"], *(cell.get(name) for name in extra)])
+    def add_line(*names: str, cell: Mapping[str, Any]) -> None:
+        lines.append([*names, cell["accuracy"], *cell["interval"], *(cell.get(name) for name in extra)])
 
     for picture, cell in result["image"].items():
-        write_row("image", "", picture, cell=cell)
+        add_line("image", "", picture, cell=cell)
     for ratio, cell in result["audio"].items():
-        write_row("audio", ratio, "", cell=cell)
+        add_line("audio", ratio, "", cell=cell)
     for ratio, cells in result["fused"].items():
         for picture, cell in cells.items():
-            write_row("both", ratio, picture, cell=cell)
-    return text.getvalue()
+            add_line("both", ratio, picture, cell=cell)
+    return csv_text.dumps(lines)

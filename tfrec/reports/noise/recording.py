@@ -1,7 +1,5 @@
 """Scores on changed recordings as files and as a table, of a result of `evaluation.recording.measure`."""
 
-import csv
-import io
 import json
 import pathlib
 from collections.abc import Mapping
@@ -10,8 +8,8 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
-from pipelines import paths
 from tfrec.evaluation.metrics.per_example import TITLES
+from tfrec.reports.gallery import csv_text
 from tfrec.runs.run import Run
 from tfrec.utils import short_numbers
 
@@ -23,14 +21,11 @@ def write(run: Run, result: Mapping[str, Any]) -> pathlib.Path:
     result = json.loads(short_numbers.dumps(result))
     folder = Run(run.free_report(NAME, result))
     folder.path.mkdir(exist_ok=True)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     measure = result["measure"]
-    writer.writerow(["condition", measure, "low", "high"])
-    for name, cell in result["conditions"].items():
-        writer.writerow([paths.cell(name), cell[measure], *cell["interval"]])
+    cells = result["conditions"].items()
+    lines = [["condition", measure, "low", "high"], *([name, cell[measure], *cell["interval"]] for name, cell in cells)]
     folder.write_json(f"{NAME}.json", result)
-    folder.write_text(f"{NAME}.csv", text.getvalue())
+    folder.write_text(f"{NAME}.csv", csv_text.dumps(lines))
     return folder.path
 
 

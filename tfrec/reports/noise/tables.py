@@ -1,7 +1,5 @@
 """Scores among noises as tables, of a result of `evaluation.noise.measure`."""
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +9,7 @@ from rich.table import Table
 from pipelines import paths
 from pipelines.counts import counted
 from tfrec.evaluation.metrics.per_example import COUNTED, TITLES
+from tfrec.reports.gallery import csv_text
 from tfrec.reports.reliability.groups import SIGNIFICANT
 
 AVERAGED = "20 to 0"  # dB
@@ -86,26 +85,24 @@ def as_csv(result: Result) -> str:
     Returns:
         A row for clean speech, for each noise and each set at each ratio, and for their averages over 20 to 0 dB.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
     measure = result["measure"]
-    writer.writerow(["set", "noise", "snr_db", measure, "low", "high", *COUNTED[measure]])
+    lines: list[list[Any]] = [["set", "noise", "snr_db", measure, "low", "high", *COUNTED[measure]]]
 
-    def write_row(*names: str, cell: Mapping[str, Any] | None) -> None:
+    def add_line(*names: str, cell: Mapping[str, Any] | None) -> None:
         if cell is not None:
             counted = [cell.get(name) for name in COUNTED[measure]]  # which averages lack
-            writer.writerow([*map(paths.cell, names), cell[measure], *cell["interval"], *counted])
+            lines.append([*names, cell[measure], *cell["interval"], *counted])
 
-    write_row("", "", "clean", cell=result["clean"])
+    add_line("", "", "clean", cell=result["clean"])
     for name, noise in result["noises"].items():
         for ratio, cell in noise["snr"].items():
-            write_row(noise["set"], name, ratio, cell=cell)
-        write_row(noise["set"], name, AVERAGED, cell=noise["average"])
+            add_line(noise["set"], name, ratio, cell=cell)
+        add_line(noise["set"], name, AVERAGED, cell=noise["average"])
     for group, scores in result["sets"].items():
         for ratio, cell in scores["snr"].items():
-            write_row(group, "", ratio, cell=cell)
-        write_row(group, "", AVERAGED, cell=result["averages"].get(group))
-    return text.getvalue()
+            add_line(group, "", ratio, cell=cell)
+        add_line(group, "", AVERAGED, cell=result["averages"].get(group))
+    return csv_text.dumps(lines)
 
 
 def _cells(measure: str, row: Mapping[str, Any], average: Mapping[str, Any] | None) -> list[str]:
