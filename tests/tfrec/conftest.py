@@ -16,8 +16,7 @@ from tfrec import tasks
 from tfrec.config import flags
 from tfrec.recognizer import Recognizer
 from tfrec.reports import scores
-from tfrec.runs import splits
-from tfrec.runs.environment import environment
+from tfrec.runs import environment, splits
 from tfrec.runs.run import Run
 from tfrec.serving import examples, publish, savedmodel
 from tfrec.serving.certificate import certify
@@ -39,7 +38,7 @@ def train(config, path):
     labels = tasks.labels(config.task, corpus)
     run.write_json("labels.json", labels)
     splits.write(run, corpus)
-    run.write_json("environment.json", environment())
+    environment.record(run)
     recognizer = Recognizer(config, labels)
     recognizer.task.prepare(corpus.splits["train"])
     recognizer.loss_traces, loss = [], recognizer.task.loss

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 from scipy import special
 
+from pipelines.datasets import selection
 from pipelines.datasets.base import Split
 from pipelines.errors import UserError
 from tfrec import architectures
@@ -107,6 +107,4 @@ def _drawn(split: Split) -> Split:
         return split
     mask = np.zeros(split.size, bool)
     mask[np.random.default_rng(0).permutation(split.size)[:MAX_TRAINING]] = True
-    kept = tf.data.Dataset.from_tensor_slices(mask)
-    labels = None if split.labels is None else split.labels[mask]
-    return split.combined(kept, lambda example, _: example, lambda is_kept: is_kept, size=MAX_TRAINING, labels=labels)
+    return selection.subset(split, mask)

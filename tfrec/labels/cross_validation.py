@@ -14,6 +14,7 @@ from scipy import sparse, special
 from sklearn.model_selection import StratifiedKFold
 
 from pipelines.counts import counted, verb
+from pipelines.datasets import selection
 from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.config.schema import Config
@@ -36,7 +37,7 @@ def pool(corpus: Corpus) -> Split:
     return Split(
         _joined([split.examples for split in splits.values()]),
         len(names),
-        labels=np.concatenate([_labels(split) for split in splits.values()]),
+        labels=np.concatenate([split.read_labels() for split in splits.values()]),
         sources=names,
         rows=rows if len(rows) == len(names) else None,
     )
@@ -144,16 +145,11 @@ def _subset(splits: Sequence[Split], chosen: np.ndarray) -> Split:
     """The chosen examples of several splits; `chosen` has a boolean for each."""
     offsets = np.cumsum([split.size for split in splits])[:-1]
     parts = [
-        split.combined(
-            tf.data.Dataset.from_tensor_slices(mask),
-            lambda example, _: example,
-            keep=lambda is_kept: is_kept,
-            size=int(mask.sum()),
-        )
+        selection.subset(split, mask)
         for split, mask in zip(splits, np.split(chosen, offsets), strict=True)
         if mask.any()
     ]
-    labels = np.concatenate([_labels(split) for split in splits if split.size])[chosen]
+    labels = np.concatenate([split.read_labels() for split in splits if split.size])[chosen]
     has_seconds = all(split.seconds is not None for split in splits)
     seconds = np.concatenate([split.seconds for split in splits])[chosen] if has_seconds else None
     return Split(_joined([part.examples for part in parts]), int(chosen.sum()), labels=labels, seconds=seconds)
@@ -161,9 +157,3 @@ def _subset(splits: Sequence[Split], chosen: np.ndarray) -> Split:
 
 def _joined(examples: Sequence[tf.data.Dataset]) -> tf.data.Dataset:
     return functools.reduce(lambda all_before, more: all_before.concatenate(more), examples)
-
-
-def _labels(split: Split) -> np.ndarray:
-    if split.labels is not None:
-        return split.labels
-    return np.array([example["label"] for example in split.examples.as_numpy_iterator()], np.int64)

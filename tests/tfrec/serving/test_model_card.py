@@ -1,11 +1,11 @@
 """The model card: every number is one of the run's files, and what is not measured is named with its command."""
 
-import json
 import shutil
 
 import pytest
 
 from tfrec.recognizer import Recognizer
+from tfrec.runs import environment
 from tfrec.runs.run import Run
 from tfrec.serving import savedmodel
 from tfrec.serving.model_card import card, markdown, origin, robustness, scores
@@ -38,8 +38,10 @@ def copied(trained, tmp_path):
 def test_the_card_of_a_classifier(copied):
     recognizer = copied("digits")
     run, test = recognizer.run, recognizer.run.read_json("metrics.json")["test"]
+    (start,) = environment.read(run)
+    first = {**start, "command": ["x/fit.py", "digits", "--a b"]}
     run.write_json(
-        "environment.json", {**run.read_json("environment.json"), "command": ["x/fit.py", "digits", "--a b"]}
+        "environment.json", [first, {**start, "command": ["tfrec", "fit", "--resume"], "date": "2026-05-04"}]
     )
     text = written(recognizer)
     heads = [line for line in text.splitlines() if line.startswith("## ")]
@@ -53,6 +55,9 @@ def test_the_card_of_a_classifier(copied):
     assert f"| 7 | {seven['examples']} | {100 * seven['precision']:.2f} % | {100 * seven['recall']:.2f} % (" in text
     assert f"temperature of {test['calibration']['temperature']:.4g}" in text
     assert "| seed | 0 |" in text
+    assert f"| minutes | {run.read_history()[-1]['minutes']:.1f} |" in text
+    assert "| starts | 2 |\n| date | 2026-05-04 |\n" in text
+    assert f"| software | Python {start['python']}, tfrec " in text
     assert "- not proved: a gap" in text
     assert f"`tfrec corruption_report {run.path}` measures it." in text
     assert f"`tfrec evaluate {run.path} --groups COLUMN` measures it." in text
@@ -201,7 +206,9 @@ def test_many_classes_are_cut_to_the_worst():
     ],
 )
 def test_the_command_of_a_training(words, expected, tmp_path):
-    lines = list(origin.commands(Run(tmp_path), json.loads(json.dumps({"command": words}))))
+    run = Run(tmp_path)
+    run.write_json("environment.json", [{"command": words}])
+    lines = list(origin.commands(run))
     assert lines[3].startswith(expected)
 
 

@@ -50,7 +50,7 @@ def write(
         lines += [*_of_run(recognizer, recognizer.run)]
     lines += [*_limits(recognizer, description), *_certificate(certificate, results)]
     if recognizer.run is not None:
-        lines += [*origin.commands(recognizer.run, _read(recognizer.run, "environment.json"))]
+        lines += [*origin.commands(recognizer.run)]
     return "\n".join(lines).replace("\n\n\n", "\n\n").rstrip() + "\n"
 
 
@@ -81,10 +81,10 @@ def _use(
 def _of_run(recognizer: Recognizer, run: Run) -> Iterator[str]:
     """Data, training and scores."""
     metrics, decision = _read(run, "metrics.json"), _read(run, "decision.json")
-    environment, task = _read(run, "environment.json"), recognizer.task
+    task = recognizer.task
     test = metrics.get("test", {})
     yield from origin.data(recognizer.config, run, metrics)
-    yield from origin.training(recognizer.config, run, environment, metrics)
+    yield from origin.training(recognizer.config, run, metrics)
     yield "## Scores"
     yield ""
     if not test:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfrec.runs import splits
+from tfrec.runs import environment, splits
 from tfrec.runs.run import Run
 from tfrec.serving.model_card import markdown
 
@@ -57,11 +57,11 @@ def _fingerprint(rows: Sequence[Any]) -> str:
     return hashlib.blake2b("\n".join(prints).encode(), digest_size=16).hexdigest()
 
 
-def training(config: Config, run: Run, environment: Mapping[str, Any], metrics: Mapping[str, Any]) -> Iterator[str]:
-    """Seed, size, time and software."""
+def training(config: Config, run: Run, metrics: Mapping[str, Any]) -> Iterator[str]:
+    """Seed, size, time, and software and machine of the last start."""
     yield "## Training"
     yield ""
-    kept = run.read_kept_epochs()
+    kept, history, last = run.read_kept_epochs(), run.read_history(), _starts(run)[-1]
     facts = [
         ("architecture", config.model.name),
         ("parameters", f"{metrics['parameters']:,}" if "parameters" in metrics else None),
@@ -70,35 +70,41 @@ def training(config: Config, run: Run, environment: Mapping[str, Any], metrics: 
         ("epochs", config.fit.epochs),
         ("epochs of the weights", ", ".join(map(str, kept)) or None),
         ("precision", config.fit.precision),
-        ("minutes", f"{metrics['fit_seconds'] / 60:.1f}" if "fit_seconds" in metrics else None),
-        ("date", environment.get("date")),
-        ("machine", _machine(environment)),
-        ("software", _software(environment)),
-        ("commit of tfrec", environment.get("git_commit")),
+        ("minutes", f"{history[-1]['minutes']:.1f}" if history else None),
+        ("starts", len(environment.read(run)) or None),
+        ("date", last.get("date")),
+        ("machine", _machine(last)),
+        ("software", _software(last)),
+        ("commit of tfrec", last.get("git_commit")),
     ]
     rows = [(name, "not recorded" if value is None else value) for name, value in facts]
     yield from markdown.table(("what", "value"), rows)
 
 
-def _machine(environment: Mapping[str, Any]) -> str | None:
-    if "platform" not in environment:
-        return None
-    return f"{environment['platform']}, {environment.get('cpus')} processors"
+def _starts(run: Run) -> Sequence[Mapping[str, Any]]:
+    """The starts of the training, one that says nothing where the run has none."""
+    return environment.read(run) or [{}]
 
 
-def _software(environment: Mapping[str, Any]) -> str | None:
-    if "packages" not in environment:
+def _machine(start: Mapping[str, Any]) -> str | None:
+    if "platform" not in start:
         return None
-    versions = [f"Python {environment.get('python')}", *(f"{k} {v}" for k, v in environment["packages"].items())]
+    return f"{start['platform']}, {start.get('cpus')} processors"
+
+
+def _software(start: Mapping[str, Any]) -> str | None:
+    if "packages" not in start:
+        return None
+    versions = [f"Python {start.get('python')}", *(f"{k} {v}" for k, v in start["packages"].items())]
     return ", ".join(versions)
 
 
-def commands(run: Run, environment: Mapping[str, Any]) -> Iterator[str]:
+def commands(run: Run) -> Iterator[str]:
     """The commands that train, measure and export the model again."""
     yield "## Repeat it"
     yield ""
     yield "```bash"
-    yield _training_command(run, environment.get("command"))
+    yield _training_command(run, _starts(run)[0].get("command"))
     yield f"tfrec evaluate {shlex.quote(str(run.path))}"
     yield f"tfrec export {shlex.quote(str(run.path))}"
     yield "```"

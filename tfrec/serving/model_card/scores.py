@@ -99,7 +99,8 @@ def calibration(test: Mapping[str, Any], decision: Mapping[str, Any], run: str) 
     else:
         error = markdown.scored("ece", found["ece"], found["ece_interval"])
         debiased = markdown.score("ece", found["ece_debiased"])
-        yield f"Expected calibration error on the test split: {error}; without what chance adds {debiased}."
+        yield f"Expected calibration error on the test split: {error}; as a root mean square without what chance"
+        yield f"adds {debiased}."
         yield f"Negative log-likelihood {found['nll']:.4g}, Brier score {found['brier']:.4g}."
         yield f"The logits are divided by a temperature of {found['temperature']:.4g}, chosen on the validation split."
         yield ""
