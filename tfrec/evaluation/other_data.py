@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import logging
 import os
 import re
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pipelines import audio, images, paths
+from pipelines.counts import counted
 from pipelines.datasets import files, folder, manifest, media_files, paired, pairing
 from pipelines.datasets.base import Corpus, FilesConfig, Split
 from pipelines.errors import UserError, unknown
@@ -18,6 +20,8 @@ from tfrec.runs import splits
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
     from tfrec.runs.run import Run
+
+logger = logging.getLogger(__name__)
 
 NEEDED = {"classes": ("label", "labels"), "texts": ("text", "transcripts"), "numbers": ("number", "numbers")}
 
@@ -97,17 +101,24 @@ def load_unlabeled(recognizer: Recognizer, path: str) -> Split:
     if not os.path.isdir(root):
         raise UserError(f"--ood {paths.shown(path)} is not a folder: name one with pictures or clips of no class.")
     suffixes = images.SUFFIXES if kind == "image" else audio.SUFFIXES
-    found = [name for name in media_files.below(root, media_files.LeftOut()) if name.lower().endswith(suffixes)]
+    left_out, kinds = media_files.LeftOut(), {"image": "pictures", "audio": "clips"}
+    media = media_files.below(root, left_out)
+    left_out.check()
+    found = [name for name in media if name.lower().endswith(suffixes)]
     if not found:
-        kinds = {"image": "pictures", "audio": "clips"}
         raise UserError(f"--ood {paths.shown(path)} holds no {kinds[kind]}, which the run takes: name another folder.")
+    notes = [*left_out.notes()]
+    if others := len(media) - len(found):
+        notes.append(f"Left out, since the run takes {kinds[kind]}: {counted(others, 'other media file')}.")
     rows = [files.Row(name, number=0.0, where="" if paths.is_plain(name) else paths.shown(name)) for name in found]
     config: Any = _config(recognizer, root)
     reading = config.reading() | {"channels": getattr(recognizer.config.frontend, "channels", 3)}
     rate = getattr(recognizer.config.frontend, "sample_rate_hz", None)
-    return files.build_corpus(config, rows, {"test": np.arange(len(rows))}, sample_rate_hz=rate, **reading).splits[
-        "test"
-    ]
+    parts = {"test": np.arange(len(rows))}
+    corpus = files.build_corpus(config, rows, parts, sample_rate_hz=rate, notes=notes, **reading)
+    for note in corpus.notes:
+        logger.warning(note)
+    return corpus.splits["test"]
 
 
 def _pairs(recognizer: Recognizer, path: str, split: str) -> Corpus:

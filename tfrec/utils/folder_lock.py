@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.errors import UserError
+from tfrec.utils import json_files
 from tfrec.utils.files import lock_folder
 
 FILE = ".lock"
@@ -72,7 +73,7 @@ def _own() -> dict[str, Any]:
 def _read(record: pathlib.Path) -> dict[str, Any]:
     """Who holds the lock; empty where that is unknown."""
     try:
-        holder = json.loads(record.read_text(encoding="utf-8"))
+        holder = json_files.load(record, max_bytes=10_000)
     except (OSError, ValueError):
         return {}
     return holder if isinstance(holder, dict) else {}

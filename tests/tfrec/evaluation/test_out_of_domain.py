@@ -93,3 +93,11 @@ def test_errors(trained, fails, tmp_path_factory):
     assert "is not a folder" in fails(evaluate, digits, "--ood", "missing")
     assert "has no classes" in fails(evaluate, trained("bilstm_ctc")[0].path, "--ood", empty)
     assert "the run takes pairs" in fails(evaluate, trained("av_fusion")[0].path, "--ood", empty)
+
+
+def test_files_that_are_left_out_are_named(trained, others, tmp_path, caplog):
+    folder = shutil.copytree(others, tmp_path / "mixed")
+    (folder / "notes.txt").write_text("noise")
+    assert other_data.load_unlabeled(trained("digits")[1], str(folder)).size == 12
+    assert "1 file with another ending was left out: .txt 1." in caplog.text
+    assert "Left out, since the run takes pictures: 12 other media files." in caplog.text
