@@ -13,10 +13,9 @@ from scipy import stats
 
 from pipelines.errors import UserError
 from tfrec.evaluation.metrics import classification, transcription
-from tfrec.evaluation.metrics.per_example import PerExampleScores
+from tfrec.evaluation.metrics.per_example import LOWER_IS_BETTER, PerExampleScores
 from tfrec.evaluation.noise_conditions import ratio_name
 
-LOWER_IS_BETTER = ("wer", "per", "cer", "sentence_error_rate", "loss", "mae", "rmse")
 PERMUTATIONS = 4999
 MAX_GROUPS = 200
 DRAWN_AT_ONCE = 2**22  # values of the permutation test, 32 MiB

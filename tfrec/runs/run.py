@@ -3,7 +3,7 @@
 config.json           every setting, resolved
 splits.csv            each file of the data with its split and fingerprint, see `tfrec.runs.splits`
 labels.json           the classes, in the order of the network's outputs; or the vocabulary of transcripts
-environment.json      package versions, machine, git commit, command
+environment.json      package versions, machine, git commit and command of each start
 model.keras           raw input to outputs; `keras.saving.load_model` opens it
 best.weights.h5       the network after its best epoch, or the mean of several epochs
 history.csv           one row for each epoch

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfrec.evaluation.metrics.transcription import BOOTSTRAP_SAMPLES
+from tfrec.evaluation.metrics.transcription import bootstrap_interval
 from tfrec.runs.run import Run
 from tfrec.studies import noise, study
 from tfrec.studies.noise_scores import REPORT
@@ -98,15 +98,12 @@ def difference(usual: Counts, robust: Counts, group: str | None) -> dict[str, An
     """
     chosen = np.ones(len(usual[2]), bool) if group is None else usual[2] == group
     first, second, answers = usual[0][chosen], robust[0][chosen], usual[1][chosen]
-    random = np.random.default_rng(0)
-    weights = random.multinomial(len(first), np.full(len(first), 1 / len(first)), BOOTSTRAP_SAMPLES)
-    changes = (weights @ (second - first)) / (weights @ answers)
-    relative = (weights @ (second - first)) / np.maximum(weights @ first, 1)
+    change = second - first
     return {
-        "change": float((second - first).sum() / answers.sum()),
-        "change_interval": np.quantile(changes, [0.025, 0.975]).tolist(),
-        "relative": float((second - first).sum() / max(first.sum(), 1)),
-        "relative_interval": np.quantile(relative, [0.025, 0.975]).tolist(),
+        "change": float(change.sum() / answers.sum()),
+        "change_interval": bootstrap_interval(change, answers),
+        "relative": float(change.sum() / max(first.sum(), 1)),
+        "relative_interval": bootstrap_interval(change, first),
     }
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.config import experiments
-from tfrec.evaluation.metrics.per_example import TITLES
+from tfrec.evaluation.metrics.per_example import LOWER_IS_BETTER, TITLES
 from tfrec.reports import error_plots
 from tfrec.runs.run import Run
 from tfrec.studies import study
@@ -109,7 +109,7 @@ def tables(folder: pathlib.Path, steps: Sequence[Step]) -> list[Table]:
 
 
 def _direction(name: str) -> str:
-    return "lower" if name in ("wer", "per", "cer") else "higher"
+    return "lower" if name in LOWER_IS_BETTER else "higher"
 
 
 def _read_scores(folder: pathlib.Path, steps: Sequence[Step]) -> tuple[str, dict[str, dict[str, list[float]]]]:

@@ -47,7 +47,7 @@ def train(
     Args:
         recognizer: what is trained.
         corpus: its data.
-        run: the run folder, which keeps the state after every epoch.
+        run: the run folder, which keeps the state, see `TrainingCheckpoint`.
         resume: whether training continues from that state.
         verbose: Keras's.
 

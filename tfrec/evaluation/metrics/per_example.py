@@ -27,6 +27,7 @@ TITLES = {
     "probe_accuracy": "accuracy of a linear probe",
     "knn_accuracy": "accuracy of nearest neighbors",
 }
+LOWER_IS_BETTER = ("wer", "per", "cer", "sentence_error_rate", "loss", "mae", "rmse")
 MACRO_SCORES = ("macro_precision", "macro_recall", "macro_f1")  # in the order of `precision_recall_f1`
 # Names of the numerator and denominator of the scores that tasks are judged by.
 COUNTED = {
