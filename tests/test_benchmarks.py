@@ -127,6 +127,7 @@ def small_networks(shape, networks=resnet.networks):
     }
 
 
+@pytest.mark.slow
 def test_resnet(monkeypatch, capsys):
     monkeypatch.setattr(resnet, "networks", small_networks)
     monkeypatch.setattr(resnet, "CLASSES", 10)
