@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from benchmarks import (
     augmentation,
+    beam_search,
     decoding,
     embedding_search,
     features,
@@ -182,6 +183,14 @@ def test_decoding(capsys):
     assert decoding.main(["--batch_size", "2", "--steps", "20", "--words", "10", "--repetitions", "1"]) == 0
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("decoding.ctc.losses", "beam and language model", "alignment"))
+
+
+@pytest.mark.slow
+def test_beam_search(capsys, data_dir):
+    words = ["--path", str(data_dir / "an4"), "--clips", "4", "--repetitions", "1"]
+    assert beam_search.main(words) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("beam and language model", "WER", "pyctcdecode"))
 
 
 def test_transcribing(capsys):
