@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from pipelines import progress
+from pipelines import progress, storage
 from pipelines.counts import share, verb
 from pipelines.datasets.files import Row
 
@@ -29,7 +29,7 @@ def of_file(path: str) -> str:
         OSError: It cannot be read.
     """
     digest = hashlib.blake2b(digest_size=16)
-    with open(path, "rb", buffering=0) as file:
+    with storage.open_binary(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pipelines import datasets
+from pipelines import datasets, storage
 from pipelines.datasets import files, fingerprints, rejection
 from pipelines.datasets.base import Corpus, DataConfig, FilesConfig
 from pipelines.datasets.selection import JOINED_NOTE
@@ -35,7 +35,7 @@ def compare(rows: Sequence[files.Row]) -> Comparison:
     Args:
         rows: With fingerprints; without one a file is only looked for.
     """
-    now = fingerprints.of_files(row.path for row in rows if os.path.isfile(row.path))
+    now = fingerprints.of_files(row.path for row in rows if storage.is_file(row.path))
     comparison = Comparison([], [], [])
     for row in rows:
         fingerprint = now.get(row.path)

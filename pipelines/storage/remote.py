@@ -1,0 +1,121 @@
+"""Object stores and other file systems with addresses, such as `s3://bucket/folder`, by fsspec.
+
+fsspec is the extra `remote`; most kinds of address need a package of their own, which its message names.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+from pipelines import paths
+from pipelines.errors import UserError
+
+INSTALL = 'pip install "tfrec[remote]"'
+
+# A kind of address, or several in front of one another, such as simplecache::s3://.
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
+
+
+def is_address(path: str) -> bool:
+    """Whether a path is an address; `file://` is a way to write a local path.
+
+    >>> is_address("s3://bucket/a.tar"), is_address("file:///tmp/a.tar"), is_address("/tmp/a.tar")
+    (True, False, False)
+    """
+    return "://" in path and _ADDRESS.match(path) is not None and not path.lower().startswith("file:")
+
+
+def read(path: str, offset: int, size: int) -> bytes:
+    """Reads bytes of a file.
+
+    Args:
+        path: Its address.
+        offset: Of the first byte.
+        size: Number of bytes.
+
+    Returns:
+        The bytes; fewer at the end of the file.
+
+    Raises:
+        OSError: It cannot be read.
+        UserError: The kind of address is unknown, or needs a package that is not installed.
+    """
+    system, name = _system(path)
+    with _os_errors(path):
+        return system.cat_file(name, start=offset, end=offset + size) if size else b""
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Opens a file for reading, in blocks that are read ahead.
+
+    Args:
+        path: Its address.
+
+    Yields:
+        The open file.
+
+    Raises:
+        OSError: As `read` raises it, also while the file is read.
+        UserError: Likewise.
+    """
+    system, name = _system(path)
+    with _os_errors(path), system.open(name, "rb") as file:
+        yield file
+
+
+def size(path: str) -> int:
+    """The number of bytes of a file; raises what `read` raises."""
+    system, name = _system(path)
+    with _os_errors(path):
+        return int(system.size(name))
+
+
+def names_in(path: str) -> list[str] | None:
+    """Lists a folder.
+
+    Args:
+        path: Its address.
+
+    Returns:
+        The sorted names of the files in it; None where there is no such folder.
+
+    Raises:
+        OSError: As `read` raises it.
+        UserError: Likewise.
+    """
+    system, name = _system(path)
+    with _os_errors(path):
+        if not system.isdir(name):
+            return None
+        found = system.ls(name, detail=True)
+    return sorted(os.path.basename(entry["name"]) for entry in found if entry["type"] == "file")
+
+
+def _system(path: str) -> tuple[Any, str]:
+    """Fsspec's file system of an address, and what it calls the file."""
+    try:
+        import fsspec
+    except ImportError as error:
+        raise UserError(f"{paths.shown(path)} is an address, which needs fsspec: {INSTALL}.") from error
+    try:
+        return fsspec.core.url_to_fs(path)
+    except (ImportError, ValueError) as error:  # a kind without its package; an unknown one
+        raise UserError(f"{paths.shown(path)} cannot be opened: {_sentence(error)}.") from error
+
+
+@contextlib.contextmanager
+def _os_errors(path: str) -> Iterator[None]:
+    """Raises OSError for what the clients of object stores raise, which have no base class in common."""
+    try:
+        yield
+    except (UserError, OSError):
+        raise
+    except Exception as error:
+        raise OSError(f"{paths.shown(path)}: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    return paths.shown(" ".join(str(error).split())[:300] or type(error).__name__).rstrip(".")
