@@ -12,7 +12,8 @@ import os
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from pipelines.storage import archives
+from pipelines import paths
+from pipelines.storage import archives, remote
 
 
 def is_member(path: str) -> bool:
@@ -30,8 +31,33 @@ def is_file(path: str) -> bool:
     return os.path.isfile(path) if found is None else found[1] in found[0].members
 
 
+def walk(folder: str) -> list[str]:
+    """Lists all files below a folder or an address, and the members of its archives.
+
+    Raises:
+        OSError: An address cannot be read.
+        UserError: An archive is damaged.
+    """
+    if folder.endswith(archives.SUFFIX) and (paths.is_address(folder) or os.path.isfile(folder)):
+        found = archives.find(f"{folder}/")
+        return [f"{folder}/{name}" for name in found[0].members] if found else []
+    if paths.is_address(folder):
+        files = [f"{folder.rstrip('/')}/{name}" for name in remote.names_below(folder) or ()]
+    else:
+        files = [os.path.join(below, name) for below, _, names in os.walk(folder) for name in names]
+    return [path for file in files for path in (walk(file) if file.endswith(archives.SUFFIX) else [file])]
+
+
+def exists(path: str) -> bool:
+    """Whether there is a file, a folder or a member of this name, or something at an address; errors as `walk`."""
+    found = archives.find(path)
+    if found is not None:
+        return found[1] in found[0].members
+    return remote.exists(path) if paths.is_address(path) else os.path.exists(path)
+
+
 def size(path: str) -> int:
-    """The number of bytes of a file or a member; OSError where there is none."""
+    """The number of bytes of a file or a member; OSError where it does not exist."""
     found = archives.find(path)
     return os.path.getsize(path) if found is None else found[0].place(found[1])[1]
 
@@ -54,6 +80,12 @@ def read(path: str) -> bytes:
         return found[0].read(found[1])
     with open(os.fsencode(path), "rb") as file:
         return file.read()
+
+
+def known_fingerprint(path: str) -> str | None:
+    """The fingerprint of a member by the index of its archive; None where none is known."""
+    found = archives.find(path)
+    return None if found is None else found[0].fingerprints.get(found[1])
 
 
 def for_library(path: str) -> bytes | BinaryIO:

@@ -5,6 +5,7 @@ import errno
 import functools
 import os
 import threading
+from collections.abc import Mapping
 from typing import Any
 
 from pipelines import paths
@@ -25,13 +26,15 @@ class Archive:
     Attributes:
         path: Of the archive: a file, or an address.
         members: Of regular files.
+        fingerprints: Of the members' bytes, see `pipelines.datasets.fingerprints`, where an index has them.
     """
 
     path: str
     members: Members
+    fingerprints: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def place(self, name: str) -> tuple[int, int]:
-        """(offset, size) of a member; FileNotFoundError where there is none."""
+        """(offset, size) of a member; FileNotFoundError for another name."""
         if name not in self.members:
             raise FileNotFoundError(errno.ENOENT, f"the archive has no such member ({os.strerror(errno.ENOENT)})")
         return self.members[name]
@@ -47,7 +50,7 @@ class Archive:
         shown = f"{paths.shown(self.path)}/{paths.shown(name)}"
         if size > MAX_MEMBER_BYTES:
             raise FileError(f"{shown} has {size:,} bytes: the maximum is {MAX_MEMBER_BYTES:,}; cut it.", "too large")
-        data = remote.read(self.path, offset, size) if remote.is_address(self.path) else self._read(offset, size)
+        data = remote.read(self.path, offset, size) if paths.is_address(self.path) else self._read(offset, size)
         if len(data) < size:
             raise FileError(
                 f"{shown} is truncated: its archive ends inside it; copy the archive again.", "truncated or damaged"
@@ -85,23 +88,24 @@ def find(path: str) -> tuple[Archive, str] | None:
         name = path[: place + len(SUFFIX)]
         if name in _known:
             return _known[name], path[len(name) + 1 :]
-        if remote.is_address(name) or os.path.isfile(name):
+        if paths.is_address(name) or os.path.isfile(name):
             return _listed(name), path[len(name) + 1 :]
         place = path.find(f"{SUFFIX}/", place + 1)
     return None
 
 
-def add(path: str, members: Members) -> Archive:
+def add(path: str, members: Members, fingerprints: Mapping[str, str] | None = None) -> Archive:
     """Makes the members of an archive known, over what was known of it before.
 
     Args:
         path: Of the archive.
         members: Where they are.
+        fingerprints: See `Archive`.
 
     Returns:
         The Archive.
     """
-    _known[path] = Archive(path, members)
+    _known[path] = Archive(path, members, fingerprints or {})
     return _known[path]
 
 

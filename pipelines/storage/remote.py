@@ -4,8 +4,7 @@ fsspec is the extra `remote`; most kinds of address need a package of their own,
 """
 
 import contextlib
-import os
-import re
+import posixpath
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
@@ -13,18 +12,6 @@ from pipelines import paths
 from pipelines.errors import UserError
 
 INSTALL = 'pip install "tfrec[remote]"'
-
-# A kind of address, or several in front of one another, such as simplecache::s3://.
-_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
-
-
-def is_address(path: str) -> bool:
-    """Whether a path is an address; `file://` is a way to write a local path.
-
-    >>> is_address("s3://bucket/a.tar"), is_address("file:///tmp/a.tar"), is_address("/tmp/a.tar")
-    (True, False, False)
-    """
-    return "://" in path and _ADDRESS.match(path) is not None and not path.lower().startswith("file:")
 
 
 def read(path: str, offset: int, size: int) -> bytes:
@@ -73,14 +60,21 @@ def size(path: str) -> int:
         return int(system.size(name))
 
 
-def names_in(path: str) -> list[str] | None:
+def exists(path: str) -> bool:
+    """Whether there is a file or a folder at an address; raises what `read` raises."""
+    system, name = _system(path)
+    with _os_errors(path):
+        return bool(system.exists(name))
+
+
+def names_below(path: str) -> list[str] | None:
     """Lists a folder.
 
     Args:
         path: Its address.
 
     Returns:
-        The sorted names of the files in it; None where there is no such folder.
+        The paths of the files at any depth below it, from it on; None where there is no such folder.
 
     Raises:
         OSError: As `read` raises it.
@@ -90,8 +84,8 @@ def names_in(path: str) -> list[str] | None:
     with _os_errors(path):
         if not system.isdir(name):
             return None
-        found = system.ls(name, detail=True)
-    return sorted(os.path.basename(entry["name"]) for entry in found if entry["type"] == "file")
+        found = system.find(name)
+    return [posixpath.relpath(each, name) for each in found]
 
 
 def _system(path: str) -> tuple[Any, str]:

@@ -58,14 +58,14 @@ def scan(
     Args:
         path: A file, or an address.
         wants_content: From a member's name to whether its content is read.
-        others: What is no regular file is counted in it.
+        others: Everything but regular files is counted in it.
 
     Yields:
         The members in their order, each name once.
 
     Raises:
         UserError: The archive cannot be read, is packed, truncated or damaged, or has members whose names leave it or
-            are there twice, or whose content is wanted and too large.
+            are there twice, or whose content is asked for and too large.
     """
     shown, others = paths.shown(path), others or Others()
     with _opened(path) as file:
@@ -90,7 +90,7 @@ def scan(
 def _opened(path: str) -> Iterator[BinaryIO]:
     """The open archive; UserError where it cannot be read."""
     try:
-        with remote.opened(path) if remote.is_address(path) else open(path, "rb") as file:
+        with remote.opened(path) if paths.is_address(path) else open(path, "rb") as file:
             yield file
     except OSError as error:
         raise UserError(f"{paths.shown(path)} cannot be read: {error.strerror or error}.") from error
