@@ -24,6 +24,7 @@ MAX_LINE = 2**20  # bytes of the line of an example
 MAX_HEADER = 2**26  # of the first line, which names every shard
 
 _BLOCK = 2**20
+_Known = tuple[archives.Members, dict[str, str]]  # of a shard: where its members are, their fingerprints
 # Ours -> a field of a Row; what is empty is not written.
 _FIELDS = {"label": "label", "text": "text", "speaker": "speaker", "group": "group", "split": "split"}
 _FIELDS |= {"number": "number", "start": "start_s", "end": "end_s"}
@@ -117,26 +118,32 @@ def read(shards: Shards, check_columns: tables.CheckColumns) -> Iterator[tuple[t
     places = [f"{folder}/{shard.name}" if folder else shard.name for shard in header.shards]
     _check_sizes(places, header.shards)
     count, again = 0, collections.Counter[str]()  # parts of a recording after the first
-    known: list[tuple[archives.Members, dict[str, str]]] = [({}, {}) for _ in places]
+    known: list[_Known] = [({}, {}) for _ in places]
     for place, (members, fingerprints) in zip(places, known, strict=True):
         archives.add(place, members, fingerprints)
     for count, line in enumerate(lines, 1):
         where = f"{paths.shown(path)}:{count + 1}"
         entry = _entry(where, line)
         shard, name, place_in = _place(where, entry, header.shards)
-        members, fingerprints = known[shard]
         member = f"{places[shard]}/{name}"
-        if name in members:
-            if (members[name], fingerprints[name]) != (place_in, entry["fingerprint"]):
-                raise UserError(f"{where}: {paths.shown(name)} is not what an earlier line says: copy the index again.")
+        if _add(where, known[shard], name, place_in, entry["fingerprint"]):
             again[member] += 1
-        members[name], fingerprints[name] = place_in, entry["fingerprint"]
         shown = paths.shown(member) + (f"#{again[member] + 1}" if again[member] else "")
         cells = {"path": member, **{key: tables.cell(value) for key, value in entry["cells"].items() if key != "path"}}
         check_columns(shown, list(cells))
         yield (shown, cells), Entry(entry["fingerprint"], entry.get("decoder", ""))
     if count != header.examples:
         raise UserError(f"{paths.shown(path)} lists {count:,} of {header.examples:,} examples: copy it again.")
+
+
+def _add(where: str, known: _Known, name: str, place: tuple[int, int], fingerprint: str) -> bool:
+    """Adds a member to those of its shard; returns whether an earlier line has it; UserError where that differs."""
+    members, fingerprints = known
+    is_there = name in members
+    if is_there and (members[name], fingerprints[name]) != (place, fingerprint):
+        raise UserError(f"{where}: {paths.shown(name)} is not what an earlier line says: copy the index again.")
+    members[name], fingerprints[name] = place, fingerprint
+    return is_there
 
 
 def check(shards: Shards) -> None:

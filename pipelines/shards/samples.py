@@ -90,8 +90,7 @@ def read(
             media = _media(shard, key, sample, left_out)
             if media is None:
                 continue
-            path, ending = f"{shard}/{sample[media].name}", media
-            sidecars = _sidecars(sample, ending)
+            path, sidecars = f"{shard}/{sample[media].name}", _sidecars(sample, media)
             total += 1
             if not sidecars and not unlabeled:
                 bare.append(paths.shown(path))
