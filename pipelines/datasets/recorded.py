@@ -67,7 +67,7 @@ def relocate(rows: Sequence[files.Row], old: str, new: str) -> list[files.Row]:
     Raises:
         UserError: `new` does not exist.
     """
-    if not storage.exists(new):
+    if not storage.exists(_folder(new)):
         raise UserError(f"data.moved_to {new} does not exist.")
     root, target = _folder(old), _folder(new)
 
@@ -178,10 +178,11 @@ def _moved_where(row: files.Row, old: str, new: str) -> str:
 
 def _folder(path: str) -> str:
     """The folder that relative paths start from: the path, which may be an archive, or that of a manifest."""
-    if path.endswith(".tar"):
+    is_pattern = not storage.exists(path) and not {*"*?[{"}.isdisjoint(os.path.basename(path))
+    if path.endswith(".tar") and not is_pattern:
         return path
-    is_file = os.path.isfile(path) or os.path.splitext(path)[1].lower() in (".csv", ".tsv", ".jsonl", ".json")
-    return os.path.dirname(path) if is_file else path
+    is_list = os.path.isfile(path) or os.path.splitext(path)[1].lower() in (".csv", ".tsv", ".jsonl", ".json")
+    return os.path.dirname(path) if is_list or is_pattern else path
 
 
 def _count(rows: Sequence[files.Row]) -> str:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from pipelines import paths
+from pipelines import paths, storage
 from pipelines.counts import counted, verb
 from pipelines.datasets import files, manifest, manifest_rows
 from pipelines.datasets.base import Corpus, Modality
@@ -81,12 +81,14 @@ def open_index(config: Config) -> None:
     """Makes the members of prepared shards known with their fingerprints, and checks that the shards are the same.
 
     Args:
-        config: The shards; nothing happens where they have no index.
+        config: The shards; nothing happens where they have no index, or are gone.
 
     Raises:
         UserError: The index or a shard is missing or damaged, or has changed.
     """
-    found = places.find(config.moved_to or config.path)
+    if not storage.exists(config.path):
+        return  # the files are then missing
+    found = places.find(config.path)
     if found.index is not None:
         index.check(found)
         for _ in index.read(found, lambda where, names: None):

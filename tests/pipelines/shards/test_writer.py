@@ -159,6 +159,7 @@ def test_an_object_store(photos, tmp_path):
     store.put(str(path), "/bucket/shards", recursive=True)
     try:
         assert_same(corpus, reload("memory://bucket/shards"))
+        assert_same(corpus, reload("simplecache::memory://bucket/shards"))
         assert_same(corpus, reload(f"file://{path}"))
         store.rm("/bucket/shards/index.jsonl")
         assert_same(corpus, reload("memory://bucket/shards"))

@@ -34,7 +34,7 @@ def test_shards_train_as_their_files_do(tmp_path, monkeypatch, capsys):
     fit.main(["--run", run, "--resume", "--fit.epochs", "3", "--fit.batch_size", str(_batch_size(run))])
     assert len((tmp_path / run / "history.csv").read_text().splitlines()) == 4
     shutil.move("out/shards", "moved")
-    with pytest.raises(UserError, match="moved_to|does not exist"):
+    with pytest.raises(UserError, match=r"are gone .* name their new place by --data\.moved_to"):
         evaluate.main([run])
     evaluate.main([run, "--data.moved_to", "moved"])
     evaluate.main([run, "--data.path", "moved"])
