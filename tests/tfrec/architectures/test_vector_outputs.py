@@ -114,7 +114,8 @@ def check_mixed_precision(name, kind, jit_compile):
         keras.config.set_dtype_policy("float32")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     # Eagerly where XLA does not compile: to trace the gradients of a deep network takes many times as long as a step.
-    net.compile(keras.optimizers.SGD(1e-2), loss, jit_compile=jit_compile, run_eagerly=not jit_compile)
+    # Adam, whose steps do not become smaller with the gradient: one of 1e-5 times a rate is below the resolution of 1.
+    net.compile(keras.optimizers.Adam(1e-3), loss, jit_compile=jit_compile, run_eagerly=not jit_compile)
     before = [np.array(weight) for weight in effective(net)]
     history = net.fit(batch(kind), np.arange(4), epochs=2, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
