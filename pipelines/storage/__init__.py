@@ -28,7 +28,10 @@ def is_file(path: str) -> bool:
         UserError: The archive is damaged.
     """
     found = archives.find(path)
-    return os.path.isfile(path) if found is None else found[1] in found[0].members
+    if found is None:
+        return os.path.isfile(path)
+    archive, name = found
+    return name in archive.members and (paths.is_address(archive.path) or os.path.isfile(archive.path))
 
 
 def walk(folder: str) -> list[str]:

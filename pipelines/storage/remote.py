@@ -4,12 +4,17 @@ fsspec is the extra `remote`; most kinds of address need a package of their own,
 """
 
 import contextlib
+import functools
 import posixpath
+import threading
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from pipelines import paths
 from pipelines.errors import UserError
+
+_opening, _caching = threading.Lock(), threading.Lock()
+_cached: set[str] = set()  # addresses with a prefix such as simplecache:: that have been copied
 
 INSTALL = 'pip install "tfrec[remote]"'
 
@@ -31,6 +36,10 @@ def read(path: str, offset: int, size: int) -> bytes:
     """
     system, name = _system(path)
     with _os_errors(path):
+        if "::" in path and path not in _cached:
+            with _caching:  # other threads take a half copy for the file
+                system.cat_file(name, start=0, end=1)
+                _cached.add(path)
         return system.cat_file(name, start=offset, end=offset + size) if size else b""
 
 
@@ -90,6 +99,17 @@ def names_below(path: str) -> list[str] | None:
 
 def _system(path: str) -> tuple[Any, str]:
     """Fsspec's file system of an address, and what it calls the file."""
+    folder, _, last = path.rstrip("/").rpartition("/")
+    with _opening:
+        if folder.endswith((":", "/")):  # of the address of a bucket
+            return _opened_folder(path)
+        system, name = _opened_folder(folder)
+    return system, f"{name.rstrip('/')}/{last}"
+
+
+@functools.lru_cache(maxsize=1024)
+def _opened_folder(path: str) -> tuple[Any, str]:
+    """One file system for all threads: fsspec has one for each, and each would keep copies of its own."""
     try:
         import fsspec
     except ImportError as error:

@@ -135,7 +135,7 @@ def test_shards_that_a_path_names(tmp_path):
     [
         ("", r"data\.path is needed"),
         ("none", "does not exist"),
-        (".", "names no .tar shards"),
+        ("empty", "names no .tar shards"),
         ("a.tar.gz", "is packed, so that no member can be read alone: unpack it to a plain .tar"),
         ("packed", r"packed/a\.tgz is packed"),
         ("a-{9..1}.tar", "stands for 0 shards"),
@@ -147,6 +147,7 @@ def test_shards_that_a_path_names(tmp_path):
 def test_paths_without_shards(tmp_path, monkeypatch, path, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "packed").mkdir()
+    (tmp_path / "empty").mkdir()
     (tmp_path / "packed" / "a.tgz").write_bytes(b"")
     with pytest.raises(UserError, match=message):
         places.find(path)
