@@ -14,6 +14,7 @@ from pipelines.datasets import broken, clips, pictures
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError
 
+PILLOW = "pillow"  # the decoder of a Row
 Decoder = Callable[[Mapping[str, tf.Tensor]], tf.Tensor]  # a row of a table, as tensors -> pixels or a waveform
 
 
@@ -33,6 +34,7 @@ class Row:
     number: float | None = None  # target of a regression
     fingerprint: str = ""  # of the file's content, see `fingerprints`; empty = not computed
     further: tuple[tuple[str, str], ...] = ()  # (name, cell) of further columns of a list
+    decoder: str = ""  # of a picture: "pillow" where a check has shown that no other may read it; empty = by its header
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,6 +147,7 @@ def _examine(
     """
     if kind == "image":
         infos, errors, notes = _read_images(rows, channels, background, verify)
+        rows = [_with_decoder(row, infos) for row in rows]
     else:
         infos, errors, notes = _read_headers(rows, audio_channel)
     total = len(infos.keys() | errors.keys())
@@ -203,11 +206,19 @@ def _read_images(
 ) -> tuple[dict[str, Any], dict[str, UserError], list[str]]:
     """Path -> the header of a picture; path -> why it cannot be used; sentences on all of them."""
     infos, errors = broken.probe_all(images.probe, _paths(rows))
+    checked = {row.path for row in rows if row.decoder == PILLOW}
+    infos = {path: info.read_by_pillow() if path in checked else info for path, info in infos.items()}
     notes = pictures.header_notes(infos, channels, background)
     if not verify:
         return infos, errors, notes
     damaged, changed, more = pictures.verify(infos)
     return infos | changed, errors | damaged, notes + more
+
+
+def _with_decoder(row: Row, infos: Mapping[str, Any]) -> Row:
+    """The row of a picture, with its decoder where a later reading must use the same."""
+    by_pillow = row.path in infos and infos[row.path].coding == PILLOW
+    return dataclasses.replace(row, decoder=PILLOW) if by_pillow and not row.decoder else row
 
 
 def _read_headers(rows: Sequence[Row], channel: str) -> tuple[dict[str, Any], dict[str, UserError], list[str]]:

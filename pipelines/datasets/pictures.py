@@ -11,6 +11,7 @@ from pipelines import images
 from pipelines.counts import counted, share, verb
 from pipelines.errors import UserError
 from pipelines.images import ImageInfo
+from pipelines.storage import graph
 
 LOW_RANGE = 1 / 8  # files of more than 8 bits that use less of their range are named
 
@@ -45,6 +46,7 @@ def table(
     is_deep = any(info.is_deep for info in infos)
     # One branch instead of a switch, where all files are alike.
     code, orientation = (int(values[0]) if np.ptp(values) == 0 else None for values in (codes, orientations))
+    read_bytes = graph.reader_of(info.path for info in infos)
 
     def decode(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return images.decode_file(
@@ -54,6 +56,7 @@ def table(
             channels,
             color,
             is_deep,
+            read_bytes,
         )
 
     return columns, decode
