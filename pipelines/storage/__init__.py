@@ -72,7 +72,7 @@ def open_binary(path: str | os.PathLike) -> BinaryIO:
         OSError: It cannot be read.
         UserError: The archive is damaged.
     """
-    found = archives.find(os.fspath(path))
+    found = archives.find(path)
     return open(os.fsencode(path), "rb") if found is None else io.BytesIO(found[0].read(found[1]))
 
 
@@ -91,7 +91,7 @@ def known_fingerprint(path: str) -> str | None:
     return None if found is None else found[0].fingerprints.get(found[1])
 
 
-def for_library(path: str) -> bytes | BinaryIO:
+def for_library(path: str | os.PathLike[str]) -> bytes | BinaryIO:
     """What a library opens in the place of a path: the encoded name of a file, or the open member of an archive."""
     return os.fsencode(path) if archives.find(path) is None else open_binary(path)
 

@@ -70,7 +70,7 @@ _known: dict[str, Archive] = {}
 _lock = threading.Lock()
 
 
-def find(path: str) -> tuple[Archive, str] | None:
+def find(path: str | os.PathLike[str]) -> tuple[Archive, str] | None:
     """Finds the archive that a path leads into.
 
     Args:
@@ -83,6 +83,7 @@ def find(path: str) -> tuple[Archive, str] | None:
     Raises:
         UserError: The archive cannot be read or is damaged.
     """
+    path = os.fspath(path)
     place = path.find(f"{SUFFIX}/")
     while place >= 0:
         name = path[: place + len(SUFFIX)]
