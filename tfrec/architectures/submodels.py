@@ -1,7 +1,8 @@
 """Parts of a network as models of their own, with the same weights: feature extractor, encoder, decoder, backbone.
 
 They rely on the names of layers. The output of the layer "embedding" is the features; later layers are the head,
-earlier ones the backbone. A layer's block is its name up to the first underscore.
+earlier ones the backbone. A layer's block is its name up to the first underscore. The layers of `HEAD` belong to the
+head although, with self-conditioning, an encoder reads their outputs.
 
 A network with the output kind "sequence" is one flat functional model. Its layer "embedding" outputs what the encoder
 makes of a clip (batch, steps, units), its layer "steps" the number of true steps of each clip. A decoder reads these
@@ -19,6 +20,8 @@ from keras import layers
 from tfrec.architectures.config import check
 from tfrec.architectures.layers.patches import EveryPatch
 from tfrec.architectures.types import Tensor
+
+HEAD = ("logits", "condition")  # layers whose weights depend on the number of outputs
 
 
 def feature_extractor(net: keras.Model) -> keras.Model:
@@ -114,6 +117,8 @@ def backbone_blocks(net: keras.Model) -> dict[str, list[keras.layers.Layer]]:
     backbone = keras.Model(_encoder_inputs(net), net.get_layer("embedding").output)
     blocks: dict[str, list[keras.layers.Layer]] = {}
     for layer in backbone.layers:
+        if layer.name in HEAD:
+            continue
         blocks.setdefault(layer.name.split("_")[0], []).append(layer)
     return {name: members for name, members in blocks.items() if any(layer.weights for layer in members)}
 
