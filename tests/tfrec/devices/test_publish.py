@@ -10,7 +10,9 @@ import pytest
 
 import tfrec
 from pipelines.errors import UserError
+from tests.tfrec.serving.hostile import networks
 from tfrec.commands import evaluate, export, predict
+from tfrec.config import flags
 from tfrec.devices import contents, formats, publish
 from tfrec.recognizer import Recognizer
 from tfrec.serving import savedmodel
@@ -19,7 +21,13 @@ pytestmark = pytest.mark.slow
 PACKAGES = {"litert": "ai_edge_litert", "litert-int8": "ai_edge_quantizer", "onnx": "tf2onnx"}
 
 
-@pytest.fixture(params=[(run, name) for run in ("digits", "cnn", "lstm") for name in formats.FORMATS], ids="-".join)
+CASES = [
+    *(("digits", "litert"), ("digits", "onnx"), ("cnn", "litert-int8"), ("cnn", "onnx")),
+    *(("lstm", "litert"), ("lstm", "litert-int8")),
+]
+
+
+@pytest.fixture(params=CASES, ids="-".join)
 def case(request, trained):
     """(run, recognizer, format)."""
     pytest.importorskip(PACKAGES[request.param[1]])
@@ -31,7 +39,7 @@ def test_a_file_answers_as_its_run(case, tmp_path, capsys):
     path, certificate = publish.publish(recognizer, name, tmp_path / "models", "small")
     assert [each.name for each in path.parent.iterdir()] == [path.name] == [f"small{formats.FORMATS[name].ending}"]
     own, made = certificate["rows"]
-    assert made["examples"] == own["examples"] > 10
+    assert made["examples"] == own["examples"] > 3
     low, high = made["interval"]
     assert low <= made["score"] <= high
     assert abs(made["score"] - own["score"]) <= (1e-9 if formats.FORMATS[name].is_exact else 0.05)
@@ -49,8 +57,7 @@ def test_a_file_answers_as_its_run(case, tmp_path, capsys):
 
     assert evaluate.main([str(path), "--data.run", str(run.path), "--json"]) == 0
     of_file = json.loads(capsys.readouterr().out)["test"]
-    assert evaluate.main([str(run.path), "--json"]) == 0
-    of_run = json.loads(capsys.readouterr().out)["test"]
+    of_run = run.read_json("metrics.json")["test"]
     assert of_file.keys() >= {"accuracy", "accuracy_interval", "calibration"}
     assert abs(of_file["accuracy"] - of_run["accuracy"]) <= (1e-9 if formats.FORMATS[name].is_exact else 0.05)
 
@@ -83,7 +90,8 @@ def test_the_command_and_a_file_that_is_longer(trained, tones, tmp_path, capsys)
 def test_int8_has_small_weights_in_the_network_alone(tmp_path):
     """Of a network whose weights are most of its file."""
     pytest.importorskip("ai_edge_quantizer")
-    recognizer = Recognizer.from_config(tfrec_config("--model.width", "64"))
+    words = [*networks.SOUNDS, "--model.name", "cnn", "--model.width", "64"]
+    recognizer = Recognizer(flags.to_config(flags.parse_fit(words)[1]), ["high", "low"])
     sizes, differences = [], []
     for name in ("litert", "litert-int8"):
         path, certificate = publish.publish(recognizer, name, tmp_path, "sized")
@@ -91,14 +99,6 @@ def test_int8_has_small_weights_in_the_network_alone(tmp_path):
         differences.append(certificate["largest_difference"])
     assert sizes[1] < 0.35 * sizes[0]
     assert differences[0] <= 1e-4 < differences[1] < 0.2
-
-
-def tfrec_config(*words):
-    from tfrec.config import flags
-
-    sound = ["--data.name", "folder", "--data.path", "none", "--frontend.sample_rate_hz", "8000"]
-    config = flags.to_config(flags.parse_fit([*sound, "--model.name", "cnn", *words])[1])
-    return Recognizer(config, ["high", "low"]).get_config()
 
 
 def test_a_failure_leaves_nothing_behind(trained, tmp_path, monkeypatch):
@@ -133,5 +133,5 @@ def test_hostile_files_end_in_a_sentence(trained, tmp_path):
 
 
 def test_the_worker_imports_no_tensorflow():
-    code = "import sys; import tfrec.devices.worker.runtimes, tfrec.devices.worker.messages; print('tensorflow' in sys.modules)"
+    code = "import sys; from tfrec.devices.worker import messages, runtimes; print('tensorflow' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "False\n"
