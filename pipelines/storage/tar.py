@@ -135,7 +135,7 @@ def _is_zero(shown: str, file: BinaryIO, start: int) -> bool:
         file.seek(start)
         return False
     if file.read(_TAIL_BYTES).strip(b"\0"):
-        raise UserError(f"{shown} holds data behind its end: archives are joined by `tar --concatenate`, not by `cat`.")
+        raise UserError(f"{shown} holds data behind its end: archives are joined by `tar -A`, not by `cat`.")
     return True
 
 
