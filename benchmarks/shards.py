@@ -11,8 +11,10 @@ import dataclasses
 import functools
 import os
 import pathlib
+import statistics
 import sys
 import tempfile
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -60,15 +62,26 @@ def make_files(path, kind, count):
     return None
 
 
-def dropped(path, passes):
-    """Calls a pass after the system has dropped the bytes of all files below a folder."""
+def drop(path):
+    """Lets the system drop the bytes of all files below a folder from memory."""
     for file in pathlib.Path(path).rglob("*.*"):
         if file.is_file():
             descriptor = os.open(file, os.O_RDONLY)
             os.fsync(descriptor)
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             os.close(descriptor)
-    passes()
+
+
+def cold_passes(passes, folders, repetitions):
+    """Median seconds of each pass when its files are on the disk alone."""
+    seconds = {side: [] for side in passes}
+    for _ in range(repetitions):
+        for side, one_pass in passes.items():
+            drop(folders[side])
+            begin = time.perf_counter()
+            one_pass()
+            seconds[side].append(time.perf_counter() - begin)
+    return {side: statistics.median(values) for side, values in seconds.items()}
 
 
 def start(config, size, batch_size):
@@ -84,24 +97,18 @@ def compare(config, path, arguments):
     writer.write(corpus, path, 64_000_000, verified=True)
     sides = {"files": config, "shards": shards.Config(path=str(path))}
     size = 32 if corpus.splits["train"].rows[0].path.endswith(".png") else 224
-    calls, cold, starts = {}, {}, {}
+    calls, starts, ratios = {}, {}, {}
     for side, settings in sides.items():
         corpus = datasets.load(settings)
         batches = files.ours(corpus, corpus.splits["train"], size, arguments.batch_size)
         calls[side] = functools.partial(files.one_pass, batches)
-        cold[side] = functools.partial(dropped, settings.path, calls[side])
         starts[side] = functools.partial(start, settings, size, arguments.batch_size)
-    ratios = {}
-    for what, of, repetitions in (
-        ("in memory", calls, arguments.repetitions),
-        ("on disk", cold, arguments.repetitions),
-        ("start", starts, arguments.starts),
-    ):
-        seconds = medians(of, repetitions)
-        ratios[what] = seconds["files"] / seconds["shards"]
-        if of is calls:
-            rate = corpus.splits["train"].size / seconds["files"]
-    return ratios, rate
+    seconds = {"in memory": medians(calls, arguments.repetitions)}
+    folders = {side: settings.path for side, settings in sides.items()}
+    seconds["on disk"] = cold_passes(calls, folders, arguments.repetitions)
+    seconds["start"] = medians(starts, arguments.starts)
+    ratios = {what: each["files"] / each["shards"] for what, each in seconds.items()}
+    return ratios, corpus.splits["train"].size / seconds["in memory"]["files"]
 
 
 def main(argv):
