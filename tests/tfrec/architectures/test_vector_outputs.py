@@ -36,6 +36,8 @@ DEEP = {
 }
 # XLA compiles the parts of these in other networks too: a plain LSTM, the CNN with one, a Transformer.
 SAME_PARTS = {"bilstm", "cnn_lstm_concat", "gru", "kwt_1", "rnn"}
+HYBRIDS = {"resnet_attention", "resnet_transformer"}
+QUICK = {"mlp", "cnn", "lstm"}  # to learn eight examples takes the others ten seconds
 
 CASES = cases("vector")
 CLIPS = [case for case in CASES if case.values[1] in STEPS]  # images have no true lengths
@@ -81,7 +83,7 @@ def test_saves_and_loads(name, kind, tmp_path):
     np.testing.assert_allclose(loaded(batch(kind)), net(batch(kind)), atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "kind"), cases("vector", SCALED | DEEP))
+@pytest.mark.parametrize(("name", "kind"), cases("vector", set(ARCHITECTURES) - QUICK))
 def test_overfits_eight_examples(name, kind):
     without_dropout = {"dropout": 0.0} if hasattr(small_config(name), "dropout") else {}
     net = build(name, kind, OUTPUTS, **without_dropout)
@@ -101,7 +103,7 @@ def test_trains_in_mixed_precision(name, kind):
     check_mixed_precision(name, kind, jit_compile=False)
 
 
-@pytest.mark.parametrize(("name", "kind"), cases("vector", SCALED | DEEP | SAME_PARTS))
+@pytest.mark.parametrize(("name", "kind"), cases("vector", SCALED | DEEP | SAME_PARTS | HYBRIDS))
 def test_trains_in_mixed_precision_under_xla(name, kind):
     check_mixed_precision(name, kind, jit_compile=True)
 
