@@ -23,6 +23,7 @@ from benchmarks import (
     recording,
     resnet,
     serving,
+    shards,
     timing,
     transcribing,
     tuning,
@@ -77,6 +78,13 @@ def test_input(capsys):
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("WAV", "FLAC", "JPG"))
     assert ("not installed" in printed) == (TORCH is None)
+
+
+@pytest.mark.slow
+def test_shards(monkeypatch, capsys):
+    monkeypatch.setattr(shards, "KINDS", shards.KINDS[:1])
+    assert shards.main(["--files", "40", "--repetitions", "1", "--starts", "1"]) == 0
+    assert "png of 32 px" in capsys.readouterr().out
 
 
 def test_input_of_a_folder(tmp_path, monkeypatch, capsys):

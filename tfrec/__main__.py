@@ -17,7 +17,7 @@ COMMANDS = {
     "list": "list architectures, datasets, experiments and layers",
     "show": "draw examples with and without augmentation",
     "check": "check the data of a training before it starts",
-    "prepare": "write data into shards, which are read faster than many files",
+    "prepare": "write pictures or clips into shards: few large files in the place of many",
     "compare": "train several architectures within one time budget, and report",
     "study": "run a study of many trainings, and print its tables",
     "listen": "recognize words in continuous sound",

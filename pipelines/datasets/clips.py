@@ -230,7 +230,7 @@ def columns_and_decoder(
             row["code"] if code is None else code,
             row["channel"] if number is None else number,
             row["size"],
-            read_bytes,
+            (lambda path: row["bytes"]) if "bytes" in row else read_bytes,
         )
         if not is_whole:
             waveform = waveform[row["start"] : tf.minimum(row["stop"], tf.size(waveform, tf.int64))]

@@ -13,6 +13,7 @@ from pipelines.audio_formats.ffmpeg import MissingDecoderError, missing_decoders
 from pipelines.datasets import broken, clips, pictures
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError
+from pipelines.storage import graph
 
 PILLOW = "pillow"  # the decoder of a Row
 Decoder = Callable[[Mapping[str, tf.Tensor]], tf.Tensor]  # a row of a table, as tensors -> pixels or a waveform
@@ -47,6 +48,7 @@ class _Table:
     rate: int | None = None  # of every waveform
     seconds: np.ndarray | None = None  # one per row
     notes: tuple[str, ...] = ()
+    block: int = 1  # see `Undecoded`
 
 
 def modality_of(paths: Iterable[str]) -> Modality:
@@ -156,7 +158,10 @@ def _examine(
         return rows, parts, None, errors, total, notes
     of_rows = [infos[row.path] for row in rows]
     if kind == "image":
-        return rows, parts, _Table("image", *pictures.table(of_rows, channels, background)), errors, total, notes
+        table = _Table(
+            "image", *pictures.table(of_rows, channels, background), block=_block(rows, of_rows, ("pillow",))
+        )
+        return rows, parts, table, errors, total, notes
     table, damaged = _audio_table(rows, of_rows, sample_rate_hz, own_hz, audio_channel, verify)
     return rows, parts, table, errors | damaged, total, notes
 
@@ -193,6 +198,7 @@ def _split(rows: Sequence[Row], indices: np.ndarray, table: _Table, class_names:
         tf.data.Dataset.from_tensor_slices(columns),
         example,
         len(rows),
+        table.block,
         labels=labels,
         numbers=numbers,
         seconds=None if table.seconds is None else table.seconds[indices],
@@ -259,7 +265,13 @@ def _audio_table(
     columns, decode = clips.columns_and_decoder(rows, infos, bounds, rate, channel, measures)
     seconds = (bounds[:, 1] - bounds[:, 0]) / np.array([info.sample_rate_hz for info in infos])
     notes = clips.notes(rows, infos, rate, channel, measures)
-    return _Table("audio", columns, decode, rate, seconds, notes), errors
+    block = _block(rows, infos, ("soundfile", "sphere", "flac16"))
+    return _Table("audio", columns, decode, rate, seconds, notes, block), errors
+
+
+def _block(rows: Sequence[Row], infos: Sequence[Any], by_name: Sequence[str]) -> int:
+    """How many files are read at once; 1 where all have codings whose decoders open files by their names."""
+    return 1 if {info.coding for info in infos} <= set(by_name) else graph.block_of([row.path for row in rows])
 
 
 def _decoding_error(path: str) -> UserError:

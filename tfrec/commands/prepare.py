@@ -1,4 +1,4 @@
-"""Write data into shards, read faster than many files: `tfrec prepare [EXPERIMENT | DATA] --output FOLDER`."""
+"""Write data into shards, few large files: `tfrec prepare [EXPERIMENT | DATA] --output FOLDER`."""
 
 import dataclasses
 import errno

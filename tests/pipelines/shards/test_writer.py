@@ -86,6 +86,25 @@ def test_the_same_batches(photos, tmp_path, placement):
         np.testing.assert_array_equal(one, other)
 
 
+def test_the_same_batches_of_clips_after_a_part_of_an_epoch(tmp_path):
+    """With buckets; the files of a block are read at once, those of an epoch's first batches not at all."""
+    corpora = [datasets.load(folder.Config(path=str(clips(tmp_path / "clips", suffixes=(".wav",)))))]
+    corpora.append(reload(prepare(corpora[0], tmp_path / "shards")))
+    config, batches = frontends.SpeechConfig(placement="host", mels=8, low_hz=100.0), []
+    for corpus in corpora:
+        split = corpus.splits["train"]
+        frontend = frontends.build(frontends.resolve(config, corpus), split=split)
+        shapes = assemble.bucket_plan(split, frontend, 4)
+        batches.append(list(assemble.training_batches(split, frontend, 4, 3, 2, shapes=shapes, first_batch=1)))
+    assert [corpus.splits["train"].late().block for corpus in corpora] == [1, 64]
+    assert len(batches[0]) >= 2 * assemble.steps_per_epoch(corpora[0].splits["train"], 4) - 1
+    for (one, label), (other, other_label) in zip(*batches, strict=True):
+        np.testing.assert_array_equal(label, other_label)
+        assert one.keys() == other.keys()
+        for key in one:
+            np.testing.assert_array_equal(one[key], other[key])
+
+
 MIXED = (("wav", 8000), ("flac", 8000), ("ogg", 8000), ("wav", 11025))
 
 
