@@ -10,13 +10,14 @@ import tensorflow as tf
 from pipelines import images
 from pipelines.counts import counted, share, verb
 from pipelines.errors import UserError
+from pipelines.image_formats.reduced import Size
 from pipelines.images import ImageInfo
 
 LOW_RANGE = 1 / 8  # files of more than 8 bits that use less of their range are named
 
 
 def table(
-    infos: Sequence[ImageInfo], channels: int, background: str
+    infos: Sequence[ImageInfo], channels: int, background: str, reduced_to: Size | None = None
 ) -> tuple[dict[str, np.ndarray], Callable[[Mapping[str, Any]], Any]]:
     """Builds the columns that decode pictures.
 
@@ -24,6 +25,7 @@ def table(
         infos: One per row.
         channels: 1 (gray), 3 (color) or 4 (color and alpha).
         background: The color below transparent pixels, unless alpha is kept.
+        reduced_to: A size that JPEG files, which are halved, still cover; None decodes them whole.
 
     Returns:
         The columns, an entry per row each; a function from a row of them, as tensors, to pixels: uint8
@@ -37,24 +39,20 @@ def table(
     color = images.parse_color(background)
     codes = np.array([info.code for info in infos], np.int32)
     orientations = np.array([info.orientation for info in infos], np.int32)
+    halvings = np.array([info.halvings(reduced_to) for info in infos], np.int32)
     columns = {
         "path": np.array([os.fsencode(info.path) for info in infos]),
         "code": codes,
         "orientation": orientations,
+        "halvings": halvings,
     }
     is_deep = any(info.is_deep for info in infos)
     # One branch instead of a switch, where all files are alike.
-    code, orientation = (int(values[0]) if np.ptp(values) == 0 else None for values in (codes, orientations))
+    alike = {name: int(columns[name][0]) for name in ("code", "orientation", "halvings") if not np.ptp(columns[name])}
 
     def decode(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return images.decode_file(
-            row["path"],
-            row["code"] if code is None else code,
-            row["orientation"] if orientation is None else orientation,
-            channels,
-            color,
-            is_deep,
-        )
+        code, orientation, times = (alike.get(name, row[name]) for name in ("code", "orientation", "halvings"))
+        return images.decode_file(row["path"], code, orientation, channels, color, is_deep, times)
 
     return columns, decode
 
