@@ -113,6 +113,7 @@ def test_each_pass_reads_the_files_again(tmp_path):
         list(batches)
 
 
+@pytest.mark.slow
 def test_fit(capsys):
     assert fit.main(["--steps", "3", "--epochs", "2", "--repetitions", "1"]) == 0
     printed = capsys.readouterr().out
@@ -170,6 +171,7 @@ def test_the_pytorch_resnet_is_the_same_network():
     np.testing.assert_allclose(net(images), expected, rtol=0, atol=1e-3 * expected.std(axis=0).mean())
 
 
+@pytest.mark.slow
 def test_noise(capsys):
     assert noise.main(["--batch_size", "2", "--repetitions", "1", "--width", "4"]) == 0
     printed = capsys.readouterr().out
@@ -242,6 +244,7 @@ class ServerInThisProcess(serving.Process):
         self.server.close()
 
 
+@pytest.mark.slow
 def test_serving(monkeypatch, capsys):
     monkeypatch.setattr(serving, "Process", ServerInThisProcess)
     monkeypatch.setattr(serving, "ROUNDS", 1)

@@ -30,6 +30,7 @@ class Arguments:
     max_requests: int = 64  # at once; more are refused with 503
     max_body_mb: int = 64  # of a request
     timeout_s: float = 30.0  # until a REST request is answered with 504
+    trust: bool = False  # load an export though it has operations that do more than compute, such as writing files
     write_config: pathlib.Path | None = None  # folder for Docker Compose and Kubernetes files; then nothing is served
     with_batching: bool = False  # --write-config: also servers that merge requests
     image: str | None = None  # --write-config: None is a tensorflow/serving that is not older than the exports
@@ -103,4 +104,5 @@ def _options(arguments: Arguments) -> Any:
         rest_timeout_s=arguments.timeout_s,
         batching=batching,
         per_model_batching=arguments.per_model_batching,
+        trust=arguments.trust,
     )

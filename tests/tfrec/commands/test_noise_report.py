@@ -33,6 +33,7 @@ def run(trained, tmp_path):
     return pathlib.Path(shutil.copytree(trained("cnn")[0].path, tmp_path / "mine"))
 
 
+@pytest.mark.slow
 def test_a_separate_process(run, noise, tmp_path):
     quiet = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CPP", "KERAS"))}
     words = ["mine", "--noise", noise, "--snr", "clean,20,15,10,5,0,-5", "--seen", "rain", "--seen-fraction", "0.65"]

@@ -154,6 +154,7 @@ def test_the_widgets_are_those_of_the_task(name, kinds, trained, tmp_path):
     assert found & {"audio", "image", "label", "html", "gallery", "button"} == kinds
 
 
+@pytest.mark.slow
 @needs_gradio
 def test_a_search_has_a_gallery(trained, pairs, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

@@ -12,6 +12,8 @@ import tfrec
 from pipelines.errors import UserError
 from tfrec.commands import predict
 from tfrec.serving import operations, protos
+from tfrec.serving.deployment import model_config
+from tfrec.serving.server.models import Model
 
 
 @pytest.fixture
@@ -75,9 +77,8 @@ def test_saving_is_for_the_saver_alone(copy):
         operations.require_allowed(path)
 
 
-def test_one_that_writes_a_file(copy, tmp_path, fails, monkeypatch):
-    path, _ = copy
-    victim = tmp_path / "written"
+def save_writer(folder, victim):
+    """A SavedModel whose answers write a file."""
 
     class Module(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((None, 8, 8, 1), tf.float32)])
@@ -86,10 +87,28 @@ def test_one_that_writes_a_file(copy, tmp_path, fails, monkeypatch):
             return {"probabilities": tf.ones((tf.shape(image)[0], 10)) / 10}
 
     module = Module()
-    tf.saved_model.save(module, str(tmp_path / "saved"), {"serving_default": module.answer, "tensor": module.answer})
+    tf.saved_model.save(module, str(folder), {"serving_default": module.answer, "tensor": module.answer})
+
+
+def test_one_that_writes_a_file(copy, tmp_path, fails):
+    path, _ = copy
+    victim = tmp_path / "written"
+    save_writer(tmp_path / "saved", victim)
     shutil.copy(tmp_path / "saved" / "saved_model.pb", path / "saved_model.pb")
     Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "a.png")
     assert "has the operation WriteFile" in fails(predict, path, tmp_path / "a.png")
     assert not victim.exists()
     tfrec.load(path, trust=True).answers({"image": np.zeros((1, 8, 8, 1), "float32")})
     assert victim.exists()
+
+
+def test_the_server_loads_what_only_computes(tmp_path):
+    save_writer(tmp_path / "writer" / "1", tmp_path / "written")
+    (config,) = model_config.in_folder(tmp_path / "writer", model_config.NO_LABELS)
+    refusing, trusting = (Model(config, lambda *_: None, trust) for trust in (False, True))
+    refusing.poll()
+    assert refusing.versions[1].state == "END"
+    assert "has the operation WriteFile" in refusing.versions[1].error.message
+    trusting.poll()
+    assert trusting.versions[1].state == "AVAILABLE"
+    trusting.close()

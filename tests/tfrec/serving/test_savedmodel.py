@@ -32,7 +32,7 @@ from tfrec.serving.exported import ExportedRecognizer
 from tfrec.serving.loaders import process
 from tfrec.utils import startup
 
-SPEECH = ["cnn", "lstm"]
+SPEECH = ["cnn", pytest.param("lstm", marks=pytest.mark.slow)]
 EVERY = ["digits", *SPEECH]
 OUTPUTS = {"label", "probability", "probabilities", "accepted", "logits", "top_labels", "top_probabilities"}
 
@@ -187,7 +187,7 @@ def test_malformed_requests_are_refused_and_the_process_lives(name, exported, tm
     assert done.stdout.split() == ["refused"] * len(HOSTILE[name])
 
 
-@pytest.mark.parametrize("name", ["digits", "cnn"])
+@pytest.mark.parametrize("name", ["digits", pytest.param("cnn", marks=pytest.mark.slow)])
 def test_publish_refuses_a_model_that_answers_differently(name, trained, tmp_path, monkeypatch):
     _, recognizer = trained(name)
     clone = savedmodel.without_cudnn

@@ -226,6 +226,7 @@ def test_the_supervised_training_starts_from_it(from_flat_folder, corpus, tmp_pa
     )
 
 
+@pytest.mark.slow
 def test_answers_are_features_of_a_run_and_of_its_export(from_flat_folder, tmp_path, capsys):
     run, folder = from_flat_folder
     files = [str(folder / f"{i}.png") for i in range(2)]
@@ -241,6 +242,7 @@ def test_answers_are_features_of_a_run_and_of_its_export(from_flat_folder, tmp_p
             command.main([str(run.path), files[0]])
 
 
+@pytest.mark.slow
 def test_clips(tones, tmp_path):
     words = ["--data.name", "folder", "--data.path", str(tones), "--task.name", "simclr", "--model.width", "4"]
     words += ["--fit.epochs", "2", "--frontend.gain_db", "6", "--frontend.time_masks", "1"]

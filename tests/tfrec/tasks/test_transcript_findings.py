@@ -51,6 +51,7 @@ def test_check_names_empty_mixed_and_rare(corpus, capsys):
     assert "characters are in fewer than 3 texts each: 'q' 1" in printed
 
 
+@pytest.mark.slow
 def test_fit_names_them_and_scores_are_defined(corpus, tmp_path, caplog):
     texts = ["abc ab", "\U0001f600", "...", "\U0001f600", "\u0441at \u0430", "Z\u00fcrich", "...", "?!"] * 2
     run = tmp_path / "run"

@@ -168,6 +168,7 @@ def test_bad_settings_are_refused(field, value):
         transcription.Config(**{field: value})
 
 
+@pytest.mark.slow
 def test_a_run_learns_to_transcribe_melodies(trained):
     run, _ = trained("bilstm_ctc")
     scores = run.read_json("metrics.json")["test"]

@@ -176,6 +176,7 @@ def compare_with_two_devices(folder):
     assert len(tf.config.list_logical_devices("CPU")) == 2
 
 
+@pytest.mark.slow
 def test_two_devices_train_as_one(tmp_path):
     """In a process of its own: the number of devices can be set only before TensorFlow starts."""
     command = [sys.executable, "-c", MIRRORED, str(tmp_path)]

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from tfrec.serving import operations
 from tfrec.serving.deployment.model_config import ModelConfig
 from tfrec.serving.server import errors, warmup
 from tfrec.serving.server.errors import ServingError
@@ -39,11 +40,11 @@ class Version:
 class Model:
     """The versions of one model."""
 
-    def __init__(self, config: ModelConfig, on_load: Callable[[str, int, Servable], None]) -> None:
+    def __init__(self, config: ModelConfig, on_load: Callable[[str, int, Servable], None], trust: bool) -> None:
         self.config = config
         self.versions: dict[int, Version] = {}
         self.labels: dict[str, int] = {}
-        self._on_load = on_load
+        self._on_load, self._trust = on_load, trust
         self._lock = threading.Lock()
 
     def poll(self) -> None:
@@ -77,6 +78,8 @@ class Model:
         try:
             path = self.config.path_of(version.number)
             version.files = _newest(path)
+            if not self._trust:
+                operations.require_allowed(path)
             servable = Servable(path)
             records = warmup.run(servable, path)
         except Exception as error:
@@ -157,12 +160,16 @@ class Models:
     Args:
         find: returns the configurations; it is called at each poll, so that new models appear.
         on_load: called with the name, the version and the servable before a version becomes available.
+        trust: whether versions are loaded whatever their operations are, see `operations.require_allowed`.
     """
 
     def __init__(
-        self, find: Callable[[], Sequence[ModelConfig]], on_load: Callable[[str, int, Servable], None]
+        self,
+        find: Callable[[], Sequence[ModelConfig]],
+        on_load: Callable[[str, int, Servable], None],
+        trust: bool = False,
     ) -> None:
-        self._find, self._on_load = find, on_load
+        self._find, self._on_load, self._trust = find, on_load, trust
         self.models: dict[str, Model] = {}
         self._stop = threading.Event()
         self._polling = threading.Lock()
@@ -189,7 +196,7 @@ class Models:
             configs = {config.name: config for config in self._find()}
             for name, config in configs.items():
                 if name not in self.models:
-                    self.models[name] = Model(config, self._on_load)
+                    self.models[name] = Model(config, self._on_load, self._trust)
                 self.models[name].config = config
                 self.models[name].poll()
             for name in [name for name in self.models if name not in configs]:

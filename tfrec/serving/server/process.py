@@ -44,6 +44,7 @@ class Options:
     shutdown_s: float = 30.0  # that requests have to end when the server stops
     batching: BatchingConfig | None = None
     per_model_batching: bool = False  # batching_params.pbtxt in a version's folder
+    trust: bool = False  # load a version though it has operations that do more than compute
 
 
 class Server:
@@ -70,7 +71,7 @@ class Server:
         self.options = options or Options()
         self._source = pathlib.Path(os.path.abspath(source))
         self._batcher = Batcher(self.options.batching) if self.options.batching else None
-        self.models = Models(self._finder(labels), self._on_load)
+        self.models = Models(self._finder(labels), self._on_load, self.options.trust)
         self.api = API(self.models, Metrics(), self._batcher_of, self.options.max_requests)
         self.rest_port = self.grpc_port = 0
         self._loop = asyncio.new_event_loop()
