@@ -10,10 +10,19 @@ On two otherwise idle CPU cores, the minimum and maximum of three runs (Python 3
 | --- | --- | --- | --- |
 | WAV | 2,682 to 2,745 | 1,886 to 1,963 | 1.37 to 1.45 |
 | FLAC | 1,402 to 1,455 | 1,335 to 1,387 | 1.05 |
-| JPEG | 1,008 to 1,022 | 1,191 to 1,296 | 0.79 to 0.85 |
 
-libFLAC takes 0.43 ms for a FLAC clip on both sides. Of the 1.6 ms of CPU time of a picture, decoding takes 0.4 and
-antialiased resizing 1.3: in float32 by matrix products, which compile under XLA. Pillow's, in fixed point, is faster.
+libFLAC takes 0.43 ms for a FLAC clip on both sides.
+
+Pictures, in one run while other programs kept both cores busy (load 7; torch 2.14.1): their rates are low, and the
+ratios wait for a quiet machine.
+
+| files | ours, per s | PyTorch-style, per s | ratio |
+| --- | --- | --- | --- |
+| JPEG, 320 x 240 | 226 | 112 | 2.03 |
+| large JPEG, 1600 x 1200 | 51 | 18 | 2.86 |
+
+One kernel resizes them, and files of 1600 x 1200 are decoded at a quarter of their sides; the peer decodes them whole,
+as ImageOps.fit has it.
 """
 
 import contextlib
@@ -41,29 +50,32 @@ from tfrec.config import flags
 from tfrec.utils import console
 
 RATE_HZ, MELS = 16000, 80
+# Of generated files: suffix, and of pictures width and height.
+KINDS = {"WAV": ("wav", None), "FLAC": ("flac", None), "JPEG": ("jpg", (320, 240)), "large JPEG": ("jpg", (1600, 1200))}
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
     """Read the same files with this project and with a PyTorch-style loader, in turn."""
 
-    data: str | None = None  # folder with a sub-folder per class; None is generated WAV, FLAC and JPEG files
-    files: int = 400  # of each generated kind
+    data: str | None = None  # folder with a sub-folder per class; None is generated files of all kinds
+    files: int = 400  # of each generated kind, of large pictures a quarter
+    kinds: tuple[str, ...] = tuple(KINDS)  # to generate
     size: int = 224  # pixels of a side, to which pictures are scaled
     batch_size: int = 32  # examples at once
     workers: int = 2  # processes of the PyTorch-style loader
     repetitions: int = 9  # timed passes over the files
 
 
-def make_files(path, kind, count):
-    """Files of a kind (wav, flac, jpg) in two class folders: clips of 1 to 5 s at 16 kHz, or 320 x 240 pixels."""
+def make_files(path, kind, count, size=(320, 240)):
+    """Files of a kind (wav, flac, jpg) in two class folders: clips of 1 to 5 s at 16 kHz, or pictures of a size."""
     random = np.random.default_rng(0)
     for i in range(count):
         file = path / "ab"[i % 2] / f"{i}.{kind}"
         file.parent.mkdir(parents=True, exist_ok=True)
         if kind == "jpg":
             coarse = Image.fromarray(random.integers(0, 256, (30, 40, 3), np.uint8))
-            smooth = np.asarray(coarse.resize((320, 240), Image.Resampling.BICUBIC))
+            smooth = np.asarray(coarse.resize(size, Image.Resampling.BICUBIC))
             picture = smooth + random.normal(0, 4, smooth.shape)
             Image.fromarray(picture.clip(0, 255).astype(np.uint8)).save(file, quality=90)
         else:
@@ -72,9 +84,11 @@ def make_files(path, kind, count):
             soundfile.write(file, wave + random.normal(scale=0.01, size=len(time)), RATE_HZ)
 
 
-def load(path):
+def load(path, size=224):
     """(corpus, its training split) of a folder, without the check that decodes every file."""
-    corpus = folder.load(folder.Config(path=str(path), test_fraction=0.05, validation_fraction=0.05, verify=False))
+    config = folder.Config(path=str(path), test_fraction=0.05, validation_fraction=0.05, verify=False)
+    # As a training loads it.
+    corpus = folder.load(frontends.with_picture_size(config, frontends.ImageConfig(height=size, width=size)))
     return corpus, corpus.splits["train"]
 
 
@@ -120,11 +134,12 @@ def main(argv):
     )
     with contextlib.ExitStack() as stack:
         paths = {arguments.data: pathlib.Path(arguments.data)} if arguments.data else {}
-        for kind in () if paths else ("wav", "flac", "jpg"):
-            paths[kind.upper()] = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
-            make_files(paths[kind.upper()], kind, arguments.files)
+        for name in () if paths else arguments.kinds:
+            paths[name] = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            kind, size = KINDS[name]
+            make_files(paths[name], kind, arguments.files // (4 if name == "large JPEG" else 1), size)
         for name, path in paths.items():
-            corpus, split = load(path)
+            corpus, split = load(path, arguments.size)
             sides = {
                 "ours": ours(corpus, split, arguments.size, arguments.batch_size),
                 "peer": peer(corpus, split, arguments.size, arguments.batch_size, arguments.workers),

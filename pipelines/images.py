@@ -28,6 +28,7 @@ from pipelines.image_formats.headers import (
     probe,
 )
 from pipelines.image_formats.pixels import Color, parse_color
+from pipelines.image_formats.reduced import Size, decode_color
 from pipelines.image_formats.tiff import orient
 from pipelines.storage import graph
 
@@ -66,6 +67,7 @@ def decode_file(
     channels: int,
     background: Color = WHITE,
     is_deep: bool = False,
+    halvings: int | tf.Tensor = 0,
     read_bytes: Callable[[tf.Tensor], tf.Tensor] = tf.io.read_file,
 ) -> tf.Tensor:
     """Decodes a file in a graph.
@@ -77,6 +79,7 @@ def decode_file(
         channels: 1 (gray), 3 (color) or 4 (color and alpha).
         background: The color below transparent pixels, unless alpha is kept.
         is_deep: Whether to return float32, which files of more than 8 bits need.
+        halvings: Of a JPEG, `ImageInfo.halvings`: an int32 scalar, or a Python int, likewise.
         read_bytes: From the path to the bytes, see `storage.graph.reader_of`.
 
     Returns:
@@ -89,10 +92,11 @@ def decode_file(
 
     def pillow() -> tf.Tensor:
         read = functools.partial(_read, channels=channels, background=background, dtype=dtype.as_numpy_dtype)
-        return tf.numpy_function(read, [path], dtype)
+        return tf.numpy_function(read, [path, halvings], dtype)
 
     def tensorflow() -> tf.Tensor:
-        return tf.cast(in_channels(upright(decode_color(read_bytes(path)), orientation), channels), dtype)
+        color = decode_color(read_bytes(path), halvings)
+        return tf.cast(in_channels(upright(color, orientation), channels), dtype)
 
     def png16() -> tf.Tensor:
         values = tf.io.decode_png(read_bytes(path), channels=0, dtype=tf.uint16)
@@ -104,13 +108,16 @@ def decode_file(
     return tf.ensure_shape(image, (None, None, channels))
 
 
-def read(path: str | os.PathLike, channels: int, background: str = "white") -> np.ndarray:
+def read(
+    path: str | os.PathLike, channels: int, background: str = "white", reduced_to: Size | None = None
+) -> np.ndarray:
     """Reads a picture by the code that runs in the graph.
 
     Args:
         path: The file.
         channels: 1 (gray), 3 (color) or 4 (color and alpha).
         background: The color below transparent pixels, see `parse_color`.
+        reduced_to: A size that a JPEG, which is halved, still covers, see `reduced.halvings`.
 
     Returns:
         uint8 `(height, width, channels)`; float32 in [0, 255] for a file of more than 8 bits.
@@ -118,7 +125,8 @@ def read(path: str | os.PathLike, channels: int, background: str = "white") -> n
     Raises:
         UserError: The file cannot be read.
     """
-    return _checked(probe(path), channels, parse_color(background))[0]
+    info = probe(path)
+    return _checked(info, channels, parse_color(background), info.halvings(reduced_to))[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -191,12 +199,12 @@ def _peak(image: np.ndarray, info: ImageInfo) -> float:
     return float(image[..., :3].max()) if info.is_deep else 255.0
 
 
-def _checked(info: ImageInfo, channels: int, background: Color) -> tuple[np.ndarray, list[str]]:
+def _checked(info: ImageInfo, channels: int, background: Color, halvings: int = 0) -> tuple[np.ndarray, list[str]]:
     """(pixels of a file, messages of its decoder)."""
     failure = None
     with native_output.captured() as messages:
         try:
-            image = _decoded(info, channels, background)
+            image = _decoded(info, channels, background, halvings)
         except tf.errors.OpError as error:
             failure = _reason(error)
     if failure is not None:
@@ -206,12 +214,14 @@ def _checked(info: ImageInfo, channels: int, background: Color) -> tuple[np.ndar
     return image, messages
 
 
-def _decoded(info: ImageInfo, channels: int, background: Color) -> np.ndarray:
+def _decoded(info: ImageInfo, channels: int, background: Color, halvings: int = 0) -> np.ndarray:
     """Pixels of a file; TensorFlow decodes every JPEG, since Pillow keeps libjpeg's messages to itself."""
     path, read_bytes = tf.constant(os.fsencode(info.path)), graph.reader_of([info.path])
     if info.has_messages and info.coding == "pillow":
         decode_color(read_bytes(path))
-    return decode_file(path, info.code, info.orientation, channels, background, info.is_deep, read_bytes).numpy()
+    return decode_file(
+        path, info.code, info.orientation, channels, background, info.is_deep, halvings, read_bytes
+    ).numpy()
 
 
 def _reason(error: tf.errors.OpError) -> str:
@@ -221,11 +231,6 @@ def _reason(error: tf.errors.OpError) -> str:
         return _BAD_JPEG
     sentences = re.findall(r"^(?:[\w.]*Error|PIL\.\w+): (.+)", error.message or "", re.MULTILINE)
     return sentences[-1] if sentences else re.sub(r"^\{\{.*?\}\} ", "", lines[0] if lines else "")
-
-
-def decode_color(data: tf.Tensor) -> tf.Tensor:
-    """Color of a JPEG, or of a PNG without alpha, uint8 `(height, width, 3)`, by Pillow's exact method."""
-    return tf.ensure_shape(tf.io.decode_jpeg(data, channels=3, dct_method="INTEGER_ACCURATE"), (None, None, 3))
 
 
 def upright(image: tf.Tensor, orientation: int | tf.Tensor) -> tf.Tensor:
@@ -254,12 +259,12 @@ def in_channels(color: tf.Tensor, channels: int) -> tf.Tensor:
     return tf.cast(gray, tf.uint8)[..., None]
 
 
-def _read(path: bytes | np.ndarray, channels: int, background: Color, dtype: type) -> np.ndarray:
+def _read(path: bytes | np.ndarray, halvings: np.ndarray, channels: int, background: Color, dtype: type) -> np.ndarray:
     """Pillow's pixels, as a graph calls it."""
     name = _path(path)
     with file_errors(name):
         info = probe(name)
-        image = pixels.read(name, info.kind, channels, background, info.is_deep)
+        image = pixels.read(name, info.kind, channels, background, info.is_deep, int(halvings))
     return np.ascontiguousarray(image, dtype)
 
 

@@ -76,7 +76,7 @@ def test_input(capsys):
     workers = ["--workers", "0"]  # processes started here would inherit TensorFlow's threads
     assert benchmark.main(["--files", "40", "--size", "32", "--repetitions", "1", *workers]) == 0
     printed = capsys.readouterr().out
-    assert all(word in printed for word in ("WAV", "FLAC", "JPG"))
+    assert all(word in printed for word in ("WAV", "FLAC", "large JPEG"))
     assert ("not installed" in printed) == (TORCH is None)
 
 

@@ -274,7 +274,7 @@ class Recognizer:
         """One source that is known to be "image", "video" or "audio", as that part of the frontend takes it."""
         config, background = self.frontend.parts()[kind].config, getattr(self.config.data, "background", "white")
         if kind == "image":
-            return reader.image(source, config.channels, background)
+            return reader.image(source, config.channels, background, getattr(self.config.data, "reduced_to", None))
         if kind == "video":
             return reader.video(source, config.channels, self.config.frontend.frames_per_second, background)
         return reader.audio(source, config.sample_rate_hz, self.audio_channel)

@@ -104,6 +104,9 @@ class FilesConfig(SkippingConfig):
 
     channels: int = 3  # of pictures: 3 color, 1 gray, 4 color and alpha
     background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
+    # JPEG files are decoded at 1/2, 1/4 or 1/8 of their height and width where that covers this height and width, which
+    # is faster. A training sets it to the size of the network's pictures; 0 0 decodes files whole
+    reduced_to: tuple[int, int] | None = None
     # Take files without labels too: a folder without class folders, a list of paths alone. Tasks that learn without
     # labels set it
     unlabeled: bool = False
@@ -112,7 +115,7 @@ class FilesConfig(SkippingConfig):
 
     def reading(self) -> dict[str, Any]:
         """Returns how the files are read, as `files.build_corpus` takes it: the same in training and in evaluation."""
-        names = ("channels", "background", "verify", "skip_broken", "broken_list", "audio_channel")
+        names = ("channels", "background", "reduced_to", "verify", "skip_broken", "broken_list", "audio_channel")
         return {name: getattr(self, name) for name in names}
 
 

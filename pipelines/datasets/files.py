@@ -93,6 +93,7 @@ def build_corpus(
     own_hz: int | None = None,
     notes: Sequence[str] = (),
     audio_channel: str = "average",
+    reduced_to: tuple[int, int] | None = None,
 ) -> Corpus:
     """Builds the Corpus of files; texts, speakers, groups and numbers are known where every row has one.
 
@@ -101,7 +102,7 @@ def build_corpus(
         rows: One per example.
         parts: Split name -> indices of rows.
         class_names: Every row's label is one of them; without them examples have their row's number or no label.
-        channels: Of pictures, which keep their own sizes: 1 (gray), 3 (color) or 4 (color and alpha).
+        channels: Of pictures: 1 (gray), 3 (color) or 4 (color and alpha); here and below see `pictures.table`.
         background: The color below transparent pictures, unless alpha is kept.
         verify: Whether every file is decoded once, to find the damaged ones; headers are read in any case.
         skip_broken: Whether files that cannot be used are left out and counted in a note; otherwise they are an error.
@@ -110,6 +111,7 @@ def build_corpus(
         own_hz: The rate that all audio files must have; None allows any.
         notes: Sentences about the rows, such as on their splits; those about the files follow.
         audio_channel: Of audio with several channels: "average", "left", "right" or a number from 0.
+        reduced_to: Of pictures, see `pictures.table`.
 
     Returns:
         The Corpus.
@@ -117,38 +119,35 @@ def build_corpus(
     Raises:
         UserError: Files cannot be read, which it counts, or contradict their rows.
     """
-    kind = modality_of(row.path for row in rows)
-    examined = _examine(rows, parts, kind, channels, background, verify, sample_rate_hz, own_hz, audio_channel)
-    rows, parts, table, errors, total, more = examined
+    pixels, reading = (channels, background, reduced_to), (verify, sample_rate_hz, own_hz, audio_channel)
+    rows, parts, table, errors, total, more = _examine(rows, parts, pixels, *reading)
     if not skip_broken or table is None:
         _check(errors, total, broken_list)
     elif errors:
         more = [*more, broken.note(errors, total, broken_list)]
         parts = broken.remaining(rows, parts, errors, class_names)
     assert table is not None  # `_check` has raised an error otherwise
-    splits = {name: _split([rows[i] for i in indices], indices, table, class_names) for name, indices in parts.items()}
-    return Corpus(config.name, kind, tuple(class_names), splits, table.rate, (*notes, *more, *table.notes))
+    return _corpus(config.name, rows, parts, table, class_names, (*notes, *more, *table.notes))
 
 
 def _examine(
     rows: Sequence[Row],
     parts: Mapping[str, np.ndarray],
-    kind: Modality,
-    channels: int,
-    background: str,
+    pixels: tuple[int, str, tuple[int, int] | None],
     verify: bool,
     sample_rate_hz: int | None,
     own_hz: int | None,
     audio_channel: str,
 ) -> tuple[Sequence[Row], Mapping[str, np.ndarray], _Table | None, dict[str, UserError], int, list[str]]:
-    """Reads all files as far as it takes.
+    """Reads all files as far as it takes; `pixels` are the last three arguments of `pictures.table`.
 
     Returns:
         The rows and parts whose headers can be read, their table (None without a row), path -> why a file cannot be
         used, the number of files, and sentences on all of them.
     """
+    kind = modality_of(row.path for row in rows)
     if kind == "image":
-        infos, errors, notes = _read_images(rows, channels, background, verify)
+        infos, errors, notes = _read_images(rows, *pixels[:2], verify)
         rows = [_with_decoder(row, infos) for row in rows]
     else:
         infos, errors, notes = _read_headers(rows, audio_channel)
@@ -158,9 +157,7 @@ def _examine(
         return rows, parts, None, errors, total, notes
     of_rows = [infos[row.path] for row in rows]
     if kind == "image":
-        table = _Table(
-            "image", *pictures.table(of_rows, channels, background), block=_block(rows, of_rows, ("pillow",))
-        )
+        table = _Table("image", *pictures.table(of_rows, *pixels), block=_block(rows, of_rows, ("pillow",)))
         return rows, parts, table, errors, total, notes
     table, damaged = _audio_table(rows, of_rows, sample_rate_hz, own_hz, audio_channel, verify)
     return rows, parts, table, errors | damaged, total, notes
@@ -179,6 +176,18 @@ def metadata(rows: Sequence[Row]) -> dict[str, Any]:
     lists = {name: [getattr(row, field) for row in rows] for name, field in fields.items()}
     known = {name: values if all(values) else None for name, values in lists.items()}
     return {"sources": [row.where or row.path for row in rows], **known}
+
+
+def _corpus(
+    name: str,
+    rows: Sequence[Row],
+    parts: Mapping[str, np.ndarray],
+    table: _Table,
+    class_names: Sequence[str],
+    notes: tuple[str, ...],
+) -> Corpus:
+    splits = {part: _split([rows[i] for i in indices], indices, table, class_names) for part, indices in parts.items()}
+    return Corpus(name, table.kind, tuple(class_names), splits, table.rate, notes)
 
 
 def _split(rows: Sequence[Row], indices: np.ndarray, table: _Table, class_names: Sequence[str]) -> Split:

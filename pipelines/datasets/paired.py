@@ -32,6 +32,9 @@ class PairsConfig(DataConfig):
     path: str = ""  # list of the pairs, or folder of the corpus
     channels: int = 3  # of pictures: 3 color, 1 gray, 4 color and alpha
     background: str = "white"  # color below transparent pictures: a CSS name or #rrggbb
+    # JPEG files are decoded at 1/2, 1/4 or 1/8 of their height and width where that covers this height and width, which
+    # is faster. A training sets it to the size of the network's pictures; 0 0 decodes files whole
+    reduced_to: tuple[int, int] | None = None
     verify: bool = True  # decode every file once before training, to find damaged ones
     audio_channel: str = "average"  # of audio with several channels: average, left, right, or a number from 0
 
@@ -222,7 +225,7 @@ def _pictures(
         paths_of_pairs = [pair.image for pair in pairs]
         return moving_pictures.load(paths_of_pairs, parts, frames_per_second=rate, **reading), (), rate
     rows = [files.Row(pair.image, where=pair.where) for pair in pairs]
-    images = files.build_corpus(config, rows, parts, **reading)
+    images = files.build_corpus(config, rows, parts, **reading, reduced_to=config.reduced_to)
     return images.splits, images.notes, None
 
 

@@ -10,6 +10,7 @@ import tensorflow as tf
 from pipelines import images
 from pipelines.counts import counted, share, verb
 from pipelines.errors import UserError
+from pipelines.image_formats.reduced import Size
 from pipelines.images import ImageInfo
 from pipelines.storage import graph
 
@@ -17,7 +18,7 @@ LOW_RANGE = 1 / 8  # files of more than 8 bits that use less of their range are 
 
 
 def table(
-    infos: Sequence[ImageInfo], channels: int, background: str
+    infos: Sequence[ImageInfo], channels: int, background: str, reduced_to: Size | None = None
 ) -> tuple[dict[str, np.ndarray], Callable[[Mapping[str, Any]], Any]]:
     """Builds the columns that decode pictures.
 
@@ -25,6 +26,7 @@ def table(
         infos: One per row.
         channels: 1 (gray), 3 (color) or 4 (color and alpha).
         background: The color below transparent pixels, unless alpha is kept.
+        reduced_to: A size that JPEG files, which are halved, still cover; None decodes them whole.
 
     Returns:
         The columns, an entry per row each; a function from a row of them, as tensors, to pixels: uint8
@@ -38,25 +40,19 @@ def table(
     color = images.parse_color(background)
     codes = np.array([info.code for info in infos], np.int32)
     orientations = np.array([info.orientation for info in infos], np.int32)
+    halvings = np.array([info.halvings(reduced_to) for info in infos], np.int32)
     columns = {"path": np.array([os.fsencode(info.path) for info in infos])}
     is_deep = any(info.is_deep for info in infos)
-    # One branch instead of a switch, where all files are alike.
-    code, orientation = (int(values[0]) if np.ptp(values) == 0 else None for values in (codes, orientations))
-    # What is the same in all rows is no column: each one costs time at every row.
-    varying = {"code": codes, "orientation": orientations}
-    columns |= {name: values for name, values in varying.items() if np.ptp(values)}
+    # What is the same in all rows is no column: each one costs time at every row, and a switch between branches.
+    varying = {"code": codes, "orientation": orientations, "halvings": halvings}
+    alike = {name: int(values[0]) for name, values in varying.items() if np.ptp(values) == 0}
+    columns |= {name: values for name, values in varying.items() if name not in alike}
     read_bytes = graph.reader_of(info.path for info in infos)
 
     def decode(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
-        return images.decode_file(
-            row["path"],
-            row["code"] if code is None else code,
-            row["orientation"] if orientation is None else orientation,
-            channels,
-            color,
-            is_deep,
-            (lambda path: row["bytes"]) if "bytes" in row else read_bytes,
-        )
+        code, orientation, times = (alike[name] if name in alike else row[name] for name in varying)
+        read = (lambda path: row["bytes"]) if "bytes" in row else read_bytes
+        return images.decode_file(row["path"], code, orientation, channels, color, is_deep, times, read)
 
     return columns, decode
 

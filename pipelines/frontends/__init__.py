@@ -6,6 +6,7 @@ features in all three.
 """
 
 import dataclasses
+import math
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from pipelines.datasets.base import Corpus, Split
 
 FrontendConfig = ImageConfig | SpeechConfig | PairedConfig | AudioVisualConfig
+
+DEFAULT_SIDE = 128  # pixels, of pictures whose sizes differ
 
 FRONTENDS: dict[str, type[Frontend]] = {
     "image": ImageFrontend,
@@ -118,6 +121,23 @@ def resolve(
     return config.with_parts(_of_images(config.image, corpus, normalize), speech)
 
 
+def with_picture_size(data: Any, config: FrontendConfig) -> Any:
+    """Says to which size JPEG files may be reduced while they are decoded: that which is cropped to the network's.
+
+    Args:
+        data: The configuration of a dataset.
+        config: The config of the frontend.
+
+    Returns:
+        The configuration with that size as `reduced_to`, where it has this setting and it is not 0 0.
+    """
+    image = config if isinstance(config, ImageConfig) else getattr(config, "image", None)
+    if image is None or not hasattr(data, "reduced_to") or data.reduced_to == (0, 0):
+        return data
+    height, width = (math.ceil((side or DEFAULT_SIDE) / image.crop_fraction) for side in (image.height, image.width))
+    return dataclasses.replace(data, reduced_to=(height, width))
+
+
 def _of_images(config: ImageConfig, corpus: "Corpus", normalize: str | None) -> ImageConfig:
     """The config with what the corpus and the pretrained weights decide."""
     (height, width, channels), dtype = cast(Any, _picture(corpus.splits["train"]))
@@ -128,8 +148,8 @@ def _of_images(config: ImageConfig, corpus: "Corpus", normalize: str | None) -> 
         )
     return dataclasses.replace(
         config,
-        height=config.height or height or 128,
-        width=config.width or width or 128,
+        height=config.height or height or DEFAULT_SIDE,
+        width=config.width or width or DEFAULT_SIDE,
         channels=channels,
         pixels=config.pixels or _pixel_type(config, dtype),
         normalize=cast(Any, normalize or "per_image") if config.normalize == "auto" else config.normalize,

@@ -10,7 +10,7 @@ from typing import Any
 
 from pipelines import storage
 from pipelines.errors import FileError
-from pipelines.image_formats import foreign, gif, jpeg, pixels, png, tiff
+from pipelines.image_formats import foreign, gif, jpeg, pixels, png, reduced, tiff
 
 # Which decoder reads a file; a graph takes a coding as its index here. TensorFlow's equals Pillow's where it is used.
 CODINGS = ("pillow", "tensorflow", "png16")
@@ -50,6 +50,11 @@ class ImageInfo:
     def is_deep(self) -> bool:
         """Whether pixels are float32, since they have more than 8 bits."""
         return self.bits > 8
+
+    def halvings(self, size: reduced.Size | None) -> int:
+        """How often a JPEG is halved while it is decoded, so that it still covers a size; 0 for other files."""
+        times: int = reduced.halvings(self.height, self.width, size)
+        return times if self.kind in ("JPEG", "MPO") else 0
 
     def read_by_pillow(self) -> "ImageInfo":
         """The same file, read by Pillow, whose decoder writes nothing to the terminal."""

@@ -131,7 +131,7 @@ def convert_deep(values: np.ndarray, white: int, channels: int, background: Colo
     return np.clip(colors, 0, 255)
 
 
-def read(path: str, kind: str, channels: int, background: Color, is_deep: bool) -> np.ndarray:
+def read(path: str, kind: str, channels: int, background: Color, is_deep: bool, halvings: int = 0) -> np.ndarray:
     """Reads the first picture of a file with Pillow.
 
     Args:
@@ -140,6 +140,7 @@ def read(path: str, kind: str, channels: int, background: Color, is_deep: bool) 
         channels: See `convert`.
         background: See `convert`.
         is_deep: Whether it has more than 8 bits per value.
+        halvings: How often a JPEG is halved, see `reduced`.
 
     Returns:
         `(height, width, channels)`: uint8, or float32 in [0, 255] where it is deep.
@@ -153,6 +154,8 @@ def read(path: str, kind: str, channels: int, background: Color, is_deep: bool) 
     with open_image(path) as image:
         if is_deep:  # Pillow scales the values of PPM to 16 bits
             return convert_deep(np.asarray(image)[..., None], 65535, channels, background)
+        if halvings:
+            image.draft(image.mode, (max(1, image.width >> halvings), max(1, image.height >> halvings)))
         return convert(image, channels, background)
 
 

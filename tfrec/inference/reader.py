@@ -66,17 +66,19 @@ def pair(sources: Mapping[str, Any], read: Callable[[Any], Any], names: Sequence
     return parts
 
 
-def image(source: Any, channels: int, background: str = "white") -> np.ndarray:
-    """A path, the bytes of a file, or pixels -> uint8 `(height, width, channels)`.
+def image(
+    source: Any, channels: int, background: str = "white", reduced_to: tuple[int, int] | None = None
+) -> np.ndarray:
+    """A path, the bytes of a file, or pixels -> uint8 `(height, width, channels)`; see `images.read`.
 
     Raises:
         UserError: for a file that cannot be read.
         ValueError: for an array of another shape, or with values outside 0 to 255.
     """
     if isinstance(source, bytes):
-        return _from_bytes(source, lambda path: image_files.read(path, channels, background))
+        return _from_bytes(source, lambda path: image_files.read(path, channels, background, reduced_to))
     if isinstance(source, str | os.PathLike):
-        return image_files.read(source, channels, background)
+        return image_files.read(source, channels, background, reduced_to)
     pixels = np.asarray(source)
     if pixels.ndim == 2 and channels == 1:
         pixels = pixels[..., None]

@@ -35,7 +35,8 @@ def draw(config: "Config", split_name: str, rows: int, columns: int, path: pathl
     Returns:
         The number of examples that were drawn, and whether augmentation changes any.
     """
-    corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
+    data = frontends.with_picture_size(config.data, config.frontend)
+    corpus = datasets.load(data, getattr(config.frontend, "sample_rate_hz", None))
     resolved = frontends.resolve(config.frontend, corpus)
     # Raw batches, and images in a range that can be drawn.
     drawable: dict[str, Any] = {"normalize": "unit"} if resolved.name == "image" else {}

@@ -91,7 +91,8 @@ class ExportedRecognizer:
         inputs = INPUTS[self.description["modality"]]
         kind = reader.kind(source, inputs)
         if kind == "image":
-            raw = reader.image(source, self.description["channels"], self.description.get("background", "white"))
+            background, size = self.description.get("background", "white"), self.description.get("reduced_to")
+            raw = reader.image(source, self.description["channels"], background, tuple(size) if size else None)
         else:
             raw = reader.audio(source, self.description["sample_rate_hz"], self.audio_channel)
         return raw if len(inputs) == 1 else {kind: raw}

@@ -139,7 +139,8 @@ def _raw_input(recognizer: Recognizer, part: str, is_encoded: bool, limits: Limi
     if not is_encoded:
         return image.pixels(resize, config.channels, config.pixels or "uint8", limits)
     background = parse_color(getattr(recognizer.config.data, "background", "white"))
-    return image.files(resize, config.channels, background, limits, name)
+    reduced_to = getattr(recognizer.config.data, "reduced_to", None)
+    return image.files(resize, config.channels, background, limits, name, reduced_to)
 
 
 def of_values(recognizer: Recognizer, function: Callable[[Any], Outputs]) -> Callable[[dict[str, tf.Tensor]], Outputs]:
@@ -210,6 +211,8 @@ def describe(recognizer: Recognizer) -> dict[str, Any]:
     if "image" in parts:
         background = getattr(recognizer.config.data, "background", "white")
         inputs |= {"channels": parts["image"].config.channels, "background": background}
+        if reduced_to := getattr(recognizer.config.data, "reduced_to", None):
+            inputs["reduced_to"] = list(reduced_to)
         bounds["pixels"] = limits.pixels
         style = DrawingStyle.of(recognizer.examples()) if len(parts) == 1 else None
         inputs |= {"drawing": dataclasses.asdict(style)} if style else {}

@@ -216,6 +216,8 @@ def resolve(
         if moved_to is not None:
             config = dataclasses.replace(config, data=dataclasses.replace(config.data, path=moved_to, moved_to=None))
     else:
+        if resumed is None:  # a run that is resumed keeps its own
+            config = dataclasses.replace(config, data=frontends.with_picture_size(config.data, config.frontend))
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     ranges = {name.partition("_")[0]: each.normalize for name, each in (weights or {}).items()}
     input_kinds = architectures.find(config.model.name).feature_kinds(config.model)

@@ -79,3 +79,26 @@ def test_the_export_takes_more_than_8_bits(tmp_path):
     assert np.abs(expected[0] - expected[1]).max() > 1e-4
     encoded = export._model.signatures["encoded"](encoded=np.array([path.read_bytes() for path in sources], object))
     np.testing.assert_allclose(encoded["probabilities"], expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("reduced_to", "shape"), [(["16", "20"], (20, 27)), (["0", "0"], (160, 211))])
+def test_large_photos_are_reduced_alike_in_training_and_in_the_export(tmp_path, reduced_to, shape):
+    path, tag = tmp_path / "P", Image.Exif()
+    for orientation, name in ((1, "far"), (6, "near")):
+        tag[0x0112] = orientation
+        (path / name).mkdir(parents=True)
+        for i in range(6):
+            coarse = Image.fromarray(R.integers(0, 256, (12, 16, 3), np.uint8))
+            coarse.resize((211, 160), Image.Resampling.BICUBIC).save(path / name / f"{i}.jpg", exif=tag, quality=95)
+    size = ["--frontend.height", "16", "--frontend.width", "20", "--data.reduced_to", *reduced_to]
+    run, export = recognizers(path, *size)
+    sources = sorted(path.rglob("*.jpg"))
+    corpus = datasets.load(run.config.data)
+    read = {example["image"].shape[:2] for example in corpus.splits["train"].examples}
+    assert shape in {tuple(sides) for sides in read}
+    assert run.read(sources[0]).shape[:2] == export.read(sources[0]).shape[:2] == shape
+    expected = probabilities(run, *sources)
+    np.testing.assert_allclose(probabilities(export, *sources), expected, atol=1e-4)
+    contents = np.array([source.read_bytes() for source in sources], object)
+    encoded = export._model.signatures["encoded"](encoded=contents)
+    np.testing.assert_allclose(encoded["probabilities"], expected, atol=1e-4)

@@ -8,6 +8,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipelines import images as picture_files
+from pipelines.image_formats import reduced
 from pipelines.image_formats.pixels import Color
 from pipelines.layers import ImageResize
 from tfrec.serving.graph import picture_headers, pictures, resizing, rules
@@ -42,7 +43,14 @@ def pixels(layer: ImageResize, channels: int, dtype: str, limits: Limits) -> Raw
     return RawInput([tf.TensorSpec([None, None, None, channels], dtype, name="image")], read)
 
 
-def files(layer: ImageResize, channels: int, background: Color, limits: Limits, name: str) -> RawInput:
+def files(
+    layer: ImageResize,
+    channels: int,
+    background: Color,
+    limits: Limits,
+    name: str,
+    reduced_to: reduced.Size | None = None,
+) -> RawInput:
     """Pictures as the bytes of JPEG and PNG files, a string input of this name, read in the network's size.
 
     Args:
@@ -51,6 +59,7 @@ def files(layer: ImageResize, channels: int, background: Color, limits: Limits, 
         background: The color below transparent pixels.
         limits: Of a request.
         name: Of the input.
+        reduced_to: A size that JPEG files, which are halved, still cover; None decodes them whole.
     """
 
     def read(contents: Tensor) -> tuple[dict[str, Tensor], Tensor]:
@@ -69,7 +78,8 @@ def files(layer: ImageResize, channels: int, background: Color, limits: Limits, 
         contents, header = rules.accept(faults, limits, (contents, header))
         total = tf.reduce_sum(tf.where(faults == "", pixels, 0.0))
         contents = rules.require(total <= limits.pixels, _many_pixels(limits), contents)
-        images, is_decoded = _decode(contents, header, faults == "", layer, channels, background)
+        halvings = _halvings(contents, header, reduced_to)
+        images, is_decoded = _decode(contents, header, halvings, faults == "", layer, channels, background)
         damaged = "cannot be decoded as a picture, it is truncated or damaged: copy it again"
         faults = tf.where((faults == "") & ~is_decoded, damaged, faults)
         return {"image": rules.accept(faults, limits, images)}, faults
@@ -94,9 +104,20 @@ def _pixel_faults(image: Tensor) -> Tensor:
     return tf.where(is_finite, scale, "has a pixel that is NaN or infinite: send finite numbers")
 
 
+def _halvings(contents: Tensor, header: picture_headers.Header, size: reduced.Size | None) -> Tensor | None:
+    """How often each file is halved while it is decoded, as in training; None where none is."""
+    if size is None or 0 in size:
+        return None
+    is_turned, is_jpeg = header.orientation >= 5, tf.strings.substr(contents, 0, 2) == b"\xff\xd8"
+    height = tf.where(is_turned, header.width, header.height)
+    width = tf.where(is_turned, header.height, header.width)
+    return tf.where(is_jpeg, reduced.halvings(height, width, size), 0)
+
+
 def _decode(
     contents: Tensor,
     header: picture_headers.Header,
+    halvings: Tensor | None,
     is_good: Tensor,
     layer: ImageResize,
     channels: int,
@@ -112,15 +133,19 @@ def _decode(
     def convert(x: Tensor) -> Tensor:
         return picture_files.in_channels(x, channels)
 
+    def times(i: Tensor) -> Tensor | int:
+        return 0 if halvings is None else halvings[i]
+
     def sized(i: Tensor) -> Tensor:
         return convert(picture_files.decode_color(contents[i]))  # this kernel reads PNG, too
 
     def plain(i: Tensor) -> Tensor:
-        return resizing.resize(layer, picture_files.decode_color(contents[i])[None], convert)[0]
+        color = picture_files.decode_color(contents[i], times(i))
+        return resizing.resize(layer, color[None], convert)[0]
 
     def general(i: Tensor) -> Tensor:
         one = picture_headers.Header(*(field[i] for field in header))
-        return pictures.decode(contents[i], one, layer, channels, background)
+        return pictures.decode(contents[i], one, layer, channels, background, times(i))
 
     shape, rows = [layer.height, layer.width, channels], tf.where(is_good)[:, 0]
     count = tf.size(contents, tf.int64)

@@ -16,7 +16,14 @@ from tfrec.serving.graph.picture_headers import Header
 Tensor = Any
 
 
-def decode(contents: Tensor, header: Header, resize: ImageResize, channels: int, background: Color) -> Tensor:
+def decode(
+    contents: Tensor,
+    header: Header,
+    resize: ImageResize,
+    channels: int,
+    background: Color,
+    halvings: int | Tensor = 0,
+) -> Tensor:
     """Decodes one file, upright, and resizes it.
 
     Args:
@@ -25,6 +32,7 @@ def decode(contents: Tensor, header: Header, resize: ImageResize, channels: int,
         resize: To the size of the network's pictures.
         channels: 1 (gray), 3 (color) or 4 (color and alpha).
         background: The color below transparent pixels, unless alpha is kept.
+        halvings: How often a JPEG is halved while it is decoded, see `reduced`.
 
     Returns:
         float32 `(height, width, channels)` in [0, 255].
@@ -41,7 +49,7 @@ def decode(contents: Tensor, header: Header, resize: ImageResize, channels: int,
         return tf.ensure_shape(tf.io.decode_png(contents, channels=4, dtype=dtype), [None, None, 4])
 
     def opaque() -> Tensor:
-        return resized(images.decode_color(contents), lambda x: images.in_channels(x, channels))
+        return resized(images.decode_color(contents, halvings), lambda x: images.in_channels(x, channels))
 
     def transparent() -> Tensor:
         def over_background(x: Tensor) -> Tensor:
