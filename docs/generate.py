@@ -34,7 +34,7 @@ API = {
             *("tfrec.tasks.base", "tfrec.tasks.classification", "tfrec.tasks.label", "tfrec.tasks.regression"),
             *("tfrec.tasks.retrieval", "tfrec.tasks.transcription"),
             *("tfrec.tasks.pretraining", "tfrec.tasks.simclr", "tfrec.tasks.best_rq"),
-            *("tfrec.tasks.masked_pixels", "tfrec.tasks.predictive_coding"),
+            *("tfrec.tasks.masked_pixels", "tfrec.tasks.predictive_coding", "tfrec.tasks.wav2vec"),
         ],
     ),
     "architectures": (

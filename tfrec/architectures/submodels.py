@@ -21,6 +21,7 @@ from tfrec.architectures.config import check
 from tfrec.architectures.layers.patches import EveryPatch
 from tfrec.architectures.types import Tensor
 
+HEAD_INPUTS = ("tokens", "clean")  # what a decoder reads, and what targets are made of
 HEAD = ("logits", "condition")  # layers whose weights depend on the number of outputs
 
 
@@ -206,7 +207,7 @@ def decoder(net: keras.Model) -> keras.Model | None:
 
 
 def _encoder_inputs(net: keras.Model) -> Tensor | dict[str, Tensor]:
-    """The inputs of a network without those of its decoder."""
+    """The inputs of a network without those that its head or decoder alone reads."""
     if not isinstance(net.input, dict):
         return net.input
-    return {name: tensor for name, tensor in net.input.items() if name != "tokens"}
+    return {name: tensor for name, tensor in net.input.items() if name not in HEAD_INPUTS}

@@ -17,6 +17,7 @@ from tfrec.tasks.regression import Regression
 from tfrec.tasks.retrieval import Retrieval
 from tfrec.tasks.simclr import SimCLR
 from tfrec.tasks.transcription import Transcription
+from tfrec.tasks.wav2vec import Wav2Vec
 
 TASKS: dict[str, type[Task]] = {
     "best_rq": BestRQ,
@@ -27,6 +28,7 @@ TASKS: dict[str, type[Task]] = {
     "retrieve": Retrieval,
     "simclr": SimCLR,
     "transcribe": Transcription,
+    "wav2vec": Wav2Vec,
 }
 
 # The task of a corpus, by what its labels are, where none is named.

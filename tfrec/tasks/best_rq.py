@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -12,13 +11,11 @@ from keras import layers, ops
 
 from pipelines.datasets.base import Corpus
 from tfrec.architectures.layers.random_quantizer import RandomQuantizer
-from tfrec.tasks.frame_pretraining import FramePretraining
+from tfrec.tasks.frame_pretraining import Entropy, FramePretraining, few_codes_warnings
 from tfrec.tasks.pretraining import idle
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
-
-FEW_CODES = 4  # effective number of codes, exp(entropy), below which the targets have collapsed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,38 +96,8 @@ class BestRQ(FramePretraining):
 
     def epoch_warnings(self, logs: Mapping[str, float]) -> list[str]:
         """A sentence where almost all frames have the same few codes."""
-        if logs.get("val_code_entropy", 1.0) * math.log(self.config.codes) >= math.log(FEW_CODES):
-            return []
-        return [
-            f"almost all frames have the same codes (effectively fewer than {FEW_CODES}), so that there is nothing to"
-            " learn: check the clips for silence, or set another task.codes or --seed."
-        ]
-
-
-@keras.saving.register_keras_serializable("tfrec")
-class Entropy(keras.metrics.Metric):
-    """Entropy of what was counted, as a fraction of that of `size` equally frequent values.
-
-    Args:
-        size: number of values.
-        name: of the metric.
-    """
-
-    def __init__(self, size: int, name: str) -> None:
-        super().__init__(name=name)
-        self.size = size
-        self.counts = self.add_variable((size,), initializer="zeros", name="counts")
-
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
-        """Counts values, ints of any shape, with weights of the same shape."""
-        flat = ops.reshape(values, (-1,))
-        weights = ops.ones(ops.shape(flat)) if sample_weight is None else ops.reshape(sample_weight, (-1,))
-        self.counts.assign_add(ops.segment_sum(weights, flat, num_segments=self.size))
-
-    def result(self) -> Any:
-        """From 0 to 1."""
-        shares = self.counts / ops.maximum(ops.sum(self.counts), 1.0)
-        return -ops.sum(shares * ops.log(ops.maximum(shares, 1e-12))) / math.log(self.size)
+        remedy = "check the clips for silence, or set another task.codes or --seed"
+        return few_codes_warnings(logs, self.config.codes, remedy)
 
 
 def _at(logits: Any, indices: Any) -> Any:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import abc
+import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import keras
+from keras import ops
 
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
@@ -16,6 +19,7 @@ from tfrec.tasks.pretraining import Pretraining
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
 
+FEW_CODES = 4  # effective number of codes, exp(entropy), below which targets have collapsed
 PROBED = (61, 64)  # numbers of frames for which steps are counted
 
 
@@ -87,7 +91,7 @@ class FramePretraining(Pretraining):
             states: an output of the network with its steps, (batch, steps, units).
             net: the network, or one that contains it.
         """
-        inputs = {name: tensor for name, tensor in net.input.items() if name != "tokens"}
+        inputs = {name: net.input[name] for name in ("features", "frames")}
         steps, bins = keras.Model(inputs, states), inputs["features"].shape[-1]
         counts = {}
         for frames in PROBED:
@@ -100,3 +104,39 @@ class FramePretraining(Pretraining):
                 f"task.name {self.name} needs a network whose steps have equally many frames: {net.name!r} has not."
             )
         return step
+
+
+def few_codes_warnings(logs: Mapping[str, float], codes: int, remedy: str) -> list[str]:
+    """A sentence where almost all frames have the same few of the codes that there are."""
+    if logs.get("val_code_entropy", 1.0) * math.log(codes) >= math.log(FEW_CODES):
+        return []
+    return [
+        f"almost all frames have the same codes (effectively fewer than {FEW_CODES}), so that there is nothing to"
+        f" learn: {remedy}."
+    ]
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class Entropy(keras.metrics.Metric):
+    """Entropy of what was counted, as a fraction of that of `size` equally frequent values.
+
+    Args:
+        size: number of values.
+        name: of the metric.
+    """
+
+    def __init__(self, size: int, name: str) -> None:
+        super().__init__(name=name)
+        self.size = size
+        self.counts = self.add_variable((size,), initializer="zeros", name="counts")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Counts values, ints of any shape, with weights of the same shape."""
+        flat = ops.reshape(values, (-1,))
+        weights = ops.ones(ops.shape(flat)) if sample_weight is None else ops.reshape(sample_weight, (-1,))
+        self.counts.assign_add(ops.segment_sum(weights, flat, num_segments=self.size))
+
+    def result(self) -> Any:
+        """From 0 to 1."""
+        shares = self.counts / ops.maximum(ops.sum(self.counts), 1.0)
+        return -ops.sum(shares * ops.log(ops.maximum(shares, 1e-12))) / math.log(self.size)

@@ -99,7 +99,8 @@ class MaskedPixels(Pretraining):
         if shape[0] % side or shape[1] % side or (shape[0] // side) * (shape[1] // side) != cells.shape[1]:
             raise UserError(
                 f"The {cells.shape[1]} cells of model.name {name!r} do not divide pictures of {shape[0]} x {shape[1]}"
-                " pixels into squares: set frontend.height and frontend.width to multiples of 32."
+                " pixels into squares: set frontend.height and frontend.width to multiples of 32, or choose another"
+                " network."
             )
         self._patch_of(side, shape)
         pixels = layers.Dense(side**2 * shape[2], dtype="float32", name="pixels")(cells)

@@ -92,6 +92,10 @@ class Pretraining(Task):
 
     # Answers
 
+    def embedders(self, network: keras.Model) -> dict[str | None, keras.Model]:
+        """The network that answers: its features are the embedding."""
+        return {None: self.inference_network(network)}
+
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """The features, {"embedding": float32 (batch, units)}."""
         return {"embedding": tf.cast(outputs["embedding"], tf.float32)}

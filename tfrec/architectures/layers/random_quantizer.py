@@ -4,18 +4,36 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops, random
+from keras import ops
 
-from pipelines.layers import sequences
 from tfrec.architectures.layers.masking import stack_frames
+from tfrec.architectures.layers.span_mask import SpanMask
 from tfrec.architectures.types import Tensor
 
-NOISE = 0.1  # standard deviation of what replaces masked frames
 EPSILON = 1e-6
 
 
+def standardized_steps(x: Tensor, inside: Tensor, step: int) -> Tensor:
+    """The frames of each step, standardized over their clip.
+
+    Args:
+        x: (batch, frames, bins).
+        inside: bool (batch, frames), true inside the clip.
+        step: frames of a step.
+
+    Returns:
+        (batch, steps, step * bins), 0 past the end.
+    """
+    weights = ops.cast(inside, "float32")[:, :, None]
+    count = ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1.0)
+    mean = ops.sum(x * weights, axis=1, keepdims=True) / count
+    centered = (x - mean) * weights
+    deviation = ops.sqrt(ops.sum(ops.square(centered), axis=1, keepdims=True) / count)
+    return stack_frames(centered / ops.maximum(deviation, EPSILON), step)
+
+
 @keras.saving.register_keras_serializable("tfrec")
-class RandomQuantizer(keras.layers.Layer):
+class RandomQuantizer(SpanMask):
     """Replaces spans of frames by noise, and returns the codes of the frames before that (arXiv:2202.01855).
 
     A code is the place of the nearest of `codes` random unit vectors to a random projection, at length 1, of the
@@ -43,18 +61,8 @@ class RandomQuantizer(keras.layers.Layer):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"name": "random_quantizer", **kwargs, "dtype": "float32"})
-        self.arguments = {
-            "bins": bins,
-            "step": step,
-            "codes": codes,
-            "size": size,
-            "probability": probability,
-            "span": span,
-            "seed": seed,
-        }
-        self.step, self.probability, self.span = step, probability, span
-        self.seed_generator = random.SeedGenerator(seed)
+        super().__init__(step, probability, span, seed, **{"name": "random_quantizer", **kwargs})
+        self.arguments |= {"bins": bins, "codes": codes, "size": size}
         draw = np.random.default_rng(seed)
         limit = (6 / (step * bins + size)) ** 0.5  # Xavier's uniform initialization, as in section 3.1
         projection = draw.uniform(-limit, limit, (step * bins, size))
@@ -76,52 +84,21 @@ class RandomQuantizer(keras.layers.Layer):
             The same with masked features; and {"codes": int32 (batch, steps), "hidden": float32 (batch, steps)}, 1 for
             the steps of a clip all of whose frames are masked, else 0.
         """
-        x, frames = inputs["features"], inputs["frames"]
-        inside = sequences.sequence_mask(frames, ops.shape(x)[1])
-        masked = ops.logical_and(self._spans(x, frames), inside)
-        noise = NOISE * random.normal(ops.shape(x), seed=self.seed_generator)
-        steps = stack_frames(ops.cast(masked, "float32")[:, :, None], self.step)
-        hidden = ops.cast(ops.all(steps > 0, axis=-1), "float32")
-        targets = {"codes": self.codes(x, inside), "hidden": hidden}
-        return {**inputs, "features": ops.where(masked[:, :, None], noise, x)}, targets
+        masked, hidden, inside = self.mask(inputs)
+        return masked, {"codes": self.codes(inputs["features"], inside), "hidden": hidden}
 
     def codes(self, x: Tensor, inside: Tensor) -> Tensor:
         """Features (batch, frames, bins) and bool (batch, frames), true inside the clip -> int32 (batch, steps)."""
-        weights = ops.cast(inside, "float32")[:, :, None]
-        count = ops.maximum(ops.sum(weights, axis=1, keepdims=True), 1.0)
-        mean = ops.sum(x * weights, axis=1, keepdims=True) / count
-        centered = (x - mean) * weights
-        deviation = ops.sqrt(ops.sum(ops.square(centered), axis=1, keepdims=True) / count)
-        steps = stack_frames(centered / ops.maximum(deviation, EPSILON), self.step)
+        steps = standardized_steps(x, inside, self.step)
         # Of vectors at length 1 the nearest has the largest inner product, whatever the length of the other one.
         return ops.cast(ops.argmax(ops.matmul(ops.matmul(steps, self.projection), self.codebook), axis=-1), "int32")
-
-    def _spans(self, x: Tensor, frames: Tensor) -> Tensor:
-        """Which frames are in a span that begins at a random frame of the clip, bool (batch, frames)."""
-        shape = (ops.shape(x)[0], ops.shape(x)[1])
-        places = ops.arange(shape[1])[None]
-        first = ops.cast(
-            random.uniform((shape[0],), seed=self.seed_generator)
-            * ops.cast(ops.maximum(frames - self.span + 1, 1), "float32"),
-            "int32",
-        )
-        begins = random.uniform(shape, seed=self.seed_generator) < self.probability
-        begins = ops.logical_or(begins, ops.equal(places, first[:, None]))
-        total = ops.cumsum(ops.cast(begins, "int32"), axis=1)
-        before = ops.pad(total, [[0, 0], [self.span, 0]])[:, : shape[1]]
-        return total > before
 
     def compute_output_spec(self, inputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Shapes of what `call` returns."""
         batch, frames, _ = inputs["features"].shape
-        steps = None if frames is None else -(-frames // self.step)
+        steps = self.steps_of(frames)
         targets = {
             "codes": keras.KerasTensor((batch, steps), "int32"),
             "hidden": keras.KerasTensor((batch, steps), "float32"),
         }
         return dict(inputs), targets
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        layer = {name: value for name, value in super().get_config().items() if name != "dtype"}
-        return {**layer, **self.arguments}
