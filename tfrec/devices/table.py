@@ -15,7 +15,7 @@ def build(certificate: Mapping[str, Any]) -> Table:
     table = Table(caption=certify.summary(dict(certificate)))
     table.add_column("format")
     for column in (certificate["score"], "95 % interval", "examples", "MB", "ms", "peak MB"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for row in certificate["rows"]:
         interval = row["interval"]
         table.add_row(
