@@ -34,6 +34,7 @@ API = {
             *("tfrec.tasks.base", "tfrec.tasks.classification", "tfrec.tasks.label", "tfrec.tasks.regression"),
             *("tfrec.tasks.retrieval", "tfrec.tasks.transcription"),
             *("tfrec.tasks.pretraining", "tfrec.tasks.simclr", "tfrec.tasks.best_rq"),
+            *("tfrec.tasks.masked_pixels", "tfrec.tasks.predictive_coding"),
         ],
     ),
     "architectures": (
@@ -173,7 +174,7 @@ def commands_page() -> str:
     parts = [
         "# Commands",
         "`tfrec COMMAND` and `python -m tfrec COMMAND` are the same. `tfrec COMMAND --help` lists the flags."
-        " `fit`, `show`, `check`, `lm`, `compare`, `study` and `tfrec-sweep` also take [the flags of `tfrec"
+        " `fit`, `show`, `check`, `prepare`, `lm`, `compare`, `study` and `tfrec-sweep` also take [the flags of `tfrec"
         " fit`](flags.md).",
         table(["command", "what it does"], rows),
     ]

@@ -15,6 +15,7 @@ from tfrec.architectures.registry import (
     default_config,
     describe,
     find,
+    patch_encoder,
 )
 from tfrec.architectures.submodels import (
     backbone_blocks,
@@ -24,6 +25,7 @@ from tfrec.architectures.submodels import (
     feature_extractor,
     part_encoder,
     single_input,
+    token_extractor,
 )
 
 __all__ = [
@@ -43,5 +45,7 @@ __all__ = [
     "feature_extractor",
     "find",
     "part_encoder",
+    "patch_encoder",
     "single_input",
+    "token_extractor",
 ]

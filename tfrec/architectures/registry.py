@@ -24,13 +24,19 @@ and, where they apply:
 - `IMAGENET`: {name: (the same network in `keras.applications`, the `frontend.normalize` of its weights)}.
 - `CAUSAL`: {name: the last layer with frames (batch, frames, units) whose frames depend on no later input}.
 - `describe(config)`: a sentence on what is worth knowing about a configuration, such as its receptive field.
+- `patch_encoder(input_shape, config)`: for images as patches, the network without its head that reads some of them,
+  {"features": images, "visible": int32 (batch, patches), their places} -> {"tokens": (batch, 1 + patches, units), the
+  class token first, "embedding": (batch, units)}. Its layers have the names of those of `build`, and its layer
+  "stem_position" has the grid of all patches.
 
 The names of layers carry what transfer learning needs, see `submodels`.
 """
 
+import contextlib
 import dataclasses
 import numbers
 import types
+from collections.abc import Iterator
 from typing import Any
 
 import keras
@@ -316,12 +322,40 @@ def build_network(
     return _call_builder(architecture, config, input_shape, outputs)
 
 
+def patch_encoder(config: ModelConfig, input_shape: Any) -> keras.Model | None:
+    """The network of a config for some of the patches of images, without its head.
+
+    Args:
+        config: of an architecture in the registry, with its name.
+        input_shape: of the features without the batch, `(height, width, channels)`.
+
+    Returns:
+        A functional model, see the module's `patch_encoder` above; None for networks without patches of their own.
+
+    Raises:
+        UserError: for a shape that makes no network.
+    """
+    architecture = find(config.name)
+    if not hasattr(architecture.module, "patch_encoder"):
+        return None
+    with _builder_errors(architecture):
+        network = architecture.module.patch_encoder(_checked(input_shape), config)
+    return network
+
+
 def _call_builder(architecture: Architecture, config: ModelConfig, input_shape: Any, outputs: int) -> keras.Model:
     """Calls the module's `build`; UserError for what it rejects."""
-    try:
+    with _builder_errors(architecture):
         shape = _checked(input_shape)
         check(_is_count(outputs), "The number of outputs must be a positive integer", outputs)
-        return architecture.module.build(shape, outputs, config)
+        network = architecture.module.build(shape, outputs, config)
+    return network
+
+
+@contextlib.contextmanager
+def _builder_errors(architecture: Architecture) -> Iterator[None]:
+    try:
+        yield
     except ValueError as error:
         raise UserError(f"Cannot build architecture {architecture.name!r}: {error}") from error
 

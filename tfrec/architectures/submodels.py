@@ -1,18 +1,27 @@
 """Parts of a network as models of their own, with the same weights: feature extractor, encoder, decoder, backbone.
 
 They rely on the names of layers. The output of the layer "embedding" is the features; later layers are the head,
-earlier ones the backbone. A layer's block is its name up to the first underscore.
+earlier ones the backbone. A layer's block is its name up to the first underscore. The layers of `HEAD` belong to the
+head although, with self-conditioning, an encoder reads their outputs.
 
 A network with the output kind "sequence" is one flat functional model. Its layer "embedding" outputs what the encoder
 makes of a clip (batch, steps, units), its layer "steps" the number of true steps of each clip. A decoder reads these
 two and the output of the layer "decoder_tokens", nothing else.
+
+A network with an input "visible" reads those patches of a picture alone, see `registry.patch_encoder`; its layer
+"stem_position" has the grid of all patches.
 """
+
+import math
 
 import keras
 from keras import layers
 
 from tfrec.architectures.config import check
+from tfrec.architectures.layers.patches import EveryPatch
 from tfrec.architectures.types import Tensor
+
+HEAD = ("logits", "condition")  # layers whose weights depend on the number of outputs
 
 
 def feature_extractor(net: keras.Model) -> keras.Model:
@@ -23,12 +32,26 @@ def feature_extractor(net: keras.Model) -> keras.Model:
 
     Returns:
         A model from the network's inputs, without the "tokens" of a decoder, to features: (batch, units), or (batch,
-        steps, units) of a network with the output kind "sequence". A map of features becomes its mean over all places.
+        steps, units) of a network with the output kind "sequence". A map of features becomes its mean over all places;
+        a network for visible patches reads all of them.
     """
     x = net.get_layer("embedding").output
     if len(x.shape) > 3:
         x = layers.GlobalAveragePooling2D(name="features_mean")(x)
-    return keras.Model(_encoder_inputs(net), x, name=f"{net.name}_features")
+    extractor = keras.Model(_encoder_inputs(net), x, name=f"{net.name}_features")
+    return _of_all_patches(extractor) if _reads_visible(net) else extractor
+
+
+def _reads_visible(net: keras.Model) -> bool:
+    return isinstance(net.input, dict) and "visible" in net.input
+
+
+def _of_all_patches(extractor: keras.Model) -> keras.Model:
+    """A model from pictures to the features (batch, units) of all their patches, the output of a layer "embedding"."""
+    features = keras.Input(extractor.input["features"].shape[1:], name="features")
+    patches = math.prod(extractor.get_layer("stem_position").grid)
+    x = extractor({"features": features, "visible": EveryPatch(patches, name="visible")(features)})
+    return keras.Model(features, layers.Identity(name="embedding")(x), name=extractor.name)
 
 
 def token_extractor(net: keras.Model) -> keras.Model:
@@ -44,7 +67,10 @@ def token_extractor(net: keras.Model) -> keras.Model:
     Raises:
         ValueError: where one vector is all that there is before the head.
     """
-    before = net.get_layer("embedding").input
+    pooling = net.get_layer("embedding")
+    if isinstance(pooling, layers.Identity) and len(pooling.input.shape) == 2:  # the name of what another layer pooled
+        pooling = next(layer for layer in net.layers if layer.output is pooling.input)
+    before = pooling.input
     x, *masks = before if isinstance(before, list | tuple) else [before]
     is_sequence = isinstance(net.input, dict)
     check(
@@ -91,6 +117,8 @@ def backbone_blocks(net: keras.Model) -> dict[str, list[keras.layers.Layer]]:
     backbone = keras.Model(_encoder_inputs(net), net.get_layer("embedding").output)
     blocks: dict[str, list[keras.layers.Layer]] = {}
     for layer in backbone.layers:
+        if layer.name in HEAD:
+            continue
         blocks.setdefault(layer.name.split("_")[0], []).append(layer)
     return {name: members for name, members in blocks.items() if any(layer.weights for layer in members)}
 

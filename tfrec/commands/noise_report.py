@@ -10,7 +10,7 @@ import tyro
 from pipelines.errors import UserError
 from tfrec import tasks
 from tfrec.config import flags
-from tfrec.evaluation import noise, pair_noise, recording
+from tfrec.evaluation import noise, pair_noise, recording, retrieval_noise
 from tfrec.evaluation.metrics.per_example import COUNTED
 from tfrec.evaluation.noise_conditions import Conditions, parse_ratios
 from tfrec.recognizer import Recognizer
@@ -28,7 +28,8 @@ class Arguments:
 
     Set A: the noises of the training, from the held-out part of each file; set B: the others. The mixes follow from the
     data, the noises, the ratios, what was seen and the seed: they are the same for every run. A classifier of pairs is
-    measured on degraded pictures too, with both inputs and with each alone.
+    measured on degraded pictures too, with both inputs and with each alone; of a search, whether a clip still finds its
+    picture (recall at 1).
     """
 
     run: tyro.conf.Positional[str]  # run folder
@@ -105,7 +106,8 @@ def main(argv: Sequence[str]) -> int:
 def _report_pairs(arguments: Arguments, recognizer: Recognizer, run: Run) -> int:
     """Measures a run on pairs with noise in the clips and degraded pictures."""
     config = recognizer.config
-    if tasks.scores(config.task)[0] != "accuracy":
+    measure = tasks.scores(config.task)[0]
+    if measure not in ("accuracy", retrieval_noise.MEASURE):
         raise UserError(f"{run.path}: task.name {config.task.name} has no accuracy of pairs to report.")
     for flag in ("recording", "groups"):
         if getattr(arguments, flag):
@@ -115,11 +117,16 @@ def _report_pairs(arguments: Arguments, recognizer: Recognizer, run: Run) -> int
         raise UserError("--noise FOLDER is needed for a run on pairs, with a sub-folder for each type of noise.")
     with messages_to_stderr(arguments.json):
         corpus = splits.load_checked(run, recognizer, arguments.split)
-        result = pair_noise.measure_pairs(recognizer, corpus, conditions, arguments.pictures, arguments.batch_size)
+        if measure == "accuracy":
+            name, write, table = pairs.NAME, pairs.write, pairs.for_terminal
+            result = pair_noise.measure_pairs(recognizer, corpus, conditions, arguments.pictures, arguments.batch_size)
+        else:
+            name, write, table = "noise", report.write, tables.for_terminal
+            result = retrieval_noise.measure_retrieval(recognizer, corpus, conditions, arguments.batch_size)
     result = json.loads(short_numbers.dumps(result))
-    folder = run.free_report(pairs.NAME, result)
-    pairs.write(folder, result)
-    print_report(folder, result, [pairs.for_terminal(result)], arguments.json)
+    folder = run.free_report(name, result)
+    write(folder, result)
+    print_report(folder, result, [table(result)], arguments.json)
     return 0
 
 

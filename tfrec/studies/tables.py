@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Interval = tuple[float, float]
 
-MAIN_SCORES = (*COUNTED, "recall_at_1")
+MAIN_SCORES = tuple(COUNTED)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,6 +11,8 @@ from pipelines.errors import UserError, unknown
 from tfrec.tasks.base import Task
 from tfrec.tasks.best_rq import BestRQ
 from tfrec.tasks.classification import Classification
+from tfrec.tasks.masked_pixels import MaskedPixels
+from tfrec.tasks.predictive_coding import PredictiveCoding
 from tfrec.tasks.regression import Regression
 from tfrec.tasks.retrieval import Retrieval
 from tfrec.tasks.simclr import SimCLR
@@ -19,6 +21,8 @@ from tfrec.tasks.transcription import Transcription
 TASKS: dict[str, type[Task]] = {
     "best_rq": BestRQ,
     "classify": Classification,
+    "masked_pixels": MaskedPixels,
+    "predictive_coding": PredictiveCoding,
     "regress": Regression,
     "retrieve": Retrieval,
     "simclr": SimCLR,

@@ -8,15 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 import keras
-import numpy as np
 from keras import layers, ops
 
 from pipelines.datasets.base import Corpus
-from pipelines.errors import UserError
-from tfrec.architectures.layers.ctc_head import CountSteps
 from tfrec.architectures.layers.random_quantizer import RandomQuantizer
-from tfrec.architectures.submodels import token_extractor
-from tfrec.tasks.pretraining import Pretraining
+from tfrec.tasks.frame_pretraining import FramePretraining
+from tfrec.tasks.pretraining import idle
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
@@ -44,73 +41,32 @@ class Config:
             raise ValueError(f"task.mask_ms must be above 0 and at most 60,000. Received: {self.mask_ms}")
 
 
-class BestRQ(Pretraining):
-    """Masked prediction of codes; outputs are {"logits": (batch, steps, codes), "steps": (batch,), ...}.
-
-    It takes networks of the kind "sequence" without their decoder, and those of the kind "vector" up to their pooling.
-    """
+class BestRQ(FramePretraining):
+    """Masked prediction of codes; outputs are {"logits": (batch, steps, codes), "steps": (batch,), ...}."""
 
     name = "best_rq"
     config_type = Config
     default_model = "conformer_ctc"
-    output_kind = "any"
 
     def __init__(self, config: Config, labels: Sequence[str]) -> None:
         super().__init__(config, labels)
         self.num_outputs = config.codes
         self.monitors = {"loss": "min", "code_accuracy": "max"}
 
-    @classmethod
-    def find_labels(cls, config: Config, corpus: Corpus) -> list[str]:
-        """The names of the classes, if there are any; UserError for anything but clips."""
-        if corpus.inputs != ("audio",):
-            raise UserError(
-                f"{corpus.name} has no clips alone, which task.name {cls.name} needs: set another --task.name."
-            )
-        return super().find_labels(config, corpus)
-
-    def build_network(self, config: Any, frontend: Any) -> keras.Model:
-        """The encoder with logits of the codes at each step; UserError for a network without steps."""
-        if frontend.feature_kind != "sequence":
-            raise UserError(
-                f"task.name {self.name} masks frames, and model.name {config.name!r} gets {frontend.feature_kind}"
-                " features: choose a network over frames, such as conformer_ctc."
-            )
-        net = super().build_network(config, frontend)
+    def step_outputs(self, net: keras.Model, states: Any, steps: Any) -> dict[str, Any]:
+        """The logits of the codes: those of the network's own head where it has one at each step."""
         if isinstance(net.output, dict):
-            outputs = {name: net.output[name] for name in ("logits", "steps")}
-            inputs = {name: tensor for name, tensor in net.input.items() if name != "tokens"}
-            return keras.Model(inputs, outputs, name=net.name)
-        try:
-            tokens = token_extractor(net)
-        except ValueError as error:
-            raise UserError(f"task.name {self.name} needs a network with steps over time: {error}") from error
-        outputs = {
-            "logits": layers.Dense(self.num_outputs, dtype="float32", name="codes")(tokens.output["tokens"]),
-            "steps": CountSteps(name="steps")(tokens.output["mask"]),
-            "embedding": net.get_layer("embedding").output,
-        }
-        return keras.Model(net.input, outputs, name=net.name)
-
-    def check_training(self, recognizer: Recognizer, corpus: Corpus) -> list[str]:
-        """A sentence where the frontend hides what is to be predicted; UserError as for every task without labels."""
-        frontend, sentences = recognizer.config.frontend, super().check_training(recognizer, corpus)
-        self._frames_per_step(recognizer)
-        if frontend.time_masks or frontend.frequency_masks:
-            sentences.append(
-                "The masks of the frontend hide features before their codes are computed: leave out"
-                " frontend.time_masks and frontend.frequency_masks."
-            )
-        return sentences
+            return {"logits": net.output["logits"]}
+        return {"logits": layers.Dense(self.num_outputs, dtype="float32", name="codes")(states)}
 
     # Training
 
     def pretext(self, recognizer: Recognizer) -> RandomQuantizer:
         """The layer that masks features and computes the codes; its seed is that of the run."""
-        config, frontend = recognizer.config, recognizer.frontend
+        config, frontend, network = recognizer.config, recognizer.frontend, recognizer.network
         return RandomQuantizer(
             frontend.feature_shape[-1],
-            step=self._frames_per_step(recognizer),
+            step=self.frames_per_step(network.output["logits"], network),
             codes=self.config.codes,
             size=self.config.code_dim,
             probability=self.config.mask_probability,
@@ -118,25 +74,16 @@ class BestRQ(Pretraining):
             seed=config.seed,
         )
 
-    def _frames_per_step(self, recognizer: Recognizer) -> int:
-        """The frames of a step of the network; UserError where steps have no number of frames of their own."""
-        counts = {}
-        for frames in (61, 64):
-            features = np.zeros((1, frames, recognizer.frontend.feature_shape[-1]), "float32")
-            counts[frames] = recognizer.network({"features": features, "frames": np.array([frames])})["logits"].shape[1]
-        step = max(1, round(64 / counts[64]))
-        if any(count != -(-frames // step) for frames, count in counts.items()):
-            name = recognizer.config.model.name
-            raise UserError(
-                f"task.name {self.name} needs a network whose steps have equally many frames: {name!r} has not."
-            )
-        return step
+    def check_training(self, recognizer: Recognizer, corpus: Corpus) -> list[str]:
+        """As `FramePretraining`; UserError where steps do not have equally many frames."""
+        self.frames_per_step(recognizer.network.output["logits"], recognizer.network)
+        return super().check_training(recognizer, corpus)
 
     def loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
         """Cross-entropy of the codes in nats, the mean over the masked steps of the batch."""
         logits = ops.cast(outputs["logits"], "float32")
         losses = ops.logsumexp(logits, axis=-1) - _at(logits, targets["codes"])
-        return ops.sum(losses * targets["hidden"]) / ops.maximum(ops.sum(targets["hidden"]), 1.0)
+        return ops.sum(losses * targets["hidden"]) / ops.maximum(ops.sum(targets["hidden"]), 1.0) + idle(outputs)
 
     def metrics(self) -> list[keras.Metric]:
         """Accuracy at masked steps; entropy of their codes and of the answers, 1 where all are equally frequent."""

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 REFERENCE_EXAMPLES = 10_000  # of the training split, at most: linear probe and nearest neighbors learn from them
 SCORES = ("probe_accuracy", "knn_accuracy")
+COLLAPSED = 0.1  # spread of vectors below which training has collapsed, see `representation.spread`
+EPSILON = 1e-12
 METHODS = {"probe_accuracy": representation.linear_probe, "knn_accuracy": representation.nearest_neighbors}
 
 
@@ -158,6 +160,59 @@ class Pretraining(Task):
 def _with_interval(scores: Mapping[str, Any], name: str) -> str:
     low, high = scores[f"{name}_interval"]
     return f"{scores[name]:.2%} ({low:.2%} to {high:.2%})"
+
+
+def unit(vectors: Any) -> Any:
+    """Vectors (batch, units) at length 1, float32."""
+    vectors = ops.cast(vectors, "float32")
+    return vectors / ops.sqrt(ops.maximum(ops.sum(ops.square(vectors), axis=-1, keepdims=True), EPSILON))
+
+
+def spread(vectors: Any) -> Any:
+    """`representation.spread` of the vectors (batch, units) of a batch, as a tensor."""
+    return ops.mean(ops.std(unit(vectors), axis=0)) * vectors.shape[-1] ** 0.5
+
+
+def idle(outputs: Mapping[str, Any]) -> Any:
+    """0, and a gradient of 0 for weights that only the features depend on, such as those of a pooling.
+
+    Without one Keras warns at each training.
+    """
+    return 0.0 * ops.sum(outputs["embedding"]) if "embedding" in outputs else 0.0
+
+
+def collapse_warnings(logs: Mapping[str, float], vectors: str, remedy: str) -> list[str]:
+    """A sentence where vectors, described by `vectors`, have become about the same for all examples."""
+    if logs.get("val_embedding_std", 1.0) >= COLLAPSED:
+        return []
+    return [
+        f"the {vectors} of all examples are about the same (val_embedding_std below {COLLAPSED}), so that training has"
+        f" collapsed: {remedy}."
+    ]
+
+
+@keras.saving.register_keras_serializable("tfrec")
+class Explained(keras.metrics.Metric):
+    """The fraction of the error of a constant answer that answers avoid: 1 for no error, 0 for no better than constant.
+
+    Args:
+        name: of the metric.
+    """
+
+    def __init__(self, name: str = "explained") -> None:
+        super().__init__(name=name)
+        self.error = self.add_variable((), initializer="zeros", name="error")
+        self.constant = self.add_variable((), initializer="zeros", name="constant")
+
+    def update_state(self, errors: Any, constant_errors: Any, sample_weight: Any = None) -> None:
+        """Adds errors of any shape, those of the constant answer, and weights of the same shape."""
+        weights = ops.ones_like(errors) if sample_weight is None else sample_weight
+        self.error.assign_add(ops.sum(errors * weights))
+        self.constant.assign_add(ops.sum(constant_errors * weights))
+
+    def result(self) -> Any:
+        """At most 1; negative for answers worse than a constant."""
+        return 1.0 - self.error / ops.maximum(self.constant, EPSILON)
 
 
 def class_indices(split: Split) -> np.ndarray | None:

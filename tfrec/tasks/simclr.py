@@ -13,13 +13,10 @@ from pipelines import frontends
 from pipelines.datasets.base import Corpus
 from pipelines.errors import UserError
 from tfrec import architectures
-from tfrec.tasks.pretraining import Pretraining
+from tfrec.tasks.pretraining import Pretraining, collapse_warnings, spread, unit
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
-
-COLLAPSED = 0.1  # spread of the projections below which training has collapsed
-EPSILON = 1e-12
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,28 +98,18 @@ class SimCLR(Pretraining):
         """Adds a batch to the metrics of `metrics`."""
         best = ops.argmax(_similarities(outputs) - 2e9 * ops.eye(ops.shape(outputs)[0]), axis=-1)
         metrics[0].update_state(ops.take_along_axis(_pairs(outputs), best[:, None], axis=1))
-        metrics[1].update_state(ops.mean(ops.std(_unit(outputs), axis=0)) * self.num_outputs**0.5)
+        metrics[1].update_state(spread(outputs))
 
     def epoch_warnings(self, logs: Mapping[str, float]) -> list[str]:
         """A sentence where the projections of all examples have become about the same."""
-        if logs.get("val_embedding_std", 1.0) >= COLLAPSED:
-            return []
-        return [
-            "the projections of all examples are about the same (val_embedding_std below"
-            f" {COLLAPSED}), so that training has collapsed: lower fit.learning_rate, raise fit.batch_size, or weaken"
-            " the augmentation."
-        ]
-
-
-def _unit(outputs: Any) -> Any:
-    """Projections at length 1, float32."""
-    outputs = ops.cast(outputs, "float32")
-    return outputs / ops.sqrt(ops.maximum(ops.sum(ops.square(outputs), axis=-1, keepdims=True), EPSILON))
+        return collapse_warnings(
+            logs, "projections", "lower fit.learning_rate, raise fit.batch_size, or weaken the augmentation"
+        )
 
 
 def _similarities(outputs: Any) -> Any:
     """Cosine similarities of all views (views, views)."""
-    vectors = _unit(outputs)
+    vectors = unit(outputs)
     return ops.matmul(vectors, ops.transpose(vectors))
 
 

@@ -16,7 +16,7 @@ class Config(GroupWeights):
     vocabulary_size: int = 500  # maximum number of subwords or words
     fold_phonemes: Literal[61, 48, 39] | None = None  # train on this number of TIMIT's, score 39; None: any, as written
     ctc_share: float = 0.3  # of the loss of a network with a decoder, whose cross-entropy is the rest
-    intermediate_share: float = 0.3  # of CTC's loss, where an intermediate layer has CTC outputs too
+    intermediate_share: float = 0.3  # of CTC's loss, shared by blocks with CTC before the last
     label_smoothing: float = 0.1  # of the decoder's cross-entropy: part of the target spread over all symbols
     shown: int = 3  # hypotheses of the validation split in the log of each epoch
     text: TextConfig = TextConfig()

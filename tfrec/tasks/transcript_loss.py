@@ -14,7 +14,7 @@ def of_batch(config: Any, outputs: Any, targets: Any, count: Any) -> Any:
 
     Args:
         config: the task's settings.
-        outputs: "logits" and "steps", and where the network has them "intermediate" and "decoder".
+        outputs: "logits" and "steps", and where the network has them "intermediateN", of each block N, and "decoder".
         targets: token ids (batch, length), padded with 0.
         count: the number of texts that CTC's loss is the mean of.
 
@@ -35,10 +35,10 @@ def of_examples(config: Any, outputs: Any, targets: Any) -> Any:
 def _parts(config: Any, outputs: Any, targets: Any) -> tuple[Any, Any]:
     """(CTC's losses, the decoder's losses or None), (batch,) each."""
     losses, _ = ctc.losses(outputs["logits"], outputs["steps"], targets)
-    if "intermediate" in outputs:
+    if between := [outputs[name] for name in sorted(outputs) if name.startswith("intermediate")]:
         share = config.intermediate_share
-        intermediate, _ = ctc.losses(outputs["intermediate"], outputs["steps"], targets)
-        losses = (1 - share) * losses + share * intermediate
+        intermediate = [ctc.losses(logits, outputs["steps"], targets)[0] for logits in between]
+        losses = (1 - share) * losses + share * sum(intermediate) / len(intermediate)
     decoder = _cross_entropy(config, targets, outputs["decoder"]) if "decoder" in outputs else None
     return losses, decoder
 

@@ -132,7 +132,7 @@ class Transcription(Task):
     def loss(self, outputs: Any, targets: Any, weights: Any = None) -> Any:
         """The mean over a batch of the loss of each text in nats; CTC leaves out texts too long for their clips.
 
-        CTC (Graves et al. 2006), also of an intermediate layer where the network has that output (Lee & Watanabe 2021,
+        CTC (Graves et al. 2006), also of intermediate blocks where the network has those outputs (Lee & Watanabe 2021,
         arXiv:2102.03216), and, with a decoder, smoothed cross-entropy of each token and of the end, given those
         before it; both combined as in Watanabe et al. 2017, "Hybrid CTC/attention architecture", equation 10.
 

@@ -42,6 +42,7 @@ def test_splits(corpus):
     assert example["label"] == test.labels[0]
 
 
+@pytest.mark.slow
 def test_a_speaker_left_out(data_dir):
     prepared = {"data_dir": str(data_dir / "tfds"), "train_images": 300, "validation_images": 100}
     config = digit_pairs.Config(split="speaker", test_speakers=("george",), **prepared)

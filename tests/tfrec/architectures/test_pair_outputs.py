@@ -67,6 +67,7 @@ def test_saves_and_loads(name, kind, tmp_path):
         np.testing.assert_allclose(loaded[part], value, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_learns_eight_pairs(name, kind):
     """Every picture is nearest to its clip, and every clip to its picture."""

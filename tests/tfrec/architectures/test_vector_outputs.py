@@ -1,6 +1,7 @@
 """Every architecture with one vector of logits for each example, with each kind of features it takes."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -36,6 +37,8 @@ DEEP = {
 }
 # XLA compiles the parts of these in other networks too: a plain LSTM, the CNN with one, a Transformer.
 SAME_PARTS = {"bilstm", "cnn_lstm_concat", "gru", "kwt_1", "rnn"}
+HYBRIDS = {"resnet_attention", "resnet_transformer"}
+QUICK = {"mlp", "cnn", "lstm"}  # to learn eight examples takes the others ten seconds
 
 CASES = cases("vector")
 CLIPS = [case for case in CASES if case.values[1] in STEPS]  # images have no true lengths
@@ -53,9 +56,15 @@ def effective(net):
     return [weight for weight in net.trainable_weights if weight.path not in canceled]
 
 
+@functools.cache
+def perturbed(name, kind):
+    """A network for tests that do not change it, the same one for all."""
+    return perturb(build(name, kind, OUTPUTS))
+
+
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_shape_and_finite_values(name, kind):
-    net = build(name, kind, OUTPUTS)
+    net = perturbed(name, kind)
     logits = net(batch(kind))
     assert logits.shape == (4, OUTPUTS)
     assert logits.dtype == "float32"
@@ -64,7 +73,7 @@ def test_shape_and_finite_values(name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_gradient_reaches_every_weight(name, kind):
-    net = perturb(build(name, kind, OUTPUTS))
+    net = perturbed(name, kind)
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(net(batch(kind), training=True)[:, 0] ** 2)
     gradients = tape.gradient(loss, [weight.value for weight in effective(net)])
@@ -75,13 +84,13 @@ def test_gradient_reaches_every_weight(name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_saves_and_loads(name, kind, tmp_path):
-    net = perturb(build(name, kind, OUTPUTS))
+    net = perturbed(name, kind)
     net.save(tmp_path / "net.keras")
     loaded = keras.saving.load_model(tmp_path / "net.keras")
     np.testing.assert_allclose(loaded(batch(kind)), net(batch(kind)), atol=1e-6)
 
 
-@pytest.mark.parametrize(("name", "kind"), cases("vector", SCALED | DEEP))
+@pytest.mark.parametrize(("name", "kind"), cases("vector", set(ARCHITECTURES) - QUICK))
 def test_overfits_eight_examples(name, kind):
     without_dropout = {"dropout": 0.0} if hasattr(small_config(name), "dropout") else {}
     net = build(name, kind, OUTPUTS, **without_dropout)
@@ -101,7 +110,7 @@ def test_trains_in_mixed_precision(name, kind):
     check_mixed_precision(name, kind, jit_compile=False)
 
 
-@pytest.mark.parametrize(("name", "kind"), cases("vector", SCALED | DEEP | SAME_PARTS))
+@pytest.mark.parametrize(("name", "kind"), cases("vector", SCALED | DEEP | SAME_PARTS | HYBRIDS))
 def test_trains_in_mixed_precision_under_xla(name, kind):
     check_mixed_precision(name, kind, jit_compile=True)
 
@@ -172,7 +181,7 @@ def test_some_are_causal():
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_features_and_blocks(name, kind):
-    net = build(name, kind, OUTPUTS)
+    net = perturbed(name, kind)
     features = architectures.feature_extractor(net)
     assert len(features.output.shape) == 2
     assert features(batch(kind)).shape == (4, features.output.shape[1])

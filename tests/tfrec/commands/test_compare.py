@@ -34,6 +34,7 @@ def start(folder, *words):
     )
 
 
+@pytest.mark.slow
 def test_two_models(tmp_path, monkeypatch, capsys):
     process = start(tmp_path, *MODELS, "--budget-minutes", "0.02", "--fit.batch_size", "256")
     out, err = process.communicate(timeout=300)

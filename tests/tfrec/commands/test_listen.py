@@ -58,6 +58,7 @@ def test_text_for_people(trained, tmp_path, capsys):
     assert "real-time factor" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_recordings_unlike_the_corpus(trained, capsys, monkeypatch):
     run, _ = trained("cnn")
     assert noise_report.main([str(run.path), "--recording", "--json"]) == 0

@@ -40,6 +40,7 @@ def output_of(capsys, *words):
     return capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_separate_process(tmp_path):
     (tmp_path / "sentences.txt").write_text("\ufeffHello, world!\n\nhello  there WORLD\n", encoding="utf-8")
     out, err = done(tmp_path, "tfrec", "lm", "sentences.txt", "--order", "2")

@@ -33,6 +33,7 @@ def run(trained, tmp_path):
     return pathlib.Path(shutil.copytree(trained("cnn")[0].path, tmp_path / "mine"))
 
 
+@pytest.mark.slow
 def test_a_separate_process(run, noise, tmp_path):
     quiet = {name: value for name, value in os.environ.items() if not name.startswith(("TF_CPP", "KERAS"))}
     words = ["mine", "--noise", noise, "--snr", "clean,20,15,10,5,0,-5", "--seen", "rain", "--seen-fraction", "0.65"]
@@ -62,6 +63,7 @@ def test_a_separate_process(run, noise, tmp_path):
         assert min(picture.size) > 300
 
 
+@pytest.mark.slow
 def test_the_seed_determines_the_result(run, noise, capsys):
     def measure(*words):
         assert noise_report.main([str(run), "--noise", str(noise), "--snr", "3,clean,-10", "--json", *words]) == 0
@@ -76,6 +78,7 @@ def test_the_seed_determines_the_result(run, noise, capsys):
     assert other["noises"]["road"]["snr"]["3"]["examples"] == 52
 
 
+@pytest.mark.slow
 def test_another_report_does_not_replace_the_first(run, noise, capsys):
     def measure(*words):
         noise_report.main([str(run), "--noise", str(noise), "--snr", "0", *words])

@@ -75,6 +75,7 @@ def test_damaged_runs(fails, source, name, content, message):
     assert message in fails(fit, *PLAIN, *WIDTH, "--model.weights", "source")
 
 
+@pytest.mark.slow
 def test_a_run_starts_from_another(tmp_path, monkeypatch, caplog, source):
     """It takes over the normalization; with a learning rate near 0 the weights stay; resuming needs no source."""
     caplog.set_level("INFO")

@@ -63,7 +63,7 @@ TRANSCRIBE = {"task.name": "transcribe"}
         ({"model.name": ""}, "Unknown architecture ''"),
         ({"model.name": "cnnn"}, "Unknown architecture 'cnnn': did you mean 'cnn'?"),
         ({"data.name": "mnits"}, "Unknown dataset 'mnits': did you mean 'mnist'"),
-        ({"task.name": "sing"}, "Unknown task 'sing': known are 'best_rq', 'classify', 'regress', 'retrieve'"),
+        ({"task.name": "sing"}, "Unknown task 'sing': known are 'best_rq', 'classify', 'masked_pixels'"),
         (
             {"frontend.name": "sound"},
             "Unknown frontend 'sound': known are 'image', 'speech', 'paired', 'audio_visual'.",

@@ -38,6 +38,7 @@ def test_a_picture_is_answered_and_explained(trained, picture):
     assert (subject.name, subject.no_reason, subject.live) == (run.name, "", None)
 
 
+@pytest.mark.slow
 def test_an_export_has_no_explanation(published, picture):
     subject = Subject(ExportedRecognizer.open(published), str(published))
     subject.warm_up()
@@ -65,6 +66,7 @@ def test_a_clip_is_answered_and_its_parts_can_be_played(trained, clip, tmp_path)
     assert str(tmp_path) not in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_transcriber_without_a_stream(trained, melodies):
     run, recognizer = trained("bilstm_ctc")
     subject = Subject(recognizer, str(run.path))
@@ -73,6 +75,7 @@ def test_a_transcriber_without_a_stream(trained, melodies):
     assert subject.answer({"audio": path}).text == next(recognizer.predict(path)).text
 
 
+@pytest.mark.slow
 def test_speech_finds_pictures(trained, pairs, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     run, recognizer = trained("dual_encoder")
@@ -91,6 +94,7 @@ def test_speech_finds_pictures(trained, pairs, tmp_path, monkeypatch):
         Subject(recognizer, str(run.path))
 
 
+@pytest.mark.slow
 def test_speech_points_to_regions_of_the_picture_that_it_finds(trained, pairs, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     run, recognizer = trained("davenet")
@@ -103,6 +107,7 @@ def test_speech_points_to_regions_of_the_picture_that_it_finds(trained, pairs, t
     assert subject.no_reason == ""
 
 
+@pytest.mark.slow
 def test_pictures_with_speech(trained, pairs):
     run, recognizer = trained("av_fusion")
     subject = Subject(recognizer, str(run.path))
@@ -112,6 +117,7 @@ def test_pictures_with_speech(trained, pairs):
     assert subject.no_reason == "There is no explanation for this model."
 
 
+@pytest.mark.slow
 def test_models_without_a_page(trained, picture):
     run, recognizer = trained("av_ctc")
     with pytest.raises(UserError, match="takes moving pictures, for which there is no page"):

@@ -70,6 +70,7 @@ def test_a_run_is_calibrated_and_reports_it(trained, tmp_path, capsys):
     assert (pathlib.Path(run.path) / "reliability.png").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["lstm_ctc"])
 def test_runs_streams_and_exports_scale_alike(name, tmp_path):
     built = untrained.recognizer(name, "--frontend.normalize", "running")

@@ -107,7 +107,7 @@ def test_a_network_without_attention_has_no_rollout(corner):
         METHODS["attention_rollout"](example_of(corner, np.ones((8, 8, 1), "float32")))
 
 
-@pytest.mark.parametrize("name", ["digits", "cnn", "lstm"])
+@pytest.mark.parametrize("name", ["digits", "cnn", pytest.param("lstm", marks=pytest.mark.slow)])
 def test_maps_of_trained_networks(name, trained):
     recognizer = trained(name)[1]
     raw = recognizer.frontend.noise(np.random.default_rng(1))

@@ -13,6 +13,7 @@ def test_symbols_become_words_with_their_steps():
     assert of_words._words(best, pieces) == [("aa", [1, 2, 4]), ("b", [6, 7])]
 
 
+@pytest.mark.slow
 def test_every_word_of_a_transcript(trained, melodies):
     recognizer = trained("bilstm_ctc")[1]
     sources = sorted(melodies.parent.rglob("*.wav"))[:6]

@@ -59,6 +59,7 @@ def test_texts_and_times(home, capsys):
     assert rows["one.wav"]["text"] in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_a_long_stereo_file_is_read_in_blocks(home, capsys, monkeypatch):
     folder, built = home
     samples = np.tile(untrained.sound(30.0), 5)

@@ -161,6 +161,7 @@ def silent(blank_logit):
     return built
 
 
+@pytest.mark.slow
 def test_empty_texts_prove_nothing(monkeypatch):
     monkeypatch.setattr(cases, "TEXT_SEEDS", 2)
     collected = cases.collect(silent(1000))

@@ -14,6 +14,7 @@ from tfrec.serving.lint import report
 from tfrec.serving.publish import publish
 
 
+@pytest.mark.slow
 def test_one_input_is_answered_as_by_the_run(exported, trained):
     published, recognizer = exported("av_fusion"), trained("av_fusion")[1]
     model = tf.saved_model.load(str(published))
@@ -52,6 +53,7 @@ def test_the_certificate_expects_of_one_input_what_the_model_answers_to_it(train
         assert np.abs(alone - case.expected_by("serving_default")["probabilities"]).max() > 1e-5
 
 
+@pytest.mark.slow
 def test_a_model_that_needs_both_inputs_has_no_signature_for_one(trained, tmp_path):
     recognizer = trained("av_fusion")[1]
     model = dataclasses.replace(recognizer.config.model, modality_dropout=0.0)

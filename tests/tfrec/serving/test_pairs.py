@@ -83,6 +83,7 @@ def test_refusals(exported):
         ExportedRecognizer.open(published).read("notes.txt")
 
 
+@pytest.mark.slow
 def test_bad_rows_can_be_filled(trained, tmp_path):
     recognizer = trained("dual_encoder")[1]
     config = recognizer.config

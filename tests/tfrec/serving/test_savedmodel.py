@@ -32,8 +32,8 @@ from tfrec.serving.exported import ExportedRecognizer
 from tfrec.serving.loaders import process
 from tfrec.utils import startup
 
-SPEECH = ["cnn", "lstm"]
-EVERY = ["digits", *SPEECH]
+SPEECH = ["cnn", pytest.param("lstm", marks=pytest.mark.slow)]
+EVERY = ["digits", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "lstm"))]
 OUTPUTS = {"label", "probability", "probabilities", "accepted", "logits", "top_labels", "top_probabilities"}
 
 
@@ -187,7 +187,7 @@ def test_malformed_requests_are_refused_and_the_process_lives(name, exported, tm
     assert done.stdout.split() == ["refused"] * len(HOSTILE[name])
 
 
-@pytest.mark.parametrize("name", ["digits", "cnn"])
+@pytest.mark.parametrize("name", ["digits", pytest.param("cnn", marks=pytest.mark.slow)])
 def test_publish_refuses_a_model_that_answers_differently(name, trained, tmp_path, monkeypatch):
     _, recognizer = trained(name)
     clone = savedmodel.without_cudnn
@@ -353,6 +353,7 @@ def test_short_clips_with_a_long_one_are_bounded(call):
         call("cnn", "encoded", encoded=[long] + [short] * 60)
 
 
+@pytest.mark.slow
 def test_the_next_version_without_what_a_killed_export_leaves(trained, tmp_path):
     process = subprocess.Popen(["true"])
     process.wait()

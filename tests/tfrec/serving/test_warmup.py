@@ -89,6 +89,7 @@ def test_every_signature_and_batch_size_three_times(exported, trained, tmp_path)
             assert len({*inputs[-1]["length"].tolist()}) == 3
 
 
+@pytest.mark.slow
 def test_a_record_that_fails_fails_the_export(exported, trained, monkeypatch):
     def fails(*_):
         raise process.LoaderError("warm-up request 3, of the signature tensor, fails: too long")

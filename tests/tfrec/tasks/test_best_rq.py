@@ -159,4 +159,4 @@ def test_settings_that_do_not_fit(tones):
         tasks.labels(best_rq.Config(), dataclasses.replace(corpus, modality="image"))
     config, corpus = session.resolve(parsed(*words, *SMALL, "--frontend.time_masks", "1"))
     recognizer = Recognizer(config, tasks.labels(config.task, corpus))
-    assert "hide features before their codes" in recognizer.task.check_training(recognizer, corpus)[0]
+    assert "hide features before they become targets" in recognizer.task.check_training(recognizer, corpus)[0]

@@ -11,8 +11,10 @@ from scipy import special
 from pipelines import datasets
 from pipelines.errors import UserError
 from tfrec import architectures, tasks
-from tfrec.commands import evaluate, predict
+from tfrec.commands import evaluate, noise_report, predict
 from tfrec.evaluation import other_data
+from tfrec.evaluation.noise_conditions import Conditions
+from tfrec.evaluation.retrieval_noise import measure_retrieval
 from tfrec.recognizer import Recognizer
 from tfrec.tasks.retrieval import Config, Retrieval
 
@@ -140,6 +142,30 @@ def test_each_picture_is_a_candidate_once(trained):
     assert len(recognizer.task.per_example(recognizer, shared, 8).counts) == 16
 
 
+def test_noise_report(trained, noise, capsys):
+    """Clips in noise, each once, among the pictures; the report is that of speech."""
+    run, recognizer = trained("dual_encoder")
+    words = ["--noise", str(noise), "--seen", "hiss", "--seen-fraction", "0.5", "--snr", "clean,40,-30"]
+    assert noise_report.main([str(run.path), *words, "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    test = run.read_json("metrics.json")["test"]["audio_to_image"]
+    assert (result["measure"], result["candidates"], result["examples"]) == ("recall_at_1", test["candidates"], 16)
+    assert result["clean"]["recall_at_1"] == pytest.approx(test["recall_at_1"])
+    scores = {ratio: cell["recall_at_1"] for ratio, cell in result["sets"]["all"]["snr"].items()}
+    assert scores["-30"] < scores["40"] >= test["recall_at_1"] - 0.1
+    assert result["noises"]["hum"]["set"] == "B"
+    assert {"noise.json", "noise.csv", "heat_map.png", "curves.png"} <= {
+        path.name for path in (run.path / "noise").iterdir()
+    }
+    corpus = datasets.load(recognizer.config.data)
+    names = ["same"] * 4 + list(corpus.splits["test"].image_sources)[4:]
+    split = dataclasses.replace(corpus.splits["test"], image_sources=names, audio_sources=names)
+    corpus = dataclasses.replace(corpus, splits={"test": split})
+    conditions = Conditions(str(noise), snr_db=(0.0,), seen=())
+    shared = measure_retrieval(recognizer, corpus, conditions)
+    assert (shared["candidates"], shared["examples"]) == (13, 13)
+
+
 def test_commands(trained, pairs, capsys):
     run, _ = trained("dual_encoder")
     assert evaluate.main([str(run.path)]) == 0
@@ -166,6 +192,7 @@ def test_commands(trained, pairs, capsys):
     assert ",pair," in rows[4]
 
 
+@pytest.mark.slow
 def test_new_clips_find_the_pictures_of_the_run(trained, pairs, tmp_path, capsys):
     """A folder with a sub-folder per class is ranked among what the run's own split has of the other kind."""
     run, recognizer = trained("dual_encoder")

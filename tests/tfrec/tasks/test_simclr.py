@@ -22,7 +22,7 @@ from tfrec.config.schema import Config, FitConfig
 from tfrec.evaluation.metrics import representation
 from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run
-from tfrec.tasks import simclr
+from tfrec.tasks import pretraining, simclr
 from tfrec.training import loop, session
 
 NAMES = ("left", "middle", "right")
@@ -89,7 +89,8 @@ def test_metrics_tell_a_collapse_from_views_that_agree():
     assert task.epoch_warnings({"val_embedding_std": 0.5}) == []
 
 
-def test_labels_are_not_used(corpus, learned, tmp_path):
+def relabeled(corpus):
+    """The same examples with labels in another order."""
     random = np.random.default_rng(5)
     splits = {}
     for name, split in corpus.splits.items():
@@ -97,7 +98,11 @@ def test_labels_are_not_used(corpus, learned, tmp_path):
         examples = tf.data.Dataset.zip((split.examples, tf.data.Dataset.from_tensor_slices(labels)))
         examples = examples.map(lambda example, label: {**example, "label": label})
         splits[name] = dataclasses.replace(split, examples=examples, labels=labels)
-    other, _ = fit(dataclasses.replace(corpus, splits=splits), tmp_path / "run")
+    return dataclasses.replace(corpus, splits=splits)
+
+
+def test_labels_are_not_used(corpus, learned, tmp_path):
+    other, _ = fit(relabeled(corpus), tmp_path / "run")
     for one, two in zip(learned[0].network.get_weights(), other.network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
 
@@ -109,7 +114,7 @@ def test_a_training_learns_and_reports_the_spread(learned):
 
 
 def test_a_collapse_is_a_warning(corpus, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(simclr, "COLLAPSED", 10.0)
+    monkeypatch.setattr(pretraining, "COLLAPSED", 10.0)
     fit(corpus, tmp_path / "run")
     assert sum("training has collapsed" in message for message in caplog.messages) == 1
 
@@ -212,6 +217,7 @@ def test_evaluation_on_labeled_data(from_flat_folder, corpus, tmp_path, capsys):
     assert scores["probe_accuracy"] > 0.5
 
 
+@pytest.mark.slow
 def test_the_supervised_training_starts_from_it(from_flat_folder, corpus, tmp_path, caplog):
     run, _ = from_flat_folder
     caplog.set_level("INFO")
@@ -226,6 +232,7 @@ def test_the_supervised_training_starts_from_it(from_flat_folder, corpus, tmp_pa
     )
 
 
+@pytest.mark.slow
 def test_answers_are_features_of_a_run_and_of_its_export(from_flat_folder, tmp_path, capsys):
     run, folder = from_flat_folder
     files = [str(folder / f"{i}.png") for i in range(2)]
@@ -241,6 +248,7 @@ def test_answers_are_features_of_a_run_and_of_its_export(from_flat_folder, tmp_p
             command.main([str(run.path), files[0]])
 
 
+@pytest.mark.slow
 def test_clips(tones, tmp_path):
     words = ["--data.name", "folder", "--data.path", str(tones), "--task.name", "simclr", "--model.width", "4"]
     words += ["--fit.epochs", "2", "--frontend.gain_db", "6", "--frontend.time_masks", "1"]

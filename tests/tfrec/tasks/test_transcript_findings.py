@@ -51,6 +51,7 @@ def test_check_names_empty_mixed_and_rare(corpus, capsys):
     assert "characters are in fewer than 3 texts each: 'q' 1" in printed
 
 
+@pytest.mark.slow
 def test_fit_names_them_and_scores_are_defined(corpus, tmp_path, caplog):
     texts = ["abc ab", "\U0001f600", "...", "\U0001f600", "\u0441at \u0430", "Z\u00fcrich", "...", "?!"] * 2
     run = tmp_path / "run"
@@ -75,6 +76,7 @@ def test_repeated_letters_need_a_step_each(corpus, capsys):
         assert ("3 of 6 texts need more than" in one_line(capsys.readouterr().out)) != fits, (text, steps)
 
 
+@pytest.mark.slow
 def test_fit_counts_texts_that_are_too_long_and_refuses_where_all_are(corpus, tmp_path, caplog, fails):
     flags = corpus(["abc" * 40, "abc", "abc" * 40, "a"] * 4)
     assert fit.main([*flags, *SHORT, "--run", str(tmp_path / "run")]) == 0

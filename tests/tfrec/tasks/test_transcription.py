@@ -56,6 +56,14 @@ def test_targets_decode_to_the_normalized_text(task, split):
     assert task.num_outputs == 1 + len(set("abc "))
 
 
+def test_intermediate_blocks_share_a_part_of_the_loss(task):
+    targets, outputs = targets_of(task, ["cab", "a"]), outputs_of(task, ["cab", "b"], scale=2.0)
+    between = [outputs_of(task, texts, scale=3.0) for texts in (["ab", "a"], ["ca", "b"])]
+    last, *others = (float(task.loss(each, targets)) for each in (outputs, *between))
+    together = {**outputs, **{f"intermediate{i}": each["logits"] for i, each in zip((3, 12), between, strict=True)}}
+    assert float(task.loss(together, targets)) == pytest.approx(0.7 * last + 0.3 * sum(others) / 2, rel=1e-5)
+
+
 def test_teacher_forcing_shifts_the_targets_by_one(task):
     label = targets_of(task, ["cab", "a"])
     inputs = task.training_inputs({"features": 1}, label)
@@ -168,6 +176,7 @@ def test_bad_settings_are_refused(field, value):
         transcription.Config(**{field: value})
 
 
+@pytest.mark.slow
 def test_a_run_learns_to_transcribe_melodies(trained):
     run, _ = trained("bilstm_ctc")
     scores = run.read_json("metrics.json")["test"]

@@ -131,6 +131,7 @@ def fit_speech(config, data, path, resume=False):
     return recognizer, loop.train(recognizer, data, run, resume=resume, verbose=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("placement", ["device", "host"])
 def test_clips_in_buckets(melodies, tmp_path, monkeypatch, placement):
     masks = ["--frontend.mask_epochs", "2"] if placement == "device" else []

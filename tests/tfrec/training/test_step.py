@@ -140,6 +140,7 @@ def test_flip_is_the_mean_over_a_picture_and_its_mirror_image(corpus):  # noqa: 
     assert np.abs(recognizer.network(features) - expected).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_flip_is_exported(tmp_path, monkeypatch):
     """`publish` raises where the answers of the export differ from those of the recognizer."""
     monkeypatch.chdir(tmp_path)

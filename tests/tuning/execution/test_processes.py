@@ -115,6 +115,7 @@ def kill_repeatedly(start, times, trials):
     return final
 
 
+@pytest.mark.slow
 def test_killed_once_each(start):
     assert set(kill_repeatedly(start, 2, 6)) == {str(i) for i in range(6)}
 
@@ -142,6 +143,7 @@ def test_chief_and_workers_over_loopback(start):
     assert "The chief has no more trials" in pathlib.Path("first").read_text()
 
 
+@pytest.mark.slow
 def test_a_killed_worker_loses_its_trial_to_another(start, monkeypatch):
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("LEASE_S", "3")
@@ -155,6 +157,7 @@ def test_a_killed_worker_loses_its_trial_to_another(start, monkeypatch):
     assert re.search("The heartbeat of .* is lost: trial 0 goes to another", pathlib.Path("out").read_text())
 
 
+@pytest.mark.slow
 def test_a_worker_without_a_chief_ends_at_ctrl_c(start):
     address = f"127.0.0.1:{free_port()}"
     chief = start(*WORDS, "--trials", "2", "--role", "chief", "--oracle", address)
@@ -171,7 +174,10 @@ def test_a_worker_without_a_chief_ends_at_ctrl_c(start):
     assert not children()
 
 
-@pytest.mark.parametrize("words", [("--set", "fit.epochs=1..3"), (*WORDS[3:], "--fit.weight_decay", "0.5")])
+@pytest.mark.parametrize(
+    "words",
+    [("--set", "fit.epochs=1..3"), pytest.param((*WORDS[3:], "--fit.weight_decay", "0.5"), marks=pytest.mark.slow)],
+)
 def test_a_worker_with_other_settings_is_refused(start, words, monkeypatch):
     monkeypatch.setenv("TFREC_SWEEP_TOKEN", "shared by machines without a shared folder")
     address = f"127.0.0.1:{free_port()}"
@@ -182,6 +188,7 @@ def test_a_worker_with_other_settings_is_refused(start, words, monkeypatch):
     assert not pathlib.Path("theirs").exists()
 
 
+@pytest.mark.slow
 def test_a_worker_keeps_the_runs_of_other_sweeps(start, monkeypatch):
     monkeypatch.setenv("TFREC_SWEEP_TOKEN", "shared by machines without a shared folder")
     address = f"127.0.0.1:{free_port()}"

@@ -5,17 +5,19 @@ after the last block represents the image. Without DeiT's distillation token; ba
 """
 
 import dataclasses
+import math
 
 import keras
 from keras import layers
 
 from tfrec.architectures.config import ImageModelConfig, check, check_image
 from tfrec.architectures.layers.attention import num_heads
-from tfrec.architectures.layers.class_token import ClassToken
+from tfrec.architectures.layers.class_token import ClassToken, FirstToken
+from tfrec.architectures.layers.patches import VisibleTokens
 from tfrec.architectures.layers.positions import PositionEmbedding
 from tfrec.architectures.layers.stochastic_depth import drop_rates
 from tfrec.architectures.layers.transformer_block import transformer_block
-from tfrec.architectures.types import Shape
+from tfrec.architectures.types import Shape, Tensor
 
 INPUT_KINDS = ("image",)
 PARAMETERS = {"image": {"vit_base": 86_567_656, "vit_small": 22_050_664, "vit_tiny": 5_717_416}}
@@ -47,6 +49,44 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     Raises:
         ValueError: for another rank, and for a patch that does not divide height and width.
     """
+    features = keras.Input(input_shape, name="features")
+    x, grid = _tokens(features, input_shape, config)
+    x = _blocks(x, config)
+    # The logits read the class token only, so only it is normalized.
+    x = layers.Cropping1D((0, math.prod(grid)), name="final_class")(x)
+    x = layers.LayerNormalization(epsilon=EPSILON, name="final_norm")(x)
+    x = layers.Flatten(name="embedding")(x)
+    x = layers.Dropout(config.dropout, name="dropout")(x)
+    logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
+    return keras.Model(features, logits, name="vit")
+
+
+def patch_encoder(input_shape: Shape, config: Config) -> keras.Model:
+    """The network without its head, for some of the patches of each image (MAE, arXiv:2111.06377).
+
+    Args:
+        input_shape: `(height, width, channels)`, all known.
+        config: see `Config`.
+
+    Returns:
+        A functional model from {"features": (batch, height, width, channels), "visible": int32 (batch, n), the places
+        of patches, row by row} to {"tokens": (batch, 1 + n, units), the class token and those patches, "embedding":
+        (batch, units), the class token}. Nothing depends on other patches. Its layers have the names of `build`'s.
+
+    Raises:
+        ValueError: as `build`.
+    """
+    features = keras.Input(input_shape, name="features")
+    visible = keras.Input((None,), dtype="int32", name="visible")
+    x, _ = _tokens(features, input_shape, config)
+    x = _blocks(VisibleTokens(name="stem_visible")(x, visible), config)
+    x = layers.LayerNormalization(epsilon=EPSILON, name="final_norm")(x)
+    outputs = {"tokens": x, "embedding": FirstToken(name="embedding")(x)}
+    return keras.Model({"features": features, "visible": visible}, outputs, name="vit")
+
+
+def _tokens(features: Tensor, input_shape: Shape, config: Config) -> tuple[Tensor, tuple[int, int]]:
+    """The class token and all patches with their positions (batch, 1 + patches, units); the grid of the patches."""
     check_image("vit", input_shape)
     patch = config.patch
     if patch is None:
@@ -59,18 +99,16 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     )
     rows, columns = (side // patch for side in sides)
     units = config.channels(config.width)
-    features = keras.Input(input_shape, name="features")
     x = layers.Conv2D(units, patch, patch, kernel_initializer="lecun_normal", name="stem_conv")(features)
     x = layers.Reshape((-1, units), name="stem_tokens")(x)
     x = ClassToken(name="stem_class")(x)
-    x = PositionEmbedding((rows, columns), prefix=1, name="stem_position")(x)
+    return PositionEmbedding((rows, columns), prefix=1, name="stem_position")(x), (rows, columns)
+
+
+def _blocks(x: Tensor, config: Config) -> Tensor:
+    """The encoder's blocks: (batch, tokens, units) -> the same shape."""
+    units = x.shape[-1]
     attention = {"heads": num_heads(units), "size": 64}
     for i, rate in enumerate(drop_rates(config, config.repeats(DEPTH))):
         x = transformer_block(x, attention, 4 * units, f"block{i}", rate, EPSILON)
-    # The logits read the class token only, so only it is normalized.
-    x = layers.Cropping1D((0, rows * columns), name="final_class")(x)
-    x = layers.LayerNormalization(epsilon=EPSILON, name="final_norm")(x)
-    x = layers.Flatten(name="embedding")(x)
-    x = layers.Dropout(config.dropout, name="dropout")(x)
-    logits = layers.Dense(outputs, dtype="float32", name="logits")(x)
-    return keras.Model(features, logits, name="vit")
+    return x

@@ -80,3 +80,11 @@ class StrideMask(ExplicitMaskLayer):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "stride": self.stride}
+
+
+def stack_frames(x: Tensor, step: int) -> Tensor:
+    """Frames by step: (batch, frames, bins) -> (batch, ceil(frames / step), step * bins), with 0 past the end."""
+    batch, frames, bins = ops.shape(x)
+    steps = -(-frames // step)
+    padded = ops.pad(x, [[0, 0], [0, step - 1], [0, 0]])[:, : steps * step]
+    return ops.reshape(padded, (batch, steps, step * bins))

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops, random
 
 from pipelines.layers import sequences
+from tfrec.architectures.layers.masking import stack_frames
 from tfrec.architectures.types import Tensor
 
 NOISE = 0.1  # standard deviation of what replaces masked frames
@@ -79,7 +80,7 @@ class RandomQuantizer(keras.layers.Layer):
         inside = sequences.sequence_mask(frames, ops.shape(x)[1])
         masked = ops.logical_and(self._spans(x, frames), inside)
         noise = NOISE * random.normal(ops.shape(x), seed=self.seed_generator)
-        steps = self._stacked(ops.cast(masked, "float32")[:, :, None])
+        steps = stack_frames(ops.cast(masked, "float32")[:, :, None], self.step)
         hidden = ops.cast(ops.all(steps > 0, axis=-1), "float32")
         targets = {"codes": self.codes(x, inside), "hidden": hidden}
         return {**inputs, "features": ops.where(masked[:, :, None], noise, x)}, targets
@@ -91,7 +92,7 @@ class RandomQuantizer(keras.layers.Layer):
         mean = ops.sum(x * weights, axis=1, keepdims=True) / count
         centered = (x - mean) * weights
         deviation = ops.sqrt(ops.sum(ops.square(centered), axis=1, keepdims=True) / count)
-        steps = self._stacked(centered / ops.maximum(deviation, EPSILON))
+        steps = stack_frames(centered / ops.maximum(deviation, EPSILON), self.step)
         # Of vectors at length 1 the nearest has the largest inner product, whatever the length of the other one.
         return ops.cast(ops.argmax(ops.matmul(ops.matmul(steps, self.projection), self.codebook), axis=-1), "int32")
 
@@ -109,13 +110,6 @@ class RandomQuantizer(keras.layers.Layer):
         total = ops.cumsum(ops.cast(begins, "int32"), axis=1)
         before = ops.pad(total, [[0, 0], [self.span, 0]])[:, : shape[1]]
         return total > before
-
-    def _stacked(self, x: Tensor) -> Tensor:
-        """(batch, frames, bins) -> (batch, ceil(frames / step), step * bins), with 0 past the end."""
-        batch, frames, bins = ops.shape(x)
-        steps = -(-frames // self.step)
-        padded = ops.pad(x, [[0, 0], [0, self.step - 1], [0, 0]])[:, : steps * self.step]
-        return ops.reshape(padded, (batch, steps, self.step * bins))
 
     def compute_output_spec(self, inputs: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Shapes of what `call` returns."""

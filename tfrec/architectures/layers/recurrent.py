@@ -1,5 +1,7 @@
 """Stacked recurrent layers over frames, in one or both directions."""
 
+from collections.abc import Callable
+
 from keras import layers
 
 from tfrec.architectures.layers.normalization import normalize_sequence
@@ -18,6 +20,7 @@ def recurrent_layers(
     dropout: float = 0.0,
     bidirectional: bool = False,
     norm: str = "none",
+    between: Callable[[Tensor, int], Tensor] | None = None,
 ) -> Tensor:
     """A stack of recurrent layers.
 
@@ -30,6 +33,7 @@ def recurrent_layers(
         dropout: fraction, between the layers.
         bidirectional: whether each layer also reads the clip backward.
         norm: between the layers, see `normalize_sequence`.
+        between: from normalized states and the number of their layer, from 1, to what the next layer reads.
 
     Returns:
         States (batch, frames, units), or twice the units with the backward half last. Past a clip's end they depend on
@@ -42,6 +46,7 @@ def recurrent_layers(
         x = layer(x, mask=mask)
         if i < depth - 1:
             x = normalize_sequence(x, mask, norm, f"{name}_norm")
+            x = x if between is None else between(x, i + 1)
             x = layers.Dropout(dropout, name=f"dropout{i}")(x)
     return x
 

@@ -81,7 +81,7 @@ def build(input_shape: dict[str, Shape], outputs: int, config: Config[Any, Any])
         joined = layers.Dense(config.units, activation="relu", name="joined_units")(joined)
         joined = layers.Dropout(config.dropout, name="joined_dropout")(joined)
         joined = _recurrent(joined, mask, config, "joined_lstm")
-    _, result, _ = ctc_head(joined, mask, outputs, config.dropout)
+    _, result = ctc_head(joined, mask, outputs, config.dropout)
     return keras.Model(inputs, result, name="av_ctc")
 
 

@@ -14,11 +14,11 @@ import dataclasses
 import keras
 from keras import layers
 
-from tfrec.architectures.config import ModelConfig, check
+from tfrec.architectures.config import check
 from tfrec.architectures.layers.attention import check_heads
 from tfrec.architectures.layers.attention_lstm_decoder import lstm_decoder
 from tfrec.architectures.layers.conformer import conformer_block
-from tfrec.architectures.layers.ctc_head import ctc_head
+from tfrec.architectures.layers.ctc_head import IntermediateCTC, StackConfig, ctc_head
 from tfrec.architectures.layers.masking import sequence_inputs
 from tfrec.architectures.layers.subsampling import subsample
 from tfrec.architectures.types import Shape
@@ -38,7 +38,7 @@ SEARCH_SPACE = {"width": "*0.5..1.5:step=0.5", "depth": "*0.5..1.5", "dropout": 
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(ModelConfig):
+class Config(StackConfig):
     """Conformer blocks over frames, a CTC head, and optionally a decoder."""
 
     width: int = 144  # units of a step
@@ -49,7 +49,6 @@ class Config(ModelConfig):
     subsampling: int = 4  # frames per step: 1, 2 or 4
     filters: int = 32  # channels of the subsampling convolutions
     dropout: float = 0.1  # fraction, of the output of each part of a block and before the logits
-    intermediate: int = 0  # block after which the CTC head computes logits too, for a second loss (arXiv:2102.03216)
     decoder: int = 0  # units of an LSTM decoder with attention; 0 for CTC only
 
 
@@ -61,8 +60,8 @@ LARGE = Config(width=512, depth=17, heads=8, filters=512, decoder=640)
 def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     """Log-mel (batch, frames, mels) -> {"logits": (batch, steps, outputs), "steps": int32 (batch,)}.
 
-    Steps are ceil(frames / subsampling). With `intermediate` another output of that name holds the logits after that
-    block. With `decoder` there are another input "tokens", int32 (batch, length), the tokens so far with 0 first, and
+    Steps are ceil(frames / subsampling). With `intermediate` further outputs "intermediateN" hold the logits after
+    block N. With `decoder` there are another input "tokens", int32 (batch, length), the tokens so far with 0 first, and
     another output "decoder" (batch, length, outputs), the logits of the token after each.
 
     Args:
@@ -82,13 +81,11 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     x, mask = subsample(x, mask, config.width, config.filters, config.subsampling)
     if config.dropout:
         x = layers.Dropout(config.dropout, name="stem_dropout")(x)
-    states = [x]  # before the first block and after each
+    ctc = IntermediateCTC(config, config.depth, outputs)
     for i in range(config.depth):
         x = conformer_block(x, mask, config.heads, config.kernel, f"block{i}", config.expansion, config.dropout)
-        states.append(x)
-    encoded, result, head = ctc_head(x, mask, outputs, config.dropout)
-    if config.intermediate:
-        result["intermediate"] = head(states[config.intermediate])
+        x = ctc.between(x, i + 1)
+    encoded, result = ctc_head(x, mask, outputs, config.dropout, ctc)
     if config.decoder:
         inputs["tokens"] = keras.Input((None,), dtype="int32", name="tokens")
         result["decoder"] = lstm_decoder(
@@ -111,8 +108,3 @@ def _check(input_shape: Shape, config: Config) -> None:
     check(min(sizes) > 0, "model.width, depth, heads, kernel, filters and expansion must be positive", sizes)
     check_heads(config.width, config.heads)
     check(config.decoder >= 0, "model.decoder must not be negative", config.decoder)
-    check(
-        0 <= config.intermediate < config.depth,
-        f"model.intermediate must be 0 or a block before the last of {config.depth}",
-        config.intermediate,
-    )

@@ -12,8 +12,8 @@ from typing import Any, Literal
 import keras
 from keras import layers, ops
 
-from tfrec.architectures.config import ModelConfig, check
-from tfrec.architectures.layers.ctc_head import ctc_head
+from tfrec.architectures.config import check
+from tfrec.architectures.layers.ctc_head import IntermediateCTC, StackConfig, ctc_head
 from tfrec.architectures.layers.masking import MaskFrames, StrideMask, sequence_inputs
 from tfrec.architectures.layers.normalization import batch_norm
 from tfrec.architectures.types import Shape, Tensor
@@ -27,7 +27,7 @@ KERNELS = ((11, 41), (11, 21), (11, 21))  # frames and bins that each convolutio
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(ModelConfig):
+class Config(StackConfig):
     """Convolutions and recurrent layers."""
 
     convolutions: int = 2  # 1 to 3; each halves frequency
@@ -51,7 +51,8 @@ def describe(config: Config) -> str:
 def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     """Spectrogram or log-mel (batch, frames, bins) -> {"logits": (batch, steps, outputs), "steps": int32 (batch,)}.
 
-    Steps are ceil(frames / subsampling).
+    Steps are ceil(frames / subsampling). With `intermediate` further outputs "intermediateN" hold the logits after
+    recurrent layer N.
 
     Args:
         input_shape: `(frames, bins)`; `frames` may be None.
@@ -74,13 +75,14 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     check(config.lookahead >= 0, "model.lookahead must be at least 0", config.lookahead)
     inputs, x, mask = sequence_inputs(input_shape)
     x, mask = _convolutions(x, mask, config)
+    ctc = IntermediateCTC(config, config.depth, outputs)
     for i in range(config.depth):
         if i:
             x = layers.Dropout(config.dropout, name=f"dropout{i - 1}")(x)
-        x = _recurrent(x, mask, config, f"{config.cell}{i}")
+        x = ctc.between(_recurrent(x, mask, config, f"{config.cell}{i}"), i + 1)
     if config.lookahead:
         x = _row_convolution(MaskFrames(name="row_clip")(x, mask), config.lookahead)
-    _, result, _ = ctc_head(x, mask, outputs, config.dropout)
+    _, result = ctc_head(x, mask, outputs, config.dropout, ctc)
     return keras.Model(inputs, result, name="deepspeech2")
 
 

@@ -67,7 +67,7 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     inputs, x, mask = sequence_inputs(input_shape)
     inputs["tokens"] = keras.Input((None,), dtype="int32", name="tokens")
     x, mask = _pyramidal_encoder(x, mask, config)
-    encoded, result, _ = ctc_head(x, mask, outputs, config.dropout)
+    encoded, result = ctc_head(x, mask, outputs, config.dropout)
     result["decoder"] = lstm_decoder(
         encoded,
         result["steps"],

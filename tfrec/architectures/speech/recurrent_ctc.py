@@ -11,8 +11,8 @@ from typing import Literal
 import keras
 from keras import layers
 
-from tfrec.architectures.config import ModelConfig, check
-from tfrec.architectures.layers.ctc_head import ctc_head
+from tfrec.architectures.config import check
+from tfrec.architectures.layers.ctc_head import IntermediateCTC, StackConfig, ctc_head
 from tfrec.architectures.layers.masking import sequence_inputs
 from tfrec.architectures.layers.normalization import normalize_sequence
 from tfrec.architectures.layers.recurrent import recurrent_layers
@@ -27,7 +27,7 @@ SEARCH_SPACE = {"units": "*0.5..2:log", "depth": "2..4", "dropout": "0..0.5"}
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(ModelConfig):
+class Config(StackConfig):
     """Stacked recurrent layers over subsampled frames."""
 
     cell: Literal["rnn", "lstm", "gru"] = "lstm"  # rnn is the plain tanh
@@ -54,7 +54,8 @@ def describe(config: Config) -> str:
 def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     """Log-mel (batch, frames, mels) -> {"logits": (batch, steps, outputs), "steps": int32 (batch,)}.
 
-    Steps are ceil(frames / subsampling).
+    Steps are ceil(frames / subsampling). With `intermediate` further outputs "intermediateN" hold the logits after
+    layer N.
 
     Args:
         input_shape: `(frames, mels)`; `frames` may be None.
@@ -76,9 +77,18 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     x, mask = subsample(x, mask, config.units, config.filters, config.subsampling, causal=causal)
     x = normalize_sequence(x, mask, config.norm, "stem_norm")
     x = layers.Dropout(config.dropout, name="stem_dropout")(x)
+    ctc = IntermediateCTC(config, config.depth, outputs)
     x = recurrent_layers(
-        x, mask, config.cell, config.units, config.depth, config.dropout, config.bidirectional, norm=config.norm
+        x,
+        mask,
+        config.cell,
+        config.units,
+        config.depth,
+        config.dropout,
+        config.bidirectional,
+        config.norm,
+        ctc.between,
     )
     x = normalize_sequence(x, mask, config.norm, f"{config.cell}{config.depth - 1}_norm")
-    _, result, _ = ctc_head(x, mask, outputs, config.dropout)
+    _, result = ctc_head(x, mask, outputs, config.dropout, ctc)
     return keras.Model(inputs, result, name="recurrent_ctc")

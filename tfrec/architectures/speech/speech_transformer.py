@@ -13,9 +13,9 @@ import math
 import keras
 from keras import layers
 
-from tfrec.architectures.config import ModelConfig, check
+from tfrec.architectures.config import check
 from tfrec.architectures.layers.attention import check_heads
-from tfrec.architectures.layers.ctc_head import ctc_head
+from tfrec.architectures.layers.ctc_head import IntermediateCTC, StackConfig, ctc_head
 from tfrec.architectures.layers.masking import sequence_inputs
 from tfrec.architectures.layers.positions import SinusoidalPosition
 from tfrec.architectures.layers.subsampling import subsample
@@ -31,7 +31,7 @@ SEARCH_SPACE = {"width": "*0.5..1.5:step=0.5", "depth": "*0.5..1.5", "dropout": 
 
 
 @dataclasses.dataclass(frozen=True)
-class Config(ModelConfig):
+class Config(StackConfig):
     """A Transformer's encoder over frames and its decoder over tokens."""
 
     width: int = 192  # units of a step and of a token
@@ -49,7 +49,8 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
 
     The input is a dict with "features", "frames" (batch,), the true number of frames, and "tokens", int32, the tokens
     so far with 0 first. The output is {"logits": (batch, steps, outputs), "steps": int32 (batch,), "decoder": (batch,
-    length, outputs), the logits of the token after each}. Frames past a clip's end change none of its own outputs.
+    length, outputs), the logits of the token after each}, with `intermediate` also "intermediateN", the logits of CTC
+    after block N of the encoder. Frames past a clip's end change none of its own outputs.
 
     Args:
         input_shape: `(frames, mels)`; `frames` may be None.
@@ -74,10 +75,12 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
     x = layers.Dropout(config.dropout, name="stem_dropout")(SinusoidalPosition(name="stem_position")(x))
     attention = {"heads": config.heads, "size": config.width // config.heads}
     units = config.expansion * config.width
+    ctc = IntermediateCTC(config, config.depth, outputs)
+    norm = layers.LayerNormalization(epsilon=1e-6, name="final_norm")
     for i in range(config.depth):
         x = transformer_block(x, attention, units, f"block{i}", dropout=config.dropout, keep=mask)
-    x = layers.LayerNormalization(epsilon=1e-6, name="final_norm")(x)
-    encoded, result, _ = ctc_head(x, mask, outputs, config.dropout)
+        x = ctc.between(x, i + 1, norm)
+    encoded, result = ctc_head(norm(x), mask, outputs, config.dropout, ctc)
     result["decoder"] = transformer_decoder(
         encoded,
         result["steps"],

@@ -104,7 +104,7 @@ def build(input_shape: Shape, outputs: int, config: Config) -> keras.Model:
         x = MaskFrames(name=f"final_clip{i}")(x, mask)
         x = layers.Conv1D(config.skip_channels, KERNEL, padding=padding, use_bias=False, name=f"final_conv{i}")(x)
         x = layers.ReLU(name=f"final_relu{i}")(batch_norm(f"final_norm{i}")(x, mask=mask))
-    _, result, _ = ctc_head(x, mask, outputs, config.dropout)
+    _, result = ctc_head(x, mask, outputs, config.dropout)
     return keras.Model(inputs, result, name="wavenet_ctc")
 
 

@@ -34,6 +34,7 @@ COUNTED = {
     **dict.fromkeys(("accuracy", "probe_accuracy", "knn_accuracy"), ("correct", "examples")),
     "wer": ("edits", "words"),
     "per": ("edits", "phonemes"),
+    "recall_at_1": ("found", "queries"),
 }
 
 
@@ -142,12 +143,12 @@ def score_condition(name: str, counts: np.ndarray, sizes: np.ndarray) -> dict[st
 
     Returns:
         {name: score, "interval": [low, high], and numerator and denominator by their names in `COUNTED`}. The 95 %
-        interval is for the number of examples, however often each is repeated: Wilson's interval of an accuracy, a
-        bootstrap over the examples of an error rate.
+        interval is for the number of examples, however often each is repeated: Wilson's interval of an accuracy
+        or a recall, a bootstrap over the examples of an error rate.
     """
     repetitions, examples = counts.shape
     count, size = COUNTED[name]
-    if count == "correct":
+    if count in ("correct", "found"):
         interval = classification.wilson_interval(round(counts.mean() * examples), examples)
     else:
         interval = transcription.bootstrap_interval(counts.sum(axis=0), repetitions * sizes)

@@ -1,10 +1,9 @@
-"""Conformers with a CTC head: the paper's sizes, and logits after an intermediate block."""
+"""Conformers with a CTC head: the paper's sizes, and sizes that make no network."""
 
 import dataclasses
 import math
 
 import keras
-import numpy as np
 import pytest
 
 from tfrec.architectures.speech import conformer_ctc
@@ -27,21 +26,6 @@ def test_sizes_of_the_paper(config, paper, ours):
     assert weights / 1e6 == pytest.approx(paper, rel=0.03)
 
 
-def test_intermediate_logits_are_of_the_same_head():
-    keras.utils.set_random_seed(1)
-    net = conformer_ctc.build((None, 20), 5, dataclasses.replace(SMALL, intermediate=2))
-    features = np.random.default_rng(0).normal(size=(2, 9, 20)).astype("float32")
-    inputs = {"features": features, "frames": np.array([9, 4], "int32")}
-    outputs = net(inputs)
-    assert list(outputs) == ["logits", "steps", "intermediate"]
-    block = keras.Model(net.input, net.get_layer("block1_norm").output)(inputs)
-    np.testing.assert_allclose(outputs["intermediate"], net.get_layer("logits")(block), atol=1e-6)
-    assert np.abs(outputs["intermediate"] - outputs["logits"]).max() > 1e-2
-    without = conformer_ctc.build((None, 20), 5, SMALL)
-    without.set_weights(net.get_weights())  # the intermediate logits add no weights
-    np.testing.assert_allclose(without(inputs)["logits"], outputs["logits"], atol=1e-6)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -49,7 +33,8 @@ def test_intermediate_logits_are_of_the_same_head():
         ({"subsampling": 3}, "1, 2 or 4. Received: 3"),
         ({"heads": 3}, r"Received: \(8, 3\)"),
         ({"depth": 0}, "must be positive"),
-        ({"intermediate": 3}, "before the last of 3. Received: 3"),
+        ({"intermediate": 3}, "a number of blocks below all 3. Received: 3"),
+        ({"self_condition": True}, "needs model.intermediate above 0"),
         ({"decoder": -1}, "must not be negative. Received: -1"),
     ],
 )

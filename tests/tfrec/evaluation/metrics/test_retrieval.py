@@ -141,4 +141,5 @@ def test_the_bootstrap_draws_the_same_in_parts(monkeypatch):
     values = np.random.default_rng(0).uniform(size=50)
     expected = transcription.bootstrap_rates(values, np.ones(50), seed=3)
     monkeypatch.setattr(transcription, "BOOTSTRAP_VALUES", 350)
-    np.testing.assert_array_equal(transcription.bootstrap_rates(values, np.ones(50), seed=3), expected)
+    found = transcription.bootstrap_rates(values, np.ones(50), seed=3)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)  # a sum depends on the size of its matrix in the last bit

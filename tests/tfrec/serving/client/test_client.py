@@ -1,80 +1,29 @@
 """The client: URLs, answers of a real export, errors, retries."""
 
 import contextlib
-import dataclasses
 import http.server
 import json
 import threading
 
 import numpy as np
 import pytest
-import soundfile
-from PIL import Image
 
-from pipelines import datasets, frontends
 from pipelines.errors import UserError
-from tests.serving.targets import start
-from tests.tfrec import untrained
-from tests.tfrec.architectures.multimodal.test_combinations import recognizer_of
 from tfrec import tasks
 from tfrec.commands import client as command
 from tfrec.commands import predict
-from tfrec.config import flags
-from tfrec.recognizer import Recognizer
-from tfrec.serving import savedmodel
 from tfrec.serving.client import Client, RequestError, Retries
 from tfrec.serving.client.requests import Address, sentence
 
 SPEECH = ["--data.name", "an4", "--data.path", "none", "--frontend.sample_rate_hz", "8000"]
 
 
-def untrained_classifier():
-    """Pictures of digits, with random weights."""
-    words = ["--model.name", "mlp", "--model.width", "8"]
-    config = flags.to_config(flags.parse_fit(words)[1])
-    frontend = frontends.resolve(config.frontend, datasets.load(config.data))
-    return Recognizer(dataclasses.replace(config, frontend=frontend), [str(i) for i in range(10)])
-
-
-@pytest.fixture(scope="module")
-def exports(tmp_path_factory):
-    """A folder of exports: "digits", "speech", and of pairs "dual_encoder" and "av_fusion"; and files for them."""
-    folder = tmp_path_factory.mktemp("exports")
-    savedmodel.write(untrained_classifier(), folder / "saved_models" / "digits" / "1")
-    savedmodel.write(untrained.recognizer("lstm_ctc"), folder / "saved_models" / "speech" / "1")
-    for name in ("dual_encoder", "av_fusion"):
-        savedmodel.write(recognizer_of(name, "mlp", "lstm"), folder / "saved_models" / name / "1")
-    random = np.random.default_rng(0)
-    for i in range(2):
-        Image.fromarray(random.integers(0, 255, (8, 8), "uint8")).save(folder / f"{i}.png")
-    soundfile.write(folder / "clip.wav", untrained.sound(1.0), untrained.RATE_HZ, subtype="PCM_16")
-    (folder / "list.csv").write_text("image,audio\n0.png,clip.wav\n1.png,clip.wav\n")
-    (folder / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"broken" * 20)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def urls(exports):
-    """A function from a kind of interface and a model to its URL."""
-    with start(exports / "saved_models") as server:
-        yield lambda kind, name: {
-            "rest": f"http://127.0.0.1:{server.rest_port}/v1/models/{name}",
-            "grpc": f"grpc://127.0.0.1:{server.grpc_port}/{name}",
-        }[kind]
-
-
-def printed(capsys, main, *words, status=0):
-    capsys.readouterr()
-    assert main([*map(str, words)]) == status
-    return capsys.readouterr()
-
-
 @pytest.mark.parametrize("kind", ["rest", "grpc"])
 @pytest.mark.parametrize(("name", "file"), [("digits", "0.png"), ("speech", "clip.wav")])
-def test_the_answers_are_those_of_predict(exports, urls, capsys, monkeypatch, kind, name, file):
+def test_the_answers_are_those_of_predict(exports, urls, printed, monkeypatch, kind, name, file):
     monkeypatch.chdir(exports)
-    served = json.loads(printed(capsys, command.main, urls(kind, name), file, "--json").out)[0]
-    local = json.loads(printed(capsys, predict.main, f"saved_models/{name}", file, "--json").out)[0]
+    served = json.loads(printed(command.main, urls(kind, name), file, "--json").out)[0]
+    local = json.loads(printed(predict.main, f"saved_models/{name}", file, "--json").out)[0]
     assert list(served) == list(local)
     for key in ("file", "label", "text", "accepted"):
         assert served.get(key) == local.get(key)
@@ -87,64 +36,9 @@ def test_the_answers_are_those_of_predict(exports, urls, capsys, monkeypatch, ki
 
 
 @pytest.mark.parametrize("kind", ["rest", "grpc"])
-@pytest.mark.parametrize("name", ["dual_encoder", "av_fusion"])
-def test_pairs(exports, urls, capsys, monkeypatch, kind, name):
+def test_a_table_and_a_file_that_is_refused(exports, urls, printed, monkeypatch, kind):
     monkeypatch.chdir(exports)
-    files = ["1.png", "clip.wav", "list.csv"]
-    local = json.loads(printed(capsys, predict.main, f"saved_models/{name}", *files, "--json").out)
-    words = [urls(kind, name), *files, "--pairs", "1.png", "clip.wav", "0.png", "clip.wav", "--json"]
-    served = json.loads(printed(capsys, command.main, *words).out)
-    assert [row["file"] for row in served[4:]] == ["1.png + clip.wav", "0.png + clip.wav"]
-    expected = [*local, local[3], local[2]]
-    assert len(served) == len(expected) == 6
-    for one, other in zip(served, expected, strict=True):
-        assert list(one) == list(other)
-        for key, value in other.items():
-            if key in ("label", "kind", "accepted"):
-                assert one[key] == value
-            elif key == "embedding":
-                np.testing.assert_allclose(one[key], value, atol=1e-4)
-            elif key in ("probability", "similarity"):
-                assert one[key] == pytest.approx(value, abs=1e-4)
-
-
-def test_pairs_in_python_and_in_a_table(exports, urls, capsys, monkeypatch):
-    monkeypatch.chdir(exports)
-    shown = printed(capsys, command.main, urls("rest", "dual_encoder"), "1.png", "--pairs", "0.png", "clip.wav").out
-    assert "1.png" in shown
-    assert "0.png + clip.wav" in shown
-    with Client(urls("rest", "dual_encoder")) as client:
-        pair = {"image": (exports / "0.png").read_bytes(), "audio": "clip.wav"}
-        both, image, audio = client.predict([pair, "0.png", (exports / "clip.wav").read_bytes()])
-        assert both.value == pytest.approx(float(image.vector @ audio.vector), abs=1e-4)
-        assert client.outputs({"encoded_audio": [(exports / "clip.wav").read_bytes()]}, "embed_audio").keys() == {
-            "audio_embedding"
-        }
-
-
-def test_pairs_that_are_refused(exports, urls, capsys, monkeypatch):
-    monkeypatch.chdir(exports)
-    url = urls("rest", "av_fusion")
-    shown = printed(capsys, command.main, url, "--pairs", "broken.png", "clip.wav", "0.png", "none.wav", status=1)
-    first, second = shown.err.splitlines()
-    assert first.startswith("error: broken.png + clip.wav: ")
-    assert second == "error: none.wav: No such file or directory."
-    with pytest.raises(UserError, match=r"--pairs: .* takes one file at a time"):
-        command.main([urls("rest", "digits"), "--pairs", "0.png", "clip.wav"])
-    with pytest.raises(UserError, match="pictures and clips in turn"):
-        command.main([url, "--pairs", "0.png"])
-    with Client(urls("rest", "digits")) as client, pytest.raises(UserError, match="takes one file at a time"):
-        client.answer({"image": "0.png", "audio": "clip.wav"})
-    with Client(url) as client:
-        client.signatures = {name: each for name, each in client.signatures.items() if "only" not in name}
-        with pytest.raises(UserError, match="name both files of each pair"):
-            client.answer("0.png")
-
-
-@pytest.mark.parametrize("kind", ["rest", "grpc"])
-def test_a_table_and_a_file_that_is_refused(exports, urls, capsys, monkeypatch, kind):
-    monkeypatch.chdir(exports)
-    shown = printed(capsys, command.main, urls(kind, "digits"), "0.png", "broken.png", "1.png", "none.png", status=1)
+    shown = printed(command.main, urls(kind, "digits"), "0.png", "broken.png", "1.png", "none.png", status=1)
     assert " 0.png " in shown.out
     assert " 1.png " in shown.out
     errors = shown.err.splitlines()
