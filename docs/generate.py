@@ -55,6 +55,10 @@ API = {
         "An export, opened again, and a client of a server.",
         ["tfrec.serving.exported", "tfrec.serving.client.client", "tfrec.serving.client.requests"],
     ),
+    "devices": (
+        "Files for phones and boards.",
+        ["tfrec.devices.publish", "tfrec.devices.file_recognizer", "tfrec.devices.formats"],
+    ),
     "errors": ("The exception that a user can correct.", ["pipelines.errors"]),
 }
 

@@ -125,4 +125,4 @@ def _rounded_ms(seconds: float) -> float:
 def summary(certificate: dict[str, Any]) -> str:
     """What was compared, as a sentence."""
     what = f"{counted(len(certificate['inputs']), 'input')}, largest difference {certificate['largest_difference']:.1e}"
-    return what if certificate["tolerance"] else f"{what} of numbers relative to the largest, which 8 bits explain"
+    return what if certificate["tolerance"] else f"{what}, relative to the largest number, by the rounding to 8 bits"

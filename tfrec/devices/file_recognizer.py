@@ -69,6 +69,8 @@ class FileRecognizer(Recognizer):
             stored = json_files.parse(interpreter.texts[contents.DESCRIPTION].encode())
             if stored["version"] != VERSION:
                 raise UserError(f"{path} was exported by another version of tfrec: export the run again.")
+            if any(not stored["config"][part]["name"] for part in ("data", "frontend", "model", "task")):
+                raise ValueError  # a configuration without names asks the data for them
             config = Config.from_dict(stored["config"], path)
             tasks.require_labels(config.task, stored["labels"], path)
             opened = cls(config, stored["labels"], interpreter, stored["network_outputs"])

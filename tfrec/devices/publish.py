@@ -86,7 +86,6 @@ def publish(
         with contextlib.suppress(OSError):  # those that hold a file stay
             for path in created:
                 path.rmdir()
-    logger.info("%s: %s", target, certify.summary(certificate))
     return Published(target, certificate)
 
 

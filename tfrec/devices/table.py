@@ -13,9 +13,9 @@ from tfrec.devices import certify
 def build(certificate: Mapping[str, Any]) -> Table:
     """A table of score, size, latency and memory, for the terminal."""
     table = Table(caption=certify.summary(dict(certificate)))
-    table.add_column("format")
+    table.add_column("format", no_wrap=True)
     for column in (certificate["score"], "95 % interval", "examples", "MB", "ms", "peak MB"):
-        table.add_column(column, justify="right")
+        table.add_column(column, justify="right", no_wrap=True)
     for row in certificate["rows"]:
         interval = row["interval"]
         table.add_row(

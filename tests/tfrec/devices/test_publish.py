@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
 import sys
 
@@ -10,10 +11,12 @@ import pytest
 
 import tfrec
 from pipelines.errors import UserError
+from tests import conftest
 from tests.tfrec.serving.hostile import networks
 from tfrec.commands import evaluate, export, predict
 from tfrec.config import flags
 from tfrec.devices import contents, formats, publish
+from tfrec.inference.listening import Listener
 from tfrec.recognizer import Recognizer
 from tfrec.serving import savedmodel
 
@@ -85,6 +88,26 @@ def test_the_command_and_a_file_that_is_longer(trained, tones, tmp_path, capsys)
         list(tfrec.load(tmp_path / "tones.tflite").predict(np.zeros(8000, "float32")))
     with pytest.raises(UserError, match=r"--top|decode"):
         list(tfrec.load(tmp_path / "tones.tflite").predict(np.zeros(800, "float32"), decode=None))
+
+
+def test_listening_and_the_lines_of_the_guide(trained, tones, tmp_path):
+    """The lines run where there is no TensorFlow; a word is printed where its probability reaches the threshold."""
+    pytest.importorskip("ai_edge_litert")
+    path, _ = publish.publish(trained("cnn")[1], "litert", tmp_path / "saved_models", "words", seconds=1.0)
+    opened = tfrec.load(path)
+    listener = Listener(opened, threshold=0.0)
+    events = [event for _ in range(20) for event in listener.feed(np.zeros(800, "float32"))]
+    assert all(event.word in ("high", "low") for event in [*events, *listener.end()])
+
+    shutil.copy(tones / "low" / "1.wav", tmp_path / "yes.wav")
+    page = (conftest.ROOT / "docs" / "guides" / "devices.md").read_text(encoding="utf-8")
+    code = "import sys; sys.modules['tensorflow'] = None\n" + page.split("```python\n")[1].split("```")[0]
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (answer,) = opened.predict(tmp_path / "yes.wav")
+    probability = max(answer.probabilities)
+    expected = f"low {probability:.1%}\n" if probability >= opened.description["threshold"] else ""
+    assert done.stdout == expected
 
 
 def test_int8_has_small_weights_in_the_network_alone(tmp_path):
