@@ -210,20 +210,29 @@ def resolve(
         weights: the pretrained weights, if any, see `pretrained_weights.find_all`.
         resumed: the run whose recorded files and splits the corpus has, if it has recorded any.
     """
+    config = _with_picture_size(config, resumed)
     if resumed and splits.read(resumed) is not None:
         moved_to = getattr(config.data, "moved_to", None)
         corpus = splits.load(resumed, config, resumed.read_json("labels.json"), moved_to=moved_to)
         if moved_to is not None:
             config = dataclasses.replace(config, data=dataclasses.replace(config.data, path=moved_to, moved_to=None))
     else:
-        if resumed is None:  # a run that is resumed keeps its own
-            config = dataclasses.replace(config, data=frontends.with_picture_size(config.data, config.frontend))
         corpus = datasets.load(config.data, getattr(config.frontend, "sample_rate_hz", None))
     ranges = {name.partition("_")[0]: each.normalize for name, each in (weights or {}).items()}
     input_kinds = architectures.find(config.model.name).feature_kinds(config.model)
     normalize = ranges.get("", ranges.get("image"))
     frontend = frontends.resolve(config.frontend, corpus, normalize, input_kinds, ranges.get("speech"))
     return dataclasses.replace(config, frontend=frontend), corpus
+
+
+def _with_picture_size(config: Config, resumed: Run | None) -> Config:
+    """The configuration with the size to which JPEG files may be reduced; a run that is resumed keeps its own."""
+    if resumed is None:
+        return dataclasses.replace(config, data=frontends.with_picture_size(config.data, config.frontend))
+    stored = resumed.read_json("config.json").get("data", {}).get("reduced_to")
+    if stored is None or getattr(config.data, "reduced_to", ()) is not None:
+        return config
+    return dataclasses.replace(config, data=dataclasses.replace(config.data, reduced_to=tuple(stored)))
 
 
 def absolute_paths(part: Any) -> Any:

@@ -81,7 +81,9 @@ def test_the_export_takes_more_than_8_bits(tmp_path):
     np.testing.assert_allclose(encoded["probabilities"], expected, atol=1e-5)
 
 
-@pytest.mark.parametrize(("reduced_to", "shape"), [(["16", "20"], (20, 27)), (["0", "0"], (160, 211))])
+@pytest.mark.parametrize(
+    ("reduced_to", "shape"), [(["16", "20"], (20, 27)), pytest.param(["0", "0"], (160, 211), marks=pytest.mark.slow)]
+)
 def test_large_photos_are_reduced_alike_in_training_and_in_the_export(tmp_path, reduced_to, shape):
     path, tag = tmp_path / "P", Image.Exif()
     for orientation, name in ((1, "far"), (6, "near")):
