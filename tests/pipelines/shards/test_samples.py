@@ -140,7 +140,7 @@ def test_shards_that_a_path_names(tmp_path):
         ("packed", r"packed/a\.tgz is packed"),
         ("a-{9..1}.tar", "stands for 0 shards"),
         ("a-{0..999999999999}.tar", "it must be 1 to 100,000"),
-        ("nosuch://bucket/a", "nosuch://bucket/a cannot be opened"),
+        ("nosuch://bucket/a", "nosuch://bucket cannot be opened: Protocol not known"),
         ("memory://nothing", "does not exist"),
     ],
 )
