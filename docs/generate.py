@@ -170,7 +170,7 @@ def commands_page() -> str:
     parts = [
         "# Commands",
         "`tfrec COMMAND` and `python -m tfrec COMMAND` are the same. `tfrec COMMAND --help` lists the flags."
-        " `fit`, `show`, `check`, `lm`, `compare`, `study` and `tfrec-sweep` also take [the flags of `tfrec"
+        " `fit`, `show`, `check`, `prepare`, `lm`, `compare`, `study` and `tfrec-sweep` also take [the flags of `tfrec"
         " fit`](flags.md).",
         table(["command", "what it does"], rows),
     ]

@@ -12,6 +12,7 @@ from pipelines import buckets
 from pipelines.datasets.base import decoded
 from pipelines.datasets.share import WHOLE, Share
 from pipelines.image_formats import native_resize
+from pipelines.storage import graph
 
 if TYPE_CHECKING:
     from pipelines.buckets import Buckets
@@ -197,7 +198,7 @@ class _Order:
         source = late.rows if late else self.prepared
         if not self.has_clips and not skipped and share.count == 1:  # faster, and in the same order
             rows = source.shuffle(self.buffer, seed=seed, reshuffle_each_iteration=False)
-            return _resized(decoded(rows, late.decode), self.frontend) if late else rows
+            return _resized(decoded(rows, late.decode, late.block), self.frontend) if late else rows
         rows = self._shuffled(source, seed, longest_first)
         if skipped:
             is_left = tf.constant(self._left(seed, longest_first, skipped, batch_size))
@@ -212,6 +213,10 @@ class _Order:
 
         if late is None:
             return rows.map(lambda *element: numbered(element))
+        if late.block > 1:
+            rows = graph.with_bytes(
+                rows, late.block, lambda element: element[1][1], lambda element, row: (element[0], (element[1][0], row))
+            )
         return _resized(decoded(rows, numbered), self.frontend)
 
     def _shuffled(self, rows: tf.data.Dataset, seed: "Tensor", longest_first: bool) -> tf.data.Dataset:

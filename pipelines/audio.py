@@ -8,19 +8,20 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines import decoders, loudness
+from pipelines import decoders, loudness, storage
 from pipelines.audio_formats import reading
 from pipelines.audio_formats.names import shown, unreadable
 from pipelines.decoders import CODINGS
 from pipelines.errors import UserError
 from pipelines.loudness import AUTOMATIC, AVERAGE
 from pipelines.resampling import Resampler, resample_array
+from pipelines.storage import graph
 
 __all__ = [
     "SUFFIXES",
@@ -91,14 +92,18 @@ def probe(path: str | os.PathLike) -> AudioInfo:
 def is_audio(path: str | os.PathLike) -> bool:
     """Whether a file begins as audio does, whatever its name is; its samples may still be damaged."""
     try:
-        with open(os.fsencode(path), "rb") as file:
+        with storage.open_binary(path) as file:
             return reading.is_audio(file.read(reading.HEAD_BYTES))
     except OSError:
         return False
 
 
 def decode(
-    path: Tensor, code: int | Tensor, channel: int | Tensor = AUTOMATIC, size: int | Tensor | None = None
+    path: Tensor,
+    code: int | Tensor,
+    channel: int | Tensor = AUTOMATIC,
+    size: int | Tensor | None = None,
+    read_bytes: Callable[[Tensor], Tensor] = tf.io.read_file,
 ) -> Tensor:
     """Decodes a file in a graph, at the file's own rate.
 
@@ -109,6 +114,7 @@ def decode(
         code: `AudioInfo.code`: an int32 scalar, or a Python int where all files have the same coding.
         channel: The channel to read, or how to mix them, see `loudness.mix`.
         size: `AudioInfo.size`: a file that has another size now is an error.
+        read_bytes: From the path to the bytes, see `storage.graph.reader_of`.
 
     Returns:
         float32 `(samples,)` in [-1, 1].
@@ -117,16 +123,22 @@ def decode(
         tf.errors.OpError: When it runs: the file is damaged, or a sample is NaN, infinite or above
             `loudness.MAX_PEAK`.
     """
-    return tf.ensure_shape(loudness.mix(decode_channels(path, code, size)[0], channel), (None,))
+    return tf.ensure_shape(loudness.mix(decode_channels(path, code, size, read_bytes)[0], channel), (None,))
 
 
-def decode_channels(path: Tensor, code: int | Tensor, size: int | Tensor | None = None) -> tuple[Tensor, Tensor]:
+def decode_channels(
+    path: Tensor,
+    code: int | Tensor,
+    size: int | Tensor | None = None,
+    read_bytes: Callable[[Tensor], Tensor] = tf.io.read_file,
+) -> tuple[Tensor, Tensor]:
     """Decodes all channels of a file in a graph.
 
     Args:
         path: As `decode` takes it.
         code: As `decode` takes it.
         size: As `decode` takes it.
+        read_bytes: As `decode` takes it.
 
     Returns:
         (float32 `(samples, channels)` in [-1, 1], the highest absolute value before samples were clipped).
@@ -136,7 +148,7 @@ def decode_channels(path: Tensor, code: int | Tensor, size: int | Tensor | None 
     """
 
     def branch(coding: str) -> tuple[Tensor, Tensor]:
-        frames = decoders.decode(path, coding, size)
+        frames = decoders.decode(path, coding, size, read_bytes)
         return loudness.bounded(path, frames) if decoders.is_floating_point(coding) else (frames, tf.constant(1.0))
 
     branches = [functools.partial(branch, coding) for coding in CODINGS]
@@ -260,7 +272,7 @@ def _probe(path: str) -> tuple[AudioInfo, reading.Layout]:
     try:
         layout = reading.inspect(path)
         description = reading.describe(path, layout)
-        size = os.path.getsize(path)
+        size = storage.size(path)
     except OSError as error:
         raise unreadable(path, error) from error
     coding = decoders.CODING_OF.get(description.coding, "soundfile") if layout.is_regular else "soundfile"
@@ -346,7 +358,8 @@ def _blocks(parts: Iterator[np.ndarray], samples: int) -> Iterator[np.ndarray]:
 def _read_whole(info: AudioInfo, rate: int, channel: int) -> np.ndarray:
     """A short file, decoded by the code that runs in the graph."""
     try:
-        waveform = decode(tf.constant(os.fsencode(info.path)), info.code, channel, info.size)
+        path = tf.constant(os.fsencode(info.path))
+        waveform = decode(path, info.code, channel, info.size, graph.reader_of([info.path]))
     except tf.errors.OpError as error:
         raise UserError(_describe(info.path, error)) from error
     return resample_array(waveform.numpy(), info.sample_rate_hz, rate)

@@ -2,7 +2,6 @@
 
 import functools
 import importlib.util
-import os
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import soundfile
 import tensorflow as tf
 
+from pipelines import storage
 from pipelines.audio_formats import reading
 from pipelines.audio_formats.names import as_text, unreadable
 
@@ -33,13 +33,19 @@ _INTEGERS = ("sphere", "wav8", "wav16", "wav24", "flac16")  # within [-1, 1) by 
 
 
 @tf.autograph.experimental.do_not_convert
-def decode(path: Tensor, coding: str, size: Tensor | int | None = None) -> Tensor:
+def decode(
+    path: Tensor,
+    coding: str,
+    size: Tensor | int | None = None,
+    read_bytes: Callable[[Tensor], Tensor] = tf.io.read_file,
+) -> Tensor:
     """Decodes a file in a graph.
 
     Args:
         path: String scalar.
         coding: One of CODINGS.
         size: The file's bytes when its coding was settled; None does not compare them.
+        read_bytes: From the path to the bytes, see `storage.graph.reader_of`.
 
     Returns:
         float32 `(samples, channels)`: integers in [-1, 1), floating-point samples as they are stored.
@@ -55,7 +61,7 @@ def decode(path: Tensor, coding: str, size: Tensor | int | None = None) -> Tenso
     io = None if coding in ("soundfile", "sphere") else tensorflow_io()
     if io is None:
         return _by_python(_read, path, tf.float32)
-    data = tf.io.read_file(path)
+    data = read_bytes(path)
     if size is None:
         return _by_tensorflow_io(io, data, coding)
     # One kernel; a `tf.cond` that decodes another kind of file here takes 20 microseconds a file.
@@ -127,7 +133,7 @@ def _read(path: bytes | np.ndarray) -> np.ndarray:
 def _read_int16(path: bytes | np.ndarray) -> np.ndarray:
     """int16 `(samples, channels)` of a FLAC file of 16 bits; UserError where it cannot be read."""
     try:
-        with soundfile.SoundFile(os.fsencode(as_text(path))) as file:
+        with soundfile.SoundFile(storage.for_library(as_text(path))) as file:
             if (file.format, file.subtype) == ("FLAC", "PCM_16"):
                 frames = file.read(dtype="int16", always_2d=True)
                 if len(frames) == file.frames:

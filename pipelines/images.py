@@ -10,13 +10,13 @@ import dataclasses
 import functools
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import tensorflow as tf
 
-from pipelines import native_output, progress
+from pipelines import native_output, progress, storage
 from pipelines.errors import FileError
 from pipelines.image_formats import foreign, pixels, png
 from pipelines.image_formats.headers import (
@@ -29,6 +29,7 @@ from pipelines.image_formats.headers import (
 )
 from pipelines.image_formats.pixels import Color, parse_color
 from pipelines.image_formats.tiff import orient
+from pipelines.storage import graph
 
 __all__ = [
     "CODINGS",
@@ -65,6 +66,7 @@ def decode_file(
     channels: int,
     background: Color = WHITE,
     is_deep: bool = False,
+    read_bytes: Callable[[tf.Tensor], tf.Tensor] = tf.io.read_file,
 ) -> tf.Tensor:
     """Decodes a file in a graph.
 
@@ -75,6 +77,7 @@ def decode_file(
         channels: 1 (gray), 3 (color) or 4 (color and alpha).
         background: The color below transparent pixels, unless alpha is kept.
         is_deep: Whether to return float32, which files of more than 8 bits need.
+        read_bytes: From the path to the bytes, see `storage.graph.reader_of`.
 
     Returns:
         uint8 `(height, width, channels)`, or float32 in [0, 255].
@@ -89,10 +92,10 @@ def decode_file(
         return tf.numpy_function(read, [path], dtype)
 
     def tensorflow() -> tf.Tensor:
-        return tf.cast(in_channels(upright(decode_color(tf.io.read_file(path)), orientation), channels), dtype)
+        return tf.cast(in_channels(upright(decode_color(read_bytes(path)), orientation), channels), dtype)
 
     def png16() -> tf.Tensor:
-        values = tf.io.decode_png(tf.io.read_file(path), channels=0, dtype=tf.uint16)
+        values = tf.io.decode_png(read_bytes(path), channels=0, dtype=tf.uint16)
         finish = functools.partial(_finish_png, channels=channels, background=background)
         return tf.cast(tf.numpy_function(finish, [values, path], tf.float32), dtype)
 
@@ -205,10 +208,10 @@ def _checked(info: ImageInfo, channels: int, background: Color) -> tuple[np.ndar
 
 def _decoded(info: ImageInfo, channels: int, background: Color) -> np.ndarray:
     """Pixels of a file; TensorFlow decodes every JPEG, since Pillow keeps libjpeg's messages to itself."""
-    path = tf.constant(os.fsencode(info.path))
+    path, read_bytes = tf.constant(os.fsencode(info.path)), graph.reader_of([info.path])
     if info.has_messages and info.coding == "pillow":
-        decode_color(tf.io.read_file(path))
-    return decode_file(path, info.code, info.orientation, channels, background, info.is_deep).numpy()
+        decode_color(read_bytes(path))
+    return decode_file(path, info.code, info.orientation, channels, background, info.is_deep, read_bytes).numpy()
 
 
 def _reason(error: tf.errors.OpError) -> str:
@@ -263,7 +266,7 @@ def _read(path: bytes | np.ndarray, channels: int, background: Color, dtype: typ
 def _finish_png(values: np.ndarray, path: bytes | np.ndarray, channels: int, background: Color) -> np.ndarray:
     """float32 pixels of the values of a PNG of 16 bits, as a graph calls it."""
     name = _path(path)
-    with file_errors(name), open(name, "rb") as file:
+    with file_errors(name), storage.open_binary(name) as file:
         chunks = png.read_chunks(file)
         if chunks is not None and chunks.key:
             opaque = (values != np.array(chunks.key, np.uint16)).any(axis=-1, keepdims=True)

@@ -10,6 +10,8 @@ from typing import Any
 _DIRECTION_MARKS = {chr(code) for code in (*range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 FORMULA_PREFIXES = ("=", "+", "-", "@")  # a cell that begins with one is a formula for spreadsheets
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
+# A kind of address, or several in front of one another, such as simplecache::s3://.
+_ADDRESS = re.compile(r"([a-z][a-z0-9+.-]*::)*[a-z][a-z0-9+.-]*://", re.IGNORECASE)
 _LOCAL_URL = re.compile(r"file:(//(localhost)?)?(?=/)", re.IGNORECASE)
 
 
@@ -33,6 +35,20 @@ def local(path: str, folder: str = "") -> str:
         with_slashes = os.path.join(folder, os.path.expanduser(path.replace("\\", "/").removeprefix("./")))
         return with_slashes if os.path.exists(with_slashes) else full
     return full
+
+
+def is_address(path: str) -> bool:
+    """Whether a path is the address of something elsewhere; `file://` is a way to write a local path.
+
+    >>> is_address("s3://bucket/a.tar"), is_address("file:///tmp/a.tar"), is_address("/tmp/a.tar")
+    (True, False, False)
+    """
+    return "://" in path and _ADDRESS.match(path) is not None and _LOCAL_URL.match(path) is None
+
+
+def absolute(path: str) -> str:
+    """Turns a path as people write it into one that holds in every working folder; an address stays what it is."""
+    return path if is_address(path) else os.path.abspath(local(path))
 
 
 def shown(path: str | os.PathLike) -> str:

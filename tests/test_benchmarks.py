@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from benchmarks import (
     augmentation,
+    beam_search,
     decoding,
     embedding_search,
     features,
@@ -22,6 +23,7 @@ from benchmarks import (
     recording,
     resnet,
     serving,
+    shards,
     timing,
     transcribing,
     tuning,
@@ -78,6 +80,13 @@ def test_input(capsys):
     assert ("not installed" in printed) == (TORCH is None)
 
 
+@pytest.mark.slow
+def test_shards(monkeypatch, capsys):
+    monkeypatch.setattr(shards, "KINDS", shards.KINDS[:1])
+    assert shards.main(["--files", "40", "--repetitions", "1", "--starts", "1"]) == 0
+    assert "png of 32 px" in capsys.readouterr().out
+
+
 def test_input_of_a_folder(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     benchmark.make_files(tmp_path / "clips", "wav", 40)
@@ -127,6 +136,7 @@ def small_networks(shape, networks=resnet.networks):
     }
 
 
+@pytest.mark.slow
 def test_resnet(monkeypatch, capsys):
     monkeypatch.setattr(resnet, "networks", small_networks)
     monkeypatch.setattr(resnet, "CLASSES", 10)
@@ -181,6 +191,14 @@ def test_decoding(capsys):
     assert decoding.main(["--batch_size", "2", "--steps", "20", "--words", "10", "--repetitions", "1"]) == 0
     printed = capsys.readouterr().out
     assert all(word in printed for word in ("decoding.ctc.losses", "beam and language model", "alignment"))
+
+
+@pytest.mark.slow
+def test_beam_search(capsys, data_dir):
+    words = ["--path", str(data_dir / "an4"), "--clips", "4", "--repetitions", "1"]
+    assert beam_search.main(words) == 0
+    printed = capsys.readouterr().out
+    assert all(word in printed for word in ("beam and language model", "WER", "pyctcdecode"))
 
 
 def test_transcribing(capsys):

@@ -76,10 +76,10 @@ def train(
 
 
 def load(path: Any, trust: bool = False) -> Recognizer | ExportedRecognizer:
-    """Opens a run folder, or an export: `saved_models/NAME` or `saved_models/NAME/VERSION`.
+    """Opens a run folder, an export: `saved_models/NAME` or `saved_models/NAME/VERSION`, or a file for devices.
 
     Args:
-        path: the folder.
+        path: the folder, or the file NAME.tflite or NAME.onnx.
         trust: whether an export runs though it has operations that do more than compute, such as writing files.
 
     Raises:
@@ -87,11 +87,16 @@ def load(path: Any, trust: bool = False) -> Recognizer | ExportedRecognizer:
     """
     import pathlib
 
+    from tfrec.devices import formats
     from tfrec.recognizer import Recognizer
     from tfrec.serving.exported import ExportedRecognizer
 
     if (pathlib.Path(path) / "config.json").is_file():
         return Recognizer.from_run(path)
+    if formats.is_file(pathlib.Path(path)):
+        from tfrec.devices.file_recognizer import FileRecognizer
+
+        return FileRecognizer.open(path)
     return ExportedRecognizer.open(path, trust)
 
 

@@ -17,6 +17,7 @@ COMMANDS = {
     "list": "list architectures, datasets, experiments and layers",
     "show": "draw examples with and without augmentation",
     "check": "check the data of a training before it starts",
+    "prepare": "write pictures or clips into shards: few large files in the place of many",
     "compare": "train several architectures within one time budget, and report",
     "study": "run a study of many trainings, and print its tables",
     "listen": "recognize words in continuous sound",
@@ -27,7 +28,7 @@ COMMANDS = {
     "demo": "try a run or an export on a local web page",
     "lm": "build an n-gram language model from transcripts",
 }
-WITH_EXPERIMENT = ("fit", "show", "check", "compare")  # commands whose first argument may name an experiment
+WITH_EXPERIMENT = ("fit", "show", "check", "prepare", "compare")  # commands whose first argument may name an experiment
 
 
 def main(argv: Sequence[str] | None = None) -> None:

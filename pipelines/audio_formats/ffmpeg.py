@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from pipelines import storage
 from pipelines.audio_formats.names import shown
 from pipelines.counts import share, verb
 from pipelines.errors import UserError
@@ -221,7 +222,7 @@ def _opened(path: str, kind: str) -> Iterator[Any]:
     import av
 
     # An open file, since FFmpeg takes names in UTF-8 only.
-    with open(os.fsencode(path), "rb") as file:
+    with storage.open_binary(path) as file:
         try:
             container = av.open(file)
         except av.FFmpegError as error:

@@ -80,7 +80,7 @@ def is_start(data: mmap | bytes, position: int, frames: int = 3) -> bool:
     return True
 
 
-def inspect(path: str, data: mmap, start: int) -> tuple[tuple[Stream, ...], bool] | None:
+def inspect(path: str, data: mmap | bytes, start: int) -> tuple[tuple[Stream, ...], bool] | None:
     """Finds the recordings in a file.
 
     Args:
@@ -114,7 +114,7 @@ def inspect(path: str, data: mmap, start: int) -> tuple[tuple[Stream, ...], bool
     return tuple(streams), is_regular and len(recordings) == 1
 
 
-def _recordings(data: mmap, start: int) -> tuple[list[_Recording], bool]:
+def _recordings(data: mmap | bytes, start: int) -> tuple[list[_Recording], bool]:
     """All recordings that hold sound, and whether nothing else is between or after their frames."""
     if (whole := _whole(data, start)) is not None:
         return [whole], True
@@ -145,7 +145,7 @@ def _recordings(data: mmap, start: int) -> tuple[list[_Recording], bool]:
     return [recording for recording in recordings if recording.frames], is_regular and position >= len(data)
 
 
-def _whole(data: mmap, start: int) -> _Recording | None:
+def _whole(data: mmap | bytes, start: int) -> _Recording | None:
     """The one recording of a file whose first frame announces exactly the bytes that follow; None for other files."""
     header = _header(data, start)
     size = frame_size(header)
@@ -159,7 +159,7 @@ def _whole(data: mmap, start: int) -> _Recording | None:
     return _Recording(header, [(start + size, end - start - size)], frames, frames, (start, size))
 
 
-def _announced_frames(data: mmap, position: int, size: int) -> int | None:
+def _announced_frames(data: mmap | bytes, position: int, size: int) -> int | None:
     """The number in a frame that is a header of frames, or -1 where it has none; None for a frame with sound."""
     place = _information_place(data, position, size)
     if place < 0:
@@ -170,7 +170,7 @@ def _announced_frames(data: mmap, position: int, size: int) -> int | None:
     return frames if flags & _FRAMES else -1
 
 
-def _information_place(data: mmap, position: int, size: int) -> int:
+def _information_place(data: mmap | bytes, position: int, size: int) -> int:
     """Where the header of frames (Xing, Info or Fraunhofer's VBRI) begins in a frame; -1 where it has none."""
     if size < 60:
         return -1
@@ -181,7 +181,7 @@ def _information_place(data: mmap, position: int, size: int) -> int:
     return -1
 
 
-def _information(data: mmap, recording: _Recording) -> list[Piece]:
+def _information(data: mmap | bytes, recording: _Recording) -> list[Piece]:
     """The frame in front of a recording that announces its number of frames; empty where the file has none."""
     if recording.information is None or recording.announced is None:
         return []
@@ -204,12 +204,12 @@ def _header(data: mmap | bytes, position: int) -> int:
     return int.from_bytes(data[position : position + 4], "big")
 
 
-def _is_last_tag(data: mmap, position: int) -> bool:
+def _is_last_tag(data: mmap | bytes, position: int) -> bool:
     """Whether the tag that ends a file (ID3v1) begins at a position."""
     return position == len(data) - 128 and data[position : position + 3] == b"TAG"
 
 
-def _skip(data: mmap, position: int) -> int:
+def _skip(data: mmap | bytes, position: int) -> int:
     """The position after a tag, or of the next frame that others follow; otherwise the end."""
     if size := id3_size(data[position : position + 10]):
         return position + size

@@ -34,7 +34,7 @@ class _Page:
     codec: str  # of the stream that it begins; empty for other pages
 
 
-def inspect(path: str, data: mmap, start: int = 0) -> tuple[Stream, ...] | None:
+def inspect(path: str, data: mmap | bytes, start: int = 0) -> tuple[Stream, ...] | None:
     """Finds the recordings in a file.
 
     Args:
@@ -68,7 +68,7 @@ def checksum(page: bytes) -> int:
     return int.from_bytes(crc.to_bytes(4, "little").translate(_REVERSED_BITS), "big")
 
 
-def _pages(path: str, data: mmap, start: int) -> tuple[list[_Page], bool]:
+def _pages(path: str, data: mmap | bytes, start: int) -> tuple[list[_Page], bool]:
     """All pages, and whether there are other bytes between or after them."""
     pages: list[_Page] = []
     position, expected, stray_bytes = data.find(MAGIC, start), start, False
@@ -156,7 +156,7 @@ def _parts(path: str, pages: list[_Page]) -> Iterable[list[_Page]]:
     yield part
 
 
-def _repaired(data: mmap, pages: list[_Page]) -> Iterable[Piece]:
+def _repaired(data: mmap | bytes, pages: list[_Page]) -> Iterable[Piece]:
     """The pages of one stream, of which only the last has the mark of a last page."""
     for i, page in enumerate(pages):
         flags = page.flags & ~_LAST | (_LAST if i == len(pages) - 1 else 0)

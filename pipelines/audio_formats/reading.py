@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal
 import numpy as np
 import soundfile
 
-from pipelines import placeholders
+from pipelines import placeholders, storage
 from pipelines.audio_formats import ffmpeg, flac, headers, mpeg, ogg, riff, sphere
 from pipelines.audio_formats.names import shown
 from pipelines.audio_formats.splice import Splice, Stream
@@ -82,8 +82,9 @@ def inspect(path: str) -> Layout:
         UserError: The file is empty, truncated or damaged, as far as headers show it, or of an unknown kind.
         OSError: The file cannot be read.
     """
-    with open(os.fsencode(path), "rb") as file:
-        end = os.fstat(file.fileno()).st_size
+    with storage.open_binary(path) as file:
+        end = file.seek(0, os.SEEK_END)
+        file.seek(0)
         if not end:
             raise UserError(f"{shown(path)} is empty: replace or remove it.")
         head = file.read(HEAD_BYTES)
@@ -99,13 +100,13 @@ def inspect(path: str) -> Layout:
             if wave.codec not in riff.CODECS:
                 return Layout("ffmpeg", kind=f"WAV with {ffmpeg.wav_codec(wave.codec)} in it")
             if wave.codec == riff.MP3:
-                with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+                with storage.content(file) as data:
                     if found := _of_mpeg(path, data, wave.offset):
                         return dataclasses.replace(found, is_regular=False)
             return Layout("soundfile", (Stream(wave.pieces),), is_regular=wave.is_regular)
         if kind := ffmpeg.kind_of(head):
             return Layout("ffmpeg", kind=kind)
-        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with storage.content(file) as data:
             return _inspect_streams(path, file, data, head, start)
 
 
@@ -177,7 +178,7 @@ def read(path: str, layout: Layout | None = None) -> np.ndarray:
     return decoded[0] if len(decoded) == 1 else np.concatenate(decoded or [np.zeros((0, 1), np.float32)])
 
 
-def _inspect_streams(path: str, file: BinaryIO, data: mmap.mmap, head: bytes, start: int) -> Layout:
+def _inspect_streams(path: str, file: BinaryIO, data: mmap.mmap | bytes, head: bytes, start: int) -> Layout:
     """The Layout of a file that soundfile reads, but for WAV."""
     end = len(data)
     if head.startswith(ogg.MAGIC):
@@ -207,7 +208,7 @@ def _inspect_streams(path: str, file: BinaryIO, data: mmap.mmap, head: bytes, st
     return (name == "MP3" and _of_mpeg(path, data, start)) or Layout("soundfile")
 
 
-def _of_ogg(path: str, data: mmap.mmap, start: int) -> Layout:
+def _of_ogg(path: str, data: mmap.mmap | bytes, start: int) -> Layout:
     try:
         streams = ogg.inspect(path, data, start)
     except ffmpeg.MissingDecoderError as error:
@@ -229,7 +230,7 @@ def _of_caf(path: str, stream: Stream, head: bytes) -> Layout:
         return Layout("ffmpeg", kind=kind)
 
 
-def _of_mpeg(path: str, data: mmap.mmap, start: int) -> Layout | None:
+def _of_mpeg(path: str, data: mmap.mmap | bytes, start: int) -> Layout | None:
     found = mpeg.inspect(path, data, start)
     return found and Layout("soundfile", found[0], is_regular=found[1])
 
@@ -238,7 +239,7 @@ def _of_mpeg(path: str, data: mmap.mmap, start: int) -> Layout | None:
 def _opened(path: str, stream: Stream) -> Iterator[_Sequential]:
     """Soundfile's object for one stream of a file."""
     with contextlib.ExitStack() as stack:
-        source: Any = os.fsencode(path)
+        source: Any = storage.for_library(path)
         if stream.samples is not None:
             source = stack.enter_context(_fed(path, stream))
         elif stream.pieces is not None:

@@ -9,6 +9,7 @@ import os
 
 import numpy as np
 
+from pipelines import storage
 from pipelines.audio_formats.names import shown
 from pipelines.errors import UserError
 
@@ -100,7 +101,7 @@ def _read_by_soundfile(path: str, header: Header) -> np.ndarray | None:
     import soundfile
 
     try:
-        with soundfile.SoundFile(os.fsencode(path)) as file:
+        with soundfile.SoundFile(storage.for_library(path)) as file:
             described = ("PCM_16", header.channels, "BIG" if header.big_endian else "LITTLE")
             if (file.subtype, file.channels, file.endian) != described:
                 return None
@@ -112,7 +113,7 @@ def _read_by_soundfile(path: str, header: Header) -> np.ndarray | None:
 def _read_pcm(path: str, header: Header) -> np.ndarray:
     """The samples of a file that soundfile rejects, see `_read_by_soundfile`."""
     kind = np.dtype(">i2" if header.big_endian else "<i2")
-    with open(os.fsencode(path), "rb") as file:
+    with storage.open_binary(path) as file:
         file.seek(header.header_bytes)
         data = file.read(_SAMPLE_BYTES * header.channels * header.samples)
     return np.frombuffer(data, kind).astype(np.int16).reshape(header.samples, header.channels)
@@ -120,7 +121,7 @@ def _read_pcm(path: str, header: Header) -> np.ndarray:
 
 def _read_fields(path: str) -> tuple[dict[str, str], int, int]:
     """The values by field name, the size of the header in bytes, and the size of what follows it."""
-    with open(os.fsencode(path), "rb") as file:
+    with storage.open_binary(path) as file:
         head = file.read(16)
         try:
             size = int(head[8:16])
@@ -129,7 +130,7 @@ def _read_fields(path: str) -> tuple[dict[str, str], int, int]:
         if not head.startswith(MAGIC) or not 16 < size <= MAX_HEADER_BYTES:
             raise UserError(f"{shown(path)} has a broken SPHERE header: copy it again.")
         lines = file.read(size - 16).decode("latin-1").split("\n")
-        data_bytes = os.fstat(file.fileno()).st_size - size
+        data_bytes = file.seek(0, os.SEEK_END) - size
     stripped = [line.strip() for line in lines]
     if "end_head" not in stripped:
         raise UserError(f"{shown(path)} has a truncated SPHERE header, without end_head: copy it again.")

@@ -7,6 +7,8 @@ import itertools
 import os
 from collections.abc import Sequence
 
+from pipelines import storage
+
 # Bytes that stand in the result, or (offset, size) of a range of the file.
 Piece = bytes | tuple[int, int]
 
@@ -30,7 +32,7 @@ class Splice(io.RawIOBase):
     """
 
     def __init__(self, path: str, pieces: Sequence[Piece]) -> None:
-        self._file = open(os.fsencode(path), "rb")  # noqa: SIM115 - `close` closes it
+        self._file = storage.open_binary(path)  # `close` closes it
         self._pieces = [piece for piece in pieces if size_of(piece)]
         self._starts = list(itertools.accumulate(map(size_of, self._pieces), initial=0))
         self._position = 0
@@ -66,7 +68,7 @@ class Splice(io.RawIOBase):
                 count = room
             else:
                 self._file.seek(piece[0] + inside)
-                count = self._file.readinto(view[filled : filled + room])
+                count = self._file.readinto(view[filled : filled + room])  # type: ignore[attr-defined]
             if not count:
                 break
             filled += count

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 import numpy as np
 import tensorflow as tf
 
+from pipelines.storage import graph
+
 if TYPE_CHECKING:
     from pipelines.datasets.files import Row
 
@@ -74,11 +76,13 @@ class Undecoded:
         rows: What identifies each example, such as its path.
         decode: From an element of `rows` to the example.
         examples: `rows`, decoded.
+        block: Number of rows whose files are read at once, see `storage.graph.with_bytes`.
     """
 
     rows: tf.data.Dataset
     decode: Callable[[Any], Any]
     examples: tf.data.Dataset
+    block: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,21 +161,24 @@ class Split:
     undecoded: Undecoded | None = None
 
     @classmethod
-    def from_rows(cls, source: tf.data.Dataset, decode: Callable[[Any], Any], size: int, **fields: Any) -> "Split":
+    def from_rows(
+        cls, source: tf.data.Dataset, decode: Callable[[Any], Any], size: int, block: int = 1, **fields: Any
+    ) -> "Split":
         """Builds a split whose examples are decoded as late as possible.
 
         Args:
             source: What identifies each example, such as a dict with its path.
             decode: From an element of `source` to the example, in a graph.
             size: Number of examples.
+            block: Number of rows whose files are read at once; above 1, `decode` takes rows with "bytes" too.
             **fields: Further fields of the Split.
 
         Returns:
             The Split.
         """
         source = source.apply(tf.data.experimental.assert_cardinality(size))
-        examples = decoded(source, decode)
-        return cls(examples, size, undecoded=Undecoded(source, decode, examples), **fields)
+        examples = decoded(source, decode, block)
+        return cls(examples, size, undecoded=Undecoded(source, decode, examples, block), **fields)
 
     def late(self) -> Undecoded | None:
         """`undecoded` where it is that of `examples`; None where these have been replaced since, or are in memory."""
@@ -214,12 +221,13 @@ class Split:
         return dataclasses.replace(self, examples=split.examples, undecoded=split.undecoded, **changes)
 
 
-def decoded(rows: tf.data.Dataset, decode: Callable[[Any], Any]) -> tf.data.Dataset:
+def decoded(rows: tf.data.Dataset, decode: Callable[[Any], Any], block: int = 1) -> tf.data.Dataset:
     """Decodes rows in parallel, in their order.
 
     Args:
         rows: A dataset.
         decode: From one of its elements to an example.
+        block: Number of rows whose files are read at once.
 
     Returns:
         The examples.
@@ -228,6 +236,7 @@ def decoded(rows: tf.data.Dataset, decode: Callable[[Any], Any]) -> tf.data.Data
     def example(*row: Any) -> Any:
         return decode(row[0] if len(row) == 1 else row)
 
+    rows = rows if block == 1 else graph.with_bytes(rows, block)
     return rows.map(example, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 

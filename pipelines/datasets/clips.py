@@ -15,6 +15,7 @@ from pipelines import audio, loudness
 from pipelines.audio_formats.names import shown
 from pipelines.counts import counted, share, verb
 from pipelines.errors import UserError
+from pipelines.storage import graph
 
 if TYPE_CHECKING:
     from pipelines.datasets.files import Row
@@ -131,10 +132,11 @@ def measure(
     whole = all(_is_whole(row) for row in rows)
     pieces = [bounds[:1]] * len(members) if whole else [bounds[indices] for indices in members]
     columns["pieces"] = tf.ragged.stack([tf.constant(piece) for piece in pieces]) if not whole else np.stack(pieces)
+    measured = _measured(columns, whole, graph.reader_of(rows[i].path for i in first))
     # An element that fails is dropped, so that the missing numbers are those of damaged files.
     results = (
         tf.data.Dataset.from_tensor_slices({"number": np.arange(len(first)), **columns})
-        .map(_measured(columns, whole), num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
+        .map(measured, num_parallel_calls=tf.data.AUTOTUNE, deterministic=False)
         .ignore_errors()
         .batch(_BATCH if whole else 1)
     )
@@ -149,12 +151,15 @@ def measure(
     return Measures(channels.astype(np.int32), file_peaks, samples, peaks, clipped), first[sorted(missing)].tolist()
 
 
-def _measured(columns: Mapping[str, Any], whole: bool) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
+def _measured(
+    columns: Mapping[str, Any], whole: bool, read_bytes: Callable[[Any], Any]
+) -> Callable[[Mapping[str, Any]], tuple[Any, ...]]:
     """What measures a row in a graph: its number, its channel, the peak of its file, and the clips in that file."""
     code, _, number = _constants(columns)
 
     def measured(row: Mapping[str, Any]) -> tuple[Any, ...]:
-        frames, peak = audio.decode_channels(row["path"], row["code"] if code is None else code, row["size"])
+        known = row["code"] if code is None else code
+        frames, peak = audio.decode_channels(row["path"], known, row["size"], read_bytes)
         channel = row["channel"] if number is None else tf.constant(number)
         if number == loudness.AUTOMATIC:
             channel = loudness.choose_channel(frames)
@@ -211,6 +216,7 @@ def columns_and_decoder(
     columns = _columns(rows, infos, bounds, channel, measures)
     code, from_hz, number = _constants(columns)
     is_whole = all(_is_whole(row) for row in rows)
+    read_bytes = graph.reader_of(info.path for info in infos)
     # What is the same in all rows is no column: each one costs time at every row.
     if is_whole:
         del columns["start"], columns["stop"]
@@ -224,6 +230,7 @@ def columns_and_decoder(
             row["code"] if code is None else code,
             row["channel"] if number is None else number,
             row["size"],
+            (lambda path: row["bytes"]) if "bytes" in row else read_bytes,
         )
         if not is_whole:
             waveform = waveform[row["start"] : tf.minimum(row["stop"], tf.size(waveform, tf.int64))]

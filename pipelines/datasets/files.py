@@ -13,7 +13,9 @@ from pipelines.audio_formats.ffmpeg import MissingDecoderError, missing_decoders
 from pipelines.datasets import broken, clips, pictures
 from pipelines.datasets.base import Corpus, DataConfig, Modality, Split
 from pipelines.errors import UserError
+from pipelines.storage import graph
 
+PILLOW = "pillow"  # the decoder of a Row
 Decoder = Callable[[Mapping[str, tf.Tensor]], tf.Tensor]  # a row of a table, as tensors -> pixels or a waveform
 
 
@@ -33,6 +35,7 @@ class Row:
     number: float | None = None  # target of a regression
     fingerprint: str = ""  # of the file's content, see `fingerprints`; empty = not computed
     further: tuple[tuple[str, str], ...] = ()  # (name, cell) of further columns of a list
+    decoder: str = ""  # of a picture: "pillow" where a check has shown that no other may read it; empty = by its header
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +48,7 @@ class _Table:
     rate: int | None = None  # of every waveform
     seconds: np.ndarray | None = None  # one per row
     notes: tuple[str, ...] = ()
+    block: int = 1  # see `Undecoded`
 
 
 def modality_of(paths: Iterable[str]) -> Modality:
@@ -145,6 +149,7 @@ def _examine(
     """
     if kind == "image":
         infos, errors, notes = _read_images(rows, channels, background, verify)
+        rows = [_with_decoder(row, infos) for row in rows]
     else:
         infos, errors, notes = _read_headers(rows, audio_channel)
     total = len(infos.keys() | errors.keys())
@@ -153,7 +158,10 @@ def _examine(
         return rows, parts, None, errors, total, notes
     of_rows = [infos[row.path] for row in rows]
     if kind == "image":
-        return rows, parts, _Table("image", *pictures.table(of_rows, channels, background)), errors, total, notes
+        table = _Table(
+            "image", *pictures.table(of_rows, channels, background), block=_block(rows, of_rows, ("pillow",))
+        )
+        return rows, parts, table, errors, total, notes
     table, damaged = _audio_table(rows, of_rows, sample_rate_hz, own_hz, audio_channel, verify)
     return rows, parts, table, errors | damaged, total, notes
 
@@ -190,6 +198,7 @@ def _split(rows: Sequence[Row], indices: np.ndarray, table: _Table, class_names:
         tf.data.Dataset.from_tensor_slices(columns),
         example,
         len(rows),
+        table.block,
         labels=labels,
         numbers=numbers,
         seconds=None if table.seconds is None else table.seconds[indices],
@@ -203,11 +212,19 @@ def _read_images(
 ) -> tuple[dict[str, Any], dict[str, UserError], list[str]]:
     """Path -> the header of a picture; path -> why it cannot be used; sentences on all of them."""
     infos, errors = broken.probe_all(images.probe, _paths(rows))
+    checked = {row.path for row in rows if row.decoder == PILLOW}
+    infos = {path: info.read_by_pillow() if path in checked else info for path, info in infos.items()}
     notes = pictures.header_notes(infos, channels, background)
     if not verify:
         return infos, errors, notes
     damaged, changed, more = pictures.verify(infos)
     return infos | changed, errors | damaged, notes + more
+
+
+def _with_decoder(row: Row, infos: Mapping[str, Any]) -> Row:
+    """The row of a picture, with its decoder where a later reading must use the same."""
+    by_pillow = row.path in infos and infos[row.path].coding == PILLOW
+    return dataclasses.replace(row, decoder=PILLOW) if by_pillow and not row.decoder else row
 
 
 def _read_headers(rows: Sequence[Row], channel: str) -> tuple[dict[str, Any], dict[str, UserError], list[str]]:
@@ -248,7 +265,13 @@ def _audio_table(
     columns, decode = clips.columns_and_decoder(rows, infos, bounds, rate, channel, measures)
     seconds = (bounds[:, 1] - bounds[:, 0]) / np.array([info.sample_rate_hz for info in infos])
     notes = clips.notes(rows, infos, rate, channel, measures)
-    return _Table("audio", columns, decode, rate, seconds, notes), errors
+    block = _block(rows, infos, ("soundfile", "sphere", "flac16"))
+    return _Table("audio", columns, decode, rate, seconds, notes, block), errors
+
+
+def _block(rows: Sequence[Row], infos: Sequence[Any], by_name: Sequence[str]) -> int:
+    """How many files are read at once; 1 where all have codings whose decoders open files by their names."""
+    return 1 if {info.coding for info in infos} <= set(by_name) else graph.block_of([row.path for row in rows])
 
 
 def _decoding_error(path: str) -> UserError:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from pipelines import progress
+from pipelines import progress, storage
 from pipelines.counts import share, verb
 from pipelines.datasets.files import Row
 
@@ -29,10 +29,15 @@ def of_file(path: str) -> str:
         OSError: It cannot be read.
     """
     digest = hashlib.blake2b(digest_size=16)
-    with open(path, "rb", buffering=0) as file:
+    with storage.open_binary(path) as file:
         while block := file.read(_BLOCK):
             digest.update(block)
     return digest.hexdigest()
+
+
+def of_bytes(data: bytes) -> str:
+    """Computes the fingerprint of a file with this content, as `of_file` does."""
+    return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
 def of_files(paths: Iterable[str]) -> dict[str, str | None]:
@@ -56,9 +61,14 @@ def of_files(paths: Iterable[str]) -> dict[str, str | None]:
 
 
 def add(rows: Sequence[Row]) -> list[Row]:
-    """Returns rows with the fingerprints of their files; that of a file that cannot be read is its path."""
-    known = of_files(row.path for row in rows)
-    return [dataclasses.replace(row, fingerprint=known[row.path] or row.path) for row in rows]
+    """Returns rows with the fingerprints of their files; that of a file that cannot be read is its path.
+
+    Rows that have one keep it.
+    """
+    known = of_files(row.path for row in rows if not row.fingerprint)
+    return [
+        row if row.fingerprint else dataclasses.replace(row, fingerprint=known[row.path] or row.path) for row in rows
+    ]
 
 
 def identity(row: Row) -> str:

@@ -55,7 +55,26 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: With file and line, something is missing, unknown, empty or out of range; or files are damaged.
     """
-    listed = _read(config)
+    return build_corpus(config, _read(config), sample_rate_hz)
+
+
+def build_corpus(
+    config: Config, listed: manifest_rows.Listed, sample_rate_hz: int | None = None, **reading: Any
+) -> Corpus:
+    """Builds the Corpus of what a manifest lists.
+
+    Args:
+        config: How it is split.
+        listed: Its rows, checked by `check`.
+        sample_rate_hz: As `load` takes it.
+        **reading: How the files are read, where it is not by the settings; see `files.build_corpus`.
+
+    Returns:
+        The Corpus, as `load` returns it.
+
+    Raises:
+        UserError: As `load` raises it.
+    """
     rows = listed.rows
     classes = list(config.classes) or sort_classes({row.label for row in rows} - {""})
     if len(classes) == 1 and config.unlabeled:
@@ -73,7 +92,7 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
         class_names=classes,
         sample_rate_hz=sample_rate_hz,
         notes=split.notes,
-        **config.reading(),
+        **config.reading() | reading,
     )
     corpus = dataclasses.replace(corpus, notes=(*corpus.notes, *listed.notes, *names.notes(classes)))
     return _with_groups(corpus, listed.groups) if listed.groups else corpus
@@ -102,7 +121,23 @@ def _read(config: Config) -> manifest_rows.Listed:
         raise UserError(f"data.classes names a class twice: {', '.join(config.classes)}.")
     path = paths.local(config.path)
     split_by = None if config.split_by == "random" else config.split_by
-    listed = manifest_rows.read(path, config.classes, split_by, config.skip_broken, config.unlabeled)
+    return check(path, config, manifest_rows.read(path, config.classes, split_by, config.skip_broken, config.unlabeled))
+
+
+def check(path: str, config: Config, listed: manifest_rows.Listed) -> manifest_rows.Listed:
+    """Checks the rows of a manifest together.
+
+    Args:
+        path: Of the manifest, for errors.
+        config: Its settings.
+        listed: Its rows, each of which is checked by itself.
+
+    Returns:
+        What it lists; with `unlabeled`, rows of which only some have labels, texts or numbers lose these.
+
+    Raises:
+        UserError: There are no rows, or only some have a label, a text, a number or a split.
+    """
     rows = listed.rows
     if not rows:
         raise UserError(f"{path} lists no files.")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipelines import paths
+from pipelines import paths, storage
 from pipelines.counts import counted, share, verb
 from pipelines.datasets import columns, files, kaldi, lhotse, tables, transcripts
 from pipelines.datasets.names import SPLITS, class_name, split_of
@@ -62,7 +62,7 @@ def read(
         UserError: With file and line, something is missing, unknown, empty or out of range.
     """
     path = _table_in(path)
-    reader = _Reader(path, classes, split_by, unlabeled)
+    reader = RowReader(path, classes, split_by, unlabeled)
     if os.path.isdir(path):
         lines: Iterable[tables.Line] = kaldi.read(path)
         reader.check_columns(path, SPEECH_COLUMNS)
@@ -93,8 +93,15 @@ def _table_in(path: str) -> str:
     )
 
 
-class _Reader:
-    """Turns lines of a table into rows, and remembers what it has not used."""
+class RowReader:
+    """Turns lines of a table into rows, and remembers what it has not used.
+
+    Args:
+        path: Of the table; paths in it start from its folder.
+        classes: As `read` takes it.
+        split_by: As `read` takes it.
+        unlabeled: As `read` takes it.
+    """
 
     def __init__(self, path: str, classes: Sequence[str], split_by: str | None, unlabeled: bool) -> None:
         self.path, self.classes, self.split_by, self.unlabeled = path, classes, split_by, unlabeled
@@ -231,6 +238,8 @@ class _Reader:
 
     def _file(self, where: str, path: str) -> str:
         """The file of a path: from the folder of the manifest, or else from the working folder."""
+        if storage.is_member(path):
+            return path
         below = paths.local(path, self.folder)
         if os.path.isfile(below):
             return below

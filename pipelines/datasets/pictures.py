@@ -11,6 +11,7 @@ from pipelines import images
 from pipelines.counts import counted, share, verb
 from pipelines.errors import UserError
 from pipelines.images import ImageInfo
+from pipelines.storage import graph
 
 LOW_RANGE = 1 / 8  # files of more than 8 bits that use less of their range are named
 
@@ -37,14 +38,14 @@ def table(
     color = images.parse_color(background)
     codes = np.array([info.code for info in infos], np.int32)
     orientations = np.array([info.orientation for info in infos], np.int32)
-    columns = {
-        "path": np.array([os.fsencode(info.path) for info in infos]),
-        "code": codes,
-        "orientation": orientations,
-    }
+    columns = {"path": np.array([os.fsencode(info.path) for info in infos])}
     is_deep = any(info.is_deep for info in infos)
     # One branch instead of a switch, where all files are alike.
     code, orientation = (int(values[0]) if np.ptp(values) == 0 else None for values in (codes, orientations))
+    # What is the same in all rows is no column: each one costs time at every row.
+    varying = {"code": codes, "orientation": orientations}
+    columns |= {name: values for name, values in varying.items() if np.ptp(values)}
+    read_bytes = graph.reader_of(info.path for info in infos)
 
     def decode(row: Mapping[str, tf.Tensor]) -> tf.Tensor:
         return images.decode_file(
@@ -54,6 +55,7 @@ def table(
             channels,
             color,
             is_deep,
+            (lambda path: row["bytes"]) if "bytes" in row else read_bytes,
         )
 
     return columns, decode

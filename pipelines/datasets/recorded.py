@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from pipelines import datasets
+from pipelines import datasets, storage
 from pipelines.datasets import files, fingerprints, rejection
 from pipelines.datasets.base import Corpus, DataConfig, FilesConfig
 from pipelines.datasets.selection import JOINED_NOTE
@@ -35,7 +35,9 @@ def compare(rows: Sequence[files.Row]) -> Comparison:
     Args:
         rows: With fingerprints; without one a file is only looked for.
     """
-    now = fingerprints.of_files(row.path for row in rows if os.path.isfile(row.path))
+    paths = list(dict.fromkeys(row.path for row in rows if storage.is_file(row.path)))
+    known = {path: storage.known_fingerprint(path) for path in paths}
+    now = known | fingerprints.of_files(path for path in paths if known[path] is None)
     comparison = Comparison([], [], [])
     for row in rows:
         fingerprint = now.get(row.path)
@@ -65,7 +67,7 @@ def relocate(rows: Sequence[files.Row], old: str, new: str) -> list[files.Row]:
     Raises:
         UserError: `new` does not exist.
     """
-    if not os.path.exists(new):
+    if not storage.exists(_folder(new)):
         raise UserError(f"data.moved_to {new} does not exist.")
     root, target = _folder(old), _folder(new)
 
@@ -77,7 +79,7 @@ def relocate(rows: Sequence[files.Row], old: str, new: str) -> list[files.Row]:
     found = compare(rows)
     if not found.changed and not found.gone:
         return rows
-    others = fingerprints.of_files(set(_walk(target)) - {row.path for row in found.same})
+    others = fingerprints.of_files(set(storage.walk(target)) - {row.path for row in found.same})
     by_content = {fingerprint: path for path, fingerprint in others.items()}
     missing = {row.path for row in [*found.changed, *found.gone]}
     rows = [
@@ -151,6 +153,17 @@ def load(
     return rejection.add_examples(corpus, config)
 
 
+def open_index(config: DataConfig) -> None:
+    """Reads the index of data that has one, so that its files are found and their fingerprints known.
+
+    Raises:
+        UserError: As the dataset's `open_index` raises it.
+    """
+    module = datasets.find(config.name)
+    if hasattr(module, "open_index"):
+        module.open_index(config)
+
+
 def is_split_by_content(config: DataConfig) -> bool:
     """Returns whether fresh splits of this data depend on which files there are."""
     return isinstance(config, FilesConfig)
@@ -164,13 +177,12 @@ def _moved_where(row: files.Row, old: str, new: str) -> str:
 
 
 def _folder(path: str) -> str:
-    """The folder that relative paths start from: the path, or that of a manifest."""
-    is_file = os.path.isfile(path) or os.path.splitext(path)[1].lower() in (".csv", ".tsv", ".jsonl", ".json")
-    return os.path.dirname(path) if is_file else path
-
-
-def _walk(folder: str) -> list[str]:
-    return [os.path.join(below, name) for below, _, names in os.walk(folder) for name in names]
+    """The folder that relative paths start from: the path, which may be an archive, or that of a manifest."""
+    is_pattern = not storage.exists(path) and not {*"*?[{"}.isdisjoint(os.path.basename(path))
+    if path.endswith(".tar") and not is_pattern:
+        return path
+    is_list = os.path.isfile(path) or os.path.splitext(path)[1].lower() in (".csv", ".tsv", ".jsonl", ".json")
+    return os.path.dirname(path) if is_list or is_pattern else path
 
 
 def _count(rows: Sequence[files.Row]) -> str:

@@ -21,7 +21,7 @@ class Share:
             return split
         size, late = len(range(self.index, split.size, self.count)), split.late()
         if late is not None:
-            return Split.from_rows(late.rows.shard(self.count, self.index), late.decode, size)
+            return Split.from_rows(late.rows.shard(self.count, self.index), late.decode, size, late.block)
         return Split(split.examples.shard(self.count, self.index), size)
 
     def of_rows(self, rows: tf.data.Dataset, size: int, batch_size: int) -> tf.data.Dataset:

@@ -127,10 +127,10 @@ def _delimiter(text: str) -> str:
 def _json(path: str, text: str, check_columns: CheckColumns) -> Iterator[Line]:
     for where, pairs in json_objects(path, text):
         check_columns(where, [key for key, _ in pairs])
-        yield where, {key: _cell(value) for key, value in pairs}
+        yield where, {key: cell(value) for key, value in pairs}
 
 
-def _cell(value: Any) -> Any:
+def cell(value: Any) -> Any:
     """Text of text, numbers and null; the path of Hugging Face's `{"path": ..., "bytes": null}`."""
     if isinstance(value, Pairs):
         value = dict(value)

@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Iterator
 from typing import Any
 
+from pipelines import storage
 from pipelines.errors import FileError
 from pipelines.image_formats import foreign, gif, jpeg, pixels, png, tiff
 
@@ -69,7 +70,7 @@ def probe(path: str | os.PathLike) -> ImageInfo:
     """
     path = os.fspath(path)
     with file_errors(path):
-        with open(path, "rb") as file:
+        with storage.open_binary(path) as file:
             head = file.read(_HEAD_BYTES)
             if not head:
                 raise FileError(f"{path} is empty: replace or remove it.", "empty")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipelines import storage
 from pipelines.errors import UserError
 from pipelines.image_formats import tiff
 
@@ -35,7 +36,7 @@ def open_image(path: str) -> "Image.Image":
     """
     from PIL import Image
 
-    return Image.open(path, formats=_formats())
+    return Image.open(storage.open_binary(path) if storage.is_member(path) else path, formats=_formats())
 
 
 @functools.cache

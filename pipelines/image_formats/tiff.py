@@ -13,6 +13,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from pipelines import storage
 from pipelines.errors import FileError
 
 _WIDTH, _BITS, _COMPRESSION, _PHOTOMETRIC, _OFFSETS, _ORIENTATION = 256, 258, 259, 262, 273, 274
@@ -137,7 +138,7 @@ def read(path: str) -> tuple[np.ndarray, int]:
     Raises:
         FileError: Its way of storing values is not read.
     """
-    with open(path, "rb") as file:
+    with storage.open_binary(path) as file:
         directory = read_directory(file)
         assert directory is not None
         file.seek(0)

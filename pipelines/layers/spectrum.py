@@ -113,6 +113,8 @@ class LogFilters(Float32Layer):
     Attributes:
         window (int): Samples of the window.
         hop (int): Samples from one window to the next.
+        fourier_by_matrix (bool): Whether `call` computes spectra by two matrix products in place of an FFT, slower, for
+            runtimes that have none. False at first; it is no argument, since the features stay the same.
 
     Raises:
         ValueError: The window is shorter than the hop or longer than the FFT, or the band is outside 0 to half the
@@ -154,6 +156,7 @@ class LogFilters(Float32Layer):
             raise ValueError(f"floor must be above 0. Received: {floor}")
         self.sample_rate_hz, self.window_ms, self.hop_ms = sample_rate_hz, window_ms, hop_ms
         self.fft_length, self.low_hz, self.high_hz, self.floor = fft_length, low_hz, high_hz, floor
+        self.fourier_by_matrix = False
         phase = 2.0 * np.pi * np.arange(self.window) / self.window
         hann = 0.5 - 0.5 * np.cos(phase)
         self._hann = np.pad(hann, (0, fft_length - self.window)).astype("float32")
@@ -190,12 +193,23 @@ class LogFilters(Float32Layer):
             `(batch, frames, bins)`, float32, with frames as `num_frames`; 0 past a clip's own frames.
         """
         frames, count = self._frames(waveform, lengths)
-        real, imaginary = ops.rfft(frames * self._hann, fft_length=self.fft_length)
+        real, imaginary = self._fourier(frames * self._hann)
         power = ops.square(real) + ops.square(imaginary)
         # two axes make one large product of it, which is faster on the CPU than one per clip
         energies = ops.matmul(ops.reshape(power, (-1, self.fft_length // 2 + 1)), self._matrix)
         valid = None if lengths is None else self.num_frames(ops.cast(lengths, "int32"))
         return zero_padding(self.compress(ops.reshape(energies, (-1, count, self._matrix.shape[1])), valid), valid)
+
+    def _fourier(self, frames: Tensor) -> tuple[Tensor, Tensor]:
+        """Real and imaginary parts (batch, frames, bins) of the spectra of windowed frames."""
+        if not self.fourier_by_matrix:
+            return ops.rfft(frames, fft_length=self.fft_length)
+        phases = np.outer(np.arange(self.window), np.arange(self.fft_length // 2 + 1)) % self.fft_length
+        angles = 2.0 * np.pi * phases / self.fft_length  # the sign of the imaginary part does not matter here
+        frames = frames[:, :, : self.window]
+        return ops.matmul(frames, np.cos(angles).astype("float32")), ops.matmul(
+            frames, np.sin(angles).astype("float32")
+        )
 
     def compress(self, energies: Tensor, valid_frames: Tensor | None) -> Tensor:
         """Compresses energies to features.

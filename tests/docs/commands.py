@@ -10,7 +10,7 @@ from tfrec.config import flags
 from tfrec.training.distributed import launcher
 
 ROOT = pathlib.Path(__file__).parents[2]
-TAKE_FIT_FLAGS = ("fit", "show", "check", "lm", "compare", "study", "sweep")
+TAKE_FIT_FLAGS = ("fit", "show", "check", "prepare", "lm", "compare", "study", "sweep")
 NOT_OURS = ("pip", "pre-commit", "pytest", "mkdocs", "source", ".ci/run")  # that install or check this project
 
 

@@ -19,6 +19,7 @@ class, whose scores are in `evaluation.metrics.out_of_domain`. SCORES are those 
 import dataclasses
 import logging
 import os
+import pathlib
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -30,6 +31,7 @@ from pipelines.datasets.base import Corpus, Split
 from pipelines.errors import UserError
 from tfrec.config import flags
 from tfrec.decoding import DecodeConfig
+from tfrec.devices import file_recognizer, formats
 from tfrec.evaluation import groups, other_data, out_of_domain
 from tfrec.explain import mistakes
 from tfrec.recognizer import DECISION, Recognizer
@@ -50,6 +52,7 @@ class Data:
     """The files that are measured; without a flag those in the run's splits.csv."""
 
     path: str | None = None  # other data: a folder with a sub-folder per class, or a manifest
+    run: str | None = None  # of a file for devices: the run whose split is measured
     moved_to: str | None = None  # where the run's own files are now; they are checked by their content
 
 
@@ -57,7 +60,7 @@ class Data:
 class Arguments:
     """Scores of a trained run on a split or on other data, with plots."""
 
-    run: tyro.conf.Positional[str]  # run folder
+    run: tyro.conf.Positional[str]  # run folder, or a file for devices: NAME.tflite or NAME.onnx
     split: Literal["test", "validation", "train"] = "test"  # examples to measure
     data: Data = Data()
     skip_missing: bool = False  # leave out files of the run that are gone or have changed
@@ -82,11 +85,15 @@ class Arguments:
             raise ValueError("groups are scored by greedy texts: leave out the flags of decode.")
         if self.data.path is not None and self.data.moved_to is not None:
             raise ValueError("data.path names other data, data.moved_to the same files: leave one of them out.")
+        if self.data.path is not None and self.data.run is not None:
+            raise ValueError("data.path names other data, data.run that of a run: leave one of them out.")
 
 
 def main(argv: Sequence[str]) -> int:
     """Measures a run, writes scores and plots into the run, and prints the scores."""
     arguments = flags.parse(Arguments, argv, prog="python -m tfrec evaluate")
+    if _is_file(arguments):
+        return _measure_file(arguments)
     run = Run.open(arguments.run)
     recognizer = Recognizer.from_run(run)
     for flag in ("mistakes", "conformal", "ood"):
@@ -131,6 +138,45 @@ def main(argv: Sequence[str]) -> int:
             console.print(ood_report.table(each.scores, title=f"{name} split and {paths.shown(arguments.ood or '')}"))
         if files:
             console.print(f"In {run.path}: {', '.join(files)}.")
+    return 0
+
+
+def _is_file(arguments: Arguments) -> bool:
+    """Whether a file for devices is measured; UserError for a run with its flags."""
+    is_file = formats.is_file(pathlib.Path(arguments.run))
+    if arguments.data.run is not None and not is_file:
+        raise UserError("--data.run is for files for devices, and a run has data of its own: leave it out.")
+    return is_file
+
+
+def _measure_file(arguments: Arguments) -> int:
+    """Measures a file for devices, and prints its scores."""
+    if unused := [f"--{name}" for name in ("mistakes", "conformal", "ood") if getattr(arguments, name)]:
+        raise UserError(f"{', '.join(unused)}: only a run takes this, and {arguments.run} is a file: leave it out.")
+    recognizer = file_recognizer.FileRecognizer.open(arguments.run)
+    decode = arguments.decode if arguments.decode != DecodeConfig() else None
+    path, name = arguments.data.path, arguments.split
+    title: str = name
+    with messages_to_stderr(arguments.json):
+        if path is not None:
+            split = other_data.load(recognizer, path, name).splits[name]
+            title = paths.shown(path)
+        elif arguments.data.run is not None:
+            run = Run.open(arguments.data.run)
+            moved, skipped = arguments.data.moved_to, arguments.skip_missing
+            owner = recognizer.with_data_of(run)
+            split = splits.load_checked(run, owner, name, moved_to=moved, skip_missing=skipped).splits[name]
+        else:
+            raise UserError(f"{arguments.run} holds no data: give --data.run RUN, or --data.path FOLDER.")
+        measured = recognizer.evaluate(split, arguments.batch_size, decode) | {"split": arguments.split}
+        if arguments.groups:
+            measured["groups"] = _by_group(arguments, recognizer, split)
+    if arguments.json:
+        print(short_numbers.dumps(scores.without_bulky(recognizer, {title: measured})))
+        return 0
+    console.print(recognizer.task.report(measured, title=f"{paths.shown(arguments.run)}, {title}"))
+    for column, by_group in measured.get("groups", {}).items():
+        console.print(groups_report.table(column, by_group))
     return 0
 
 

@@ -21,7 +21,8 @@ from tfrec.utils.console import messages_to_stderr
 class Arguments:
     """Label and probabilities of each file, its number, or its text."""
 
-    model: tyro.conf.Positional[str]  # run folder, saved_models/NAME or saved_models/NAME/VERSION
+    # Run folder, saved_models/NAME or saved_models/NAME/VERSION, or NAME.tflite or NAME.onnx
+    model: tyro.conf.Positional[str]
     files: tyro.conf.Positional[
         tuple[str, ...]
     ]  # pictures, or audio of any sample rate and length; folders of them; a list of pairs of both (.csv)

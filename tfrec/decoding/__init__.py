@@ -35,11 +35,10 @@ def build(config: DecodeConfig, vocabulary: Vocabulary) -> Callable[[Tensor, Seq
     if config.lm is not None:
         model = arpa.read(config.lm)
         shallow_fusion.require_common_letters(model, vocabulary, config.lm)
-        scorer = shallow_fusion.LanguageModelScorer(model, config)
+        scorer = shallow_fusion.scorers.build(model, vocabulary, config)
 
     def decode_with_language_model(log_probs: Tensor, steps: Sequence[int] | np.ndarray) -> list[str]:
-        clips = zip(np.asarray(log_probs), np.asarray(steps), strict=True)
-        return [shallow_fusion.search(rows[:length], scorer, vocabulary, config) for rows, length in clips]
+        return shallow_fusion.search(np.asarray(log_probs), np.asarray(steps), scorer, config)
 
     def decode(log_probs: Tensor, steps: Sequence[int] | np.ndarray) -> list[str]:
         steps = np.asarray(steps, "int32")

@@ -12,9 +12,10 @@ import numpy as np
 
 from pipelines import audio, images, paths
 from pipelines.counts import counted
-from pipelines.datasets import files, folder, manifest, media_files, paired, pairing
+from pipelines.datasets import files, folder, manifest, media_files, paired, pairing, shards
 from pipelines.datasets.base import Corpus, FilesConfig, Split
 from pipelines.errors import UserError, unknown
+from pipelines.shards import places
 from tfrec.runs import splits
 
 if TYPE_CHECKING:
@@ -23,15 +24,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_MODULES: dict[str, Any] = {"folder": folder, "manifest": manifest, "shards": shards}
 NEEDED = {"classes": ("label", "labels"), "texts": ("text", "transcripts"), "numbers": ("number", "numbers")}
 
 
 def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
-    """Loads a folder with a sub-folder per class, or a manifest.
+    """Loads a folder with a sub-folder per class, a manifest, or shards.
 
     Args:
         recognizer: a trained recognizer, whose classes and settings apply.
-        path: the folder or the manifest.
+        path: the folder, the manifest or the shards.
         split: the split that is measured where the data names splits; without such names, everything is.
 
     Returns:
@@ -41,12 +43,11 @@ def load(recognizer: Recognizer, path: str, split: str = "test") -> Corpus:
         UserError: the data cannot be read, has other classes than the run, or is not labeled as the task needs it.
     """
     if len(recognizer.frontend.parts()) > 1:
-        return _pairs(recognizer, os.path.abspath(os.path.expanduser(path)), split)
-    config: Any = _config(recognizer, os.path.abspath(os.path.expanduser(path)))
+        return _pairs(recognizer, paths.absolute(path), split)
+    config: Any = _config(recognizer, paths.absolute(path))
     if recognizer.task.label_kind is None:
         return _with_reference(recognizer, config)
-    module = folder if config.name == "folder" else manifest
-    rows = module.list_files(config)
+    rows = _MODULES[config.name].list_files(config)
     if any(row.split for row in rows):
         rows = [row for row in rows if row.split == split]
         if not rows:
@@ -69,7 +70,7 @@ def _with_reference(recognizer: Recognizer, config: Any) -> Corpus:
     """Data with or without labels, split as for a training, whose training split the task compares with."""
     frontend = recognizer.config.frontend
     config = dataclasses.replace(config, unlabeled=True, channels=getattr(frontend, "channels", 3))
-    corpus = (folder if config.name == "folder" else manifest).load(config, getattr(frontend, "sample_rate_hz", None))
+    corpus = _MODULES[config.name].load(config, getattr(frontend, "sample_rate_hz", None))
     _require_modality(recognizer, config.path, corpus)
     recognizer.task.use_reference(recognizer, corpus.splits["train"])
     return corpus
@@ -170,7 +171,7 @@ def name(run: Run, path: str, kind: str = "data") -> str:
     The same data has the same name; other data of the same file name has another.
     """
     stored = run.read_json("metrics.json") if (run.path / "metrics.json").is_file() else {}
-    path = os.path.abspath(os.path.expanduser(path))
+    path = paths.absolute(path)
     base = f"{kind}_" + (re.sub(r"[^\w.-]+", "_", os.path.basename(path)) or "root")
     number = 1
     while True:
@@ -180,15 +181,16 @@ def name(run: Run, path: str, kind: str = "data") -> str:
         number += 1
 
 
-def _config(recognizer: Recognizer, path: str) -> folder.Config | manifest.Config:
+def _config(recognizer: Recognizer, path: str) -> folder.Config | manifest.Config | shards.Config:
     """The settings of the data; those of the run where it was trained on files, which are read in the same way."""
-    if not os.path.exists(path):
+    is_shards = places.is_shards(path)
+    if not is_shards and not os.path.exists(path):
         raise UserError(f"data.path {path} does not exist.")
-    kind: Any = manifest.Config if os.path.isfile(path) else folder.Config
+    kind: Any = shards.Config if is_shards else manifest.Config if os.path.isfile(path) else folder.Config
     data = recognizer.config.data
-    if not isinstance(data, kind):
+    if type(data) is not kind:
         return kind(path=path, **data.reading() if isinstance(data, FilesConfig) else {})
-    changes = {"classes": (), "split_by": "random"} if kind is manifest.Config else {}
+    changes = {"classes": (), "split_by": "random"} if issubclass(kind, manifest.Config) else {}
     return dataclasses.replace(data, path=path, **changes)
 
 

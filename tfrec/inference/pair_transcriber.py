@@ -37,7 +37,7 @@ def build(
         flags = ", ".join(f"--{name}" for name in options)
         raise UserError(f"{flags}: moving pictures are transcribed in one piece; leave it out.")
     decode, task = decode or DecodeConfig(), cast("Transcription", recognizer.task)
-    decoder = None if decode.resolved == "greedy" else task.decoder(recognizer.network, decode)
+    decoder = None if decode.resolved == "greedy" else task.decoder(recognizer, decode)
     greedy = dataclasses.replace(recognizer.config.export, beam_width=1)
 
     @functools.cache

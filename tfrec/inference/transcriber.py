@@ -76,7 +76,7 @@ class Transcriber:
         decode = decode or DecodeConfig()
         task = cast("Transcription", recognizer.task)
         chunks = ChunkedOutputs.from_recognizer(recognizer, chunk_seconds, overlap_seconds)
-        decoder = None if decode.resolved == "greedy" else task.decoder(recognizer.network, decode)
+        decoder = None if decode.resolved == "greedy" else task.decoder(recognizer, decode)
         return cls(chunks, task.vocabulary, decoder, output_delay(recognizer, chunks), task.word_confidence)
 
     def __call__(self, samples: np.ndarray | Iterable[np.ndarray]) -> TimedText:

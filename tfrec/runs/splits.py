@@ -14,12 +14,11 @@ import dataclasses
 import io
 import json
 import logging
-import os
 import re
 from collections.abc import Iterable
 from typing import Any
 
-from pipelines import datasets
+from pipelines import datasets, paths
 from pipelines.counts import counted, verb
 from pipelines.datasets import recorded
 from pipelines.datasets.base import Corpus, DataConfig, Split
@@ -112,8 +111,10 @@ def load(
         return corpus
     data = config.data
     if moved_to is not None:
-        rows = recorded.relocate(rows, data.path, os.path.abspath(moved_to))
-        data = dataclasses.replace(data, path=os.path.abspath(moved_to))
+        data = dataclasses.replace(data, path=paths.absolute(moved_to))
+    recorded.open_index(data)
+    if moved_to is not None:
+        rows = recorded.relocate(rows, config.data.path, data.path)
     needed, notes = _compare(rows, list(splits), run, skip_missing)
     splits = list(splits)
     notes += _new_notes(data, rows)

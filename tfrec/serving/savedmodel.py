@@ -63,7 +63,7 @@ def write(recognizer: Recognizer, folder: Any) -> None:
 
     def add(name: str, parts: Sequence[str], function: Callable[[Any], Outputs], is_encoded: bool) -> None:
         read = [_raw_input(recognizer, part, is_encoded, limits) for part in parts]
-        signatures[name] = _traced(*rules.signature(read, _of_values(recognizer, function), limits))
+        signatures[name] = _traced(*rules.signature(read, of_values(recognizer, function), limits))
 
     add(DEFAULT, every, answer, is_encoded=True)
     add(TENSOR, every, answer, is_encoded=False)
@@ -142,10 +142,10 @@ def _raw_input(recognizer: Recognizer, part: str, is_encoded: bool, limits: Limi
     return image.files(resize, config.channels, background, limits, name)
 
 
-def _of_values(recognizer: Recognizer, function: Callable[[Any], Outputs]) -> Callable[[dict[str, tf.Tensor]], Outputs]:
+def of_values(recognizer: Recognizer, function: Callable[[Any], Outputs]) -> Callable[[dict[str, tf.Tensor]], Outputs]:
     """A function of raw inputs, of which pictures have the network's size already."""
 
-    def of_values(values: dict[str, tf.Tensor]) -> Outputs:
+    def answer(values: dict[str, tf.Tensor]) -> Outputs:
         if "image" not in values:
             return function(values)
         images = recognizer.frontend.parts()["image"].normalize(values["image"])
@@ -154,7 +154,7 @@ def _of_values(recognizer: Recognizer, function: Callable[[Any], Outputs]) -> Ca
         clips = {name: value for name, value in values.items() if name != "image"}
         return function(recognizer.as_features({"image": images, **recognizer.frontend(clips)}))
 
-    return of_values
+    return answer
 
 
 def _embedded(embedder: Recognizer, inputs: Any) -> Outputs:

@@ -275,6 +275,10 @@ class Task(abc.ABC):
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """TensorFlow code from the network's outputs to the named outputs of the export."""
 
+    def device_outputs(self, outputs: Any) -> dict[str, tf.Tensor]:
+        """TensorFlow code from the network's outputs to what a file for a device answers in addition: numbers."""
+        return {}
+
     def exporter(self, recognizer: Recognizer) -> Callable[[Any], dict[str, tf.Tensor]]:
         """The function from the network's outputs to those of the export: `export_outputs`, and what it adds."""
         return lambda outputs: self.export_outputs(outputs, recognizer.config.export)

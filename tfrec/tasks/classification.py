@@ -231,6 +231,10 @@ class Classification(Task):
             "top_probabilities": top.values,
         }
 
+    def device_outputs(self, outputs: Any) -> dict[str, tf.Tensor]:
+        """Logits -> {"probabilities": (batch, classes)}."""
+        return {"probabilities": tf.nn.softmax(tf.cast(outputs, tf.float32) / self.temperature)}
+
     @classmethod
     def read_answers(cls, outputs: Mapping[str, np.ndarray], labels: Sequence[str]) -> list[Label]:
         """A Label for each row of "probabilities"."""

@@ -119,6 +119,10 @@ class Regression(Task):
 
     def export_outputs(self, outputs: Any, export: ExportConfig) -> dict[str, tf.Tensor]:
         """Outputs `(batch, 1)` -> {"number": float32 (batch,)} in the corpus's unit."""
+        return self.device_outputs(outputs)
+
+    def device_outputs(self, outputs: Any) -> dict[str, tf.Tensor]:
+        """Outputs `(batch, 1)` -> {"number": float32 (batch,)} in the corpus's unit."""
         return {"number": tf.cast(outputs, tf.float32)[:, 0] * self.labels["deviation"] + self.labels["mean"]}
 
     @classmethod

@@ -267,8 +267,8 @@ class Transcription(Task):
             raise UserError("--stream: a network for moving pictures does not take this; leave it out.")
         return Stream(recognizer)
 
-    def decoder(self, network: keras.Model, decode: decoding.DecodeConfig) -> Callable[[Any], list[str]]:
-        """A function from the inference network's outputs, as arrays, to texts.
+    def decoder(self, recognizer: Recognizer, decode: decoding.DecodeConfig) -> Callable[[Any], list[str]]:
+        """A function from the outputs of a recognizer's inference network, as arrays, to texts.
 
         Raises:
             UserError: for attention where the network has no decoder, and for a language model that cannot be used.
@@ -280,11 +280,10 @@ class Transcription(Task):
         if decode.resolved != "attention":
             of_ctc = decoding.build(decode, self.vocabulary)
             return lambda outputs: of_ctc(log_probabilities(outputs), outputs["steps"])
-        decoder = architectures.decoder(network)
+        decoder = architectures.decoder(recognizer.network)
         if decoder is None:
-            raise UserError(
-                f"decode.method attention needs a network with a decoder: {network.name} has none, take beam."
-            )
+            name = recognizer.network.name
+            raise UserError(f"decode.method attention needs a network with a decoder: {name} has none, take beam.")
         of_attention = attention.build(decode, self.vocabulary, decoder)
         return lambda outputs: of_attention(outputs["encoded"], outputs["steps"], log_probabilities(outputs))
 
@@ -300,7 +299,7 @@ class Transcription(Task):
 
         `words` gets the greedy words of each example, see `word_confidence.words_of`.
         """
-        decoder = self.decoder(recognizer.network, decode or decoding.DecodeConfig())
+        decoder = self.decoder(recognizer, decode or decoding.DecodeConfig())
         texts = [""] * split.size
         for outputs, _, numbers in recognizer.sequence_outputs(self.targets(split), batch_size):
             for number, text in zip(numbers, decoder(outputs), strict=True):

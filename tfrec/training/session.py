@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import logging
-import os
 import pathlib
 import shlex
 import time
@@ -14,7 +13,7 @@ from typing import Any, TypeVar
 
 import tensorflow as tf
 
-from pipelines import datasets, frontends
+from pipelines import datasets, frontends, paths
 from pipelines.counts import counted
 from pipelines.datasets import unreadable
 from pipelines.datasets.base import OTHERS, SYNTHETIC, Corpus
@@ -233,7 +232,7 @@ def absolute_paths(part: Any) -> Any:
         if dataclasses.is_dataclass(value):
             changes[field.name] = absolute_paths(value)
         elif field.name in PATHS and value not in (None, "", OTHERS, SYNTHETIC):
-            changes[field.name] = os.path.abspath(os.path.expanduser(value))
+            changes[field.name] = paths.absolute(value)
     return dataclasses.replace(part, **changes)
 
 
@@ -311,7 +310,7 @@ def _changes(resumed: Mapping[str, Any], run: Run, has_moved: bool) -> list[tupl
             before = stored.get(part, {}).get(name, now) if name else stored.get(part, now)
             if name in PATHS and before not in (None, "", OTHERS, SYNTHETIC):
                 follows = has_moved and (part, name) in (("data", "path"), ("data", "data_dir"))
-                before = now if follows else os.path.abspath(before)  # older versions stored them as typed
+                before = now if follows else paths.absolute(before)  # older versions stored them as typed
             is_free = (part == "fit" and name in FREE) or part == "export"
             if not is_free and before != (list(now) if isinstance(now, tuple) else now):
                 changes.append((f"{part}.{name}" if name else part, before, now))

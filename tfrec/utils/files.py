@@ -60,6 +60,39 @@ def atomic_write(path: str | os.PathLike[str], durable: bool = False) -> Iterato
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def atomic_folder(path: str | os.PathLike[str], busy: str) -> Iterator[pathlib.Path]:
+    """Context that yields an empty temporary folder next to `path`, and renames it to `path` at the end.
+
+    Where the block raises, the temporary folder is deleted. What a killed process has left is deleted first.
+
+    Args:
+        path: folder to make; it does not exist, or is empty.
+        busy: the message where another process makes the same folder.
+
+    Yields:
+        The temporary folder, for the block to fill.
+
+    Raises:
+        UserError: another process makes the folder.
+        OSError: the folder cannot be made.
+    """
+    path = pathlib.Path(path).absolute()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f"{TEMPORARY}{path.name}")
+    temporary.mkdir(exist_ok=True)
+    with lock_folder(temporary, busy):
+        try:
+            for left in temporary.iterdir():
+                left.unlink()
+            yield temporary
+            _sync(temporary)
+            os.rename(temporary, path)
+            _sync(path.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
 def remove_temporary(folder: pathlib.Path) -> None:
     """Deletes what `atomic_write` leaves in a folder when the process is killed; no other process may write there."""
     for path in folder.glob(f"{TEMPORARY}*"):

@@ -1,6 +1,7 @@
 """Every architecture with one vector of logits for each example, with each kind of features it takes."""
 
 import dataclasses
+import functools
 
 import keras
 import numpy as np
@@ -55,9 +56,15 @@ def effective(net):
     return [weight for weight in net.trainable_weights if weight.path not in canceled]
 
 
+@functools.cache
+def perturbed(name, kind):
+    """A network for tests that do not change it, the same one for all."""
+    return perturb(build(name, kind, OUTPUTS))
+
+
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_shape_and_finite_values(name, kind):
-    net = build(name, kind, OUTPUTS)
+    net = perturbed(name, kind)
     logits = net(batch(kind))
     assert logits.shape == (4, OUTPUTS)
     assert logits.dtype == "float32"
@@ -66,7 +73,7 @@ def test_shape_and_finite_values(name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_gradient_reaches_every_weight(name, kind):
-    net = perturb(build(name, kind, OUTPUTS))
+    net = perturbed(name, kind)
     with tf.GradientTape() as tape:
         loss = tf.reduce_mean(net(batch(kind), training=True)[:, 0] ** 2)
     gradients = tape.gradient(loss, [weight.value for weight in effective(net)])
@@ -77,7 +84,7 @@ def test_gradient_reaches_every_weight(name, kind):
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_saves_and_loads(name, kind, tmp_path):
-    net = perturb(build(name, kind, OUTPUTS))
+    net = perturbed(name, kind)
     net.save(tmp_path / "net.keras")
     loaded = keras.saving.load_model(tmp_path / "net.keras")
     np.testing.assert_allclose(loaded(batch(kind)), net(batch(kind)), atol=1e-6)
@@ -174,7 +181,7 @@ def test_some_are_causal():
 
 @pytest.mark.parametrize(("name", "kind"), CASES)
 def test_features_and_blocks(name, kind):
-    net = build(name, kind, OUTPUTS)
+    net = perturbed(name, kind)
     features = architectures.feature_extractor(net)
     assert len(features.output.shape) == 2
     assert features(batch(kind)).shape == (4, features.output.shape[1])

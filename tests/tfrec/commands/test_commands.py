@@ -202,6 +202,7 @@ def test_predict_files_with_unusual_names(here, capsys):
     assert [answer["file"] for answer in json.loads(out)] == [names[0].name, str(names[1])]
 
 
+@pytest.mark.slow
 def test_export_counts_versions(home):
     (home / "published" / "mine" / "1").mkdir(parents=True)
     out, err = done(home, "tfrec", "export", "runs/digits", "--folder", "published", "--name", "mine")
@@ -320,7 +321,7 @@ def wait_for(path, process, line=""):
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("how", [pytest.param(signal.SIGINT, marks=pytest.mark.slow), signal.SIGKILL])
 def test_an_interrupted_run_resumes(tmp_path, how, capsys):
     run = tmp_path / "mine"
     words = ["--model.width", "4", "--run", str(run), "--export.no_after_fit"]

@@ -27,6 +27,7 @@ def tones_of_devices(trained, tones, tmp_path):
     return tmp_path / "devices.csv"
 
 
+@pytest.mark.slow
 def test_groups_of_a_manifest(trained, tones_of_devices, tmp_path, capsys):
     run = pathlib.Path(shutil.copytree(trained("cnn")[0].path, tmp_path / "run"))
     words = [str(run), "--data.path", str(tones_of_devices), "--groups", "device", "speaker"]

@@ -63,6 +63,7 @@ def test_a_separate_process(run, noise, tmp_path):
         assert min(picture.size) > 300
 
 
+@pytest.mark.slow
 def test_the_seed_determines_the_result(run, noise, capsys):
     def measure(*words):
         assert noise_report.main([str(run), "--noise", str(noise), "--snr", "3,clean,-10", "--json", *words]) == 0
@@ -77,6 +78,7 @@ def test_the_seed_determines_the_result(run, noise, capsys):
     assert other["noises"]["road"]["snr"]["3"]["examples"] == 52
 
 
+@pytest.mark.slow
 def test_another_report_does_not_replace_the_first(run, noise, capsys):
     def measure(*words):
         noise_report.main([str(run), "--noise", str(noise), "--snr", "0", *words])

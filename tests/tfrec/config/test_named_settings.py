@@ -11,6 +11,7 @@ import pytest
 from pipelines.datasets import DATASETS
 from pipelines.frontends import FRONTENDS, default_config
 from tfrec.architectures import ARCHITECTURES
+from tfrec.commands import evaluate
 from tfrec.config.flags import FitArguments
 from tfrec.config.schema import ExportConfig, FitConfig
 from tfrec.config.words import fields_of
@@ -21,7 +22,7 @@ from tuning.arguments import Arguments as Sweep
 ROOT = pathlib.Path(__file__).parents[3]
 FILES = sorted(path for package in ("pipelines", "tfrec", "tuning") for path in (ROOT / package).rglob("*.py"))
 PARTS = {
-    "data": [module.Config for module in DATASETS.values()],
+    "data": [*(module.Config for module in DATASETS.values()), evaluate.Data],
     "frontend": [type(default_config(name)) for name in FRONTENDS],
     "model": [type(config) for _, config in ARCHITECTURES.values()],
     "task": [task.config_type for task in TASKS.values()],

@@ -2,6 +2,7 @@
 
 import math
 
+from tfrec.decoding.ngram import NgramModel
 from tfrec.text import vocabulary
 from tfrec.text.normalization import TextConfig
 
@@ -39,16 +40,14 @@ def words(*names):
     return vocabulary.WordVocabulary(["<unk>", *names], TextConfig())
 
 
-class Bigrams:
+def bigrams(pairs, default=0.001):
     """A language model of order 2: `pairs` {(before, word): probability}, and `default` for every other pair."""
+    words = {word for pair in pairs for word in pair} - {"<s>", "</s>", "<unk>"}
+    every = {(before, word): default for before in [*words, "<s>", "<unk>"] for word in [*words, "</s>"]} | pairs
+    once = {(word,): default for word in [*words, "</s>"]}
+    return NgramModel(2, {gram: math.log10(probability) for gram, probability in (once | every).items()}, {})
 
-    order = 2
 
-    def __init__(self, pairs, default=0.001):
-        self._pairs, self._default = pairs, default
-        self.words = {word for pair in pairs for word in pair} - {"<s>", "</s>", "<unk>"}
-
-    def score(self, history, word):
-        assert word in self.words | {"</s>"}
-        assert len(history) == 1
-        return math.log(self._pairs.get((*history, word), self._default))
+def pieces(*texts):
+    """A vocabulary whose tokens are texts, with spaces anywhere."""
+    return vocabulary.CharacterVocabulary(texts, TextConfig())

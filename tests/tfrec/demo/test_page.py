@@ -70,6 +70,7 @@ def file_data(path):
     return {"path": str(path), "meta": {"_type": "gradio.FileData"}}
 
 
+@pytest.mark.slow
 @needs_gradio
 def test_a_clip_is_recognized(client, tones, trained):
     source = tones / "low" / "1.wav"
@@ -144,7 +145,7 @@ def _is_local(host):
         ("digits", {"html", "image", "label"}),
         ("cnn", {"audio", "label", "image", "html"}),
         ("bilstm_ctc", {"audio", "html", "image", "button"}),
-        ("av_fusion", {"audio", "image", "label"}),
+        pytest.param("av_fusion", {"audio", "image", "label"}, marks=pytest.mark.slow),
     ],
 )
 def test_the_widgets_are_those_of_the_task(name, kinds, trained, tmp_path):

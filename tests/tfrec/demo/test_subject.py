@@ -107,6 +107,7 @@ def test_speech_points_to_regions_of_the_picture_that_it_finds(trained, pairs, t
     assert subject.no_reason == ""
 
 
+@pytest.mark.slow
 def test_pictures_with_speech(trained, pairs):
     run, recognizer = trained("av_fusion")
     subject = Subject(recognizer, str(run.path))

@@ -194,6 +194,7 @@ def test_names_of_answers_never_meet(tmp_path):
     assert len({source.name for source in found}) == 3
 
 
+@pytest.mark.slow
 def test_subtitles_of_an_old_export_are_refused(tmp_path, home, capsys):
     savedmodel.write(untrained.recognizer("bilstm_ctc"), tmp_path / "saved")
     file = tmp_path / "saved" / "assets.extra" / "tfrec.json"

@@ -33,7 +33,7 @@ from tfrec.serving.loaders import process
 from tfrec.utils import startup
 
 SPEECH = ["cnn", pytest.param("lstm", marks=pytest.mark.slow)]
-EVERY = ["digits", *SPEECH]
+EVERY = ["digits", *(pytest.param(name, marks=pytest.mark.slow) for name in ("cnn", "lstm"))]
 OUTPUTS = {"label", "probability", "probabilities", "accepted", "logits", "top_labels", "top_probabilities"}
 
 
@@ -353,6 +353,7 @@ def test_short_clips_with_a_long_one_are_bounded(call):
         call("cnn", "encoded", encoded=[long] + [short] * 60)
 
 
+@pytest.mark.slow
 def test_the_next_version_without_what_a_killed_export_leaves(trained, tmp_path):
     process = subprocess.Popen(["true"])
     process.wait()

@@ -19,6 +19,7 @@ from tfrec.utils.scheduler import StoppedError
 QUICK = ("digits", "--fit.epochs", "1", "--model.width", "4", "--model.depth", "1")
 
 
+@pytest.mark.slow
 def test_finished_trainings_are_not_repeated_and_a_failing_one_is_named(tmp_path, caplog):
     caplog.set_level(logging.INFO)
     steps = [Step("one", "a", QUICK), Step("two", "b", (*QUICK, "--fit.learning_rate", "1e30"))]

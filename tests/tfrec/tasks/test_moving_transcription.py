@@ -56,6 +56,7 @@ def test_training_learns_the_texts(recognizer, train_split):
     assert scores["utterances"] == train_split.size == 40
 
 
+@pytest.mark.slow
 def test_predict_takes_either_input_or_both(run, speakers, train_split, capsys):
     recognizer, texts = Recognizer.from_run(run), listed(speakers)
     number = next(i for i, text in texts.items() if i % 6 > 1 and len(text) == 2)

@@ -154,7 +154,9 @@ def test_noise_report(trained, noise, capsys):
     scores = {ratio: cell["recall_at_1"] for ratio, cell in result["sets"]["all"]["snr"].items()}
     assert scores["-30"] < scores["40"] >= test["recall_at_1"] - 0.1
     assert result["noises"]["hum"]["set"] == "B"
-    assert {"noise.json", "noise.csv", "heat_map.png", "curves.png"} <= {path.name for path in (run.path / "noise").iterdir()}
+    assert {"noise.json", "noise.csv", "heat_map.png", "curves.png"} <= {
+        path.name for path in (run.path / "noise").iterdir()
+    }
     corpus = datasets.load(recognizer.config.data)
     names = ["same"] * 4 + list(corpus.splits["test"].image_sources)[4:]
     split = dataclasses.replace(corpus.splits["test"], image_sources=names, audio_sources=names)
@@ -190,6 +192,7 @@ def test_commands(trained, pairs, capsys):
     assert ",pair," in rows[4]
 
 
+@pytest.mark.slow
 def test_new_clips_find_the_pictures_of_the_run(trained, pairs, tmp_path, capsys):
     """A folder with a sub-folder per class is ranked among what the run's own split has of the other kind."""
     run, recognizer = trained("dual_encoder")

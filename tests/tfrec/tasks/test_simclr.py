@@ -217,6 +217,7 @@ def test_evaluation_on_labeled_data(from_flat_folder, corpus, tmp_path, capsys):
     assert scores["probe_accuracy"] > 0.5
 
 
+@pytest.mark.slow
 def test_the_supervised_training_starts_from_it(from_flat_folder, corpus, tmp_path, caplog):
     run, _ = from_flat_folder
     caplog.set_level("INFO")

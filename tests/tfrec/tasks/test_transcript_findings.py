@@ -76,6 +76,7 @@ def test_repeated_letters_need_a_step_each(corpus, capsys):
         assert ("3 of 6 texts need more than" in one_line(capsys.readouterr().out)) != fits, (text, steps)
 
 
+@pytest.mark.slow
 def test_fit_counts_texts_that_are_too_long_and_refuses_where_all_are(corpus, tmp_path, caplog, fails):
     flags = corpus(["abc" * 40, "abc", "abc" * 40, "a"] * 4)
     assert fit.main([*flags, *SHORT, "--run", str(tmp_path / "run")]) == 0

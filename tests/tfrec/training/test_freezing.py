@@ -81,6 +81,7 @@ def test_frozen_batch_normalization_stays_in_inference_mode(corpus):  # noqa: F8
     assert np.abs(norm(images, training=True) - norm(images, training=False)).max() > 1e-3
 
 
+@pytest.mark.slow
 def test_stages_are_trained_one_after_the_other_and_resume(corpus, tmp_path):  # noqa: F811
     """Gradual freeing, interrupted between its stages, ends with the same weights as without the interruption."""
     config = small(corpus, epochs=4, freeze="gradual", backbone_rate=0.5, optimizer="adam", schedule="constant")

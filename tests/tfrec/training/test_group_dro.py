@@ -117,6 +117,7 @@ def test_data_without_groups(corpus, tmp_path):  # noqa: F811
         group_dro.build(Recognizer(with_groups(config), corpus.class_names), grouped(corpus).splits["train"])
 
 
+@pytest.mark.slow
 def test_a_transcriber(trained, tmp_path):
     """The losses of its texts add up to that of a batch; a step against the worst speaker runs."""
     _, recognizer = trained("bilstm_ctc")

@@ -125,7 +125,7 @@ def test_the_message_about_a_nan_loss_names_the_batch(corpus, tmp_path):
         fit(config, corpus, tmp_path / "run")
 
 
-@pytest.mark.parametrize("precision", ["mixed_float16", "mixed_bfloat16"])
+@pytest.mark.parametrize("precision", ["mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)])
 def test_mixed_precision_learns_and_resumes(corpus, tmp_path, precision):
     config = small(corpus, precision=precision, epochs=2, learning_rate=3e-3)
     recognizer, history = fit(config, corpus, tmp_path / "run")

@@ -80,7 +80,12 @@ def test_file_that_becomes_unreadable(manifest, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("count", "batch_size", "precision"),
-    [(9, 8, "float32"), (8, 1, "float32"), (9, 8, "mixed_float16"), (8, 1, "mixed_float16")],
+    [
+        (9, 8, "float32"),
+        pytest.param(8, 1, "float32", marks=pytest.mark.slow),
+        pytest.param(9, 8, "mixed_float16", marks=pytest.mark.slow),
+        (8, 1, "mixed_float16"),
+    ],
 )
 def test_a_last_batch_of_one_example(manifest, tmp_path, count, batch_size, precision):
     settings = {**PICTURES, "data.name": "manifest", "data.path": manifest(count), "fit.batch_size": batch_size}
@@ -134,6 +139,7 @@ def test_places_of_data_hold_in_every_folder(tmp_path, monkeypatch):
     assert os.path.isabs(speech.reverb_path)
 
 
+@pytest.mark.slow
 def test_a_training_that_is_killed_while_it_is_measured_is_not_finished(manifest, tmp_path, monkeypatch):
     settings = {**PICTURES, "data.name": "manifest", "data.path": manifest(8)}
 

@@ -174,7 +174,10 @@ def test_a_worker_without_a_chief_ends_at_ctrl_c(start):
     assert not children()
 
 
-@pytest.mark.parametrize("words", [("--set", "fit.epochs=1..3"), (*WORDS[3:], "--fit.weight_decay", "0.5")])
+@pytest.mark.parametrize(
+    "words",
+    [("--set", "fit.epochs=1..3"), pytest.param((*WORDS[3:], "--fit.weight_decay", "0.5"), marks=pytest.mark.slow)],
+)
 def test_a_worker_with_other_settings_is_refused(start, words, monkeypatch):
     monkeypatch.setenv("TFREC_SWEEP_TOKEN", "shared by machines without a shared folder")
     address = f"127.0.0.1:{free_port()}"

@@ -65,6 +65,7 @@ def run_with_failures(oracle, fails, accuracy):
     return tried
 
 
+@pytest.mark.slow
 def test_bayesian_learns_from_failed_trials(tmp_path):
     """The scores rise toward values that violate a constraint; it does not stay there."""
     oracle = open_oracle(tmp_path, "bayesian", 24, ["model.width=16..64", "model.dropout=0..0.5"])

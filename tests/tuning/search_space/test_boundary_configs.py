@@ -70,6 +70,7 @@ def test_an_error_in_the_data_does_not_blame_the_space(tmp_path):
         boundary_configs.check(parse("model.width=8..16"), words, lambda _: None)
 
 
+@pytest.mark.slow
 def test_equal_networks_are_built_once():
     built = []
     boundary_configs.check(parse("fit.learning_rate=1e-4..1e-2:log", "model.width=8..9"), ["digits"], built.append)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 from pipelines import paths
 from pipelines.errors import UserError, unknown
+from pipelines.shards import places
 from tfrec.config.schema import AnyConfig
 
 # {experiment: module of this package that defines a function of that name}. The module is imported when the experiment
@@ -54,7 +55,7 @@ def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
     """Divides the words of a command into the experiment, or None, and the flags.
 
     Data in the place of the experiment becomes flags: a folder or a file, which is anything with a slash, and whatever
-    exists and has no experiment's name.
+    exists, or names shards, and has no experiment's name.
 
     >>> split_words(["mnist", "--seed", "1"])
     ('mnist', ['--seed', '1'])
@@ -74,7 +75,8 @@ def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
         return None, list(words)
     first, rest = words[0], list(words[1:])
     path = paths.local(first)
-    if "/" not in first and (first in EXPERIMENTS or not os.path.exists(path)):
+    is_named = first in EXPERIMENTS or not (os.path.exists(path) or places.is_shards(first))
+    if "/" not in first and is_named:
         return first, rest
     flags = {word.split("=")[0] for word in rest}
     if "--data.path" in flags and not flags & {"-h", "--help"}:
@@ -84,5 +86,7 @@ def split_words(words: Sequence[str]) -> tuple[str | None, list[str]]:
 
 def _dataset(path: str) -> str:
     """The name of the dataset that reads a path."""
+    if places.is_shards(path):
+        return "shards"
     listed = any(os.path.isfile(os.path.join(path, name)) for name in FOLDER_LISTS)
     return "manifest" if listed or os.path.isfile(path) else "folder"

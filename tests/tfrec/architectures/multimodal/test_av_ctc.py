@@ -36,6 +36,7 @@ def without(inputs, name):
     return {**inputs, "shown": np.full_like(inputs["shown"], -1)}
 
 
+@pytest.mark.slow
 def test_gradient_reaches_every_weight(net):
     weights, inputs = net.trainable_weights, batch("audio_visual")
     spec = {name: tf.TensorSpec([None, None, *x.shape[2:]][: x.ndim], x.dtype) for name, x in inputs.items()}

@@ -1,5 +1,7 @@
 """Networks for pairs of any two networks of the registry: built, trained for a step, exported."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -64,8 +66,13 @@ def recognizer_of(name, image, speech):
     return Recognizer(flags.to_config(flags.parse_fit(words)[1]), ["x", "y"] if name == "av_fusion" else [])
 
 
+FIRST = [(name, "mlp", "lstm") for name in TASKS]  # the default suite has one pair of each task
 combinations = pytest.mark.parametrize(
-    ("name", "image", "speech"), [(name, image, speech) for name in TASKS for image in IMAGE for speech in SPEECH]
+    ("name", "image", "speech"),
+    [
+        pytest.param(*each, marks=[pytest.mark.slow] * (each not in FIRST))
+        for each in itertools.product(TASKS, IMAGE, SPEECH)
+    ],
 )
 
 

@@ -19,7 +19,7 @@ def test_a_case_that_ends_the_process_is_named(exported, monkeypatch):
     assert [sentence.split(":")[1] for sentence in probe.failures(results)] == [" rank 1"]
 
 
-@pytest.mark.parametrize("name", ["digits", "cnn"])
+@pytest.mark.parametrize("name", ["digits", pytest.param("cnn", marks=pytest.mark.slow)])
 def test_the_usual_ones(name, exported):
     """Those that take no time, sent to the signatures of a picture and of a sound classifier."""
     results = probe.run(exported(name), with_heavy=False, only="tensor: ")

@@ -1,4 +1,4 @@
-"""Prefix beam search of CTC with an n-gram language model, by shallow fusion (Hannun et al. 2014, arXiv:1408.2873)."""
+"""Shallow fusion for one clip, with a tree of Python objects instead of arrays: what the search must equal."""
 
 import bisect
 import functools
@@ -9,11 +9,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from pipelines.errors import UserError
 from tfrec.decoding import ctc
 from tfrec.decoding.config import DecodeConfig
 from tfrec.decoding.ngram import END, SPACE, START, UNKNOWN, Gram, NgramModel
-from tfrec.text.tokenizers import Vocabulary
 
 
 class State(NamedTuple):
@@ -115,24 +113,7 @@ class _Prefix:
 _Beam = dict[_Prefix, tuple[float, float]]
 
 
-def require_common_letters(model: NgramModel, vocabulary: Vocabulary, path: str) -> None:
-    """Raises UserError where no word of the model can be written in the vocabulary, as with capitals in one of them.
-
-    Args:
-        model: the language model.
-        vocabulary: the network's vocabulary.
-        path: the model's file, for the message.
-    """
-    letters = set("".join(vocabulary.pieces))
-    words = model.words - {SPACE}
-    if not any(letters.issuperset(word) for word in words):
-        raise UserError(
-            f"The network cannot output any word of the language model {path} (such as {min(words, default='')!r}): "
-            "train the model on text that is normalized as the run's transcripts are."
-        )
-
-
-def search(log_probs: np.ndarray, scorer: LanguageModelScorer, vocabulary: Vocabulary, config: DecodeConfig) -> str:
+def search(log_probs, scorer, vocabulary, config):
     """Finds the best text of one clip by its exact score, among those of the beam and the greedy text.
 
     The score is the log-probability of CTC plus that of the scorer.
@@ -144,11 +125,11 @@ def search(log_probs: np.ndarray, scorer: LanguageModelScorer, vocabulary: Vocab
         config: the settings: width, min_log_prob, word_bonus.
 
     Returns:
-        The text.
+        The text and its score.
     """
     log_probs = np.asarray(log_probs, "float32")
     if not len(log_probs):
-        return ""
+        return "", 0.0
     greedy, lengths, _ = ctc.greedy(log_probs[None], [len(log_probs)])
     found = {tuple(greedy.numpy()[0, : lengths[0]].tolist())}
     found.update(tuple(prefix.ids()) for prefix in _search(log_probs, scorer, vocabulary.pieces, config))
@@ -160,7 +141,8 @@ def search(log_probs: np.ndarray, scorer: LanguageModelScorer, vocabulary: Vocab
     acoustic = ctc.score(repeated, np.full(len(candidates), len(log_probs), "int32"), padded).numpy()
     texts = [vocabulary.decode(ids) for ids in candidates]
     totals = [float(nats) + scorer.score(text) for nats, text in zip(acoustic, texts, strict=True)]
-    return texts[int(np.argmax(totals))]
+    best = int(np.argmax(totals))
+    return texts[best], totals[best]
 
 
 def _search(log_probs: np.ndarray, scorer: LanguageModelScorer, pieces: Sequence[str], config: DecodeConfig) -> _Beam:

@@ -1,0 +1,1 @@
+"""Trained recognizers as one file for phones, boards and other runtimes: made, proved, and opened again."""

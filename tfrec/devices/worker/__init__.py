@@ -1,0 +1,1 @@
+"""The process that a file for devices runs in, without TensorFlow."""
