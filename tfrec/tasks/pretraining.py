@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 REFERENCE_EXAMPLES = 10_000  # of the training split, at most: linear probe and nearest neighbors learn from them
 SCORES = ("probe_accuracy", "knn_accuracy")
 COLLAPSED = 0.1  # spread of vectors below which training has collapsed, see `representation.spread`
+EXPLAINED = 0.1  # fraction of the error of a constant answer that answers of a task avoid without a collapse
 EPSILON = 1e-12
 METHODS = {"probe_accuracy": representation.linear_probe, "knn_accuracy": representation.nearest_neighbors}
 
@@ -186,8 +187,11 @@ def idle(outputs: Mapping[str, Any]) -> Any:
 
 
 def collapse_warnings(logs: Mapping[str, float], vectors: str, remedy: str) -> list[str]:
-    """A sentence where vectors, described by `vectors`, have become about the same for all examples."""
-    if logs.get("val_embedding_std", 1.0) >= COLLAPSED:
+    """A sentence where vectors, described by `vectors`, have become about the same for all examples.
+
+    Not where the answers of a task differ all the same: the class token of masked pixels is of little use to them.
+    """
+    if logs.get("val_embedding_std", 1.0) >= COLLAPSED or logs.get("val_explained", 0.0) >= EXPLAINED:
         return []
     return [
         f"the {vectors} of all examples are about the same (val_embedding_std below {COLLAPSED}), so that training has"

@@ -115,6 +115,7 @@ def test_the_loss_is_the_mean_over_hidden_pixels(distance):
         assert float(metrics[0].result()) == pytest.approx(explained, abs=1e-5)
         assert float(metrics[1].result()) == 0
     assert "features of all examples are about the same" in task.epoch_warnings({"val_embedding_std": 0.01})[0]
+    assert task.epoch_warnings({"val_embedding_std": 0.01, "val_explained": 0.4}) == []
 
 
 @pytest.fixture(scope="module")

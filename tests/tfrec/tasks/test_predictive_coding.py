@@ -66,6 +66,7 @@ def test_metrics():
         assert float(metrics[0].result()) == pytest.approx(explained, abs=1e-5)
         assert float(metrics[1].result()) == pytest.approx(0.5)  # two directions of four
     assert "features of all examples are about the same" in task.epoch_warnings({"val_embedding_std": 0.01})[0]
+    assert task.epoch_warnings({"val_embedding_std": 0.01, "val_explained": 0.4}) == []
 
 
 def words(tones, *others):
