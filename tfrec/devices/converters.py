@@ -82,7 +82,8 @@ def _litert(folder: str) -> bytes:
     }
     with tempfile.TemporaryDirectory() as copy:
         concrete = tf.function(answer, autograph=False).get_concrete_function(**specs)
-        tf.saved_model.save(tf.Module(), copy, {SIGNATURE: concrete})
+        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)  # as in `graph.write`
+        tf.saved_model.save(tf.Module(), copy, {SIGNATURE: concrete}, options)
         converter = tf.lite.TFLiteConverter.from_saved_model(copy, signature_keys=[SIGNATURE])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         return bytes(converter.convert())

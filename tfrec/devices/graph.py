@@ -49,7 +49,9 @@ def write(recognizer: Recognizer, folder: Any, samples: int | None, has_fft: boo
     function = tf.function(answer, autograph=False).get_concrete_function(**_specs(recognizer, samples))
     module = tf.Module()
     module.weights = list(function.variables)
-    tf.saved_model.save(module, str(folder), {SIGNATURE: function})
+    # Gradients of activations such as SiLU capture tensors that cannot be saved, and are not needed.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(module, str(folder), {SIGNATURE: function}, options)
 
 
 def in_float32(recognizer: Recognizer) -> Recognizer:
