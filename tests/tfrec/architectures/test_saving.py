@@ -54,6 +54,14 @@ ARGUMENTS = {  # of constructors, other than the defaults
     "SubSpectralNorm": {"sub_bands": 3},
     "TimeConvolution": {"dilation": 2},
     "Whitening": {"size": 3, "epsilon": 1e-3},
+    "EveryPatch": {"patches": 5},
+    "FutureFrames": {"step": 2, "ahead": 4},
+    "GumbelQuantizer": {"groups": 2, "entries": 5, "size": 3, "temperature": 0.5, "seed": 3},
+    "HiddenPatches": {"side": 4, "cell": 2, "fraction": 0.5, "normalize": True, "lists": False, "seed": 3},
+    "RestorePatches": {"patches": 5},
+    "SpanMask": {"step": 2, "probability": 0.1, "span": 5, "seed": 3},
+    "TargetSteps": {"step": 2},
+    "VisibleTokens": {},
 }
 BASES = {"ExplicitMaskLayer", "_Cell"}  # never part of a network
 LOAD = """

@@ -93,7 +93,8 @@ def test_silence_before_a_recording_shifts_its_words(home):
 
 def test_a_language_model(home, capsys):
     folder, built = home
-    fused = predict_json(capsys, folder, "run", "one.wav", "--decode.lm", str(folder / "lm.arpa"))[0]["one.wav"]
+    words = ["one.wav", "--decode.lm", str(folder / "lm.arpa"), "--decode.lm_weight", "3"]
+    fused = predict_json(capsys, folder, "run", *words)[0]["one.wav"]
     assert fused["text"] != untrained.offline(built, untrained.sound(1.6))[1]
     assert [word["word"] for word in fused["words"]] == fused["text"].split()
 
