@@ -52,12 +52,13 @@ def load(config: Config, sample_rate_hz: int | None = None) -> Corpus:
     Raises:
         UserError: With shard and member, something is missing, damaged or ambiguous.
     """
-    listed, header = _read(config)
+    found = places.find(config.moved_to or config.path)
+    listed, header = _read(config, found)
     verify = config.verify
     if header is not None:
         config = dataclasses.replace(config, classes=config.classes or header.classes)
         if verify and header.verified:
-            index.check(places.find(config.moved_to or config.path))
+            index.check(found, header)
             verify = False
     return manifest.build_corpus(config, listed, sample_rate_hz, verify=verify)
 
@@ -74,7 +75,7 @@ def list_files(config: Config) -> list[files.Row]:
     Raises:
         UserError: As `load` raises it.
     """
-    return _read(config)[0].rows
+    return _read(config, places.find(config.moved_to or config.path))[0].rows
 
 
 def open_index(config: Config) -> None:
@@ -95,10 +96,9 @@ def open_index(config: Config) -> None:
             pass
 
 
-def _read(config: Config) -> tuple[manifest_rows.Listed, index.Header | None]:
+def _read(config: Config, found: places.Shards) -> tuple[manifest_rows.Listed, index.Header | None]:
     """The rows, and the header of the index if there is one."""
     path = config.moved_to or config.path
-    found = places.find(path)
     split_by = None if config.split_by == "random" else config.split_by
     header = None if found.index is None else index.read_header(found.index)
     classes = config.classes or (() if header is None else header.classes)

@@ -6,24 +6,22 @@ anything: names stay inside its folder, members inside their shard.
 
 import collections
 import dataclasses
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from pipelines import paths, progress
-from pipelines.datasets import tables
+from pipelines.datasets import fingerprints, tables
 from pipelines.datasets.files import Row
 from pipelines.errors import UserError
 from pipelines.shards.places import Shards
-from pipelines.storage import archives, remote
+from pipelines.storage import archives, remote, tar
 
 FORMAT = "tfrec shards 1"
 MAX_LINE = 2**20  # bytes of the line of an example
 MAX_HEADER = 2**26  # of the first line, which names every shard
 
-_BLOCK = 2**20
 _Known = tuple[archives.Members, dict[str, str]]  # of a shard: where its members are, their fingerprints
 # Ours -> a field of a Row; what is empty is not written.
 _FIELDS = {"label": "label", "text": "text", "speaker": "speaker", "group": "group", "split": "split"}
@@ -36,7 +34,7 @@ class Shard:
 
     name: str
     size: int  # bytes
-    checksum: str  # BLAKE2b of its bytes, 128 bits as 32 hexadecimal digits
+    checksum: str  # of its bytes, see `fingerprints.of_file`
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,8 +117,8 @@ def read(shards: Shards, check_columns: tables.CheckColumns) -> Iterator[tuple[t
     _check_sizes(places, header.shards)
     count, again = 0, collections.Counter[str]()  # parts of a recording after the first
     known: list[_Known] = [({}, {}) for _ in places]
-    for place, (members, fingerprints) in zip(places, known, strict=True):
-        archives.add(place, members, fingerprints)
+    for place, own in zip(places, known, strict=True):
+        archives.add(place, *own)
     for count, line in enumerate(lines, 1):
         where = f"{paths.shown(path)}:{count + 1}"
         entry = _entry(where, line)
@@ -138,19 +136,20 @@ def read(shards: Shards, check_columns: tables.CheckColumns) -> Iterator[tuple[t
 
 def _add(where: str, known: _Known, name: str, place: tuple[int, int], fingerprint: str) -> bool:
     """Adds a member to those of its shard; returns whether an earlier line has it; UserError where that differs."""
-    members, fingerprints = known
+    members, known_fingerprints = known
     is_there = name in members
-    if is_there and (members[name], fingerprints[name]) != (place, fingerprint):
+    if is_there and (members[name], known_fingerprints[name]) != (place, fingerprint):
         raise UserError(f"{where}: {paths.shown(name)} is not what an earlier line says: copy the index again.")
-    members[name], fingerprints[name] = place, fingerprint
+    members[name], known_fingerprints[name] = place, fingerprint
     return is_there
 
 
-def check(shards: Shards) -> None:
+def check(shards: Shards, header: Header | None = None) -> None:
     """Compares local shards with their checksums; those with an address only by their sizes, as `read` does.
 
     Args:
         shards: With an index.
+        header: Of the index, where it has been read.
 
     Raises:
         UserError: A shard has changed since the index was written.
@@ -158,7 +157,7 @@ def check(shards: Shards) -> None:
     path = str(shards.index)
     if paths.is_address(path):
         return
-    header, folder = read_header(path), os.path.dirname(path)
+    header, folder = header or read_header(path), os.path.dirname(path)
     places = [os.path.join(folder, shard.name) for shard in header.shards]
     found = list(progress.map_in_threads(checksum, places, "shards"))
     changed = [place for place, shard, now in zip(places, header.shards, found, strict=True) if now != shard.checksum]
@@ -170,29 +169,22 @@ def check(shards: Shards) -> None:
 
 
 def checksum(path: str) -> str:
-    """BLAKE2b of a file's bytes, 128 bits as 32 hexadecimal digits; UserError where it cannot be read."""
-    digest = hashlib.blake2b(digest_size=16)
+    """The fingerprint of a shard's bytes; UserError where it cannot be read."""
     try:
-        with open(path, "rb", buffering=0) as file:
-            while block := file.read(_BLOCK):
-                digest.update(block)
+        return fingerprints.of_file(path)
     except OSError as error:
         raise UserError(f"{paths.shown(path)} cannot be read: {error.strerror}.") from error
-    return digest.hexdigest()
 
 
 def _lines(path: str) -> Any:
     """The lines of an index, a generator; UserError where it cannot be read, or a line is long."""
-    shown, first = paths.shown(path), True
-    try:
-        with remote.opened(path) if paths.is_address(path) else open(path, "rb") as file:
-            while line := file.readline((MAX_HEADER if first else MAX_LINE) + 1):
-                if len(line) > (MAX_HEADER if first else MAX_LINE):
-                    raise UserError(f"{shown} has a line that is too long: it is no index of shards.")
-                first = False
-                yield line
-    except OSError as error:
-        raise UserError(f"{shown} cannot be read: {error.strerror or error}.") from error
+    most = MAX_HEADER
+    with tar.opened(path) as file:
+        while line := file.readline(most + 1):
+            if len(line) > most:
+                raise UserError(f"{paths.shown(path)} has a line that is too long: it is no index of shards.")
+            most = MAX_LINE
+            yield line
 
 
 def _json(where: str, line: bytes) -> dict[str, Any]:

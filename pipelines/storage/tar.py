@@ -68,7 +68,7 @@ def scan(
             are there twice, or whose content is asked for and too large.
     """
     shown, others = paths.shown(path), others or Others()
-    with _opened(path) as file:
+    with opened(path) as file:
         _check_start(shown, file)
         seen: set[str] = set()
         for info in _headers(shown, file):
@@ -87,8 +87,8 @@ def scan(
 
 
 @contextlib.contextmanager
-def _opened(path: str) -> Iterator[BinaryIO]:
-    """The open archive; UserError where it cannot be read."""
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Context with an open file or address; UserError where it cannot be read."""
     try:
         with remote.opened(path) if paths.is_address(path) else open(path, "rb") as file:
             yield file
