@@ -64,8 +64,7 @@ def measure(
     loaded, silent = audible(conditions.load(rate), conditions.noise)
     mixed, places = noise_mixing.mix_split(split, loaded, conditions, rate)
     scores = recognizer.task.per_example(recognizer, mixed, batch_size)
-    sets = {name: "A" if name in conditions.seen else "B" for name in loaded}
-    summary = noise_scores.summarize(scores, places, sets, recognizer.task.class_names, shared=True)
+    summary = noise_scores.summarize(scores, places, conditions.sets(loaded), recognizer.task.class_names, shared=True)
     noisy = [clips.ravel() for (_, ratio), clips in places.items() if ratio != CLEAN]
     if noisy:
         summary |= recognizer.task.reliability(scores, np.concatenate(noisy))

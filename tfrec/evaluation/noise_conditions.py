@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,10 @@ class Conditions:
         if self.seen:
             loaded |= noises.load(self.noise, sample_rate_hz, self.seen, "test", self.seen_fraction)
         return loaded
+
+    def sets(self, names: Iterable[str]) -> dict[str, str]:
+        """The set of each type of noise: "A" for those of the training, "B" for others."""
+        return {name: "A" if name in self.seen else "B" for name in names}
 
 
 def parse_ratios(text: str) -> tuple[float, ...]:

@@ -49,8 +49,7 @@ def measure_retrieval(
     candidates, groups = _embed(recognizer, pictures, "image", batch_size)
     found = retrieval.query_scores(queries, candidates, wanted, groups)[MEASURE]
     scores = PerExampleScores(MEASURE, found, np.ones(mixed.size, int))
-    sets = {name: "A" if name in conditions.seen else "B" for name in loaded}
-    summary = noise_scores.summarize(scores, places, sets, (), shared=True)
+    summary = noise_scores.summarize(scores, places, conditions.sets(loaded), (), shared=True)
     noises = {"seen": list(conditions.seen), "silent": silent, "candidates": pictures.size}
     return {**dataclasses.asdict(conditions), **noises, **summary}
 
