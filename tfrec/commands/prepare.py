@@ -62,15 +62,14 @@ def _destination(output: str) -> pathlib.Path:
     folder = pathlib.Path(paths.local(output))
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{paths.shown(folder)} exists and is not empty: remove it, or give another --output.")
-    parent = next(path for path in folder.absolute().parents if path.exists())
+    parent = files.nearest_existing(folder.absolute().parent)
     if not os.access(parent, os.W_OK | os.X_OK):
         raise UserError(f"{paths.shown(folder)} cannot be made: {parent} may not be written; give another --output.")
     return folder
 
 
 def _require_space(folder: pathlib.Path, size: int) -> None:
-    parent = next(path for path in folder.absolute().parents if path.exists())
-    free = shutil.disk_usage(parent).free
+    free = shutil.disk_usage(files.nearest_existing(folder.absolute().parent)).free
     if free < size:
         raise UserError(
             f"The disk of {paths.shown(folder)} has {free / 1e9:,.1f} GB free, and the shards take"

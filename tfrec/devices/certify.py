@@ -15,7 +15,6 @@ from pipelines.counts import counted
 from pipelines.datasets.base import Split
 from pipelines.errors import UserError
 from tfrec.devices.formats import FORMATS, OUTPUT
-from tfrec.serving import examples
 from tfrec.serving.certificate.cases import Case
 from tfrec.serving.certificate.compare import FLOAT32_TOLERANCE, Comparison, DifferenceError
 
@@ -123,10 +122,9 @@ def _cost_of_run(recognizer: Recognizer, case: Case) -> dict[str, Any]:
 
 
 def _cost_of_file(opened: FileRecognizer, case: Case) -> dict[str, Any]:
-    parts = examples.parts_of(case.raw)
-    first = opened.answer_row(parts)[1]
+    first = opened.answer_row(case.parts)[1]
     calls = round(np.clip(MAX_LATENCY_S / max(first, 1e-6), MIN_CALLS, MAX_CALLS))
-    _, seconds, peak = opened.answer_row(parts, calls)
+    _, seconds, peak = opened.answer_row(case.parts, calls)
     return {"bytes": opened.path.stat().st_size, "latency_ms": _rounded_ms(seconds), "peak_bytes": peak}
 
 

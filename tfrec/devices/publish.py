@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
 import json
 import logging
 import math
@@ -62,30 +60,16 @@ def publish(
             model does. It leaves nothing behind.
     """
     formats.require_modules(name)
-    if (reason := savedmodel.unsupported(recognizer)) is not None:
-        raise UserError(reason)
-    export = recognizer.config.export
-    try:
-        export = dataclasses.replace(export, folder=str(folder or export.folder), name=model_name or export.name)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    base = saved_model_publish.destination(export, recognizer.run)
+    base = saved_model_publish.base_of(recognizer, folder, model_name)
     target = base.with_name(base.name + formats.FORMATS[name].ending)
     recognizer = graph.in_float32(recognizer)
     split, cases = _test_split(recognizer), collect(recognizer)
     samples = _samples(recognizer, cases, split, seconds)
     split = None if split is None else _within(recognizer, split, samples)
-    created = [path for path in (target.parent, *target.parent.parents) if not path.exists()]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        with files.atomic_write(target) as temporary:
-            _write(recognizer, name, temporary, samples)
-            certificate = _certified(recognizer, temporary, name, cases, split)
-            temporary.chmod(0o644)
-    finally:
-        with contextlib.suppress(OSError):  # those that hold a file stay
-            for path in created:
-                path.rmdir()
+    with files.made_folder(target.parent), files.atomic_write(target) as temporary:
+        _write(recognizer, name, temporary, samples)
+        certificate = _certified(recognizer, temporary, name, cases, split)
+        temporary.chmod(0o644)
     return Published(target, certificate)
 
 

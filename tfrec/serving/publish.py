@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import os
@@ -20,7 +19,7 @@ from tfrec.serving import layout, savedmodel
 from tfrec.serving.certificate import certify, document
 from tfrec.serving.certificate.cases import Case, collect
 from tfrec.serving.warmup import requests
-from tfrec.utils import startup
+from tfrec.utils import files, startup
 
 if TYPE_CHECKING:
     from tfrec.recognizer import Recognizer
@@ -43,30 +42,20 @@ def publish(recognizer: Recognizer, folder: Any = None, name: str | None = None)
         UserError: when an answer of the SavedModel is not the trained model's, and for networks that have no
             SavedModel. It leaves nothing behind, as Ctrl-C.
     """
-    if (reason := savedmodel.unsupported(recognizer)) is not None:
-        raise UserError(reason)
-    export = recognizer.config.export
-    try:
-        export = dataclasses.replace(export, folder=str(folder or export.folder), name=name or export.name)
-    except ValueError as error:
-        raise UserError(str(error)) from None
-    base = destination(export, recognizer.run)
+    base = base_of(recognizer, folder, name)
     cases = collect(recognizer)
-    created = [path for path in (base, *base.parents) if not path.exists()]
-    base.mkdir(parents=True, exist_ok=True)
-    _remove_leftovers(base)
-    temporary = pathlib.Path(tempfile.mkdtemp(prefix=f"{layout.TEMPORARY}{platform.node()}-{os.getpid()}-", dir=base))
-    try:
-        savedmodel.write(recognizer, temporary)
-        startup.check_interrupted()
-        _complete(recognizer, temporary, base.name, cases)
-        _open_to_others(temporary)
-        return _rename(temporary, base)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-        with contextlib.suppress(OSError):  # those that hold a version stay
-            for path in created:
-                path.rmdir()
+    with files.made_folder(base):
+        _remove_leftovers(base)
+        prefix = f"{layout.TEMPORARY}{platform.node()}-{os.getpid()}-"
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=prefix, dir=base))
+        try:
+            savedmodel.write(recognizer, temporary)
+            startup.check_interrupted()
+            _complete(recognizer, temporary, base.name, cases)
+            _open_to_others(temporary)
+            return _rename(temporary, base)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _complete(recognizer: Recognizer, folder: pathlib.Path, name: str, cases: Sequence[Case]) -> None:
@@ -104,13 +93,25 @@ def _open_to_others(folder: pathlib.Path) -> None:
         path.chmod(0o755 if path.is_dir() else 0o644)
 
 
+def base_of(recognizer: Recognizer, folder: Any, name: str | None) -> pathlib.Path:
+    """The destination of a recognizer's exports; arguments and errors are those of `publish`."""
+    if (reason := savedmodel.unsupported(recognizer)) is not None:
+        raise UserError(reason)
+    export = recognizer.config.export
+    try:
+        export = dataclasses.replace(export, folder=str(folder or export.folder), name=name or export.name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return destination(export, recognizer.run)
+
+
 def destination(export: ExportConfig, run: Run | None) -> pathlib.Path:
     """The folder of a model's versions, not created yet; UserError where it cannot be created or written."""
     name = export.name or (run.name if run else None)
     if name is None:
         raise UserError("The model needs a name: give export.name.")
     base = pathlib.Path(export.folder) / name
-    existing = next(path for path in (base, *base.absolute().parents) if path.exists())
+    existing = files.nearest_existing(base)
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         what = "may not be written" if existing.is_dir() else "is no folder"
         raise UserError(f"Cannot publish to {base}: {existing} {what}; give another folder (see --help) or repair it.")

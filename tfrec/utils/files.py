@@ -93,6 +93,24 @@ def atomic_folder(path: str | os.PathLike[str], busy: str) -> Iterator[pathlib.P
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def made_folder(path: pathlib.Path) -> Iterator[None]:
+    """Context in which a folder exists; those that it makes, and that hold nothing at its end, are deleted."""
+    created = [each for each in (path, *path.parents) if not each.exists()]
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):  # those that hold something stay
+            for each in created:
+                each.rmdir()
+
+
+def nearest_existing(path: pathlib.Path) -> pathlib.Path:
+    """A path itself where it exists, or else the nearest folder above that does."""
+    return next(each for each in (path, *path.absolute().parents) if each.exists())
+
+
 def remove_temporary(folder: pathlib.Path) -> None:
     """Deletes what `atomic_write` leaves in a folder when the process is killed; no other process may write there."""
     for path in folder.glob(f"{TEMPORARY}*"):
