@@ -9,10 +9,10 @@ import pytest
 
 from pipelines import assemble
 from pipelines.errors import UserError
+from tests.tfrec.tasks.pretrained_starts import assert_starts_from
 from tests.tfrec.tasks.test_simclr import parsed
 from tfrec import tasks
 from tfrec.architectures.layers.future_frames import FutureFrames
-from tfrec.pretrained import pretrained_weights, transfer
 from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run
 from tfrec.tasks import predictive_coding
@@ -122,12 +122,7 @@ def test_the_supervised_network_starts_from_it(name, task, tones, melodies, tmp_
     data = ["folder", "--data.path", str(tones)] if task == "classify" else ["manifest", "--data.path", str(melodies)]
     settings = ["--data.name", *data, "--task.name", task, *NETWORKS[name], "--model.weights", str(tmp_path / "run")]
     recognizer, _ = recognizer_of(*settings)
-    config, net = recognizer.config, recognizer.network
-    notes = transfer.load(pretrained_weights.find(config), net, config, recognizer.task.class_names)
-    assert "randomly initialized: 'logits'" in notes[0]
-    for layer in [layer for layer in net.layers if layer.weights and layer.name != "logits"]:
-        for one, two in zip(learned.network.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):
-            np.testing.assert_array_equal(one, two)
+    assert_starts_from(learned.network, recognizer.network, recognizer.config, recognizer.task.class_names)
 
 
 @pytest.mark.slow

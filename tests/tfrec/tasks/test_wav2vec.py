@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from pipelines import assemble
+from tests.tfrec.tasks.pretrained_starts import assert_starts_from
 from tests.tfrec.tasks.test_best_rq import SMALL
 from tests.tfrec.tasks.test_simclr import parsed
 from tfrec import tasks
 from tfrec.architectures.layers.gumbel_quantizer import GumbelQuantizer, TargetSteps
 from tfrec.architectures.layers.span_mask import SpanMask
-from tfrec.pretrained import pretrained_weights, transfer
 from tfrec.recognizer import Recognizer
 from tfrec.runs.run import Run
 from tfrec.tasks import wav2vec
@@ -121,12 +121,7 @@ def test_a_network_with_ctc_starts_from_it(tones, melodies, tmp_path):
     learned.save(tmp_path / "run")
     words = ["--data.name", "manifest", "--data.path", str(melodies), "--task.name", "transcribe", "--model.name"]
     recognizer, _ = recognizer_of(*words, "conformer_ctc", *SMALL, "--model.weights", str(tmp_path / "run"))
-    config, net = recognizer.config, recognizer.network
-    notes = transfer.load(pretrained_weights.find(config), net, config, recognizer.task.class_names)
-    assert "randomly initialized: 'logits'" in notes[0]
-    for layer in [layer for layer in net.layers if layer.weights and layer.name != "logits"]:
-        for one, two in zip(learned.network.get_layer(layer.name).get_weights(), layer.get_weights(), strict=True):
-            np.testing.assert_array_equal(one, two)
+    assert_starts_from(learned.network, recognizer.network, recognizer.config, recognizer.task.class_names)
 
 
 @pytest.mark.slow
