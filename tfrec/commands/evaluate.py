@@ -107,9 +107,7 @@ def main(argv: Sequence[str]) -> int:
         if arguments.conformal:
             _choose_sets(arguments, run, recognizer)
         outside = other_data.load_unlabeled(recognizer, arguments.ood) if arguments.ood else None
-        measured = recognizer.evaluate(corpus.splits[arguments.split], arguments.batch_size, decode) | facts
-        if arguments.groups:
-            measured["groups"] = _by_group(arguments, recognizer, corpus.splits[arguments.split])
+        measured = _measured(arguments, recognizer, corpus.splits[arguments.split], decode) | facts
         others = _measure_others(arguments, run, recognizer, corpus, outside) if outside else {}
     if decode:
         name = f"{name}_{decode.resolved}" + ("_lm" if decode.lm else "")
@@ -155,22 +153,16 @@ def _measure_file(arguments: Arguments) -> int:
         raise UserError(f"{', '.join(unused)}: only a run takes this, and {arguments.run} is a file: leave it out.")
     recognizer = file_recognizer.FileRecognizer.open(arguments.run)
     decode = arguments.decode if arguments.decode != DecodeConfig() else None
-    path, name = arguments.data.path, arguments.split
-    title: str = name
     with messages_to_stderr(arguments.json):
-        if path is not None:
-            split = other_data.load(recognizer, path, name).splits[name]
-            title = paths.shown(path)
+        if arguments.data.path is not None:
+            title = paths.shown(arguments.data.path)
+            corpus, facts = _load_other(arguments, recognizer, arguments.data.path)
         elif arguments.data.run is not None:
             run = Run.open(arguments.data.run)
-            moved, skipped = arguments.data.moved_to, arguments.skip_missing
-            owner = recognizer.with_data_of(run)
-            split = splits.load_checked(run, owner, name, moved_to=moved, skip_missing=skipped).splits[name]
+            title, corpus, facts = _load(arguments, run, recognizer.with_data_of(run))
         else:
             raise UserError(f"{arguments.run} holds no data: give --data.run RUN, or --data.path FOLDER.")
-        measured = recognizer.evaluate(split, arguments.batch_size, decode) | {"split": arguments.split}
-        if arguments.groups:
-            measured["groups"] = _by_group(arguments, recognizer, split)
+        measured = _measured(arguments, recognizer, corpus.splits[arguments.split], decode) | facts
     if arguments.json:
         print(short_numbers.dumps(scores.without_bulky(recognizer, {title: measured})))
         return 0
@@ -185,16 +177,22 @@ def _measure_others(
 ) -> dict[str, out_of_domain.Measured]:
     """The scores of examples of no class, under their name in metrics.json."""
     assert arguments.ood is not None
-    moved, skipped = arguments.data.moved_to, arguments.skip_missing
-    training = splits.load_checked(run, recognizer, "train", moved_to=moved, skip_missing=skipped).splits["train"]
+    training = _load_own(arguments, run, recognizer, "train").splits["train"]
     inside = corpus.splits[arguments.split]
     measured = out_of_domain.measure(recognizer, inside, outside, training, arguments.batch_size)
     measured.scores["data_path"] = os.path.abspath(os.path.expanduser(arguments.ood))
     return {other_data.name(run, arguments.ood, "ood"): measured}
 
 
+def _measured(
+    arguments: Arguments, recognizer: Recognizer, split: Split, decode: DecodeConfig | None
+) -> dict[str, Any]:
+    """The scores of a split, with those of the groups of each column."""
+    measured = recognizer.evaluate(split, arguments.batch_size, decode)
+    return measured | {"groups": _by_group(arguments, recognizer, split)} if arguments.groups else measured
+
+
 def _by_group(arguments: Arguments, recognizer: Recognizer, split: Split) -> dict[str, Any]:
-    """The scores of the groups of each column."""
     values = {column: example_columns.values(split, column) for column in arguments.groups}
     of_examples = recognizer.task.per_example(recognizer, split, arguments.batch_size)
     return {column: groups.score(of_examples, own, column) for column, own in values.items()}
@@ -210,8 +208,7 @@ def _choose_sets(arguments: Arguments, run: Run, recognizer: Recognizer) -> None
             f"--conformal: {run.path} was trained on its validation examples (data.train_on_validation), so that sets"
             " fitted on them guarantee nothing: train again without."
         )
-    moved, skipped = arguments.data.moved_to, arguments.skip_missing
-    corpus = splits.load_checked(run, recognizer, "validation", moved_to=moved, skip_missing=skipped)
+    corpus = _load_own(arguments, run, recognizer, "validation")
     task = recognizer.task
     task.config = dataclasses.replace(task.config, conformal=arguments.conformal)
     recognizer.calibrate(run, corpus.splits["validation"], arguments.batch_size)
@@ -219,24 +216,26 @@ def _choose_sets(arguments: Arguments, run: Run, recognizer: Recognizer) -> None
 
 def _load(arguments: Arguments, run: Run, recognizer: Recognizer) -> tuple[str, Corpus, dict[str, Any]]:
     """The name of what is measured, the data, and what its scores say of it."""
-    facts: dict[str, Any] = {"split": arguments.split}
-    path = arguments.data.path
-    if path is not None:
-        corpus = other_data.load(recognizer, path, arguments.split)
-        for note in corpus.notes:
-            logger.warning(note)
-        facts["data_path"] = os.path.abspath(os.path.expanduser(path))
-        return other_data.name(run, path), corpus, facts
-    corpus = splits.load_checked(
-        run,
-        recognizer,
-        arguments.split,
-        moved_to=arguments.data.moved_to,
-        skip_missing=arguments.skip_missing,
-    )
+    if arguments.data.path is not None:
+        return other_data.name(run, arguments.data.path), *_load_other(arguments, recognizer, arguments.data.path)
+    corpus, facts = _load_own(arguments, run, recognizer, arguments.split), {"split": arguments.split}
     left_out = splits.count_missing(run, corpus.splits[arguments.split], arguments.split)
     if not left_out:
         return arguments.split, corpus, facts
     if corpus.splits[arguments.split].size == 0:
         raise UserError(f"None of the files of {arguments.split} is left.")
     return f"{arguments.split}_remaining", corpus, {**facts, "left_out": left_out}
+
+
+def _load_other(arguments: Arguments, recognizer: Recognizer, path: str) -> tuple[Corpus, dict[str, Any]]:
+    """Other data than the run's, of which it says what a reader must know, and what the scores say of it."""
+    corpus = other_data.load(recognizer, path, arguments.split)
+    for note in corpus.notes:
+        logger.warning(note)
+    return corpus, {"split": arguments.split, "data_path": os.path.abspath(os.path.expanduser(path))}
+
+
+def _load_own(arguments: Arguments, run: Run, recognizer: Recognizer, split: str) -> Corpus:
+    """The run's own data with a split, wherever its files are now."""
+    moved, skipped = arguments.data.moved_to, arguments.skip_missing
+    return splits.load_checked(run, recognizer, split, moved_to=moved, skip_missing=skipped)
