@@ -157,7 +157,7 @@ def _examine(
         return rows, parts, None, errors, total, notes
     of_rows = [infos[row.path] for row in rows]
     if kind == "image":
-        table = _Table("image", *pictures.table(of_rows, *pixels), block=_block(rows, of_rows, ("pillow",)))
+        table = _Table("image", *pictures.table(of_rows, *pixels), block=_block(rows, of_rows, (PILLOW,)))
         return rows, parts, table, errors, total, notes
     table, damaged = _audio_table(rows, of_rows, sample_rate_hz, own_hz, audio_channel, verify)
     return rows, parts, table, errors | damaged, total, notes

@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
-from collections.abc import Sequence
-from typing import Literal
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal
 
 import tyro
 
@@ -93,10 +94,7 @@ def main(argv: Sequence[str]) -> int:
             result = noise.measure_noisy_corpus(recognizer, corpus, arguments.split, arguments.batch_size)
         else:
             result = noise.measure(recognizer, corpus, conditions, arguments.batch_size, arguments.groups)
-    # Keys are strings and tuples are lists, as in the files of other reports.
-    result = json.loads(short_numbers.dumps(result))
-    folder = run.free_report("noise", result)
-    report.write(folder, result)
+    folder, result = _write(run, "noise", result, report.write)
     shown = [*([recording_report.table(changed)] if changed else []), tables.for_terminal(result)]
     shown += [tables.of_groups(name, by_ratio) for name, by_ratio in result.get("groups", {}).items()]
     print_report(folder, result | ({"recording": changed} if changed else {}), shown, arguments.json)
@@ -123,11 +121,20 @@ def _report_pairs(arguments: Arguments, recognizer: Recognizer, run: Run) -> int
         else:
             name, write, table = "noise", report.write, tables.for_terminal
             result = retrieval_noise.measure_retrieval(recognizer, corpus, conditions, arguments.batch_size)
-    result = json.loads(short_numbers.dumps(result))
-    folder = run.free_report(name, result)
-    write(folder, result)
+    folder, result = _write(run, name, result, write)
     print_report(folder, result, [table(result)], arguments.json)
     return 0
+
+
+def _write(
+    run: Run, name: str, result: Mapping[str, Any], write: Callable[[pathlib.Path, Mapping[str, Any]], None]
+) -> tuple[pathlib.Path, dict[str, Any]]:
+    """Writes a report into a folder of the run; returns the folder, and the result as its files have it."""
+    # Keys are strings and tuples are lists, as in the files of other reports.
+    stored = json.loads(short_numbers.dumps(result))
+    folder = run.free_report(name, stored)
+    write(folder, stored)
+    return folder, stored
 
 
 def _conditions(arguments: Arguments, frontend: object) -> Conditions | None:
